@@ -1,0 +1,28 @@
+"""gantool: image-to-image translation with GANs, one tool for all models.
+
+From Python::
+
+    import gantool
+
+    run = gantool.train("cyclegan", ["trainA", "trainB"], steps=2000, out="runs/horses")
+    picture = gantool.load("runs/horses").translate(Image.open("horse.jpg"), to="B")
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gantool.api import Translator, load, train
+
+__version__ = "0.1.0"
+__all__ = ["Translator", "__version__", "load", "train"]
+
+
+def __getattr__(name: str) -> Any:
+    """Imports torch only when it is used: `import gantool` and the help pages stay fast."""
+    if name in ("Translator", "load", "train"):
+        from gantool import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module 'gantool' has no attribute {name!r}")

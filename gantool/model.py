@@ -1,0 +1,218 @@
+"""The contract between the core and a model plugin.
+
+A plugin is one subclass of `Model`. It owns its networks, its losses and their order, its options; it never sees a device, a
+file, a rank or a progress bar. The core owns those and hands a step what it needs through `Run`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from math import ceil
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
+
+import torch
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from gantool.data.layout import Layout
+
+Batch = Mapping[str, Tensor]
+"""What a layout makes of the files: pictures (N, C, H, W) in [-1, 1] under the layout's names ("A", "B"), labels as they are."""
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Which picture sizes a model's `translate` accepts. The core pads to them and crops back, so a person never meets them."""
+
+    multiple: int = 1
+    """Height and width must divide by this."""
+    minimum: int = 1
+    """Neither side may be smaller."""
+
+    def fit(self, height: int, width: int) -> tuple[int, int]:
+        """The smallest accepted (height, width) that holds a picture of this size."""
+
+        def up(side: int) -> int:
+            return ceil(max(side, self.minimum) / self.multiple) * self.multiple
+
+        return up(height), up(width)
+
+
+@dataclass(frozen=True)
+class ImageSpec:
+    """What the pictures of a run are: stored with the weights."""
+
+    domains: tuple[str, ...]
+    """The domains' names, in the order in which they were given."""
+    channels: tuple[int, ...]
+    """Channels of each domain's pictures: 1 (grey) or 3 (RGB)."""
+    size: int
+    """Side of the training crops, in pixels."""
+
+    def index(self, domain: str) -> int:
+        """Position of a domain in `domains` (raises ValueError for an unknown one)."""
+        return self.domains.index(domain)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where training stands: all that a learning rate or a decaying weight may depend on."""
+
+    step: int
+    """Steps done before this one, from 0."""
+    total_steps: int
+    epoch: float
+    """Passes over the data done before this step: 2.5 is the middle of the third."""
+
+
+OfficialTensors: TypeAlias = "Mapping[str, Tensor | OfficialTensors]"
+"""What an official file holds: tensors by key, mappings within mappings where the authors have them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Imported:
+    """What a plugin makes of official files (see `Model.from_official`)."""
+
+    options: Any
+    """The model's `Options`, as far as the files tell them."""
+    spec: ImageSpec
+    """With the plugin's own names for the domains; a person may choose others."""
+    tensors: Mapping[str, Tensor]
+    """By the model's own keys: every sub-module that the files hold, whole."""
+    used: Mapping[tuple[str, str], str]
+    """(file, official key) -> the model's key, or what became of it. Keys within mappings are joined by dots."""
+    dropped: Mapping[tuple[str, str], str]
+    """(file, official key) -> why it is not needed. Together with `used`: every key of every file."""
+    directions: tuple[tuple[str, str], ...]
+    """(source, target) domains between which the files' networks translate; they may be less than the whole model."""
+
+
+class Run(Protocol):
+    """All that a training step sees of the outside."""
+
+    step: int
+    """Steps done before this one, from 0."""
+    total_steps: int
+    rng: torch.Generator
+    """A CPU generator seeded from (seed, step), the same on every process: every random draw of a step comes from it."""
+
+    def phase(self, *names: str) -> AbstractContextManager[None]:
+        """A stretch of the step in which only these optimisers' parameters need gradients, under autocast.
+
+        Modules of no optimiser in `names` take part without gradients for their own parameters: gradients still flow
+        through them to the ones named.
+        """
+
+    def backward(self, loss: Tensor, *, retain_graph: bool = False, into: Sequence[str] | None = None) -> None:
+        """Adds the gradients of `loss` (a mean over the batch); `into` names the optimisers whose parameters receive them."""
+
+    def update(self, *names: str, clip: float | None = None) -> None:
+        """Averages the gradients over all processes, checks that they are finite, clips their norm, steps, and zeroes.
+
+        A step in which a loss or gradient is not finite changes no parameter.
+        """
+
+    def rand(self, *shape: int) -> Tensor:
+        """Uniform draws in [0, 1); otherwise as `randn`."""
+
+    def randn(self, *shape: int) -> Tensor:
+        """Standard normal draws on the device. The first dimension is this process's batch; processes draw different parts."""
+
+    def gather(self, images: Tensor) -> Tensor:
+        """The images of all processes, one after the other by rank (this one's own where there is one process)."""
+
+    def mine(self, images: Tensor) -> Tensor:
+        """The inverse of `gather`: this process's share."""
+
+    def log(self, **losses: Tensor) -> None:
+        """Keeps losses for the report. They stay on the device until somebody looks."""
+
+
+class Model(nn.Module):
+    """A translation model: networks, pools and everything that a run has to remember are sub-modules.
+
+    Class variables say what the core needs to know without reading the code; the three methods are the model.
+    """
+
+    layout: ClassVar[Layout]
+    """How pictures become batches: `unpaired()`, and others as they come."""
+    paper: ClassVar[str] = ""
+    """Authors, title, venue and arXiv number."""
+    averaged: ClassVar[tuple[str, ...]] = ()
+    """Sub-modules of which an exponential moving average is kept; translation uses the average."""
+    average_decay: ClassVar[float] = 0.999
+    """Decay of that average per step."""
+    training_only: ClassVar[tuple[str, ...]] = ()
+    """Sub-modules that translation does not need: they are saved with the training state, not with the weights."""
+
+    sizes: Sizes = Sizes()
+    """What `translate` accepts; an instance may narrow it (a U-Net's multiple depends on its depth)."""
+    options: Any
+    """The `Options` this model was built from."""
+    spec: ImageSpec
+
+    @dataclass(frozen=True, kw_only=True)
+    class Options:
+        """Every hyper-parameter of the model, each declared with `gantool.options.option`."""
+
+    @classmethod
+    def channels(cls, options: Any, domains: int) -> tuple[int, ...]:
+        """Channels of each domain's pictures. Models for grey pictures override it."""
+        return (3,) * domains
+
+    @classmethod
+    def default_epochs(cls, options: Any) -> float | None:
+        """Length of a training when neither `--steps` nor `--epochs` is given; None where the model counts steps."""
+        return None
+
+    @classmethod
+    def default_steps(cls, options: Any) -> int:
+        """Length of a training for models that count steps (asked only if `default_epochs` is None)."""
+        raise NotImplementedError(f"{cls.__name__} gives neither default_epochs nor default_steps")
+
+    @classmethod
+    def from_official(cls, files: Mapping[str, OfficialTensors]) -> Imported | None:
+        """The authors' own checkpoint files, by name, as this model's: what `gantool import` asks every plugin.
+
+        None if they are not this model's. Raises CheckpointError if they are, but do not fit each other or lack keys.
+        """
+        return None
+
+    def __init__(self, options: Any, spec: ImageSpec) -> None:
+        super().__init__()
+        self.options = options
+        self.spec = spec
+
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        """The optimisers by name. Their learning rates are the base rates; the core multiplies by `rate_factor`."""
+        raise NotImplementedError
+
+    def rate_factor(self, progress: Progress) -> float:
+        """Learning rate at this point as a share of the base rate: a pure function, so that resuming is exact."""
+        return 1.0
+
+    def training_step(self, batch: Batch, run: Run) -> None:
+        """One iteration, in the paper's order. `batch` is on the device."""
+        raise NotImplementedError
+
+    def translate(self, images: Tensor, *, source: str, target: str, style: Tensor | None = None) -> Tensor:
+        """Pictures (N, C, H, W) in [-1, 1] of domain `source` as pictures of domain `target`, in [-1, 1].
+
+        H and W satisfy `sizes`. `style` holds style codes (N, S) for models that have several outputs for one input.
+        """
+        raise NotImplementedError
+
+    def exported(self, *, source: str, target: str) -> nn.Module:
+        """The module that goes into an exported file: images in, images out. The default wraps `translate`."""
+        return _Translation(self, source, target)
+
+
+class _Translation(nn.Module):
+    def __init__(self, model: Model, source: str, target: str) -> None:
+        super().__init__()
+        self.model, self.source, self.target = model, source, target
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.model.translate(images, source=self.source, target=self.target)

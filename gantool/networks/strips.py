@@ -1,0 +1,236 @@
+"""Whole-picture results in strips: large pictures through a generator with instance norms, in a fraction of the memory.
+
+Tiles are wrong here, whatever their overlap: instance norm depends on the statistics of the whole picture. So every norm gets exact
+statistics from a pass of its own over strips of rows (merged by Chan's formula in float64), and what was computed for them is thrown
+away and computed again. Only the quarter-resolution level is held in memory.
+
+A *band* stands for a tensor (1, C, H, W) of which any rows can be asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from gantool.networks.norms import InstanceNorm
+
+if TYPE_CHECKING:
+    from gantool.networks.resnet import ResidualBlock, ResnetGenerator
+
+
+class Band(Protocol):
+    """A picture-shaped tensor (1, C, height, W) that may not exist as a whole."""
+
+    height: int
+
+    def rows(self, start: int, stop: int) -> Tensor:
+        """Rows start to stop - 1, (1, C, stop - start, W)."""
+
+
+class Held:
+    """A band in memory."""
+
+    def __init__(self, tensor: Tensor) -> None:
+        self.tensor = tensor
+        self.height = tensor.shape[-2]
+
+    def rows(self, start: int, stop: int) -> Tensor:
+        return self.tensor[..., start:stop, :]
+
+
+class Convolved:
+    """A band after padding and a convolution. `pad` is "reflect", "replicate" or "zero", on all sides by `width` pixels."""
+
+    def __init__(self, source: Band, conv: nn.Conv2d, pad: str, width: int) -> None:
+        self.source, self.conv, self.pad, self.width = source, conv, pad, width
+        self.kernel, self.stride = conv.kernel_size[0], conv.stride[0]
+        self.height = (source.height + 2 * width - self.kernel) // self.stride + 1
+
+    def rows(self, start: int, stop: int) -> Tensor:
+        first = start * self.stride - self.width
+        last = (stop - 1) * self.stride - self.width + self.kernel - 1
+        x = _padded_rows(self.source, first, last, self.pad)
+        x = F.pad(x, (self.width, self.width, 0, 0), mode="constant" if self.pad == "zero" else self.pad)
+        if self.conv.padding == (0, 0):
+            return self.conv(x)  # type: ignore[no-any-return]  # the layer itself: it may know a faster route
+        return F.conv2d(x, self.conv.weight, self.conv.bias, self.conv.stride)
+
+
+class Deconvolved:
+    """A band after the generator's transposed convolution: 3x3, stride 2, padding 1, output padding 1 (twice the rows)."""
+
+    def __init__(self, source: Band, conv: nn.ConvTranspose2d) -> None:
+        self.source, self.conv = source, conv
+        self.height = 2 * source.height
+
+    def rows(self, start: int, stop: int) -> Tensor:
+        # Row o takes part of the source's rows i with o = 2 i - 1 + k, k in 0..2.
+        first, last = start // 2, min(stop // 2, self.source.height - 1)
+        x = self.source.rows(first, last + 1)
+        y = F.conv_transpose2d(
+            x, self.conv.weight, self.conv.bias, stride=2, padding=(0, 1), output_padding=(1, 1)
+        )  # rows 2 first - 1 ...
+        return y[..., start - 2 * first + 1 : stop - 2 * first + 1, :]
+
+
+class Normalized:
+    """A band after instance norm (or no norm) and, if `relu`, a ReLU."""
+
+    def __init__(self, source: Band, norm: nn.Module, strip: int, relu: bool = True) -> None:
+        self.source, self.relu = source, relu
+        self.height = source.height
+        self.mean: Tensor | None = None
+        self.scale = torch.ones(())
+        if isinstance(norm, InstanceNorm):
+            self.mean, variance = _statistics(source, strip)
+            self.scale = (variance + norm.eps).rsqrt()
+
+    def rows(self, start: int, stop: int) -> Tensor:
+        x = self.source.rows(start, stop)
+        if self.mean is not None:
+            # The mean first: a single multiply-add would cancel digits where mean / std is large.
+            x = (x - self.mean.to(x.dtype)).mul_(self.scale.to(x.dtype))
+        return F.relu_(x) if self.relu else x
+
+
+def resnet_in_strips(network: ResnetGenerator, x: Tensor, strip: int) -> Tensor:
+    """What `network(x)` gives, in strips of `strip` rows. x (N, C, H, W) with H and W multiples of 4."""
+    return torch.cat([_one_picture(network, picture, strip) for picture in x.split(1)])
+
+
+def can_run_in_strips(network: ResnetGenerator) -> bool:
+    """True where the network consists of what this file knows: no batch norm, no dropout that draws."""
+    mixing = (nn.modules.batchnorm._BatchNorm,)
+    return not any(
+        isinstance(module, mixing) or (isinstance(module, nn.Dropout) and module.training) for module in network.modules()
+    )
+
+
+def _one_picture(network: ResnetGenerator, x: Tensor, strip: int) -> Tensor:
+    stem = Normalized(Convolved(Held(x), _conv(network.stem[1]), "reflect", 3), network.stem[2], strip)
+    half = Normalized(Convolved(stem, _conv(network.down[0]), "zero", 1), network.down[1], strip // 2)
+    quarter = Convolved(half, _conv(network.down[3]), "zero", 1)
+    held = _hold(quarter, strip // 4)
+    _finish_in_place(held, network.down[4], strip // 4, relu=True)
+    del stem, half, quarter
+    for block in network.blocks:
+        _add_block(held, block, strip // 4)  # type: ignore[arg-type]
+    up_half = Normalized(Deconvolved(Held(held), _deconv(network.up[0])), network.up[1], strip // 2)
+    full = Normalized(Deconvolved(up_half, _deconv(network.up[3])), network.up[4], strip)
+    head = Convolved(full, _conv(network.head[1]), "reflect", 3)
+    return _hold_mapped(head, strip, network.head[2])
+
+
+def _add_block(x: Tensor, block: ResidualBlock, strip: int) -> None:
+    """x += block's change, with one more tensor of x's size."""
+    layers = [layer for layer in block.body if not isinstance(layer, nn.Dropout)]
+    convs = [layer for layer in layers if isinstance(layer, nn.Conv2d)]
+    norms = [layers[layers.index(conv) + 1] for conv in convs]
+    pad = "zero" if convs[0].padding != (0, 0) else "replicate" if isinstance(layers[0], nn.ReplicationPad2d) else "reflect"
+    hidden = _hold(Convolved(Held(x), convs[0], pad, 1), strip)
+    _finish_in_place(hidden, norms[0], strip, relu=True)
+    _convolve_in_place(hidden, convs[1], pad, strip)
+    change = Normalized(Held(hidden), norms[1], strip, relu=False)
+    for start, stop in _strips(change.height, strip):
+        x[..., start:stop, :] += change.rows(start, stop)
+
+
+def _convolve_in_place(x: Tensor, conv: nn.Conv2d, pad: str, strip: int) -> None:
+    """x = conv(x) for a 3x3 convolution of stride 1: each strip is written when nobody needs its old rows any more."""
+    height = x.shape[-2]
+    above, below = _outside(x, 1, pad), _outside(x, -2, pad)
+    for start, stop in _strips(height, strip):
+        old = [above, x[..., start : stop + 1, :]] if stop < height else [above, x[..., start:stop, :], below]
+        above = x[..., stop - 1 : stop, :].clone()
+        rows = F.pad(torch.cat(old, dim=-2), (1, 1, 0, 0), mode="constant" if pad == "zero" else pad)
+        x[..., start:stop, :] = F.conv2d(rows, conv.weight, conv.bias)
+
+
+def _outside(x: Tensor, mirror: int, pad: str) -> Tensor:
+    """The row beyond the top or bottom edge; `mirror` is the one that reflection puts there (1 at the top, -2 at the bottom)."""
+    if pad == "zero":
+        return torch.zeros_like(x[..., :1, :])
+    row = mirror if pad == "reflect" else (0 if mirror > 0 else -1)
+    return x[..., row, :].unsqueeze(-2).clone()
+
+
+def _padded_rows(band: Band, first: int, last: int, pad: str) -> Tensor:
+    """Rows first to last of a band, where rows outside 0 .. height - 1 come from padding."""
+    inside = band.rows(max(first, 0), min(last, band.height - 1) + 1)
+    above, below = max(0, -first), max(0, last - band.height + 1)
+    if not above and not below:
+        return inside
+    if pad == "zero":
+        return F.pad(inside, (0, 0, above, below))
+    if pad == "replicate":
+        return F.pad(inside, (0, 0, above, below), mode="replicate")
+    parts = [inside]
+    if above:
+        parts.insert(0, band.rows(1, above + 1).flip(-2))
+    if below:
+        parts.append(band.rows(band.height - 1 - below, band.height - 1).flip(-2))
+    return torch.cat(parts, dim=-2)
+
+
+def _statistics(band: Band, strip: int) -> tuple[Tensor, Tensor]:
+    """Mean and variance (1, C, 1, 1) per channel in float64, merged over strips (Chan, Golub and LeVeque 1979)."""
+    count, mean, squares = 0, torch.zeros(()), torch.zeros(())
+    for start, stop in _strips(band.height, strip):
+        rows = band.rows(start, stop)
+        size = rows.shape[-2] * rows.shape[-1]
+        strip_mean = rows.mean(dim=(-2, -1), keepdim=True, dtype=torch.float64)
+        rows = rows - strip_mean.to(rows.dtype)
+        # The float32 rounding of the mean is taken back out of both moments.
+        rest = rows.mean(dim=(-2, -1), keepdim=True, dtype=torch.float64)
+        strip_squares = rows.square_().sum(dim=(-2, -1), keepdim=True, dtype=torch.float64) - size * rest**2
+        if count == 0:
+            count, mean, squares = size, strip_mean, strip_squares
+            continue
+        delta = strip_mean - mean
+        total = count + size
+        mean = mean + delta * (size / total)
+        squares = squares + strip_squares + delta**2 * (count * size / total)
+        count = total
+    return mean, squares / count
+
+
+def _hold(band: Band, strip: int) -> Tensor:
+    """The band as one tensor."""
+    return _hold_mapped(band, strip, nn.Identity())
+
+
+def _hold_mapped(band: Band, strip: int, function: nn.Module) -> Tensor:
+    whole: Tensor | None = None
+    for start, stop in _strips(band.height, strip):
+        rows = function(band.rows(start, stop))
+        if whole is None:
+            whole = rows.new_empty(*rows.shape[:-2], band.height, rows.shape[-1])
+        whole[..., start:stop, :] = rows
+    assert whole is not None
+    return whole
+
+
+def _finish_in_place(x: Tensor, norm: nn.Module, strip: int, relu: bool) -> None:
+    """Normalises (1, C, H, W) strip by strip in its own memory."""
+    band = Normalized(Held(x), norm, strip, relu)
+    for start, stop in _strips(band.height, strip):
+        x[..., start:stop, :] = band.rows(start, stop)
+
+
+def _strips(height: int, strip: int) -> Iterator[tuple[int, int]]:
+    strip = max(1, strip)
+    return ((start, min(start + strip, height)) for start in range(0, height, strip))
+
+
+def _conv(layer: nn.Module) -> nn.Conv2d:
+    assert isinstance(layer, nn.Conv2d)
+    return layer
+
+
+def _deconv(layer: nn.Module) -> nn.ConvTranspose2d:
+    assert isinstance(layer, nn.ConvTranspose2d)
+    return layer

@@ -1,0 +1,191 @@
+"""Hyper-parameters: one dataclass is the source of defaults, help, checks, YAML and `--set key=value`.
+
+Precedence, lowest first: the dataclass's defaults, `--preset`, `--config FILE`, `GANTOOL_*`, flags, `--set`. Every value remembers
+where it came from.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+import typing
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any
+
+from gantool.errors import UsageError
+
+
+def option(
+    default: Any,
+    help: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[str, ...] | None = None,
+) -> Any:
+    """A dataclass field with its one line of help, its range (both ends allowed) or its choices."""
+    return dataclasses.field(default=default, metadata={"help": help, "low": low, "high": high, "choices": choices})
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One value with its origin."""
+
+    value: Any
+    source: str
+    """"default", "preset smoke", "--config FILE", "GANTOOL_BATCH", "--batch" or "--set"."""
+
+
+def resolve(kind: type[Any], layers: Iterable[tuple[str, Mapping[str, Any]]], *, where: str) -> dict[str, Setting]:
+    """Every field of the dataclass `kind`, with the last layer that names it winning.
+
+    `layers` are (source, values); values may be text as typed. `where` says whose options these are ("cyclegan", "train").
+    Raises UsageError for an unknown key (naming the nearest), a value of the wrong type, or one out of range.
+    """
+    fields = {field.name: field for field in dataclasses.fields(kind)}
+    types = typing.get_type_hints(kind)
+    settings = {name: Setting(field.default, "default") for name, field in fields.items()}
+    for source, values in layers:
+        for key, value in values.items():
+            if key not in fields:
+                raise UsageError(_unknown(key, fields, where))
+            settings[key] = Setting(_checked(fields[key], types[key], value, where), source)
+    return settings
+
+
+def build(kind: type[Any], settings: Mapping[str, Setting], *, where: str) -> Any:
+    """The dataclass of these settings. Its own `__post_init__` may raise ValueError for values that do not fit together."""
+    try:
+        return kind(**{name: setting.value for name, setting in settings.items()})
+    except ValueError as error:
+        raise UsageError(f"{where}: {error}") from error
+
+
+def restore(kind: type[Any], values: Mapping[str, Any], *, where: str) -> Any:
+    """The dataclass from a stored mapping (a weights file, run.yaml). Fields the file does not know take their defaults."""
+    return build(kind, resolve(kind, [(where, values)], where=where), where=where)
+
+
+def assignments(texts: Iterable[str]) -> dict[str, str]:
+    """`["cycle=5", "norm=batch"]` as a mapping. Raises UsageError for a text without `=`."""
+    pairs: dict[str, str] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key.strip():
+            raise UsageError(f'--set wants key=value, not "{text}"')
+        pairs[key.strip().replace("-", "_")] = value.strip()
+    return pairs
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """A YAML mapping. Raises UsageError with the line of a syntax error."""
+    import yaml
+
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror or error}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    if found is None:
+        return {}
+    if not isinstance(found, dict) or not all(isinstance(key, str) for key in found):
+        raise UsageError(f"{path} must hold keys and values")
+    return found
+
+
+@dataclass(frozen=True)
+class Described:
+    """One row of the table that `gantool models NAME` prints."""
+
+    name: str
+    type: str
+    default: Any
+    range: str
+    help: str
+
+
+def describe(kind: type[Any]) -> list[Described]:
+    """The options of a dataclass as a table."""
+    types = typing.get_type_hints(kind)
+    rows = []
+    for field in dataclasses.fields(kind):
+        low, high, choices = (field.metadata.get(key) for key in ("low", "high", "choices"))
+        if choices:
+            limits = ", ".join(choices)
+        elif low is not None and high is not None:
+            limits = f"{low} to {high}"
+        elif low is not None:
+            limits = f"at least {low}"
+        elif high is not None:
+            limits = f"at most {high}"
+        else:
+            limits = ""
+        rows.append(Described(field.name, _type_name(types[field.name]), field.default, limits, field.metadata.get("help", "")))
+    return rows
+
+
+def _unknown(key: str, known: Iterable[str], where: str) -> str:
+    near = difflib.get_close_matches(key, known, n=2, cutoff=0.6)
+    hint = f' Did you mean {" or ".join(near)}?' if near else ""
+    table = f" All options: gantool models {where}" if where != "train" else " All of them: gantool train --help"
+    return f'unknown option "{key}" for {where}.{hint}{table}'
+
+
+def _checked(field: dataclasses.Field[Any], kind: Any, value: Any, where: str) -> Any:
+    name = field.name
+    try:
+        value = _converted(kind, value)
+    except (TypeError, ValueError):
+        raise UsageError(f'{where}: {name} wants {_type_name(kind)}, not "{value}"') from None
+    low, high, choices = (field.metadata.get(key) for key in ("low", "high", "choices"))
+    if choices and value is not None and value not in choices:
+        raise UsageError(f'{where}: {name} is one of {", ".join(choices)}, not "{value}"')
+    for number in value if isinstance(value, tuple) else (value,):
+        if isinstance(number, float) and not math.isfinite(number):
+            raise UsageError(f"{where}: {name} must be a finite number, not {number}")
+        if isinstance(number, (int, float)) and ((low is not None and number < low) or (high is not None and number > high)):
+            limits = f"at least {low}" if high is None else f"at most {high}" if low is None else f"between {low} and {high}"
+            raise UsageError(f"{where}: {name} must be {limits}, not {number}")
+    return value
+
+
+def _converted(kind: Any, value: Any) -> Any:
+    if typing.get_origin(kind) in (typing.Union, UnionType):
+        inner = [part for part in typing.get_args(kind) if part is not NoneType]
+        if value is None or (isinstance(value, str) and value.lower() in ("none", "null", "")):
+            return None
+        return _converted(inner[0], value)
+    if typing.get_origin(kind) is tuple:
+        parts = [part.strip() for part in value.split(",")] if isinstance(value, str) else list(value)
+        return tuple(_converted(typing.get_args(kind)[0], part) for part in parts)
+    if kind is bool:
+        if isinstance(value, bool):
+            return value
+        words = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+        return words[value.lower()] if isinstance(value, str) and value.lower() in words else _refuse(value)
+    if kind is int:
+        if isinstance(value, bool) or (isinstance(value, float) and not value.is_integer()):
+            _refuse(value)
+        return int(value)
+    if kind is float:
+        return _refuse(value) if isinstance(value, bool) else float(value)
+    if kind is str:
+        return value if isinstance(value, str) else _refuse(value)
+    raise TypeError(f"an option cannot be of type {kind}")
+
+
+def _refuse(value: Any) -> Any:
+    raise ValueError(value)
+
+
+def _type_name(kind: Any) -> str:
+    if typing.get_origin(kind) in (typing.Union, UnionType):
+        return " or ".join("none" if part is NoneType else _type_name(part) for part in typing.get_args(kind))
+    if typing.get_origin(kind) is tuple:
+        return f"{_type_name(typing.get_args(kind)[0])}s with commas between"
+    return {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}.get(kind, str(kind))

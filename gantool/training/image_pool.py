@@ -1,0 +1,57 @@
+"""The replay pool of generated pictures (Shrivastava et al. 2017, arXiv 1612.07828, section 2.3)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gantool.model import Run
+
+
+class ImagePool(nn.Module):
+    """Shows the discriminator older fakes among the new ones, against oscillation.
+
+    For every picture, in order: while the pool is not full it is stored and returned; afterwards, with probability 1/2, a random
+    stored one is returned and the new one takes its place; otherwise the new one is returned and not stored. `size` 0 passes
+    everything through. The stored pictures are part of the module's state. Several processes keep one and the same pool.
+    """
+
+    def __init__(self, size: int = 50) -> None:
+        super().__init__()
+        self.size = size
+        self.images: list[Tensor] = []  # each (1, C, H, W)
+
+    def forward(self, images: Tensor, run: Run) -> Tensor:
+        """Pictures (N, C, H, W) for pictures (N, C, H, W), without gradients."""
+        images = images.detach()
+        if self.size == 0:
+            return images
+        # A fake that is not finite belongs to a step that is not applied: it must not come back in a later one.
+        everyone = torch.nan_to_num(run.gather(images))
+        return run.mine(torch.cat([self._exchange(image, run.rng) for image in everyone.split(1)]))
+
+    def _exchange(self, image: Tensor, rng: torch.Generator) -> Tensor:
+        if len(self.images) < self.size:
+            self.images.append(image)
+            return image
+        keep, index = self.draw(rng)
+        if keep > 0.5:
+            stored, self.images[index] = self.images[index].to(image.device), image
+            return stored
+        return image
+
+    def draw(self, rng: torch.Generator) -> tuple[float, int]:
+        """A uniform number in [0, 1) and an index into the pool."""
+        return float(torch.rand((), generator=rng)), int(torch.randint(self.size, (), generator=rng))
+
+    def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
+        for index, image in enumerate(self.images):
+            destination[f"{prefix}{index:04d}"] = image
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *_: Any) -> None:
+        self.images = [state_dict[key].clone() for key in sorted(state_dict) if key.startswith(prefix)]
+
+    def extra_repr(self) -> str:
+        return f"size={self.size}, stored={len(self.images)}"

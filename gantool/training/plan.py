@@ -1,0 +1,257 @@
+"""From what a person said to what will be done: settings, options, data and folder of a run, each value with its source."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import hashlib
+import math
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from gantool import options as opt
+from gantool import registry
+from gantool.data.layout import Domain
+from gantool.data.transforms import Preparation
+from gantool.errors import CheckpointError, DataError, UsageError
+from gantool.model import ImageSpec, Model
+from gantool.options import Setting
+from gantool.training import runs
+from gantool.training.header import read_header
+from gantool.training.settings import CHANGEABLE, TrainSettings
+
+_FACTS = ("model", "data", "facts", "options", "summary")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a person asked for, before anything is checked. `flags` holds only what was given."""
+
+    model: str | None
+    data: tuple[Path, ...] = ()
+    out: Path | None = None
+    preset: str | None = None
+    config: Path | None = None
+    resume: str | None = None
+    start_from: str | None = None
+    flags: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    set: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run, decided."""
+
+    name: str
+    kind: type[Model]
+    data: tuple[Path, ...]
+    domains: tuple[Domain, ...]
+    spec: ImageSpec
+    preparation: Preparation
+    settings: TrainSettings
+    options: Any
+    sources: Mapping[str, Setting]
+    """Every value with where it came from; options as `options.NAME`."""
+    folder: Path
+    saves: tuple[Path, ...]
+    """Saves to continue from, the newest first; empty for a new run."""
+    start_from: Path | None
+
+    def total_steps(self, items: int, world: int) -> int:
+        """Steps of the run, for a data set of so many items an epoch and so many processes."""
+        if self.settings.steps is not None:
+            return self.settings.steps
+        epochs = self.settings.epochs if self.settings.epochs is not None else self.kind.default_epochs(self.options)
+        if epochs is None:
+            return self.kind.default_steps(self.options)
+        return max(1, math.ceil(epochs * items / (self.settings.batch * self.settings.accumulate * world)))
+
+    def as_yaml(self, world: int) -> dict[str, Any]:
+        """What `run.yaml` holds: `gantool train --config run.yaml` repeats the run."""
+        import gantool
+
+        settings = {field.name: getattr(self.settings, field.name) for field in dataclasses.fields(self.settings)}
+        return {
+            "model": self.name,
+            "data": [str(path.resolve()) for path in self.data],
+            **{key: value for key, value in settings.items() if value is not None},
+            "options": {key: list(v) if isinstance(v, tuple) else v for key, v in dataclasses.asdict(self.options).items()},
+            "facts": {
+                "gantool": gantool.__version__,
+                "processes": world,
+                "domains": {domain.name: len(domain.files) for domain in self.domains},
+                "pictures": fingerprint(self.domains),
+                "sources": {key: setting.source for key, setting in self.sources.items() if setting.source != "default"},
+            },
+        }
+
+
+def plan(request: Request) -> Plan:
+    """Raises UsageError, DataError or CheckpointError with what is wrong; touches nothing on disk."""
+    config = opt.read_yaml(request.config) if request.config else {}
+    name = request.model or config.get("model")
+    if not isinstance(name, str):
+        raise UsageError("which model? gantool train MODEL DATA... (installed: " + ", ".join(registry.plugins()) + ")")
+    entry = registry.plugin(name)
+    kind = entry.load()
+    preset = _preset(entry, request.preset) if request.preset else {}
+    weights = None if request.start_from is None else runs.find_weights(request.start_from, tuple(registry.plugins()))
+    if weights is not None and request.resume is not None:
+        raise UsageError("--resume continues a run, --from begins a new one with its weights: give one of them")
+
+    folder, saves = _where(request, name)
+    stored = opt.read_yaml(folder / runs.SETTINGS) if saves else {}
+    layers = [(f"preset {request.preset}", preset), (f"--config {request.config}", config)]
+    settings = opt.resolve(
+        TrainSettings,
+        [
+            *((source, _exclusive(_without(values, _FACTS))) for source, values in layers),
+            *((f"GANTOOL_{key.upper()}", {key: value}) for key, value in _exclusive(_environment()).items()),
+            *(("--" + key.replace("_", "-"), {key: value}) for key, value in _exclusive(request.flags).items()),
+        ],
+        where="train",
+    )
+    inherited = {} if weights is None else _options_of(weights, name)
+    options = opt.resolve(
+        kind.Options,
+        [
+            (f"--from {request.start_from}", inherited),
+            *((source, _mapping(values.get("options", {}), source)) for source, values in layers),
+            ("--set", request.set),
+        ],
+        where=name,
+    )
+    if stored:
+        settings = _continued(settings, _without(stored, _FACTS), TrainSettings, "train", folder)
+        options = _continued(options, stored.get("options", {}), kind.Options, name, folder)
+
+    chosen = opt.build(TrainSettings, settings, where="train")
+    choices = opt.build(kind.Options, options, where=name)
+    data = tuple(request.data) or tuple(Path(path) for path in stored.get("data", config.get("data", ())))
+    if not data:
+        raise UsageError(f"which pictures? gantool train {name} A B (two folders)")
+    domains = tuple(kind.layout.find(data))
+    size, crop = chosen.sides()
+    return Plan(
+        name=name,
+        kind=kind,
+        data=data,
+        domains=domains,
+        spec=ImageSpec(tuple(domain.name for domain in domains), kind.channels(choices, len(domains)), crop),
+        preparation=Preparation(chosen.preprocess, size, crop, chosen.flip),
+        settings=chosen,
+        options=choices,
+        sources={**settings, **{f"options.{key}": value for key, value in options.items()}},
+        folder=folder,
+        saves=saves,
+        start_from=weights,
+    )
+
+
+def write_settings(plan: Plan, world: int) -> None:
+    """Makes the run folder and its run.yaml. Raises DataError where that is not possible."""
+    path = plan.folder / runs.SETTINGS
+    text = yaml.safe_dump(plan.as_yaml(world), sort_keys=False, allow_unicode=True)
+    try:
+        plan.folder.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}")
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        raise DataError(f"cannot write to the run folder {plan.folder}: {error.strerror or error}") from error
+
+
+def fingerprint(domains: Iterable[Domain]) -> str:
+    """A hash of which files belong to which domain, by their names below the domain's folder."""
+    digest = hashlib.sha256()
+    for domain in domains:
+        for file in domain.files:
+            digest.update(f"{domain.name}/{file.relative_to(domain.root).as_posix()}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def _where(request: Request, name: str) -> tuple[Path, tuple[Path, ...]]:
+    """The run folder, and the saves to continue from (newest first)."""
+    if request.resume is None:
+        folder = request.out or runs.next_run(name)
+        if runs.saves(folder):
+            step = int(runs.saves(folder)[-1].name)
+            raise UsageError(f"{folder} has a save at step {step}. Continue it: --resume. Start anew: -o ANOTHER_FOLDER")
+        if folder.exists() and not folder.is_dir():
+            raise UsageError(f"{folder} is a file: -o wants a folder")
+        return folder, ()
+    if request.resume == "auto":
+        folder = request.out or runs.newest_run(name) or runs.next_run(name)
+        return folder, tuple(reversed(runs.saves(folder)))
+    path = Path(request.resume)
+    if path.is_file():
+        path = path.parent
+    if (path / runs.WEIGHTS).is_file() and path.parent.name == runs.CHECKPOINTS:
+        return path.parent.parent, (path,)
+    if not runs.saves(path):
+        raise CheckpointError(f"{path} has no save to continue from")
+    return path, tuple(reversed(runs.saves(path)))
+
+
+def _continued(new: dict[str, Setting], stored: Mapping[str, Any], kind: type[Any], where: str, folder: Path) -> dict[str, Setting]:
+    """The stored values, with those changes that leave it the same run."""
+    old = opt.resolve(kind, [(str(folder / runs.SETTINGS), stored)], where=where)
+    for key, setting in new.items():
+        if setting.source == "default" or setting.value == old[key].value:
+            continue
+        if kind is not TrainSettings or key not in CHANGEABLE:
+            raise UsageError(
+                f"{folder} was trained with {key}={old[key].value}, not {setting.value} ({setting.source})."
+                f" --resume continues the same run; for another one: --from {folder}"
+            )
+        old[key] = setting
+    return old
+
+
+def _preset(entry: registry.Plugin, name: str) -> dict[str, Any]:
+    known = entry.presets()
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise UsageError(f'{entry.name} has no preset "{name}".{hint} It has: {", ".join(known) or "none"}')
+    return opt.read_yaml(known[name])
+
+
+def _options_of(weights: Path, name: str) -> dict[str, Any]:
+    metadata = read_header(weights).metadata
+    if metadata.get("model") != name:
+        raise CheckpointError(f"{weights} holds a {metadata.get('model')}, not a {name}")
+    found: dict[str, Any] = metadata["options"]
+    return found
+
+
+def _environment() -> dict[str, str]:
+    named = {field.name: os.environ.get(f"GANTOOL_{field.name.upper()}") for field in dataclasses.fields(TrainSettings)}
+    return {key: value for key, value in named.items() if value}
+
+
+def _exclusive(values: Mapping[str, Any]) -> dict[str, Any]:
+    """One of a pair replaces what a weaker layer said of the other: --steps a preset's epochs, --crop its size."""
+    values = dict(values)
+    for one, other in (("steps", "epochs"), ("size", "crop")):
+        if one in values and other not in values:
+            values[other] = None
+        elif other in values and one not in values:
+            values[one] = None
+    return values
+
+
+def _mapping(found: Any, source: str) -> Mapping[str, Any]:
+    if not isinstance(found, Mapping):
+        raise UsageError(f"{source}: options must be keys and values")
+    return found
+
+
+def _without(values: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if key not in keys}
+

@@ -1,0 +1,192 @@
+"""What a training step may use: precision, gradients, updates, random draws, processes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from gantool.model import Model
+from gantool.training.distributed import Processes
+
+PRECISIONS = ("fp32", "bf16", "fp16")
+_FIRST_SCALE, _GROWTH_AFTER = 2.0**16, 2000
+
+
+class TrainingRun:
+    """The `Run` of a real training. Nothing here waits for the device."""
+
+    def __init__(
+        self,
+        model: Model,
+        optimizers: dict[str, torch.optim.Optimizer],
+        *,
+        total_steps: int,
+        precision: str = "fp32",
+        accumulate: int = 1,
+        seed: int = 0,
+        processes: Processes | None = None,
+    ) -> None:
+        self.model, self.optimizers = model, optimizers
+        self.total_steps, self.accumulate, self.seed = total_steps, accumulate, seed
+        self.processes = processes or Processes()
+        self.device = next(model.parameters()).device
+        self.step = 0
+        self.rng = torch.Generator()
+        self._half = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision)
+        self._last = True  # of the batches that make one step
+        self._parameters = {
+            name: [p for group in optimizer.param_groups for p in group["params"]] for name, optimizer in optimizers.items()
+        }
+        self._base_rates = {name: [group["lr"] for group in o.param_groups] for name, o in optimizers.items()}
+        scaled = precision == "fp16"
+        self.scale = torch.tensor(_FIRST_SCALE if scaled else 1.0, device=self.device)
+        self._since_growth = torch.zeros((), device=self.device)
+        self._bad = torch.zeros((), device=self.device)
+        self._bad_in_a_row = torch.zeros((), device=self.device)
+        self._skipped = torch.zeros((), device=self.device)
+        self._scaled = scaled
+        self._sums: dict[str, Tensor] = {}
+        self._counts: dict[str, int] = {}
+        # Statistics that a forward pass moves (batch norm's, spectral norm's) must not outlive a step that is not applied.
+        self._statistics = list(model.buffers())
+        self._statistics_before: list[Tensor] = []
+
+    # The frame of a step: the trainer's side.
+
+    def begin(self, step: int, rate_factor: float) -> None:
+        """Starts step number `step`: all its draws and its learning rate follow from that number alone."""
+        self.step = step
+        self.rng.manual_seed(_mixed(self.seed, step))
+        # Dropout draws from torch's own generators; processes must not draw the same masks.
+        torch.manual_seed(_mixed(self.seed, step, 1 + self.processes.rank))
+        for name, optimizer in self.optimizers.items():
+            for group, base in zip(optimizer.param_groups, self._base_rates[name], strict=True):
+                group["lr"] = base * rate_factor
+        self._bad = torch.zeros_like(self._bad)
+        self._statistics_before = [buffer.clone() for buffer in self._statistics]
+
+    def batches(self) -> Iterator[int]:
+        """The batches of this step, of which the last one updates."""
+        for index in range(self.accumulate):
+            self._last = index == self.accumulate - 1
+            yield index
+
+    def end(self) -> None:
+        """Counts the step, and takes back the statistics of one that was not applied."""
+        bad = self._bad > 0
+        for buffer, before in zip(self._statistics, self._statistics_before, strict=True):
+            buffer.copy_(torch.where(bad, before, buffer))
+        # While a loss scale is being found, overflows are part of the search.
+        counted = self._bad * (self.scale <= 1)
+        self._bad_in_a_row = (self._bad_in_a_row + 1) * counted
+        self._skipped = torch.maximum(self._skipped, self._bad_in_a_row)
+        if self._scaled:
+            self._since_growth = torch.where(bad, 0.0, self._since_growth + 1)
+            grow = self._since_growth >= _GROWTH_AFTER
+            self.scale = torch.where(bad, self.scale / 2, torch.where(grow, self.scale * 2, self.scale))
+            self._since_growth = torch.where(grow, 0.0, self._since_growth)
+
+    def losses(self) -> dict[str, float]:
+        """Means of the logged losses since the last call. This reads the device."""
+        if not self._sums:
+            return {}
+        values = torch.stack([total / self._counts[name] for name, total in self._sums.items()])
+        self.processes.mean([values])
+        found = dict(zip(self._sums, values.tolist(), strict=True))
+        self._sums, self._counts = {}, {}
+        return found
+
+    def skipped_in_a_row(self) -> int:
+        """The most steps in a row that were not applied since the last call. This reads the device."""
+        worst = int(self._skipped)
+        self._skipped = self._bad_in_a_row.clone()
+        return worst
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """What the draws and learning rates do not say already."""
+        return {"scale": self.scale, "since_growth": self._since_growth, "bad_in_a_row": self._bad_in_a_row}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        self.scale, self._since_growth, self._bad_in_a_row = (
+            state[key].to(self.device) for key in ("scale", "since_growth", "bad_in_a_row")
+        )
+
+    # The model's side: see gantool.model.Run.
+
+    @contextmanager
+    def phase(self, *names: str) -> Iterator[None]:
+        wanted = {id(p) for name in names for p in self._parameters[name]}
+        frozen = [p for p in self.model.parameters() if p.requires_grad and id(p) not in wanted]
+        for p in frozen:
+            p.requires_grad_(False)
+        try:
+            with torch.autocast(self.device.type, self._half or torch.bfloat16, enabled=self._half is not None):
+                yield
+        finally:
+            for p in frozen:
+                p.requires_grad_(True)
+
+    def backward(self, loss: Tensor, *, retain_graph: bool = False, into: Sequence[str] | None = None) -> None:
+        self._bad = torch.maximum(self._bad, (~torch.isfinite(loss.detach())).to(self._bad.dtype))
+        if self.accumulate > 1:
+            loss = loss / self.accumulate
+        if self._scaled:
+            loss = loss * self.scale
+        inputs = None if into is None else [p for name in into for p in self._parameters[name]]
+        with torch.autocast(self.device.type, enabled=False):
+            loss.backward(retain_graph=retain_graph, inputs=inputs)  # type: ignore[no-untyped-call]
+
+    @torch.no_grad()
+    def update(self, *names: str, clip: float | None = None) -> None:
+        """Raises ValueError if none of these optimisers' parameters has a gradient."""
+        if not self._last:
+            return
+        gradients = [p.grad for name in names for p in self._parameters[name] if p.grad is not None]
+        if not gradients:
+            raise ValueError(f"update({', '.join(names)}) without a backward pass into its parameters")
+        bad_anywhere = self._bad.to(gradients[0].dtype)
+        self.processes.mean([*gradients, bad_anywhere])
+        if self._scaled:
+            torch._foreach_div_(gradients, self.scale)
+        norm = nn.utils.get_total_norm(gradients)
+        self._bad = ((bad_anywhere > 0) | ~torch.isfinite(norm)).to(self._bad.dtype)
+        if clip is not None:
+            nn.utils.clip_grads_with_norm_([p for name in names for p in self._parameters[name]], clip, norm)
+        for name in names:
+            self._step(self.optimizers[name])
+            self.optimizers[name].zero_grad()
+
+    def _step(self, optimizer: torch.optim.Optimizer) -> None:
+        if all(group.get("fused") for group in optimizer.param_groups):
+            # Fused optimisers leave everything as it is where this is 1, without anybody reading it back.
+            optimizer.found_inf = self._bad  # type: ignore[attr-defined]
+            optimizer.step()
+        elif not self._bad.item():
+            optimizer.step()
+
+    def rand(self, *shape: int) -> Tensor:
+        return self.mine(torch.rand(self.processes.world * shape[0], *shape[1:], generator=self.rng)).to(self.device)
+
+    def randn(self, *shape: int) -> Tensor:
+        return self.mine(torch.randn(self.processes.world * shape[0], *shape[1:], generator=self.rng)).to(self.device)
+
+    def gather(self, images: Tensor) -> Tensor:
+        return self.processes.gather(images)
+
+    def mine(self, images: Tensor) -> Tensor:
+        return images.chunk(self.processes.world)[self.processes.rank]
+
+    def log(self, **losses: Tensor) -> None:
+        for name, loss in losses.items():
+            value = loss.detach().float()
+            self._sums[name] = self._sums[name] + value if name in self._sums else value
+            self._counts[name] = self._counts.get(name, 0) + 1
+
+
+def _mixed(*numbers: int) -> int:
+    """A 63-bit seed from numbers: close numbers give unrelated seeds."""
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))

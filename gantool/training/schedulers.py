@@ -1,0 +1,31 @@
+"""Learning-rate schedules: the rate in epoch `e` (from 1) as a share of the base rate. Pure functions, so nothing to resume.
+
+They are stepped at the start of every epoch, the first included, as in the reference implementation of CycleGAN and pix2pix; shift `e`
+by one (`e - 1`) to step at its end.
+"""
+
+from __future__ import annotations
+
+import math
+
+POLICIES = ("linear", "step", "cosine", "plateau", "constant")
+
+
+def linear(e: float, n_epochs: float, n_epochs_decay: float) -> float:
+    """Constant, then a straight line to 0, which the last epoch (n_epochs + n_epochs_decay) reaches."""
+    return max(0.0, 1.0 - max(0.0, e + 1 - n_epochs) / (n_epochs_decay + 1))
+
+
+def step(e: float, every: float) -> float:
+    """A tenth after every `every` epochs."""
+    return float(0.1 ** (e // every))
+
+
+def cosine(e: float, n_epochs: float) -> float:
+    """Half a cosine from 1 to 0 over `n_epochs`. It would rise again afterwards: stop there."""
+    return (1 + math.cos(math.pi * e / n_epochs)) / 2
+
+
+def plateau(e: float) -> float:
+    """The reference's "plateau": it watches a constant, so the rate falls to a fifth every 6 epochs from the seventh on."""
+    return float(0.2 ** math.floor((e - 1) / 6)) if e >= 7 else 1.0

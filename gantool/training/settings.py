@@ -1,0 +1,68 @@
+"""Everything about a training that is not the model's own: one dataclass whose fields are the flags. Imports no torch."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from gantool.errors import UsageError
+from gantool.options import option
+
+PREPROCESS = ("resize_and_crop", "crop", "scale_width", "scale_width_and_crop", "none")
+PRECISIONS = ("fp32", "bf16", "fp16")
+
+CHANGEABLE = frozenset(
+    {"steps", "epochs", "device", "workers", "save_every", "sample_every", "keep", "time", "compile", "deterministic"}
+)
+"""What may differ when a run is continued. Anything else would make it another run."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainSettings:
+    """The settings of a run, as flags, YAML keys and `gantool.train` arguments name them."""
+
+    steps: int | None = option(None, "length of the training in steps", low=1)
+    epochs: float | None = option(None, "length of the training in passes over the larger domain", low=0.001)
+    size: int | None = option(None, "pictures are resized to this before cropping (default: 286 for a crop of 256)", low=8)
+    crop: int | None = option(None, "side of the training crops in pixels (default: 256 for a size of 286)", low=8)
+    preprocess: str = option("resize_and_crop", "how pictures become crops", choices=PREPROCESS)
+    flip: bool = option(True, "mirror half of the training pictures")
+    batch: int = option(1, "pictures a domain, a step and a process", low=1)
+    accumulate: int = option(1, "batches whose gradients make one step", low=1)
+    precision: str = option("fp32", "arithmetic of the networks", choices=PRECISIONS)
+    device: str = option("auto", "auto, cpu, cuda, cuda:1 or mps")
+    workers: int = option(2, "threads that decode pictures ahead", low=0, high=256)
+    seed: int = option(0, "what all random draws follow from", low=0)
+    save_every: int | None = option(None, "steps between saves (default: a tenth of the run, at most 5000)", low=1)
+    sample_every: int | None = option(None, "steps between sample grids (default: a twentieth of the run, at most 1000)", low=1)
+    keep: int = option(3, "saves kept; 0 keeps all", low=0)
+    time: str | None = option(None, "stop and save after this long: 7h50m, 90s")
+    compile: bool = option(False, "compile the networks: worth its minute of start-up on a GPU")
+    deterministic: bool = option(False, "only deterministic kernels, so that a GPU repeats bit for bit")
+
+    def __post_init__(self) -> None:
+        if self.steps is not None and self.epochs is not None:
+            raise ValueError("give --steps or --epochs, not both")
+        if self.time is not None:
+            seconds(self.time)
+
+    def sides(self) -> tuple[int, int]:
+        """(size, crop): where one is not given it follows from the other in the proportion of the papers, 286 to 256."""
+        size, crop = self.size, self.crop
+        if size is None and crop is None:
+            return 286, 256
+        if size is None:
+            assert crop is not None
+            return (round(crop * 286 / 256) if self.preprocess.startswith("resize") else crop), crop
+        if crop is None:
+            return size, max(8, round(size * 256 / 286 / 4) * 4)
+        return size, crop
+
+
+def seconds(text: str) -> float:
+    """"7h50m", "90s", "1h" or a number of seconds. Raises UsageError for anything else."""
+    found = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s?)?", text.strip())
+    if not found or not any(found.groups()):
+        raise UsageError(f'a time looks like 7h50m, 45m or 90s, not "{text}"')
+    hours, minutes, rest = (float(part or 0) for part in found.groups())
+    return 3600 * hours + 60 * minutes + rest

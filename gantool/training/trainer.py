@@ -1,0 +1,262 @@
+"""The loop: batches through a model's training step, saves, and a clean end whatever happens."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from gantool.data import loader
+from gantool.data.layout import Dataset
+from gantool.errors import DataError, DivergedError, Interrupted, TimeLimitReached
+from gantool.model import Model, Progress
+from gantool.training import checkpoint, runs
+from gantool.training.distributed import Processes
+from gantool.training.ema import Averages
+from gantool.training.run import TrainingRun
+from gantool.training.settings import TrainSettings, seconds
+
+GIVE_UP_AFTER = 10
+"""Steps in a row that could not be applied before a run counts as diverged."""
+
+_TIME_UP = 75
+
+
+class Observer(Protocol):
+    """Who is told how it goes. Nothing that an observer does changes the training."""
+
+    def step(self, done: int, losses: Mapping[str, float] | None) -> None:
+        """So many steps are done; `losses` are means over the steps since the last ones, when they have been read."""
+
+    def sample(self, done: int, model: Model) -> None:
+        """It is time for a sample grid; the model has its averaged weights where it keeps averages."""
+
+    def saved(self, done: int, folder: Path) -> None:
+        """A save was written."""
+
+    def skipped(self, done: int, in_a_row: int) -> None:
+        """Some of the last steps were not applied, because a loss or gradient was not finite."""
+
+
+@dataclass
+class Trainer:
+    """One training run. Its state is the model, the optimisers, the averages and the number of steps done."""
+
+    model: Model
+    name: str
+    """The model's name in the registry, for the header of its saves."""
+    dataset: Dataset
+    folder: Path
+    settings: TrainSettings
+    total_steps: int
+    notes: Mapping[str, Any]
+    """Further facts for the header of the weights."""
+    observer: Observer
+    processes: Processes
+    clock: Callable[[], float] = time.monotonic
+
+    def __post_init__(self) -> None:
+        s = self.settings
+        self.done = 0
+        self.processes.share_weights(self.model)
+        self.optimizers = self.model.optimizers()
+        self.averages = Averages(self.model)
+        self.run = TrainingRun(
+            self.model,
+            self.optimizers,
+            total_steps=self.total_steps,
+            precision=s.precision,
+            accumulate=s.accumulate,
+            seed=s.seed,
+            processes=self.processes,
+        )
+        self.save_every = s.save_every or max(1, min(5000, self.total_steps // 10))
+        self.sample_every = s.sample_every or max(1, min(1000, self.total_steps // 20))
+        self.read_every = max(1, min(10, self.total_steps // 20))
+        self._saved_at = -1
+        self._save_seconds = 0.0
+
+    @property
+    def epoch_steps(self) -> float:
+        """Steps of one pass over the data."""
+        return len(self.dataset) / (self.settings.batch * self.settings.accumulate * self.processes.world)
+
+    def progress(self) -> Progress:
+        """Where the run stands: what learning rates and weights follow from."""
+        default = self.model.default_epochs(self.model.options)
+        if default is None:
+            return Progress(self.done, self.total_steps, self.done / self.epoch_steps)
+        # A run of another length than the paper's is the paper's schedule, stretched over it.
+        return Progress(self.done, self.total_steps, default * self.done / self.total_steps)
+
+    def train(self) -> None:
+        """Trains to the end. Raises Interrupted or TimeLimitReached after saving, DivergedError without."""
+        s, started = self.settings, self.clock()
+        limit = None if s.time is None else seconds(s.time)
+        if s.compile:
+            for network in self.model.children():
+                if next(network.parameters(), None) is not None:
+                    network.compile()
+        self.model.train()
+        stream = loader.batches(
+            self.dataset,
+            batch=s.batch,
+            first=self.done * s.accumulate,
+            workers=s.workers,
+            rank=self.processes.rank,
+            world=self.processes.world,
+        )
+        with _signals() as received, contextlib.closing(stream):
+            if self.done == 0:
+                self._sample()
+            while self.done < self.total_steps:
+                before = self.clock()
+                try:
+                    self._one_step(stream)
+                except DataError:
+                    self.save()
+                    raise
+                self._look()
+                if self.done % self.sample_every == 0 or self.done == self.total_steps:
+                    self._sample()
+                if self.done % self.save_every == 0 or self.done == self.total_steps:
+                    self.save()
+                now = self.clock()
+                late = limit is not None and now - started + 2 * (now - before) + self._save_seconds > limit
+                stop = self.processes.largest(received[0] if received else _TIME_UP if late else 0)
+                if stop and self.done < self.total_steps:
+                    self._stop(stop)
+
+    def _one_step(self, stream: Iterator[dict[str, Tensor]]) -> None:
+        self.run.begin(self.done, self.model.rate_factor(self.progress()))
+        for _ in self.run.batches():
+            batch = loader.to_device(next(stream), self.run.device, next(self.model.parameters()).dtype)
+            self.model.training_step(batch, self.run)
+        self.run.end()
+        self.averages.update(self.model)
+        self.done += 1
+
+    def _look(self) -> None:
+        """Now and then reads what the device has computed. All processes look at the same steps."""
+        due = self.done % self.read_every == 0 or self.done in (1, self.total_steps) or self.done % self.save_every == 0
+        if not due:
+            self.observer.step(self.done, None)
+            return
+        skipped = self.run.skipped_in_a_row()
+        self.observer.step(self.done, self.run.losses())
+        if skipped:
+            self.observer.skipped(self.done, skipped)
+        if skipped >= GIVE_UP_AFTER:
+            last = runs.saves(self.folder)[-1:]
+            kept = f"The save at step {int(last[0].name)} is intact" if last else "There was no save yet"
+            raise DivergedError(
+                f"training diverged: {skipped} steps in a row, up to step {self.done}, had losses that are not finite. {kept}."
+                " Try a lower learning rate (--set lr=...), --precision fp32, or look for constant pictures: gantool data check"
+            )
+
+    def _sample(self) -> None:
+        if self.processes.first:
+            with self.averages.in_place_of(self.model), torch.no_grad():
+                self.model.eval()
+                self.observer.sample(self.done, self.model)
+            self.model.train()
+        self.processes.wait()
+
+    def _stop(self, reason: int) -> None:
+        self.save()
+        where = f"stopped after step {self.done} of {self.total_steps}, saved to {self.folder}. Continue with --resume"
+        if reason == _TIME_UP:
+            raise TimeLimitReached(f"time limit reached: {where}")
+        raise Interrupted(where, 128 + reason)
+
+    # Saving and continuing.
+
+    def save(self) -> None:
+        """Writes a save of this moment, and removes the oldest ones beyond `--keep`."""
+        if self._saved_at == self.done:
+            return
+        started = self.clock()
+        if self.processes.first:
+            folder = runs.save_folder(self.folder, self.done)
+            with self.averages.in_place_of(self.model):
+                everything = self.model.state_dict()
+            weights = {key: value for key, value in everything.items() if not self._only_for_training(key)}
+            state = {f"model.{key}": value for key, value in everything.items() if self._only_for_training(key)}
+            state |= {f"model.{key}": value for key, value in self.averages.trained_weights(self.model).items()}
+            state |= checkpoint.optimizer_tensors(self.optimizers)
+            state |= {f"run.{key}": value for key, value in self.run.state_dict().items()}
+            checkpoint.save(folder, self.model, self.name, self.done, weights=weights, state=state, notes=self.notes)
+            self.observer.saved(self.done, folder)
+            if self.settings.keep:
+                for old in runs.saves(self.folder)[: -self.settings.keep]:
+                    runs.remove_save(old)
+        self._saved_at = self.done
+        self._save_seconds = self.clock() - started
+        self.processes.wait()
+
+    def resume(self, save: Path) -> None:
+        """Continues from a save of this run: everything as it was after that step."""
+        header, weights = checkpoint.read(save / runs.WEIGHTS)
+        _, state = checkpoint.read(save / runs.STATE)
+        checkpoint.load_weights(self.model, weights, str(save))
+        for name, average in self.averages.averages.items():
+            average.load_state_dict(_below(f"{name}.", weights))
+        self.model.load_state_dict(_below("model.", state), strict=False)
+        checkpoint.load_optimizers(self.optimizers, _below("", state))
+        self.run.load_state_dict(_below("run.", state))
+        self.done = self._saved_at = int(header.metadata["step"])
+
+    def start_from(self, weights: Path) -> bool:
+        """Takes over networks from a weights file, and training's own networks if its state lies beside it (returns whether)."""
+        _, tensors = checkpoint.read(weights)
+        checkpoint.load_weights(self.model, tensors, str(weights))
+        for name, average in self.averages.averages.items():
+            average.load_state_dict(_below(f"{name}.", tensors))
+        state = weights.with_name(runs.STATE)
+        if not state.is_file():
+            return False
+        _, more = checkpoint.read(state)
+        networks = {
+            key: value
+            for key, value in _below("model.", more).items()
+            if self._only_for_training(key) and any(True for _ in self.model.get_submodule(key.partition(".")[0]).parameters())
+        }
+        self.model.load_state_dict(networks, strict=False)
+        return bool(networks)
+
+    def _only_for_training(self, key: str) -> bool:
+        return key.partition(".")[0] in self.model.training_only
+
+
+def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {key[len(prefix) :]: value for key, value in tensors.items() if key.startswith(prefix)}
+
+
+@contextlib.contextmanager
+def _signals() -> Iterator[list[int]]:
+    """SIGINT and SIGTERM as a list of what came. The first one waits for the end of the step, the second ends at once."""
+    received: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if received:
+            raise SystemExit(128 + number)
+        received.append(number)
+
+    try:
+        before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:  # not the main thread: somebody else's program, somebody else's signals
+        yield received
+        return
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
