@@ -1,0 +1,138 @@
+"""Where words go: results on stdout, everything else on stderr.
+
+The command line makes one `Console` from its flags and hands it down.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal, TextIO
+
+from gantool.report.text import figure, to_json
+
+if TYPE_CHECKING:
+    import rich.console
+
+
+@dataclass(frozen=True)
+class Console:
+    """The two streams and how much may be said on them."""
+
+    verbosity: int = 0
+    """-2: silent (`-qq`), -1: errors only (`-q`), 0: everything a person needs, above: details (`-v`)."""
+    json: bool = False
+    """`--json`: events go to stdout, one object a line; tables and progress bars are left out."""
+    progress: Literal["auto", "plain", "none"] = "auto"
+    """auto: a bar on a terminal and lines elsewhere."""
+    color: bool = True
+    """False for `--no-color`; a non-empty NO_COLOR in the environment has the same effect."""
+    out: TextIO = field(default_factory=lambda: sys.stdout)
+    err: TextIO = field(default_factory=lambda: sys.stderr)
+
+    def note(self, text: str) -> None:
+        """Something worth knowing, on stderr; not with `-q`."""
+        if self.verbosity >= 0:
+            self._say("", "", text)
+
+    def warn(self, text: str) -> None:
+        """Something that may surprise later, on stderr; not with `-q`."""
+        if self.verbosity >= 0:
+            self._say("warning: ", "yellow", text)
+
+    def error(self, text: str) -> None:
+        """What went wrong, on stderr; not with `-qq`."""
+        if self.verbosity >= -1:
+            self._say("error: ", "bold red", text)
+
+    def event(self, event: str, **fields: object) -> None:
+        """With `--json` one line `{"event": event, ...}` on stdout, else nothing. NaN and infinities become null."""
+        if self.json:
+            self.result(to_json({"event": event, **fields}))
+
+    def result(self, text: str) -> None:
+        """What was asked for, on stdout as it is, with `-q` and with `--json`, too."""
+        self.out.write(f"{text}\n")
+        self.out.flush()
+
+    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+        """A table on stdout: drawn on a terminal, aligned plain text elsewhere, nothing with `--json`.
+
+        Columns of numbers are flush right; None is an empty cell.
+        """
+        if self.json:
+            return
+        cells = [[_cell(value) for value in row] for row in rows]
+        right = [
+            bool(rows) and all(row[i] is None or isinstance(row[i], (int, float)) for row in rows)
+            for i in range(len(columns))
+        ]
+        if not is_terminal(self.out):
+            self.result("\n".join(_plain_table(title, columns, cells, right)))
+            return
+        from rich import box
+        from rich.table import Table
+        from rich.text import Text
+
+        drawn = Table(title=Text(title) if title else None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+        for column, is_right in zip(columns, right, strict=True):
+            drawn.add_column(Text(column), justify="right" if is_right else "left", overflow="fold")
+        for row in cells:
+            drawn.add_row(*(Text(cell) for cell in row))
+        self._rich(self.out).print(drawn)
+
+    @property
+    def bars(self) -> bool:
+        """Whether progress may be drawn as a bar on stderr."""
+        return self.progress == "auto" and self.verbosity >= 0 and not self.json and is_terminal(self.err)
+
+    @property
+    def lines(self) -> bool:
+        """Whether progress may be written as plain lines on stderr."""
+        return self.progress != "none" and self.verbosity >= 0 and not self.json and not self.bars
+
+    @cached_property
+    def screen(self) -> rich.console.Console:
+        """stderr as rich draws on it: one object, so that words appear above a bar instead of through it."""
+        return self._rich(self.err)
+
+    def _rich(self, stream: TextIO) -> rich.console.Console:
+        from rich.console import Console as RichConsole
+
+        no_color = not self.color or bool(os.environ.get("NO_COLOR"))
+        return RichConsole(file=stream, force_terminal=True, no_color=no_color, highlight=False)
+
+    def _say(self, label: str, style: str, text: str) -> None:
+        if is_terminal(self.err):
+            from rich.text import Text
+
+            self.screen.print(Text.assemble((label, style), text), soft_wrap=True)
+        else:
+            self.err.write(f"{label}{text}\n")
+            self.err.flush()
+
+
+def is_terminal(stream: TextIO) -> bool:
+    """Whether a person looks at this stream, on a terminal that can move its cursor."""
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    return figure(value, digits=4) if isinstance(value, float) else str(value)
+
+
+def _plain_table(title: str, columns: Sequence[str], cells: list[list[str]], right: list[bool]) -> list[str]:
+    widths = [max(len(row[i]) for row in [list(columns), *cells]) for i in range(len(columns))]
+    lines = [title] if title else []
+    for row in [list(columns), *cells]:
+        padded = [
+            cell.rjust(width) if is_right else cell.ljust(width)
+            for cell, width, is_right in zip(row, widths, right, strict=True)
+        ]
+        lines.append("  ".join(padded).rstrip())
+    return lines

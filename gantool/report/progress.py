@@ -1,0 +1,171 @@
+"""How far a long job is: a bar on a terminal, plain lines in a log file, events for programs."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from gantool.report.console import Console
+from gantool.report.text import duration, figure, rate
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+Clock = Callable[[], float]
+"""Seconds from any fixed moment."""
+
+LINE_SECONDS = 60.0
+"""A log file gets a line at least this often, unless a single step takes longer."""
+
+
+class StepProgress:
+    """Steps done of how many, how fast, and the losses that were read last. Made by `progress`."""
+
+    def __init__(self, console: Console, total: int | None, start: int, what: str, every: int, clock: Clock) -> None:
+        self._console, self._total, self._what, self._every, self._clock = console, total, what, every, clock
+        self._done = self._reported = start
+        self._fields: dict[str, object] = {}
+        self._begun = False
+        self._said_at = clock()
+        # Moments at least half a second apart: the pace is that of the last minute or more, at bounded cost.
+        self._marks: deque[tuple[float, int]] = deque([(self._said_at, start)], maxlen=120)
+
+    def advance(self, step: int, losses: Mapping[str, float] | None = None) -> None:
+        """`step` steps are done now. Give `losses` only when they have been read: the last ones stay shown."""
+        self.advance_with(step, **({"losses": dict(losses)} if losses else {}))
+
+    def advance_with(self, done: int, **fields: object) -> None:
+        """So much is done now; the fields (numbers or mappings of numbers) are shown until they change."""
+        now, before = self._clock(), self._marks[-1][0]
+        self._done = done
+        self._fields.update(fields)
+        if len(self._marks) > 1 and now - self._marks[-2][0] < 0.5:
+            self._marks[-1] = (now, done)
+        else:
+            self._marks.append((now, done))
+        # The next chance to speak comes one step later: a line is due now if that would be too late.
+        late = now + (now - before) - self._said_at > LINE_SECONDS
+        if not self._begun or late or done % self._every == 0 or done == self._total:
+            self._begun = True
+            self._report()
+
+    def finish(self) -> None:
+        """Reports where the job ended, unless that was the last thing said."""
+        if self._done != self._reported:
+            self._report()
+
+    def _report(self) -> None:
+        self._reported, self._said_at = self._done, self._clock()
+        pace, left = self._pace()
+        self._console.event(
+            self._what,
+            **{self._what: self._done, "total": self._total, "rate": _rounded(pace), "eta": _rounded(left)},
+            **self._fields,
+        )
+        if self._console.lines:
+            self._console.note(" ".join([self._what, *self._words(), *_figures(self._fields)]))
+
+    def _pace(self) -> tuple[float | None, float | None]:
+        """Steps a second and seconds left, None where unknown."""
+        (begin, first), (end, last) = self._marks[0], self._marks[-1]
+        if end <= begin or last <= first:
+            return None, None
+        pace = (last - first) / (end - begin)
+        return pace, None if self._total is None else max(0.0, (self._total - last) / pace)
+
+    def _words(self) -> list[str]:
+        pace, left = self._pace()
+        words = [f"{self._done}" if self._total is None else f"{self._done}/{self._total}"]
+        if self._total:
+            words.append(f"{100 * self._done // self._total}%")
+        if pace:
+            words.append(rate(pace))
+        if left is not None:
+            words.append(f"eta {duration(left)}")
+        return words
+
+    def drawn(self) -> RenderableType:
+        """The bar as rich draws it."""
+        from rich.console import Group
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+        from rich.text import Text
+
+        row = Table.grid(padding=(0, 1))
+        bar = ProgressBar(total=self._total, completed=self._done, width=28, pulse=self._total is None)
+        row.add_row(Text(self._what, style="bold"), bar, *(Text(word, no_wrap=True) for word in self._words()))
+        figures = _figures(self._fields)
+        return Group(row, Text("  ".join(figures), style="dim")) if figures else row
+
+
+class FilesProgress:
+    """Files done of how many, and how many failed. Made by `files_progress`."""
+
+    def __init__(self, steps: StepProgress) -> None:
+        self._steps = steps
+        self.done = 0
+        self.failed = 0
+
+    def advance(self, *, failed: bool = False) -> None:
+        """One more file is dealt with."""
+        self.done += 1
+        self.failed += failed
+        self._steps.advance_with(self.done, failed=self.failed)
+
+
+@contextmanager
+def progress(
+    console: Console,
+    total: int | None,
+    start: int = 0,
+    what: str = "step",
+    *,
+    every: int = 100,
+    clock: Clock = time.monotonic,
+) -> Iterator[StepProgress]:
+    """Shows a job of `total` steps (None: unknown) of which `start` are done; call `advance` after each.
+
+    On a terminal a bar on stderr. Elsewhere a line at the first step, at every multiple of `every`, at least once a
+    minute and at the end: `step 1200/20000 6% 8.1 it/s eta 38m gan_ab=0.71`. With `--json` events at the same moments,
+    with the rate per second and the time left in seconds:
+    `{"event": "step", "step": 1200, "total": 20000, "rate": 8.1, "eta": 2321.0, "losses": {...}}`.
+    `what` is the line's first word and the event's name.
+    """
+    steps = StepProgress(console, total, start, what, every, clock)
+    if not console.bars:
+        try:
+            yield steps
+        finally:
+            steps.finish()
+        return
+    from rich.live import Live
+
+    # rich would send stdout to the bar's stream as well: results have to stay on stdout.
+    with Live(get_renderable=steps.drawn, console=console.screen, refresh_per_second=4, redirect_stdout=False):
+        yield steps
+
+
+@contextmanager
+def files_progress(
+    console: Console, total: int | None, *, every: int = 100, clock: Clock = time.monotonic
+) -> Iterator[FilesProgress]:
+    """Shows how many of `total` files (None: unknown) are done and how many failed, as `progress` does."""
+    with progress(console, total, what="files", every=every, clock=clock) as steps:
+        yield FilesProgress(steps)
+
+
+def _figures(fields: Mapping[str, object]) -> list[str]:
+    words: list[str] = []
+    for name, value in fields.items():
+        if isinstance(value, Mapping):
+            words += _figures(value)
+        elif isinstance(value, (int, float)):
+            words.append(f"{name}={figure(value)}")
+    return words
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)
