@@ -1,0 +1,221 @@
+"""What is wrong with folders of pictures, found before a training finds it: `gantool data check`."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from gantool.data.layout import Domain
+from gantool.data.pictures import as_channels, read_picture
+from gantool.data.transforms import Preparation
+from gantool.errors import DataError
+
+
+@dataclass(frozen=True)
+class DomainReport:
+    """One domain. Files are named by their path relative to `root`."""
+
+    name: str
+    root: str
+    pictures: int
+    """Files taken for pictures, readable or not."""
+    widths: tuple[int, float, int] | None
+    """Least, median and greatest width of the readable pictures, upright, in pixels; None if there are none."""
+    heights: tuple[int, float, int] | None
+    formats: dict[str, int]
+    """Pictures of each file format, by Pillow's names, the most frequent first."""
+    modes: dict[str, int]
+    """Pictures of each pixel type on file, by Pillow's names, the most frequent first."""
+    transparent: int
+    """Pictures with transparent pixels: training sees them on white."""
+    stretched: tuple[str, ...]
+    """Pictures whose values go beyond the known ranges, so that each is scaled by its own minimum and maximum."""
+    constant: tuple[str, ...]
+    """Pictures of a single colour: instance norms divide by their standard deviation of 0."""
+    too_small: tuple[str, ...]
+    """Pictures with a side shorter than the crop, where pictures are cropped without being resized."""
+    unreadable: dict[str, str]
+    """Why a file cannot be read, by file."""
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """The domains one by one, what they have in common, and what follows from it."""
+
+    domains: tuple[DomainReport, ...]
+    duplicates: tuple[tuple[str, ...], ...]
+    """Groups of files that look the same to the last bit, within a domain or across domains."""
+    unmatched: tuple[str, ...]
+    """Files without a counterpart of the same name in another domain, if most files have one."""
+    warnings: tuple[str, ...]
+    """What deserves a look, one line each."""
+    fatal: tuple[str, ...]
+    """Why a training on these folders would fail, one line each."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON: dicts, lists, strings and numbers alone."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class _Finding:
+    """What is kept of one decoded picture."""
+
+    width: int
+    height: int
+    format: str
+    mode: str
+    transparent: bool
+    stretched: bool
+    constant: bool
+    content: bytes
+
+
+def check_folders(
+    domains: Sequence[Domain],
+    preparation: Preparation | None = None,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> CheckReport:
+    """Decodes every picture, on threads. `progress(done, total)` is called after each one, by this thread.
+
+    With a preparation, pictures too small for its crop are reported, too.
+    """
+    work = [(domain, file) for domain in domains for file in domain.files]
+    findings: dict[Path, _Finding | str] = {}
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for (_, file), finding in zip(work, pool.map(_look, (file for _, file in work)), strict=True):
+            findings[file] = finding
+            if progress is not None:
+                progress(len(findings), len(work))
+    crop = preparation.crop if preparation is not None and preparation.preprocess == "crop" else 0
+    reports = tuple(_domain_report(domain, findings, crop) for domain in domains)
+    duplicates, unmatched = _duplicates(findings), _unmatched(domains)
+    return CheckReport(reports, duplicates, unmatched, _warnings(reports, duplicates, unmatched), _fatal(reports, crop))
+
+
+def _look(file: Path) -> _Finding | str:
+    """What there is to say about a picture, or why it cannot be read."""
+    try:
+        picture = read_picture(file)
+    except DataError as error:
+        return str(error).removeprefix(f"cannot read {file}: ")
+    seen = as_channels(picture, 3)
+    height, width, _ = seen.shape
+    alpha = picture.alpha
+    return _Finding(
+        width,
+        height,
+        picture.format,
+        picture.mode,
+        alpha is not None and bool((alpha < np.iinfo(alpha.dtype).max).any()),
+        picture.stretched,
+        bool((seen == seen[0, 0]).all()),
+        hashlib.blake2b(f"{seen.shape} {seen.dtype} ".encode() + seen.tobytes(), digest_size=16).digest(),
+    )
+
+
+def _domain_report(domain: Domain, findings: dict[Path, _Finding | str], crop: int) -> DomainReport:
+    def names(wanted: Callable[[_Finding], bool]) -> tuple[str, ...]:
+        return tuple(_relative(domain, file) for file, finding in readable if wanted(finding))
+
+    mine = [(file, findings[file]) for file in domain.files]
+    readable = [(file, finding) for file, finding in mine if isinstance(finding, _Finding)]
+    return DomainReport(
+        domain.name,
+        str(domain.root),
+        len(mine),
+        _range([finding.width for _, finding in readable]),
+        _range([finding.height for _, finding in readable]),
+        dict(Counter(finding.format for _, finding in readable).most_common()),
+        dict(Counter(finding.mode for _, finding in readable).most_common()),
+        sum(finding.transparent for _, finding in readable),
+        names(lambda finding: finding.stretched),
+        names(lambda finding: finding.constant),
+        names(lambda finding: min(finding.width, finding.height) < crop),
+        {_relative(domain, file): reason for file, reason in mine if isinstance(reason, str)},
+    )
+
+
+def _duplicates(findings: dict[Path, _Finding | str]) -> tuple[tuple[str, ...], ...]:
+    alike = defaultdict(list)
+    for file, finding in findings.items():
+        if isinstance(finding, _Finding):
+            alike[finding.content].append(str(file))
+    return tuple(tuple(files) for files in alike.values() if len(files) > 1)
+
+
+def _unmatched(domains: Sequence[Domain]) -> tuple[str, ...]:
+    """Files whose name, without the extension, some domain lacks; none where names do not suggest pairs."""
+    if len(domains) < 2:
+        return ()
+    named = [{str(Path(_relative(d, file)).with_suffix("")): file for file in d.files} for d in domains]
+    everywhere = set.intersection(*map(set, named))
+    if 2 * len(everywhere) < min(map(len, named)):
+        return ()
+    return tuple(str(file) for names in named for name, file in names.items() if name not in everywhere)
+
+
+def _warnings(
+    reports: Sequence[DomainReport], duplicates: Sequence[Sequence[str]], unmatched: Sequence[str]
+) -> tuple[str, ...]:
+    lines = []
+    for report in reports:
+        if report.constant:
+            lines.append(
+                f"{report.root}: {_count(report.constant)} of a single colour; instance norms divide by 0 there"
+            )
+        if report.stretched:
+            lines.append(
+                f"{report.root}: {_count(report.stretched)} with values beyond [0, 1] (float) or [0, 65535] (integer), "
+                "each scaled by its own minimum and maximum; scale them together if their levels are to be compared"
+            )
+        if report.transparent:
+            lines.append(
+                f"{report.root}: transparent pixels in {report.transparent} of {report.pictures}, shown on white"
+            )
+    if duplicates:
+        groups = "1 group" if len(duplicates) == 1 else f"{len(duplicates)} groups"
+        lines.append(f"{groups} of equal pictures, such as {' and '.join(duplicates[0][:2])}")
+    if unmatched:
+        lines.append(f"most names come in pairs, but {_count(unmatched)} without a counterpart")
+    return tuple(lines)
+
+
+def _fatal(reports: Sequence[DomainReport], crop: int) -> tuple[str, ...]:
+    lines = []
+    for report in reports:
+        if report.unreadable:
+            file, reason = next(iter(report.unreadable.items()))
+            count = len(report.unreadable)
+            lines.append(
+                f"{report.root}: {count} of {report.pictures} cannot be read, such as {file} ({reason}); "
+                "remove or replace them"
+            )
+        if report.too_small:
+            lines.append(
+                f"{report.root}: {_count(report.too_small)} smaller than the crop of {crop}; "
+                "lower the crop, or resize with preprocess resize_and_crop"
+            )
+    return tuple(lines)
+
+
+def _count(files: Sequence[str]) -> str:
+    return f"{len(files)} {'picture' if len(files) == 1 else 'pictures'} (such as {files[0]})"
+
+
+def _range(values: list[int]) -> tuple[int, float, int] | None:
+    return (min(values), median(values), max(values)) if values else None
+
+
+def _relative(domain: Domain, file: Path) -> str:
+    return file.relative_to(domain.root).as_posix()

@@ -1,0 +1,78 @@
+"""From a data set to batches on a device: decoded ahead by threads, in an order that is a function of the step."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gantool.data.layout import Dataset, Item
+from gantool.errors import UsageError
+
+_AHEAD = 2  # batches decoded in advance, a worker
+
+
+def batches(
+    dataset: Dataset, *, batch: int, first: int, workers: int = 0, rank: int = 0, world: int = 1
+) -> Iterator[dict[str, Tensor]]:
+    """Batch number `first` and all that follow, on the CPU: pictures (N, H, W, C) uint8, labels as they are.
+
+    The items of all epochs are one sequence; batch k of process r holds items (k world + r) batch ... of it. So an epoch's end may lie
+    within a batch, every picture comes equally often, and nothing has to be saved to resume. Threads suffice: Pillow and NumPy let go
+    of the interpreter while they work.
+    """
+
+    def load(number: int) -> dict[str, Tensor]:
+        start = (number * world + rank) * batch
+        return _collate([dataset.item(*divmod(n, len(dataset))) for n in range(start, start + batch)])
+
+    if workers == 0:
+        number = first
+        while True:
+            yield load(number)
+            number += 1
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="gantool-loader")
+    try:
+        waiting: deque[Future[dict[str, Tensor]]] = deque()
+        number = first
+        while True:
+            while len(waiting) < workers * _AHEAD:
+                waiting.append(pool.submit(load, number))
+                number += 1
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def to_device(batch: dict[str, Tensor], device: torch.device, dtype: torch.dtype = torch.float32) -> dict[str, Tensor]:
+    """Pictures become (N, C, H, W) in [-1, 1] on the device (a byte a value travels, not four); labels only move."""
+    moved = {}
+    for name, tensor in batch.items():
+        tensor = tensor.to(device, non_blocking=True)
+        if tensor.dtype == torch.uint8 and tensor.dim() == 4:
+            tensor = (
+                tensor.permute(0, 3, 1, 2)
+                .to(dtype, memory_format=torch.contiguous_format)
+                .div_(255)
+                .sub_(0.5)
+                .div_(0.5)
+            )
+        moved[name] = tensor
+    return moved
+
+
+def _collate(items: list[Item]) -> dict[str, Tensor]:
+    batch = {}
+    for name in items[0]:
+        parts = [item[name] for item in items]
+        if any(part.shape != parts[0].shape for part in parts):
+            shapes = " and ".join(sorted({"x".join(map(str, part.shape[1::-1])) for part in parts})[:2])
+            raise UsageError(
+                f"pictures of different sizes ({shapes}) cannot share a batch: --batch 1, or a --preprocess that crops"
+            )
+        batch[name] = torch.from_numpy(np.stack(parts))
+    return batch

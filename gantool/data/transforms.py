@@ -1,0 +1,158 @@
+"""Resize, crop and flip: the deterministic part of preparing a training picture, and the random part as plain numbers.
+
+Pixels are uint8 arrays (H, W, C), C = 1 or 3; sizes are (width, height) as people write them. All resizing is Pillow's
+bicubic. Imports Pillow and numpy, never torch.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from gantool.errors import UsageError
+
+Pixels = NDArray[np.uint8]
+"""Pixels of a prepared picture: (H, W, C) uint8."""
+
+PREPROCESS = ("resize_and_crop", "crop", "scale_width", "scale_width_and_crop", "none")
+"""The ways to prepare a picture.
+
+resize_and_crop       to size x size (the aspect is lost), then a random crop x crop square
+crop                  a random crop x crop square of the picture as it is
+scale_width           width = size, the height follows but is at least crop; no crop
+scale_width_and_crop  the same, then a random crop x crop square
+none                  each side to the nearest multiple of 4
+"""
+
+CROPPING = ("resize_and_crop", "crop", "scale_width_and_crop")
+"""Those of `PREPROCESS` whose results are all crop x crop."""
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """How training pictures are prepared. Raises UsageError for values that contradict each other."""
+
+    preprocess: str
+    """One of `PREPROCESS`."""
+    size: int
+    """Side (resize_and_crop) or width (scale_width*) that pictures are resized to, in pixels."""
+    crop: int
+    """Side of the random square crop, and the least height of scale_width*, in pixels."""
+    flip: bool = True
+    """Mirror half of the pictures left to right."""
+
+    def __post_init__(self) -> None:
+        if self.preprocess not in PREPROCESS:
+            raise UsageError(f"unknown preprocess {self.preprocess!r}: choose one of {', '.join(PREPROCESS)}")
+        if self.size < 1 or self.crop < 1:
+            raise UsageError(f"size and crop are at least 1 pixel, not {self.size} and {self.crop}")
+        if self.preprocess in ("resize_and_crop", "scale_width_and_crop") and self.crop > self.size:
+            raise UsageError(
+                f"crop {self.crop} is larger than size {self.size}, to which {self.preprocess} resizes: "
+                f"lower the crop to {self.size} or raise the size to {self.crop}"
+            )
+
+    @property
+    def crops(self) -> bool:
+        """Whether every result is crop x crop; otherwise results are as large as the resized picture."""
+        return self.preprocess in CROPPING
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """The random part of preparing one picture: where the crop starts in the resized picture, and the mirror."""
+
+    x: int
+    y: int
+    flip: bool
+
+
+def resized_size(width: int, height: int, preparation: Preparation) -> tuple[int, int]:
+    """(width, height) of a picture after the deterministic resize, before the crop."""
+    size, crop = preparation.size, preparation.crop
+    match preparation.preprocess:
+        case "resize_and_crop":
+            return size, size
+        case "scale_width" | "scale_width_and_crop":
+            if width == size and height >= crop:
+                return width, height
+            return size, int(max(size * height / width, crop))
+        case "none":
+            return _multiple_of_4(width), _multiple_of_4(height)
+        case _:
+            return width, height
+
+
+def resize(pixels: Pixels, preparation: Preparation) -> Pixels:
+    """The whole picture after the deterministic resize; the same array where the size does not change."""
+    height, width, channels = pixels.shape
+    size = resized_size(width, height, preparation)
+    if size == (width, height):
+        return pixels
+    picture = Image.fromarray(pixels[..., 0] if channels == 1 else pixels)
+    resized = np.array(picture.resize(size, Image.Resampling.BICUBIC))
+    return resized.reshape(size[1], size[0], channels).astype(np.uint8, copy=False)
+
+
+def draw(rng: np.random.Generator, width: int, height: int, preparation: Preparation) -> Augmentation:
+    """A uniformly random crop and a fair mirror for a *resized* picture of this size.
+
+    The crop lies inside the picture; a side shorter than the crop starts at 0.
+    """
+    x = y = 0
+    if preparation.crops:
+        x = int(rng.integers(max(0, width - preparation.crop) + 1))
+        y = int(rng.integers(max(0, height - preparation.crop) + 1))
+    return Augmentation(x, y, preparation.flip and bool(rng.random() < 0.5))
+
+
+def paired_parameters(rng: random.Random, width: int, height: int, preparation: Preparation) -> Augmentation:
+    """The one draw that both pictures of a pair share, in the reference's order: x, y, mirror.
+
+    `width` and `height` are those of the picture on file. A crop position is drawn in every mode; modes without a crop
+    ignore it.
+    """
+    size, crop = preparation.size, preparation.crop
+    if preparation.preprocess == "resize_and_crop":
+        width = height = size
+    elif preparation.preprocess == "scale_width_and_crop":
+        width, height = size, size * height // width
+    x = rng.randint(0, max(0, width - crop))
+    y = rng.randint(0, max(0, height - crop))
+    mirrored = rng.random() > 0.5
+    return Augmentation(x, y, preparation.flip and mirrored)
+
+
+def crop_square(pixels: Pixels, x: int, y: int, side: int) -> Pixels:
+    """The square of this side at (x, y). A picture that is nowhere larger is left alone; what lies outside is black."""
+    height, width, channels = pixels.shape
+    if width <= side and height <= side:
+        return pixels
+    inside = pixels[y : y + side, x : x + side]
+    if inside.shape[:2] == (side, side):
+        return inside
+    square = np.zeros((side, side, channels), np.uint8)
+    square[: inside.shape[0], : inside.shape[1]] = inside
+    return square
+
+
+def crop_and_flip(pixels: Pixels, preparation: Preparation, augmentation: Augmentation) -> Pixels:
+    """The random part applied to a *resized* picture. Always a contiguous copy."""
+    if preparation.crops:
+        pixels = crop_square(pixels, augmentation.x, augmentation.y, preparation.crop)
+    return np.array(np.flip(pixels, axis=1) if augmentation.flip else pixels, np.uint8, order="C")
+
+
+def resize_crop(pixels: Pixels, preparation: Preparation, augmentation: Augmentation) -> Pixels:
+    """The whole preparation of a picture on file; `augmentation` refers to its size after `resized_size`."""
+    # Resampling only what the crop keeps (Pillow's box=) would save a few per cent of decoding and resizing, and differ
+    # from a cached picture by up to 5 levels: Pillow orders its two passes, each of which rounds, by the result's size.
+    return crop_and_flip(resize(pixels, preparation), preparation, augmentation)
+
+
+def _multiple_of_4(side: int) -> int:
+    return max(4, round(side / 4) * 4)
