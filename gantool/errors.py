@@ -1,6 +1,7 @@
 """What can go wrong for a person, each with the exit code a script sees.
 
-A message says what is wrong, where, and what to do; it is printed as one line, without a traceback unless ``-v`` is given.
+A message says what is wrong, where, and what to do; it is printed as one line, and with a traceback
+under ``-v``.
 """
 
 from __future__ import annotations

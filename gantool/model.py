@@ -1,7 +1,7 @@
 """The contract between the core and a model plugin.
 
-A plugin is one subclass of `Model`. It owns its networks, its losses and their order, its options; it never sees a device, a
-file, a rank or a progress bar. The core owns those and hands a step what it needs through `Run`.
+A plugin is one subclass of `Model`. It owns its networks, its losses and their order, its options; it never sees a
+device, a file, a rank or a progress bar. The core owns those and hands a step what it needs through `Run`.
 """
 
 from __future__ import annotations
@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from gantool.data.layout import Layout
 
 Batch = Mapping[str, Tensor]
-"""What a layout makes of the files: pictures (N, C, H, W) in [-1, 1] under the layout's names ("A", "B"), labels as they are."""
+"""What a layout makes of the files: pictures (N, C, H, W) in [-1, 1] under the layout's names ("A", "B"), labels as
+they are.
+"""
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """Which picture sizes a model's `translate` accepts. The core pads to them and crops back, so a person never meets them."""
+    """Which picture sizes a model's `translate` accepts. The core pads to them and crops back."""
 
     multiple: int = 1
     """Height and width must divide by this."""
@@ -96,7 +98,7 @@ class Run(Protocol):
     """Steps done before this one, from 0."""
     total_steps: int
     rng: torch.Generator
-    """A CPU generator seeded from (seed, step), the same on every process: every random draw of a step comes from it."""
+    """A CPU generator seeded from (seed, step), the same on every process: all draws of a step come from it."""
 
     def phase(self, *names: str) -> AbstractContextManager[None]:
         """A stretch of the step in which only these optimisers' parameters need gradients, under autocast.
@@ -106,7 +108,7 @@ class Run(Protocol):
         """
 
     def backward(self, loss: Tensor, *, retain_graph: bool = False, into: Sequence[str] | None = None) -> None:
-        """Adds the gradients of `loss` (a mean over the batch); `into` names the optimisers whose parameters receive them."""
+        """Adds the gradients of `loss`, a mean over the batch; `into` names the optimisers that receive them."""
 
     def update(self, *names: str, clip: float | None = None) -> None:
         """Averages the gradients over all processes, checks that they are finite, clips their norm, steps, and zeroes.
@@ -118,7 +120,7 @@ class Run(Protocol):
         """Uniform draws in [0, 1); otherwise as `randn`."""
 
     def randn(self, *shape: int) -> Tensor:
-        """Standard normal draws on the device. The first dimension is this process's batch; processes draw different parts."""
+        """Standard normal draws on the device; the first dimension is this process's batch, its own part of all."""
 
     def gather(self, images: Tensor) -> Tensor:
         """The images of all processes, one after the other by rank (this one's own where there is one process)."""

@@ -1,7 +1,7 @@
 """Hyper-parameters: one dataclass is the source of defaults, help, checks, YAML and `--set key=value`.
 
-Precedence, lowest first: the dataclass's defaults, `--preset`, `--config FILE`, `GANTOOL_*`, flags, `--set`. Every value remembers
-where it came from.
+Precedence, lowest first: the dataclass's defaults, `--preset`, `--config FILE`, `GANTOOL_*`, flags, `--set`. Every
+value remembers where it came from.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ class Setting:
 def resolve(kind: type[Any], layers: Iterable[tuple[str, Mapping[str, Any]]], *, where: str) -> dict[str, Setting]:
     """Every field of the dataclass `kind`, with the last layer that names it winning.
 
-    `layers` are (source, values); values may be text as typed. `where` says whose options these are ("cyclegan", "train").
-    Raises UsageError for an unknown key (naming the nearest), a value of the wrong type, or one out of range.
+    `layers` are (source, values); values may be text as typed. `where` says whose options these are ("cyclegan",
+    "train"). Raises UsageError for an unknown key (naming the nearest), a value of the wrong type, or one out of range.
     """
     fields = {field.name: field for field in dataclasses.fields(kind)}
     types = typing.get_type_hints(kind)
@@ -58,7 +58,7 @@ def resolve(kind: type[Any], layers: Iterable[tuple[str, Mapping[str, Any]]], *,
 
 
 def build(kind: type[Any], settings: Mapping[str, Setting], *, where: str) -> Any:
-    """The dataclass of these settings. Its own `__post_init__` may raise ValueError for values that do not fit together."""
+    """The dataclass of these settings. Its `__post_init__` may raise ValueError for values that contradict."""
     try:
         return kind(**{name: setting.value for name, setting in settings.items()})
     except ValueError as error:
@@ -66,7 +66,7 @@ def build(kind: type[Any], settings: Mapping[str, Setting], *, where: str) -> An
 
 
 def restore(kind: type[Any], values: Mapping[str, Any], *, where: str) -> Any:
-    """The dataclass from a stored mapping (a weights file, run.yaml). Fields the file does not know take their defaults."""
+    """The dataclass from a stored mapping (a weights file, run.yaml). What it does not name takes its default."""
     return build(kind, resolve(kind, [(where, values)], where=where), where=where)
 
 
@@ -125,13 +125,15 @@ def describe(kind: type[Any]) -> list[Described]:
             limits = f"at most {high}"
         else:
             limits = ""
-        rows.append(Described(field.name, _type_name(types[field.name]), field.default, limits, field.metadata.get("help", "")))
+        rows.append(
+            Described(field.name, _type_name(types[field.name]), field.default, limits, field.metadata.get("help", ""))
+        )
     return rows
 
 
 def _unknown(key: str, known: Iterable[str], where: str) -> str:
     near = difflib.get_close_matches(key, known, n=2, cutoff=0.6)
-    hint = f' Did you mean {" or ".join(near)}?' if near else ""
+    hint = f" Did you mean {' or '.join(near)}?" if near else ""
     table = f" All options: gantool models {where}" if where != "train" else " All of them: gantool train --help"
     return f'unknown option "{key}" for {where}.{hint}{table}'
 
@@ -148,8 +150,12 @@ def _checked(field: dataclasses.Field[Any], kind: Any, value: Any, where: str) -
     for number in value if isinstance(value, tuple) else (value,):
         if isinstance(number, float) and not math.isfinite(number):
             raise UsageError(f"{where}: {name} must be a finite number, not {number}")
-        if isinstance(number, (int, float)) and ((low is not None and number < low) or (high is not None and number > high)):
-            limits = f"at least {low}" if high is None else f"at most {high}" if low is None else f"between {low} and {high}"
+        if isinstance(number, (int, float)) and (
+            (low is not None and number < low) or (high is not None and number > high)
+        ):
+            limits = (
+                f"at least {low}" if high is None else f"at most {high}" if low is None else f"between {low} and {high}"
+            )
             raise UsageError(f"{where}: {name} must be {limits}, not {number}")
     return value
 
@@ -166,7 +172,16 @@ def _converted(kind: Any, value: Any) -> Any:
     if kind is bool:
         if isinstance(value, bool):
             return value
-        words = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+        words = {
+            "true": True,
+            "yes": True,
+            "on": True,
+            "1": True,
+            "false": False,
+            "no": False,
+            "off": False,
+            "0": False,
+        }
         return words[value.lower()] if isinstance(value, str) and value.lower() in words else _refuse(value)
     if kind is int:
         if isinstance(value, bool) or (isinstance(value, float) and not value.is_integer()):

@@ -52,7 +52,9 @@ class Plugin:
                 f" {type(error).__name__}: {error}"
             ) from error
         if not (isinstance(found, type) and issubclass(found, Model)):
-            raise CheckpointError(f"the plugin {self.name} names {self.module}:{self.attribute}, which is no gantool.model.Model")
+            raise CheckpointError(
+                f"the plugin {self.name} names {self.module}:{self.attribute}, which is no gantool.model.Model"
+            )
         return found
 
 
@@ -72,4 +74,6 @@ def plugin(name: str) -> Plugin:
         return installed[name]
     near = difflib.get_close_matches(name, installed, n=2, cutoff=0.5)
     hint = f"Did you mean {' or '.join(near)}? " if near else ""
-    raise UsageError(f'there is no model "{name}". {hint}Installed: {", ".join(installed) or "none"}. See: gantool models')
+    raise UsageError(
+        f'there is no model "{name}". {hint}Installed: {", ".join(installed) or "none"}. See: gantool models'
+    )

@@ -28,7 +28,9 @@ class Domain:
 
 
 class Dataset(Protocol):
-    """The pictures of a run. `item` is a pure function of its arguments (and of the files): nothing to save, nothing to resume."""
+    """The pictures of a run. `item` is a pure function of its arguments (and of the files): nothing to save, nothing to
+    resume.
+    """
 
     domains: tuple[Domain, ...]
 
@@ -63,4 +65,4 @@ class Layout(Protocol):
         seed: int,
         cache: Path | None,
     ) -> Dataset:
-        """The data set. `cache` is a folder for decoded and resized pictures, shared by all workers; None does without."""
+        """The data set. `cache` is a folder for decoded and resized pictures that all workers share, or None."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
@@ -18,12 +18,12 @@ _AHEAD = 2  # batches decoded in advance, a worker
 
 def batches(
     dataset: Dataset, *, batch: int, first: int, workers: int = 0, rank: int = 0, world: int = 1
-) -> Iterator[dict[str, Tensor]]:
+) -> Generator[dict[str, Tensor], None, None]:
     """Batch number `first` and all that follow, on the CPU: pictures (N, H, W, C) uint8, labels as they are.
 
-    The items of all epochs are one sequence; batch k of process r holds items (k world + r) batch ... of it. So an epoch's end may lie
-    within a batch, every picture comes equally often, and nothing has to be saved to resume. Threads suffice: Pillow and NumPy let go
-    of the interpreter while they work.
+    The items of all epochs are one sequence; batch k of process r holds items (k world + r) batch ... of it. So an
+    epoch's end may lie within a batch, every picture comes equally often, and nothing has to be saved to resume.
+    Threads suffice: Pillow and NumPy let go of the interpreter while they work.
     """
 
     def load(number: int) -> dict[str, Tensor]:

@@ -7,8 +7,6 @@ call them at once (Pillow releases the interpreter's lock while it decodes).
 from __future__ import annotations
 
 import io
-import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -199,26 +197,6 @@ def encode(
         size = f"{pixels.shape[1]}x{pixels.shape[0]} pixels"
         raise DataError(f"cannot write {size} as {format}: {error}; choose another format, such as png") from error
     return buffer.getvalue()
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Writes a file so that a reader, a kill or a full disk meets the whole file, the one before it, or none.
-
-    Raises DataError "cannot write PATH: reason"; nothing is left behind then. The folder must exist.
-    """
-    temporary = path.with_name(f".gantool-{secrets.token_hex(8)}.tmp")
-    try:
-        try:
-            with temporary.open("xb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise DataError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 def _like(pixels: Array, values: NDArray[Any]) -> Array:

@@ -11,9 +11,9 @@ GAN_MODES = ("lsgan", "vanilla", "wgangp")
 def adversarial_loss(scores: Tensor, real: bool, mode: str = "lsgan") -> Tensor:
     """How far `scores` (any shape) are from saying "real" or "fake".
 
-    lsgan: mean (p - 1)^2 or mean p^2 (Mao et al. 2017, arXiv 1611.04076). vanilla: binary cross-entropy of logits (Goodfellow
-    et al. 2014, arXiv 1406.2661). wgangp: -mean p or mean p (Arjovsky et al. 2017, arXiv 1701.07875), to which a gradient penalty
-    belongs.
+    lsgan: mean (p - 1)^2 or mean p^2 (Mao et al. 2017, arXiv 1611.04076). vanilla: binary cross-entropy of logits
+    (Goodfellow et al. 2014, arXiv 1406.2661). wgangp: -mean p or mean p (Arjovsky et al. 2017, arXiv 1701.07875), to
+    which a gradient penalty belongs.
     """
     p = scores.float() if scores.dtype.itemsize < 4 else scores
     if mode == "lsgan":

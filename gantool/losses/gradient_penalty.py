@@ -11,8 +11,8 @@ from torch import Tensor
 def gradient_penalty(discriminator: Callable[[Tensor], Tensor], pictures: Tensor, constant: float = 1.0) -> Tensor:
     """mean over samples of (||g_i|| - constant)^2, with g_i the gradient of the summed scores by picture i.
 
-    Gulrajani et al. 2017 (arXiv 1704.00028, equation 3), without its weight. `pictures` (N, C, H, W) are the points at which the
-    gradient is taken: real, fake, or `interpolated` ones. Runs in single precision also under autocast.
+    Gulrajani et al. 2017 (arXiv 1704.00028, equation 3), without its weight. `pictures` (N, C, H, W) are the points at
+    which the gradient is taken: real, fake, or `interpolated` ones. Runs in single precision also under autocast.
     """
     with torch.autocast(pictures.device.type, enabled=False):
         points = pictures.detach().requires_grad_()
@@ -20,10 +20,13 @@ def gradient_penalty(discriminator: Callable[[Tensor], Tensor], pictures: Tensor
         (gradients,) = torch.autograd.grad(scores.sum(), points, create_graph=True)
         # 1e-16 keeps the root's derivative finite at a gradient of zero.
         norms = (gradients.flatten(1) + 1e-16).norm(2, dim=1)
-        return ((norms - constant) ** 2).mean()
+        penalty: Tensor = ((norms - constant) ** 2).mean()
+        return penalty
 
 
 def interpolated(real: Tensor, fake: Tensor, alpha: Tensor) -> Tensor:
-    """Points between real and fake pictures (N, C, H, W): alpha real + (1 - alpha) fake, one alpha (N,) in [0, 1] a sample."""
+    """Points between real and fake pictures (N, C, H, W): alpha real + (1 - alpha) fake, one alpha (N,) in [0, 1] a
+    sample.
+    """
     alpha = alpha.view(-1, 1, 1, 1)
     return alpha * real + (1 - alpha) * fake

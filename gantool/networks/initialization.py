@@ -8,8 +8,8 @@ INITIALIZATIONS = ("normal", "xavier", "kaiming", "orthogonal")
 
 
 def initialize(network: nn.Module, init: str = "normal", gain: float = 0.02) -> None:
-    """Fills every convolution and linear layer: `normal` N(0, gain), `xavier` normal with gain, `kaiming` normal (fan in, gain
-    unused), `orthogonal` with gain; biases 0; batch norm weights N(1, gain)."""
+    """Fills every convolution and linear layer: `normal` N(0, gain), `xavier` normal with gain, `kaiming` normal (fan
+    in, gain unused), `orthogonal` with gain; biases 0; batch norm weights N(1, gain)."""
     for module in network.modules():
         if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
             if init == "normal":

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 class ReflectionPad(nn.Module):
     """Reflection padding on all sides.
 
-    The CUDA backward of torch's own is not deterministic; where determinism is asked for, the same values are put together
+    The CUDA backward of torch's own is not deterministic; where determinism is asked for, the same values are put
+    together
     from slices, whose backward is.
     """
 
@@ -32,8 +33,9 @@ class ReflectionPad(nn.Module):
 class OutputConv(nn.Conv2d):
     """A convolution with a large kernel to a few channels, as at the end of a generator: stride 1, no padding.
 
-    A CPU pads 3 output channels to a full vector and wastes four fifths of its work. So there the kernel's columns become
-    channels of a (k x 1) convolution whose shifted outputs are added: the same sums in another order, 2 to 3 times as fast.
+    A CPU pads 3 output channels to a full vector and wastes four fifths of its work. So there the kernel's columns
+    become channels of a (k x 1) convolution whose shifted outputs are added: the same sums in another order, 2 to 3
+    times as fast.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -50,7 +52,7 @@ class OutputConv(nn.Conv2d):
 
 
 class Tanh(nn.Module):
-    """The hyperbolic tangent, in single precision where autocast made the input half: pictures keep their 256 levels."""
+    """The hyperbolic tangent, in single precision also under autocast: pictures keep their 256 levels."""
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.tanh(x.float() if x.dtype in (torch.bfloat16, torch.float16) else x)

@@ -10,11 +10,12 @@ NORMS = ("instance", "batch", "none")
 
 
 class InstanceNorm(nn.Module):
-    """Instance normalisation without parameters or running statistics (Ulyanov et al. 2016, arXiv 1607.08022), eps 1e-5.
+    """Instance normalisation without parameters or running statistics (Ulyanov et al. 2016, arXiv 1607.08022).
 
-    One name for the fastest numerically stable route to the same values. In float32 on a CPU that is a group norm with a group
-    a channel, in plain NCHW order (in channels-last order its variance is garbage when mean/std is large, so the input is made
-    contiguous first). In half precision, whose group norm has a slow backward, and in exported graphs it is `F.instance_norm`.
+    One name for the fastest numerically stable route to the same values. In float32 on a CPU that is a group norm with a
+    group a channel, in plain NCHW order (in channels-last order its variance is garbage when mean/std is large, so the input
+    is made contiguous first). In half precision, whose group norm has a slow backward, and in exported graphs it is
+    `F.instance_norm`. Statistics are always in single precision or better; eps is 1e-5.
     """
 
     def __init__(self, channels: int, eps: float = 1e-5) -> None:
@@ -25,6 +26,10 @@ class InstanceNorm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64) and not torch.compiler.is_compiling():
             return F.group_norm(x.contiguous(), self.channels, eps=self.eps)
+        if x.device.type == "cpu" and x.dtype.itemsize < 4:
+            # Without weights in single precision a CPU would round the statistics to half precision.
+            ones, zeros = (x.new_full((x.shape[1],), value, dtype=torch.float32) for value in (1, 0))
+            return F.instance_norm(x, weight=ones, bias=zeros, eps=self.eps)
         return F.instance_norm(x, eps=self.eps)
 
     def extra_repr(self) -> str:

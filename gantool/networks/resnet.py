@@ -14,14 +14,14 @@ PADDINGS = ("reflect", "replicate", "zero")
 class ResnetGenerator(nn.Module):
     """Pictures (N, in_channels, H, W) in [-1, 1] to pictures (N, out_channels, H, W) in [-1, 1].
 
-    H and W must be multiples of 4 and at least 8. `padding` is that of the residual blocks; `dropout` puts one (p = 0.5) into
-    each block. Convolutions before a norm have a bias only where the norm does not bring one (not "batch" and "none", as in
-    the reference).
+    H and W must be multiples of 4 and at least 8. `padding` is that of the residual blocks; `dropout` puts one (p =
+    0.5) into each block. Convolutions before a norm have a bias only where the norm does not bring one (not "batch" and
+    "none", as in the reference).
     """
 
     strip_rows: int | None = None
-    """Where set, `forward` goes through the picture in strips of this many rows: the same result in much less memory. It needs
-    instance norm (or none), no dropout and no gradients."""
+    """Where set, `forward` goes through the picture in strips of this many rows: the same result in much less memory.
+    It needs instance norm (or none), no dropout and no gradients."""
 
     def __init__(
         self,

@@ -1,8 +1,8 @@
 """Whole-picture results in strips: large pictures through a generator with instance norms, in a fraction of the memory.
 
-Tiles are wrong here, whatever their overlap: instance norm depends on the statistics of the whole picture. So every norm gets exact
-statistics from a pass of its own over strips of rows (merged by Chan's formula in float64), and what was computed for them is thrown
-away and computed again. Only the quarter-resolution level is held in memory.
+Tiles are wrong here, whatever their overlap: instance norm depends on the statistics of the whole picture. So every
+norm gets exact statistics from a pass of its own over strips of rows (merged by Chan's formula in float64), and what
+was computed for them is thrown away and computed again. Only the quarter-resolution level is held in memory.
 
 A *band* stands for a tensor (1, C, H, W) of which any rows can be asked for.
 """
@@ -43,7 +43,9 @@ class Held:
 
 
 class Convolved:
-    """A band after padding and a convolution. `pad` is "reflect", "replicate" or "zero", on all sides by `width` pixels."""
+    """A band after padding and a convolution. `pad` is "reflect", "replicate" or "zero", on all sides by `width`
+    pixels.
+    """
 
     def __init__(self, source: Band, conv: nn.Conv2d, pad: str, width: int) -> None:
         self.source, self.conv, self.pad, self.width = source, conv, pad, width
@@ -61,7 +63,7 @@ class Convolved:
 
 
 class Deconvolved:
-    """A band after the generator's transposed convolution: 3x3, stride 2, padding 1, output padding 1 (twice the rows)."""
+    """A band of twice the rows: the generator's transposed convolution, 3x3, stride 2, paddings 1."""
 
     def __init__(self, source: Band, conv: nn.ConvTranspose2d) -> None:
         self.source, self.conv = source, conv
@@ -106,7 +108,8 @@ def can_run_in_strips(network: ResnetGenerator) -> bool:
     """True where the network consists of what this file knows: no batch norm, no dropout that draws."""
     mixing = (nn.modules.batchnorm._BatchNorm,)
     return not any(
-        isinstance(module, mixing) or (isinstance(module, nn.Dropout) and module.training) for module in network.modules()
+        isinstance(module, mixing) or (isinstance(module, nn.Dropout) and module.training)
+        for module in network.modules()
     )
 
 
@@ -130,7 +133,13 @@ def _add_block(x: Tensor, block: ResidualBlock, strip: int) -> None:
     layers = [layer for layer in block.body if not isinstance(layer, nn.Dropout)]
     convs = [layer for layer in layers if isinstance(layer, nn.Conv2d)]
     norms = [layers[layers.index(conv) + 1] for conv in convs]
-    pad = "zero" if convs[0].padding != (0, 0) else "replicate" if isinstance(layers[0], nn.ReplicationPad2d) else "reflect"
+    pad = (
+        "zero"
+        if convs[0].padding != (0, 0)
+        else "replicate"
+        if isinstance(layers[0], nn.ReplicationPad2d)
+        else "reflect"
+    )
     hidden = _hold(Convolved(Held(x), convs[0], pad, 1), strip)
     _finish_in_place(hidden, norms[0], strip, relu=True)
     _convolve_in_place(hidden, convs[1], pad, strip)
@@ -151,7 +160,9 @@ def _convolve_in_place(x: Tensor, conv: nn.Conv2d, pad: str, strip: int) -> None
 
 
 def _outside(x: Tensor, mirror: int, pad: str) -> Tensor:
-    """The row beyond the top or bottom edge; `mirror` is the one that reflection puts there (1 at the top, -2 at the bottom)."""
+    """The row beyond the top or bottom edge; `mirror` is the one that reflection puts there (1 at the top, -2 at the
+    bottom).
+    """
     if pad == "zero":
         return torch.zeros_like(x[..., :1, :])
     row = mirror if pad == "reflect" else (0 if mirror > 0 else -1)

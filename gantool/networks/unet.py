@@ -12,8 +12,8 @@ from gantool.networks.norms import norm_layer
 class UnetGenerator(nn.Module):
     """Pictures (N, in_channels, H, W) in [-1, 1] to pictures (N, out_channels, H, W) in [-1, 1].
 
-    `depth` levels, each of which halves the sides: H and W must be multiples of 2^depth. Levels are counted from the outermost,
-    0; `dropout` (p = 0.5) acts on the way up in levels 4 to depth - 2. `multiple` is 2^depth.
+    `depth` levels, each of which halves the sides: H and W must be multiples of 2^depth. Levels are counted from the
+    outermost, 0; `dropout` (p = 0.5) acts on the way up in levels 4 to depth - 2. `multiple` is 2^depth.
     """
 
     def __init__(
@@ -44,7 +44,11 @@ class UnetGenerator(nn.Module):
                 layers.append(norm_layer(norm, inner))
             down.append(nn.Sequential(*layers))
             joined = inner if level == innermost else 2 * inner
-            layers = [nn.ReLU(), nn.ConvTranspose2d(joined, outer, 4, stride=2, padding=1, bias=bias), norm_layer(norm, outer)]
+            layers = [
+                nn.ReLU(),
+                nn.ConvTranspose2d(joined, outer, 4, stride=2, padding=1, bias=bias),
+                norm_layer(norm, outer),
+            ]
             if dropout and 4 <= level < innermost:
                 layers.append(nn.Dropout(0.5))
             up.append(nn.Sequential(*layers))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 
-from gantool.report.files import write_atomically
+from gantool.files import write_atomically
 
 BUDGET = 14_000_000
 """Bytes of pictures that go into one page; as text they take a third more, which keeps a page below 20 MB."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Protocol
 
 from gantool.report.console import Console
 from gantool.report.text import duration, figure, rate
@@ -16,6 +16,13 @@ if TYPE_CHECKING:
 
 Clock = Callable[[], float]
 """Seconds from any fixed moment."""
+
+
+class Stages(Protocol):
+    """Told what is being done, and how far it is."""
+
+    def __call__(self, stage: str, done: int, total: int) -> None: ...
+
 
 LINE_SECONDS = 60.0
 """A log file gets a line at least this often, unless a single step takes longer."""
@@ -155,6 +162,27 @@ def files_progress(
     """Shows how many of `total` files (None: unknown) are done and how many failed, as `progress` does."""
     with progress(console, total, what="files", every=every, clock=clock) as steps:
         yield FilesProgress(steps)
+
+
+@contextmanager
+def stages(console: Console) -> Iterator[Stages]:
+    """Shows a job of several stages: call with the stage's name, how much of it is done, and of how much."""
+    with ExitStack() as stack:
+        now: list[tuple[str, StepProgress, int]] = []
+
+        def end() -> None:
+            for _, steps, total in now:
+                steps.advance(total)
+            stack.close()
+
+        def tell(stage: str, done: int, total: int) -> None:
+            if not now or now[0][0] != stage:
+                end()
+                now[:] = [(stage, stack.enter_context(progress(console, total, what=stage)), total)]
+            now[0][1].advance(done)
+
+        yield tell
+        end()
 
 
 def _figures(fields: Mapping[str, object]) -> list[str]:

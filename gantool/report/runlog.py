@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gantool.errors import DataError
-from gantool.report.files import write_atomically
+from gantool.files import write_atomically
 from gantool.report.text import to_json
 
 

@@ -1,7 +1,8 @@
-"""Two files a save: `weights.safetensors` translates by itself, `state.safetensors` has what only further training needs.
+"""Two files a save: `weights.safetensors` translates by itself, `state.safetensors` has what only further training
+needs.
 
-A save appears whole or not at all, also on a full disk or after a kill: both files are written into a temporary folder, flushed, and
-the folder is renamed.
+A save appears whole or not at all, also on a full disk or after a kill: both files are written into a temporary folder,
+flushed, and the folder is renamed.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -30,9 +31,16 @@ from gantool.training.header import FORMAT, KEY, Header, read_header
 
 
 def save(
-    folder: Path, model: Model, name: str, step: int, *, weights: Mapping[str, Tensor], state: Mapping[str, Tensor], notes: Mapping[str, Any]
+    folder: Path,
+    model: Model,
+    name: str,
+    step: int,
+    *,
+    weights: Mapping[str, Tensor],
+    state: Mapping[str, Tensor],
+    notes: Mapping[str, Any],
 ) -> None:
-    """Writes a save. `notes` are further facts for the header (licence, source). Raises DataError if the disk refuses."""
+    """Writes a save. `notes` are further facts for the header. Raises DataError if the disk refuses."""
     metadata = {
         "format": FORMAT,
         "gantool": gantool.__version__,
@@ -73,7 +81,7 @@ def read(path: Path) -> tuple[Header, dict[str, Tensor]]:
 
 
 def load_model(path: Path) -> tuple[Header, Model]:
-    """The model of a weights file, on the CPU, ready to translate. What only training needs is left at its beginning."""
+    """The model of a weights file, on the CPU, ready to translate. What only training needs is as new."""
     header, tensors = read(path)
     name = header.metadata["model"]
     if name not in registry.plugins():
@@ -83,8 +91,10 @@ def load_model(path: Path) -> tuple[Header, Model]:
         choices = options.restore(kind.Options, header.metadata["options"], where=name)
     except Exception as error:
         raise CheckpointError(f"{path}: its options do not fit the installed {name}: {error}") from error
-    model = build_model(kind, choices, ImageSpec(**{key: _tuples(value) for key, value in header.metadata["spec"].items()}))
-    load_weights(model, tensors, str(path))
+    model = build_model(
+        kind, choices, ImageSpec(**{key: _tuples(value) for key, value in header.metadata["spec"].items()})
+    )
+    load_weights(model, tensors, str(path), lacking=header.metadata.get("missing", ()))
     return header, model.eval()
 
 
@@ -95,13 +105,19 @@ def build_model(kind: type[Model], choices: Any, spec: ImageSpec, seed: int = 0)
         return kind(choices, spec)
 
 
-def load_weights(model: Model, tensors: Mapping[str, Tensor], where: str) -> None:
-    """Puts tensors into the model: exactly the ones that translation needs, or with training's as well."""
+def load_weights(model: Model, tensors: Mapping[str, Tensor], where: str, lacking: Sequence[str] = ()) -> None:
+    """Puts tensors into the model: exactly the ones that translation needs, or with training's as well.
+
+    `lacking` are sub-modules that an imported file is known not to have: they stay as they are.
+    """
     missing, unexpected = model.load_state_dict(dict(tensors), strict=False)
-    absent = [key for key in missing if key.partition(".")[0] not in model.training_only]
+    excused = {*model.training_only, *lacking}
+    absent = [key for key in missing if key.partition(".")[0] not in excused]
     if absent or unexpected:
         first = f"{absent[0]} is missing" if absent else f"{unexpected[0]} is unknown"
-        raise CheckpointError(f"{where} does not fit its own options: {first} ({len(absent)} missing, {len(unexpected)} unknown)")
+        raise CheckpointError(
+            f"{where} does not fit its own options: {first} ({len(absent)} missing, {len(unexpected)} unknown)"
+        )
 
 
 def optimizer_tensors(optimizers: Mapping[str, torch.optim.Optimizer]) -> dict[str, Tensor]:

@@ -66,7 +66,9 @@ def join(device: str) -> Processes:
     """This process's place, read from torchrun's environment. Without one: the only process."""
     if "RANK" not in os.environ or "WORLD_SIZE" not in os.environ:
         return Processes()
-    processes = Processes(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]), int(os.environ.get("LOCAL_RANK", "0")))
+    processes = Processes(
+        int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]), int(os.environ.get("LOCAL_RANK", "0"))
+    )
     if processes.world > 1 and not dist.is_initialized():
         dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
     return processes

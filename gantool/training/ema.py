@@ -13,7 +13,9 @@ from gantool.model import Model
 
 
 class Averages:
-    """avg = decay avg + (1 - decay) parameter after every step; buffers are copied. Starts as a copy of the first weights."""
+    """avg = decay avg + (1 - decay) parameter after every step; buffers are copied. Starts as a copy of the first
+    weights.
+    """
 
     def __init__(self, model: Model) -> None:
         self.decay = model.average_decay
@@ -27,8 +29,8 @@ class Averages:
             network = model.get_submodule(name)
             for mean, now in zip(average.parameters(), network.parameters(), strict=True):
                 mean.lerp_(now, 1 - self.decay)
-            for mean, now in zip(average.buffers(), network.buffers(), strict=True):
-                mean.copy_(now)
+            for kept, buffer in zip(average.buffers(), network.buffers(), strict=True):
+                kept.copy_(buffer)
 
     @contextmanager
     def in_place_of(self, model: Model) -> Iterator[None]:
@@ -45,5 +47,7 @@ class Averages:
     def trained_weights(self, model: Model) -> dict[str, Tensor]:
         """The trained weights of the averaged networks, which only further training needs."""
         return {
-            f"{name}.{key}": value for name in self.averages for key, value in model.get_submodule(name).state_dict().items()
+            f"{name}.{key}": value
+            for name in self.averages
+            for key, value in model.get_submodule(name).state_dict().items()
         }

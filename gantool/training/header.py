@@ -41,19 +41,22 @@ def read_header(path: Path) -> Header:
         if not isinstance(head, dict):
             raise ValueError("no safetensors header")
         own = head.pop("__metadata__", {})
-        ends = [int(entry["data_offsets"][1]) for entry in head.values()]
-        if 8 + length + max(ends, default=0) != size:
-            raise CheckpointError(f"{path} is cut short or damaged: {size} bytes where its header says {8 + length + max(ends, default=0)}")
+        whole = 8 + length + max((int(entry["data_offsets"][1]) for entry in head.values()), default=0)
+        if whole != size:
+            raise CheckpointError(f"{path} is cut short or damaged: {size} bytes where its header says {whole}")
         tensors = {name: (str(entry["dtype"]), tuple(entry["shape"])) for name, entry in head.items()}
     except OSError as error:
         raise CheckpointError(f"cannot read {path}: {error.strerror or error}") from error
     except (ValueError, KeyError, TypeError, AttributeError, IndexError, struct.error) as error:
         raise CheckpointError(
-            f"{path} is no weights file of gantool (safetensors). Official checkpoints: gantool import {path.name} -o RUN"
+            f"{path} is no weights file of gantool (safetensors)."
+            f" Official checkpoints: gantool import {path.name} -o RUN"
         ) from error
     if KEY not in own:
         raise CheckpointError(f"{path} is a safetensors file of another program: it holds no gantool header")
     metadata = json.loads(own[KEY])
     if metadata.get("format", 0) > FORMAT:
-        raise CheckpointError(f"{path} was written by a newer gantool ({metadata.get('gantool')}): pip install -U gantool")
+        raise CheckpointError(
+            f"{path} was written by a newer gantool ({metadata.get('gantool')}): pip install -U gantool"
+        )
     return Header(path, metadata, tensors)

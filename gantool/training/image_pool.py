@@ -13,9 +13,10 @@ from gantool.model import Run
 class ImagePool(nn.Module):
     """Shows the discriminator older fakes among the new ones, against oscillation.
 
-    For every picture, in order: while the pool is not full it is stored and returned; afterwards, with probability 1/2, a random
-    stored one is returned and the new one takes its place; otherwise the new one is returned and not stored. `size` 0 passes
-    everything through. The stored pictures are part of the module's state. Several processes keep one and the same pool.
+    For every picture, in order: while the pool is not full it is stored and returned; afterwards, with probability 1/2,
+    a random stored one is returned and the new one takes its place; otherwise the new one is returned and not stored.
+    `size` 0 passes everything through. The stored pictures are part of the module's state. Several processes keep one
+    and the same pool.
     """
 
     def __init__(self, size: int = 50) -> None:

@@ -1,4 +1,6 @@
-"""From what a person said to what will be done: settings, options, data and folder of a run, each value with its source."""
+"""From what a person said to what will be done: settings, options, data and folder of a run, each value with its
+source.
+"""
 
 from __future__ import annotations
 
@@ -80,13 +82,17 @@ class Plan:
             "model": self.name,
             "data": [str(path.resolve()) for path in self.data],
             **{key: value for key, value in settings.items() if value is not None},
-            "options": {key: list(v) if isinstance(v, tuple) else v for key, v in dataclasses.asdict(self.options).items()},
+            "options": {
+                key: list(v) if isinstance(v, tuple) else v for key, v in dataclasses.asdict(self.options).items()
+            },
             "facts": {
                 "gantool": gantool.__version__,
                 "processes": world,
                 "domains": {domain.name: len(domain.files) for domain in self.domains},
                 "pictures": fingerprint(self.domains),
-                "sources": {key: setting.source for key, setting in self.sources.items() if setting.source != "default"},
+                "sources": {
+                    key: setting.source for key, setting in self.sources.items() if setting.source != "default"
+                },
             },
         }
 
@@ -181,7 +187,9 @@ def _where(request: Request, name: str) -> tuple[Path, tuple[Path, ...]]:
         folder = request.out or runs.next_run(name)
         if runs.saves(folder):
             step = int(runs.saves(folder)[-1].name)
-            raise UsageError(f"{folder} has a save at step {step}. Continue it: --resume. Start anew: -o ANOTHER_FOLDER")
+            raise UsageError(
+                f"{folder} has a save at step {step}. Continue it: --resume. Start anew: -o ANOTHER_FOLDER"
+            )
         if folder.exists() and not folder.is_dir():
             raise UsageError(f"{folder} is a file: -o wants a folder")
         return folder, ()
@@ -198,7 +206,9 @@ def _where(request: Request, name: str) -> tuple[Path, tuple[Path, ...]]:
     return path, tuple(reversed(runs.saves(path)))
 
 
-def _continued(new: dict[str, Setting], stored: Mapping[str, Any], kind: type[Any], where: str, folder: Path) -> dict[str, Setting]:
+def _continued(
+    new: dict[str, Setting], stored: Mapping[str, Any], kind: type[Any], where: str, folder: Path
+) -> dict[str, Setting]:
     """The stored values, with those changes that leave it the same run."""
     old = opt.resolve(kind, [(str(folder / runs.SETTINGS), stored)], where=where)
     for key, setting in new.items():
@@ -254,4 +264,3 @@ def _mapping(found: Any, source: str) -> Mapping[str, Any]:
 
 def _without(values: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
     return {key: value for key, value in values.items() if key not in keys}
-

@@ -39,7 +39,8 @@ class TrainingRun:
         self._half = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision)
         self._last = True  # of the batches that make one step
         self._parameters = {
-            name: [p for group in optimizer.param_groups for p in group["params"]] for name, optimizer in optimizers.items()
+            name: [p for group in optimizer.param_groups for p in group["params"]]
+            for name, optimizer in optimizers.items()
         }
         self._base_rates = {name: [group["lr"] for group in o.param_groups] for name, o in optimizers.items()}
         scaled = precision == "fp16"
@@ -51,7 +52,8 @@ class TrainingRun:
         self._scaled = scaled
         self._sums: dict[str, Tensor] = {}
         self._counts: dict[str, int] = {}
-        # Statistics that a forward pass moves (batch norm's, spectral norm's) must not outlive a step that is not applied.
+        # Statistics that a forward pass moves (batch norm's, spectral norm's) must not outlive a step that is not
+        # applied.
         self._statistics = list(model.buffers())
         self._statistics_before: list[Tensor] = []
 
@@ -138,7 +140,7 @@ class TrainingRun:
             loss = loss * self.scale
         inputs = None if into is None else [p for name in into for p in self._parameters[name]]
         with torch.autocast(self.device.type, enabled=False):
-            loss.backward(retain_graph=retain_graph, inputs=inputs)  # type: ignore[no-untyped-call]
+            loss.backward(retain_graph=retain_graph, inputs=inputs)
 
     @torch.no_grad()
     def update(self, *names: str, clip: float | None = None) -> None:

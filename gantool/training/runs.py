@@ -1,8 +1,8 @@
 """Run folders on disk: which there are, and which save is the newest. Imports no torch.
 
-    runs/cyclegan/001/
-        run.yaml  log.jsonl  gallery.html  samples/00001000.png
-        checkpoints/00001000/{weights,state}.safetensors
+runs/cyclegan/001/
+    run.yaml  log.jsonl  gallery.html  samples/00001000.png
+    checkpoints/00001000/{weights,state}.safetensors
 """
 
 from __future__ import annotations
@@ -71,7 +71,8 @@ def is_resumable(name: str) -> bool:
 
 
 def find_weights(name: str, models: tuple[str, ...] = (), root: Path = RUNS) -> Path:
-    """The weights file that a person means by `--model NAME`: a weights file, a run folder, a save, or a model's newest run.
+    """The weights file that a person means by `--model NAME`: a weights file, a run folder, a save, or a model's newest
+    run.
 
     Raises CheckpointError that says what was looked for.
     """
@@ -88,7 +89,9 @@ def find_weights(name: str, models: tuple[str, ...] = (), root: Path = RUNS) -> 
     if name in models:
         run = newest_run(name, root)
         if run is None:
-            raise CheckpointError(f"there is no run of {name} below {root}/. Train one (gantool train {name} A B) or give its folder")
+            raise CheckpointError(
+                f"there is no run of {name} below {root}/. Train one (gantool train {name} A B) or give its folder"
+            )
         return saves(run)[-1] / WEIGHTS
     known = f" or a model ({', '.join(models)})" if models else ""
     raise CheckpointError(f"there is no run folder, weights file{known} named {name}")

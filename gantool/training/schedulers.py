@@ -1,7 +1,8 @@
-"""Learning-rate schedules: the rate in epoch `e` (from 1) as a share of the base rate. Pure functions, so nothing to resume.
+"""Learning-rate schedules: the rate in epoch `e` (from 1) as a share of the base rate. Pure functions, so nothing to
+resume.
 
-They are stepped at the start of every epoch, the first included, as in the reference implementation of CycleGAN and pix2pix; shift `e`
-by one (`e - 1`) to step at its end.
+They are stepped at the start of every epoch, the first included, as in the reference implementation of CycleGAN and
+pix2pix; shift `e` by one (`e - 1`) to step at its end.
 """
 
 from __future__ import annotations
@@ -26,6 +27,12 @@ def cosine(e: float, n_epochs: float) -> float:
     return (1 + math.cos(math.pi * e / n_epochs)) / 2
 
 
-def plateau(e: float) -> float:
-    """The reference's "plateau": it watches a constant, so the rate falls to a fifth every 6 epochs from the seventh on."""
-    return float(0.2 ** math.floor((e - 1) / 6)) if e >= 7 else 1.0
+def plateau(e: float, rate: float) -> float:
+    """The reference's "plateau" for the base rate `rate`. It watches a constant: a fall to a fifth every 6 epochs.
+
+    PyTorch leaves out a fall of less than 1e-8.
+    """
+    share = 1.0
+    for _ in range(math.floor((e - 1) / 6)):
+        share *= 0.2 if 0.8 * rate * share > 1e-8 else 1.0
+    return share

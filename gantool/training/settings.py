@@ -1,4 +1,6 @@
-"""Everything about a training that is not the model's own: one dataclass whose fields are the flags. Imports no torch."""
+"""Everything about a training that is not the model's own: one dataclass whose fields are the flags. Imports no
+torch.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ class TrainSettings:
 
     steps: int | None = option(None, "length of the training in steps", low=1)
     epochs: float | None = option(None, "length of the training in passes over the larger domain", low=0.001)
-    size: int | None = option(None, "pictures are resized to this before cropping (default: 286 for a crop of 256)", low=8)
+    size: int | None = option(
+        None, "pictures are resized to this before cropping (default: 286 for a crop of 256)", low=8
+    )
     crop: int | None = option(None, "side of the training crops in pixels (default: 256 for a size of 286)", low=8)
     preprocess: str = option("resize_and_crop", "how pictures become crops", choices=PREPROCESS)
     flip: bool = option(True, "mirror half of the training pictures")
@@ -34,7 +38,9 @@ class TrainSettings:
     workers: int = option(2, "threads that decode pictures ahead", low=0, high=256)
     seed: int = option(0, "what all random draws follow from", low=0)
     save_every: int | None = option(None, "steps between saves (default: a tenth of the run, at most 5000)", low=1)
-    sample_every: int | None = option(None, "steps between sample grids (default: a twentieth of the run, at most 1000)", low=1)
+    sample_every: int | None = option(
+        None, "steps between sample grids (default: a twentieth of the run, at most 1000)", low=1
+    )
     keep: int = option(3, "saves kept; 0 keeps all", low=0)
     time: str | None = option(None, "stop and save after this long: 7h50m, 90s")
     compile: bool = option(False, "compile the networks: worth its minute of start-up on a GPU")
@@ -47,7 +53,9 @@ class TrainSettings:
             seconds(self.time)
 
     def sides(self) -> tuple[int, int]:
-        """(size, crop): where one is not given it follows from the other in the proportion of the papers, 286 to 256."""
+        """(size, crop): where one is not given it follows from the other in the proportion of the papers, 286 to
+        256.
+        """
         size, crop = self.size, self.crop
         if size is None and crop is None:
             return 286, 256
@@ -60,7 +68,7 @@ class TrainSettings:
 
 
 def seconds(text: str) -> float:
-    """"7h50m", "90s", "1h" or a number of seconds. Raises UsageError for anything else."""
+    """ "7h50m", "90s", "1h" or a number of seconds. Raises UsageError for anything else."""
     found = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s?)?", text.strip())
     if not found or not any(found.groups()):
         raise UsageError(f'a time looks like 7h50m, 45m or 90s, not "{text}"')

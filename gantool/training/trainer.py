@@ -158,8 +158,9 @@ class Trainer:
             last = runs.saves(self.folder)[-1:]
             kept = f"The save at step {int(last[0].name)} is intact" if last else "There was no save yet"
             raise DivergedError(
-                f"training diverged: {skipped} steps in a row, up to step {self.done}, had losses that are not finite. {kept}."
-                " Try a lower learning rate (--set lr=...), --precision fp32, or look for constant pictures: gantool data check"
+                f"training diverged: {skipped} steps in a row, up to step {self.done}, had losses that are not finite."
+                f" {kept}. Try a lower learning rate (--set lr=...), --precision fp32, or look for constant pictures:"
+                " gantool data check"
             )
 
     def _sample(self) -> None:
@@ -214,26 +215,28 @@ class Trainer:
         self.run.load_state_dict(_below("run.", state))
         self.done = self._saved_at = int(header.metadata["step"])
 
-    def start_from(self, weights: Path) -> bool:
-        """Takes over networks from a weights file, and training's own networks if its state lies beside it (returns whether)."""
-        _, tensors = checkpoint.read(weights)
-        checkpoint.load_weights(self.model, tensors, str(weights))
+    def start_from(self, weights: Path) -> list[str]:
+        """Takes over networks from a weights file and from the training state beside it, if there is one.
+
+        Returns the networks that neither has: they begin anew. Optimisers, pools and the step do so in any case.
+        """
+        header, tensors = checkpoint.read(weights)
+        checkpoint.load_weights(self.model, tensors, str(weights), lacking=header.metadata.get("missing", ()))
+        beside = weights.with_name(runs.STATE)
+        state = _below("model.", checkpoint.read(beside)[1]) if beside.is_file() else {}
+        networks = {name for name, child in self.model.named_children() if any(True for _ in child.parameters())}
+        found = {key: value for key, value in state.items() if self._only_for_training(key) and _part(key) in networks}
+        self.model.load_state_dict(found, strict=False)
         for name, average in self.averages.averages.items():
-            average.load_state_dict(_below(f"{name}.", tensors))
-        state = weights.with_name(runs.STATE)
-        if not state.is_file():
-            return False
-        _, more = checkpoint.read(state)
-        networks = {
-            key: value
-            for key, value in _below("model.", more).items()
-            if self._only_for_training(key) and any(True for _ in self.model.get_submodule(key.partition(".")[0]).parameters())
-        }
-        self.model.load_state_dict(networks, strict=False)
-        return bool(networks)
+            average.load_state_dict(self.model.get_submodule(name).state_dict())
+        return sorted(networks - {_part(key) for key in (*tensors, *found)})
 
     def _only_for_training(self, key: str) -> bool:
-        return key.partition(".")[0] in self.model.training_only
+        return _part(key) in self.model.training_only
+
+
+def _part(key: str) -> str:
+    return key.partition(".")[0]
 
 
 def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -242,7 +245,9 @@ def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 @contextlib.contextmanager
 def _signals() -> Iterator[list[int]]:
-    """SIGINT and SIGTERM as a list of what came. The first one waits for the end of the step, the second ends at once."""
+    """SIGINT and SIGTERM as a list of what came. The first one waits for the end of the step, the second ends at
+    once.
+    """
     received: list[int] = []
 
     def note(number: int, frame: FrameType | None) -> None:

@@ -1,9 +1,9 @@
-"""CycleGAN: Zhu, Park, Isola and Efros, "Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial Networks", ICCV 2017,
-arXiv 1703.10593.
+"""CycleGAN: Zhu, Park, Isola and Efros, "Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial
+Networks", ICCV 2017, arXiv 1703.10593.
 
-Two generators G_AB: A -> B and G_BA: B -> A, two discriminators D_A and D_B that judge pictures *of* A and B, and the demand that
-going there and back gives the picture again. Defaults are those of the authors' PyTorch code (identity weight 0.5 included; the paper
-uses it for paintings to photos only).
+Two generators G_AB: A -> B and G_BA: B -> A, two discriminators D_A and D_B that judge pictures *of* A and B, and the
+demand that going there and back gives the picture again. Defaults are those of the authors' PyTorch code (identity
+weight 0.5 included; the paper uses it for paintings to photos only).
 """
 
 from __future__ import annotations
@@ -32,14 +32,19 @@ from gantool.training.image_pool import ImagePool
 
 class CycleGAN(Model):
     layout = unpaired()
-    paper = "Zhu et al., Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial Networks, ICCV 2017, arXiv 1703.10593"
+    paper = (
+        "Zhu et al., Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial Networks, ICCV 2017,"
+        " arXiv 1703.10593"
+    )
     training_only = ("d_a", "d_b", "pool_a", "pool_b")
 
     @dataclass(frozen=True, kw_only=True)
     class Options:
         generator: str = option("resnet", "generator network", choices=("resnet", "unet"))
         width: int = option(64, "channels of the generators' first layer", low=1)
-        blocks: int = option(9, "residual blocks of a resnet generator (the paper: 6 at 128 pixels, 9 from 256)", low=0, high=64)
+        blocks: int = option(
+            9, "residual blocks of a resnet generator (the paper: 6 at 128 pixels, 9 from 256)", low=0, high=64
+        )
         depth: int = option(8, "levels of a unet generator; picture sides become multiples of 2^depth", low=3, high=10)
         padding: str = option("reflect", "padding in the residual blocks", choices=PADDINGS)
         dropout: bool = option(False, "dropout in the generators")
@@ -54,13 +59,19 @@ class CycleGAN(Model):
         gan: str = option("lsgan", "adversarial objective", choices=GAN_MODES)
         cycle_a: float = option(10.0, "weight of the cycle A -> B -> A", low=0)
         cycle_b: float = option(10.0, "weight of the cycle B -> A -> B", low=0)
-        identity: float = option(0.5, "weight of the identity loss, as a share of the cycle weight; 0 leaves it out", low=0)
+        identity: float = option(
+            0.5, "weight of the identity loss, as a share of the cycle weight; 0 leaves it out", low=0
+        )
         penalty: float = option(0.0, "weight of a gradient penalty on the discriminators (10 suits gan=wgangp)", low=0)
         pool: int = option(50, "generated pictures remembered for the discriminators; 0 for none", low=0)
         lr: float = option(2e-4, "base learning rate of both Adams", low=0)
         beta1: float = option(0.5, "first moment's decay of both Adams", low=0, high=1)
         lr_policy: str = option("linear", "learning-rate schedule", choices=schedulers.POLICIES)
-        lr_at: str = option("start", "the schedule advances at the start of an epoch (as the authors') or at its end", choices=("start", "end"))
+        lr_at: str = option(
+            "start",
+            "the schedule advances at the start of an epoch (as the authors') or at its end",
+            choices=("start", "end"),
+        )
         n_epochs: int = option(100, "epochs at the base learning rate", low=0)
         n_epochs_decay: int = option(100, "epochs of linear decay after them", low=0)
         lr_decay_epochs: int = option(50, "lr_policy=step: a tenth after every so many epochs", low=1)
@@ -110,10 +121,12 @@ class CycleGAN(Model):
             return schedulers.step(e, o.lr_decay_epochs)
         if o.lr_policy == "cosine":
             return schedulers.cosine(e, o.n_epochs)
-        return schedulers.plateau(e) if o.lr_policy == "plateau" else 1.0
+        return schedulers.plateau(e, o.lr) if o.lr_policy == "plateau" else 1.0
 
     def training_step(self, batch: Batch, run: Run) -> None:
-        """Section 3 of the paper, in the order of the authors' code: both generators together, then both discriminators."""
+        """Section 3 of the paper, in the order of the authors' code: both generators together, then both
+        discriminators.
+        """
         a, b, o = batch["A"], batch["B"], self.options
         identity = o.identity > 0
 
@@ -152,7 +165,9 @@ class CycleGAN(Model):
     def discriminator_loss(self, network: nn.Module, real: Tensor, fake: Tensor, run: Run) -> Tensor:
         """Half the sum of the objectives on real and fake pictures: it slows D down (section 4)."""
         on_real, on_fake = together(network, real, fake)
-        loss = 0.5 * (adversarial_loss(on_real, True, self.options.gan) + adversarial_loss(on_fake, False, self.options.gan))
+        loss = 0.5 * (
+            adversarial_loss(on_real, True, self.options.gan) + adversarial_loss(on_fake, False, self.options.gan)
+        )
         if self.options.penalty > 0:
             alpha = run.rand(len(real))
             loss = loss + self.options.penalty * gradient_penalty(network, interpolated(real, fake, alpha))

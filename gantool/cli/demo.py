@@ -1,0 +1,56 @@
+"""`gantool demo`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gantool.cli import common
+
+
+def demo(
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", metavar="RUN", help="Run folder [next free runs/cyclegan/NNN].")
+    ] = None,
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Steps to train.")] = 700,
+    json: common.Json = False,
+    quiet: common.Quiet = 0,
+    verbose: common.Verbose = 0,
+) -> None:
+    """Train a small CycleGAN on emoji that come with gantool, and translate some it has not seen. Takes two minutes.
+
+    gantool demo
+    """
+    console = common.console(quiet, verbose, json)
+    from PIL import Image
+
+    import gantool
+    from gantool import examples
+    from gantool.report.gallery import write_pictures_page
+
+    run = gantool.train(
+        "cyclegan",
+        [examples.EMOJI / "trainA", examples.EMOJI / "trainB"],
+        preset="demo",
+        steps=steps,
+        out=out,
+        console=console,
+    )
+    translator = gantool.load(run)
+    pairs = []
+    for file in sorted((examples.EMOJI / "testA").glob("*.png")):
+        with Image.open(file) as picture:
+            translated = run / "translations" / file.name
+            translated.parent.mkdir(exist_ok=True)
+            translator.translate(picture, to="B").save(translated)
+        pairs.append({"Noto": file, "translated": translated, "Twemoji": examples.EMOJI / "testB" / file.name})
+    page = write_pictures_page(
+        run / "demo.html", "Noto emoji as Twemoji, after two minutes", {"Emoji that were not trained on": pairs}
+    )
+    console.note(f"how the training went: {run / 'gallery.html'}")
+    console.note("the pictures it makes of emoji it has never seen, beside what Twemoji drew:")
+    console.event("demo", run=str(run), page=str(page))
+    if not json:
+        console.result(str(page))

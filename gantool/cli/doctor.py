@@ -1,0 +1,113 @@
+"""`gantool doctor`."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from gantool.cli import common
+from gantool.report.text import to_json
+
+_NEEDED = ("torch", "numpy", "pillow", "safetensors", "typer", "rich", "pyyaml", "entrypoints")
+_OPTIONAL = {"onnx": "gantool[onnx]", "onnxscript": "gantool[onnx]", "onnxruntime": "gantool[onnx]"}
+
+
+def doctor(json: common.Json = False, quiet: common.Quiet = 0, verbose: common.Verbose = 0) -> None:
+    """Check the machine: Python, packages, devices, memory, disk, picture formats, plugins.
+
+    gantool doctor
+    """
+    console = common.console(quiet, verbose, json)
+    checks: dict[str, Callable[[], str]] = {
+        "gantool": lambda: version("gantool"),
+        "python": lambda: f"{platform.python_version()} on {platform.platform()}",
+        "packages": lambda: ", ".join(f"{name} {version(name)}" for name in _NEEDED),
+        "extras": _extras,
+        "devices": _devices,
+        "precision": _precision,
+        "memory": _memory,
+        "disk": _disk,
+        "formats": _formats,
+        "plugins": _plugins,
+    }
+    rows, failed = [], False
+    for name, check in checks.items():
+        try:
+            rows.append({"check": name, "ok": True, "found": check()})
+        except Exception as error:  # whatever is wrong with this machine is what was asked
+            failed = True
+            rows.append({"check": name, "ok": False, "found": f"{type(error).__name__}: {error}"})
+    if json:
+        console.result(to_json(rows))
+    console.table(
+        "", ["check", "", "found"], [[row["check"], "ok" if row["ok"] else "FAILED", row["found"]] for row in rows]
+    )
+    if failed:
+        sys.exit(1)
+
+
+def _extras() -> str:
+    words = []
+    for name, extra in _OPTIONAL.items():
+        try:
+            words.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            words.append(f'{name} is not installed (pip install "{extra}")')
+    return ", ".join(words)
+
+
+def _devices() -> str:
+    import torch
+
+    words = [f"cpu with {torch.get_num_threads()} threads"]
+    words += [f"cuda:{i} {torch.cuda.get_device_name(i)}" for i in range(torch.cuda.device_count())]
+    if torch.backends.mps.is_available():
+        words.append("mps")
+    return ", ".join(words)
+
+
+def _precision() -> str:
+    from gantool.training.devices import choose
+    from gantool.training.precision import half_precision_note
+
+    device = choose("auto")
+    words = [
+        f"{name}{' (far slower than fp32 here)' if half_precision_note(device, name) else ''}"
+        for name in ("bf16", "fp16")
+    ]
+    return ", ".join(["fp32 (exact: TF32 is off)", *words])
+
+
+def _memory() -> str:
+    from gantool.translation.memory import available, in_words
+
+    return f"{in_words(available('cpu'))} free"
+
+
+def _disk() -> str:
+    with tempfile.NamedTemporaryFile(dir=Path.cwd()) as file:
+        file.write(b"gantool")
+        file.flush()
+    return f"{shutil.disk_usage(Path.cwd()).free / 1e9:.1f} GB free here, writable"
+
+
+def _formats() -> str:
+    from PIL import features
+
+    names = {"jpg": "JPEG", "zlib": "PNG", "webp": "WebP", "libtiff": "TIFF", "avif": "AVIF", "jpg_2000": "JPEG 2000"}
+    return ", ".join(name if features.check(key) else f"no {name}" for key, name in names.items())
+
+
+def _plugins() -> str:
+    from gantool.cli.models import try_all
+
+    errors = try_all()
+    broken = [f"{name}: {error}" for name, error in errors.items() if error]
+    if broken:
+        raise RuntimeError("; ".join(broken))
+    return ", ".join(errors)

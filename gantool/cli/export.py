@@ -1,0 +1,60 @@
+"""`gantool export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gantool.cli import common
+
+
+def export(
+    out: Annotated[
+        Path, typer.Argument(metavar="OUT", help="File to write: NAME.onnx (ONNX) or NAME.pt2 (torch.export).")
+    ],
+    model: common.ModelName,
+    to: Annotated[
+        str | None,
+        typer.Option(
+            "--to", metavar="DOMAIN", help="Target domain; without it the second one.", autocompletion=common.domains
+        ),
+    ] = None,
+    image_io: Annotated[
+        bool, typer.Option("--image-io", help="Pixels in and out: uint8 (N, H, W, C) instead of float32 in [-1, 1].")
+    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it exists.")] = False,
+    json: common.Json = False,
+    quiet: common.Quiet = 0,
+    verbose: common.Verbose = 0,
+) -> None:
+    """Write a model as a file for other programs, after a check that it translates as the model does.
+
+    gantool export --model runs/h2z h2z.onnx --image-io
+
+    gantool export --model runs/h2z --to A z2h.onnx
+
+    gantool export --model runs/h2z h2z.pt2
+    """
+    from dataclasses import asdict
+
+    from gantool import registry
+    from gantool.export.exporter import export_model
+    from gantool.report.text import to_json
+    from gantool.training import runs
+
+    console = common.console(quiet, verbose, json)
+    names = tuple(registry.plugins())
+    weights = runs.find_weights(model, names)
+    if model in names and not Path(model).exists():
+        console.note(f"{model}: {weights.parent}")
+    done = export_model(weights, out, to=to, image_io=image_io, overwrite=overwrite, verbose=verbose > 0)
+    if json:
+        console.result(to_json(asdict(done)))
+        return
+    console.note(f"{done.source} -> {done.target}: {done.input} to {done.output}, {done.bytes / 1e6:.1f} MB")
+    console.note(f"height and width: multiples of {done.multiple}, at least {done.minimum}")
+    sizes = ", ".join("x".join(map(str, size)) for size in done.compared)
+    console.note(f"compared with the model at {sizes} (N x H x W): it differs by {done.difference:.1g} at most")
+    console.result(str(done.path))

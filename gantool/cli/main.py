@@ -1,0 +1,104 @@
+"""The command `gantool`: verbs, errors as one line, exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import typer
+
+import gantool
+from gantool.cli import data, demo, doctor, evaluate, export, importing, info, models, train, translate
+from gantool.errors import DataError, GantoolError
+from gantool.report.console import Console
+from gantool.training import runs
+
+EXIT_CODES = (
+    "Exit codes: 0 done, 1 some inputs failed, 2 usage, 3 data, 4 checkpoint or plugin, 5 memory, 6 training diverged, "
+    "75 time limit reached and saved, 130/143 stopped by a signal."
+)
+
+app = typer.Typer(
+    name="gantool",
+    help="Image-to-image translation with GANs.",
+    epilog=EXIT_CODES,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
+)
+app.command("train")(train.train)
+app.command("translate")(translate.translate)
+app.command("eval")(evaluate.evaluate)
+app.command("export")(export.export)
+app.command("import")(importing.import_)
+app.command("models")(models.models)
+app.command("plugins")(models.plugins)
+app.command("info")(info.info)
+app.add_typer(data.app, name="data")
+app.command("doctor")(doctor.doctor)
+app.command("demo")(demo.demo)
+
+
+@app.callback()
+def _gantool(
+    version: bool = typer.Option(False, "--version", help="Print the version and exit.", is_eager=True),
+) -> None:
+    if version:  # answered in `main` already, unless something else stood before it
+        Console().result(f"gantool {gantool.__version__}")
+        raise typer.Exit
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs one command and exits with its code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] == ["--version"]:
+        Console().result(f"gantool {gantool.__version__}")
+        return
+    try:
+        app(_with_resume_value(words), prog_name="gantool")
+    except GantoolError as error:
+        _say(error, words)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # The reader of our results has gone (`| head`): that is its right. Python would complain once more while it
+        # exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except OSError as error:  # a disk that is full or read-only, where nobody expected it
+        where = f"{error.filename}: " if error.filename else ""
+        _say(error, words, f"{where}{error.strerror or error}")
+        sys.exit(DataError.exit_code)
+    except (RuntimeError, MemoryError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        _say(error, words, "out of memory. Try a smaller --batch or --crop, or --precision bf16 (translate: --memory)")
+        sys.exit(5)
+
+
+def _say(error: Exception, words: Sequence[str], text: str = "") -> None:
+    if any(word.startswith("-v") or word == "--verbose" for word in words):
+        import traceback
+
+        traceback.print_exception(error)
+    silent = any(word.startswith("-qq") for word in words) or sum(word in ("-q", "--quiet") for word in words) > 1
+    Console(verbosity=-2 if silent else 0).error(text or str(error))
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    text = str(error)
+    return isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text
+
+
+def _with_resume_value(words: list[str]) -> list[str]:
+    """`--resume` may stand alone; then it means `--resume auto`."""
+    done: list[str] = []
+    for position, word in enumerate(words):
+        done.append(word)
+        if word == "--resume":
+            value = words[position + 1] if position + 1 < len(words) else "-"
+            if value != "auto" and not runs.is_resumable(value):
+                done.append("auto")
+    return done

@@ -1,0 +1,283 @@
+"""`gantool translate`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gantool import registry
+from gantool.cli import common
+from gantool.errors import CheckpointError, Interrupted, UsageError
+from gantool.training import runs
+
+if TYPE_CHECKING:
+    from gantool.report.console import Console
+    from gantool.translation.engine import Engine
+    from gantool.translation.outbox import Outbox
+    from gantool.translation.outputs import Existing, Plan
+    from gantool.translation.pipeline import Request
+    from gantool.translation.tally import Tally
+
+
+def _option(*names: str, help: str, panel: str, **more: Any) -> Any:
+    return typer.Option(*names, help=help, rich_help_panel=panel, **more)
+
+
+_WHAT, _FILES, _MACHINE, _REPORT = "Translation", "Files", "Machine", "Report"
+
+
+def translate(
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="IN... [OUT]",
+            help="A picture, a folder (the pictures below it), several of them, @LIST (a file with one path a line), @-"
+            " (such a list on stdin), or - (a picture on stdin, to stdout). OUT is a file, a folder, or - for stdout.",
+        ),
+    ],
+    model: common.ModelName,
+    out: Annotated[
+        str | None, _option("-o", "--out", help="OUT, by name: then all other words are inputs.", panel=_FILES)
+    ] = None,
+    to: Annotated[
+        str | None,
+        _option(
+            "--to",
+            metavar="DOMAIN",
+            help="Target domain (default: the second).",
+            panel=_WHAT,
+            autocompletion=common.domains,
+        ),
+    ] = None,
+    size: Annotated[
+        str,
+        _option(
+            "--size", metavar="N|WxH", help="Resize pictures to N x N or W x H first; keep: as they are.", panel=_WHAT
+        ),
+    ] = "keep",
+    seed: Annotated[
+        int, _option("--seed", help="What a model draws follows from it and the picture's path.", panel=_WHAT)
+    ] = 0,
+    ext: Annotated[
+        str | None,
+        _option("--ext", help="same, png, jpg, webp, tif, ... (default: same; png for one picture).", panel=_FILES),
+    ] = None,
+    suffix: Annotated[
+        str, _option("--suffix", help="Put behind each name's stem: with _b y.jpg becomes y_b.jpg.", panel=_FILES)
+    ] = "",
+    quality: Annotated[int, _option("--quality", min=1, max=100, help="Of jpg, webp and avif.", panel=_FILES)] = 95,
+    overwrite: Annotated[bool, _option("--overwrite", help="Replace files that exist.", panel=_FILES)] = False,
+    skip_existing: Annotated[
+        bool,
+        _option("--skip-existing", help="Keep files that exist (default for folders and lists).", panel=_FILES),
+    ] = False,
+    fail_existing: Annotated[
+        bool, _option("--fail-existing", help="Begin only if none exists (default for one picture).", panel=_FILES)
+    ] = False,
+    shard: Annotated[str, _option("--shard", metavar="I/N", help="Do the I-th of N parts.", panel=_FILES)] = "1/1",
+    dry_run: Annotated[
+        bool, _option("--dry-run", help="Show what would be written where, and stop.", panel=_FILES)
+    ] = False,
+    device: Annotated[str, _option("--device", help="auto, cpu, cuda, cuda:1 or mps.", panel=_MACHINE)] = "auto",
+    precision: Annotated[str, _option("--precision", metavar="P", help="fp32 or bf16.", panel=_MACHINE)] = "fp32",
+    batch: Annotated[
+        int | None,
+        _option(
+            "--batch", min=1, help="Pictures of one size that share a pass (default: 1; 16 on CUDA).", panel=_MACHINE
+        ),
+    ] = None,
+    memory: Annotated[
+        str | None,
+        _option(
+            "--memory", metavar="SIZE", help="What a pass may take, such as 2G (default: what is free).", panel=_MACHINE
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        _option("--workers", min=1, help="Threads that decode and encode (default: one a processor).", panel=_MACHINE),
+    ] = None,
+    print_: Annotated[bool, _option("--print", help="Written files on stdout, one a line.", panel=_REPORT)] = False,
+    fail_fast: Annotated[
+        bool, _option("--fail-fast", help="Stop at the first picture that fails.", panel=_REPORT)
+    ] = False,
+    json: common.Json = False,
+    quiet: common.Quiet = 0,
+    verbose: common.Verbose = 0,
+) -> None:
+    """Translate pictures with a trained model. Results are as large as their inputs.
+
+    gantool translate --model cyclegan photo.jpg painting.png
+
+    gantool translate --model runs/h2z in/ out/ --ext png
+
+    cat photo.jpg | gantool translate --model runs/h2z - > painting.png
+    """
+    console = common.console(quiet, verbose, json)
+    from gantool.training.header import read_header
+    from gantool.translation import direction, inputs, outputs
+    from gantool.translation.memory import parse_bytes
+    from gantool.translation.outbox import Outbox
+    from gantool.translation.sizes import parse_size
+    from gantool.translation.tally import Tally
+
+    if precision not in ("fp32", "bf16"):
+        raise UsageError(f"--precision is fp32 or bf16, not {precision}")
+    if json and print_:
+        raise UsageError("--json names the written files already: leave out --print")
+    part = outputs.parse_shard(shard)
+    naming = outputs.Naming(ext, suffix)
+    resized = None if size == "keep" else parse_size(size)
+    limit = None if memory is None else parse_bytes(memory)
+    existing = _existing(overwrite, skip_existing, fail_existing)
+    if out is None and len(paths) > 1:
+        *paths, out = paths
+
+    path = _weights(model, console)
+    facts = read_header(path).metadata
+    if "spec" not in facts:
+        raise CheckpointError(f"{path} holds no weights to translate with: give the run folder, or {runs.WEIGHTS}")
+    source, target = direction.resolve(facts["spec"]["domains"], to, facts.get("directions"))
+
+    found = inputs.find_inputs(
+        paths, Path(out) if out is not None and out != inputs.STREAM else None, sys.stdin.buffer.read
+    )
+    plan = outputs.make_plan(found, out, naming, existing=existing, shard=part)
+    to_stdout = plan.root is None
+    if to_stdout and (json or print_):
+        raise UsageError("the picture itself goes to stdout: leave out --json and --print, or name OUT")
+    if plan.results:
+        console.note(f"passed over {plan.results} pictures that are results for others")
+    if dry_run:
+        _show(plan, console)
+        return
+    if to_stdout and sys.stdout.isatty():
+        raise UsageError("a picture is not for a terminal: redirect it (> picture.png) or name OUT")
+    reads_stdin = any(job.source.picture is None for job in plan.jobs)
+    if reads_stdin and sys.stdin.isatty():
+        raise UsageError("- reads a picture from stdin, which is a terminal: cat picture.jpg | gantool translate ...")
+
+    tally = Tally(console, total=len(plan.jobs), single=found.single, fail_fast=fail_fast)
+    with _stopping(tally), Outbox(plan.root) if plan.root and plan.jobs else nullcontext() as outbox:
+        for job in plan.skipped:
+            tally.skip(job, job.out)
+        if plan.jobs:
+            stdin = sys.stdin.buffer.read() if reads_stdin else b""
+            import torch
+
+            from gantool.training import checkpoint
+            from gantool.training.devices import choose
+            from gantool.translation.engine import Engine
+            from gantool.translation.pipeline import Request, default_batch, default_workers
+
+            chosen = choose(device)
+            if precision == "bf16" and chosen.type == "cpu" and torch.backends.cpu.get_cpu_capability() == "AVX2":
+                console.warn("this processor has no bf16: fp32 is many times as fast here")
+            engine = Engine(checkpoint.load_model(path)[1], chosen, precision, limit)
+            request = Request(
+                source,
+                target,
+                size=resized,
+                batch=batch or default_batch(chosen.type),
+                quality=quality,
+                overwrite=overwrite,
+                seed=seed,
+                workers=workers or default_workers(),
+            )
+            if not found.single:
+                bf16 = ", in bf16" if precision == "bf16" else ""
+                console.note(
+                    f"{source} to {target} on {chosen}{bf16}: {len(plan.jobs)} to do, {len(plan.skipped)} done before"
+                )
+            _run(engine, plan, request, stdin, outbox, tally, print_)
+    tally.end()
+
+
+def _run(
+    engine: Engine, plan: Plan, request: Request, stdin: bytes, outbox: Outbox | None, tally: Tally, print_: bool
+) -> None:
+    from gantool.report.progress import files_progress
+    from gantool.translation.pipeline import Done, Failed, translate_all
+
+    streamed: list[bytes] = []
+
+    def deliver(out: Path | None, data: bytes) -> None:
+        if out is None or outbox is None:
+            streamed.append(data)
+        else:
+            outbox.write(out, data)
+
+    outcomes = translate_all(engine, plan.jobs, request, deliver, stdin=stdin, owners=plan.owners)
+    with (
+        closing(outcomes),
+        nullcontext() if tally.single else files_progress(tally.console, len(plan.jobs)) as progress,
+    ):
+        for outcome in outcomes:
+            if isinstance(outcome, Failed):
+                tally.fail(outcome)
+            elif isinstance(outcome, Done):
+                tally.done(outcome)
+                if print_:  # as bytes: a file's name need not be text
+                    sys.stdout.buffer.write(os.fsencode(f"{outcome.out}\n"))
+                    sys.stdout.buffer.flush()
+            else:
+                tally.skip(outcome.job, outcome.out)
+            if progress is not None:
+                progress.advance(failed=isinstance(outcome, Failed))
+    for data in streamed:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+
+
+def _weights(model: str, console: Console) -> Path:
+    """The weights file, and a word on which one it is where `--model` names only a kind."""
+    names = tuple(registry.plugins())
+    path = runs.find_weights(model, names)
+    if model in names and not Path(model).exists():
+        console.note(f"{model}: {path.parent}")
+    return path
+
+
+def _show(plan: Plan, console: Console) -> None:
+    for jobs, action in ((plan.jobs, "write"), (plan.skipped, "skip")):
+        for job in jobs:
+            out = job.out or "stdout"
+            console.event("plan", **{"in": job.source.name}, out=out, action=action)
+            if not console.json:
+                console.result(f"{job.source.name} -> {out}" + (" (exists: skipped)" if action == "skip" else ""))
+    console.event("done", written=0, skipped=len(plan.skipped), failed=0)
+
+
+@contextmanager
+def _stopping(tally: Tally) -> Iterator[None]:
+    """Inside, SIGINT and SIGTERM raise Interrupted in the main thread; a second one ends the process at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def stop(number: int, frame: object) -> None:
+        for each in before:
+            signal.signal(each, signal.SIG_DFL)
+        raise Interrupted(tally.stopped(), 128 + number)
+
+    for number in before:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _existing(overwrite: bool, skip: bool, fail: bool) -> Existing | None:
+    if overwrite + skip + fail > 1:
+        raise UsageError("--overwrite, --skip-existing and --fail-existing exclude each other")
+    return "overwrite" if overwrite else "skip" if skip else "fail" if fail else None

@@ -1,0 +1,217 @@
+"""One set of pictures measured against another, with a protocol that makes the figures repeatable."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b, sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from gantool import __version__
+from gantool.errors import DataError, UsageError
+from gantool.evaluation import inputs, pixels
+from gantool.evaluation import swd as sliced
+from gantool.evaluation.fid import KID_SUBSETS, fid, kid, kid_subset_size
+from gantool.evaluation.inception import RESIZE, inception_features, load_inception
+from gantool.evaluation.inputs import Pictures, Progress, as_rgb, silent
+from gantool.evaluation.report import Evaluation
+
+ENOUGH_FOR_FID = 2048
+"""With fewer pictures than features the covariances are singular, and FID says more about the count than the sets."""
+
+Size = tuple[int, int]
+
+
+def compare(
+    real: Pictures,
+    fake: Pictures,
+    *,
+    pairs: Sequence[tuple[int, int]] | None = None,
+    inception: Path | None = None,
+    size: int | None = None,
+    seed: int = 0,
+    device: torch.device | None = None,
+    progress: Progress = silent,
+) -> Evaluation:
+    """Measures fake pictures against real ones, both opaque arrays (H, W, C) as `Pictures` says.
+
+    - With `pairs` of indices (real, fake): PSNR, SSIM and L1, each the mean over the pairs.
+    - Always: the sliced Wasserstein distance (SWD) between the sets.
+    - With `inception`, the file of Inception weights: KID and FID between the sets, computed on `device` (default CPU).
+
+    `size` brings every picture to size x size first. Without it pairs are compared at the real picture's size, SWD is
+    taken at the commonest size of the real pictures, and Inception resizes from the stored size. Raises DataError for
+    empty or too small sets, UsageError for bad values, CheckpointError for a bad Inception file.
+    """
+    if not 0 <= seed < 2**63 or (size is not None and size < 1):
+        raise UsageError(f"seed is at least 0 and size at least 1, not {seed} and {size}")
+    if not len(real) or not len(fake):
+        raise DataError("there is nothing to compare: each side needs at least one picture")
+    if inception is not None and min(len(real), len(fake)) < 2:
+        raise DataError("KID and FID need at least two pictures on each side: leave out --inception")
+    network = load_inception(inception) if inception else None  # first, so that a wrong file is told at once
+    square = None if size is None else (size, size)
+    real_seen, fake_seen = _survey(real, "real", progress), _survey(fake, "fake", progress)
+    common = square or real_seen.commonest()
+    metrics: dict[str, float] = {}
+    notes: list[str] = []
+    protocol: dict[str, Any] = {
+        "real": real_seen.described(),
+        "fake": fake_seen.described(),
+        "size": f"{size}x{size}" if size else "as stored",
+        "resize": inputs.RESIZE,
+        "seed": seed,
+    }
+
+    if pairs:
+        paired, protocol["paired"] = _paired(real, fake, pairs, square, notes, progress)
+        metrics |= paired
+
+    distances = sliced.sliced_wasserstein(real, fake, size=common, seed=seed, progress=progress)
+    metrics["swd"] = distances.pop("mean")
+    metrics |= {f"swd_{level}": value for level, value in distances.items()}
+    protocol["swd"] = {
+        "convention": "Karras et al. 2018, times 1000, colours normalised by the real set",
+        "size": _text(common),
+        "resized": {"real": real_seen.others(common), "fake": fake_seen.others(common)},
+        "pictures": {name: min(len(set_), sliced.MAX_PICTURES) for name, set_ in (("real", real), ("fake", fake))},
+        "neighbourhoods": f"{sliced.PER_PICTURE} of 7x7x3 pixels from each picture and level",
+        "directions": sliced.DIRECTIONS,
+    }
+
+    if network is not None and inception is not None:
+        device = device or torch.device("cpu")
+        found = [
+            inception_features(pictures, network, size=square, device=device, stage=stage, progress=progress)
+            for stage, pictures in (("Inception, real", real), ("Inception, fake", fake))
+        ]
+        progress("KID and FID", 0, 1)
+        mean, deviation = kid(found[0], found[1], seed=seed)
+        metrics["kid"] = mean
+        if deviation is not None:
+            metrics["kid_std"] = deviation
+        metrics["fid"] = fid(found[0], found[1])
+        protocol["inception"] = {
+            "file": inception.name,
+            "sha256": sha256(inception.read_bytes()).hexdigest(),
+            "features": "2048, last average pool",
+            "resize": RESIZE,
+            "device": str(device),
+        }
+        protocol["kid"] = {
+            "subset_size": kid_subset_size(len(real), len(fake)),
+            "subsets": 1 if deviation is None else KID_SUBSETS,
+            "kernel": "(x . y / 2048 + 1)^3, unbiased",
+        }
+        if min(len(real), len(fake)) < ENOUGH_FOR_FID:
+            notes.append(
+                f"FID of fewer than {ENOUGH_FOR_FID} pictures a side is far too high and compares only with figures of "
+                "the same counts: use KID"
+            )
+    protocol["versions"] = {"gantool": __version__, "torch": torch.__version__}
+    return Evaluation(metrics, protocol, notes)
+
+
+@dataclass(frozen=True)
+class _Survey:
+    """What a first pass over a set tells."""
+
+    sizes: Counter[Size]
+    grey: int
+    deep: int
+    digest: str
+
+    def commonest(self) -> Size:
+        """The commonest (height, width); the largest of several."""
+        return max(self.sizes, key=lambda size: (self.sizes[size], size))
+
+    def others(self, size: Size) -> int:
+        """How many pictures have another size."""
+        return self.sizes.total() - self.sizes[size]
+
+    def described(self) -> dict[str, Any]:
+        most = self.commonest()
+        rest = f", {self.others(most)} of other sizes" if self.others(most) else ""
+        return {
+            "pictures": self.sizes.total(),
+            "size": f"{_text(most)}{rest}",
+            "grey": self.grey,
+            "16 bit": self.deep,
+            "blake2b": self.digest,
+        }
+
+
+def _survey(pictures: Pictures, name: str, progress: Progress) -> _Survey:
+    """Reads every picture once: a damaged one is found before anything is computed."""
+    sizes: Counter[Size] = Counter()
+    grey = deep = 0
+    digests = []
+    for index in range(len(pictures)):
+        progress(f"reading, {name}", index, len(pictures))
+        picture = pictures[index]
+        sizes[picture.shape[0], picture.shape[1]] += 1
+        grey += picture.shape[2] == 1
+        deep += picture.dtype == np.uint16
+        digests.append(blake2b(repr(picture.shape).encode() + picture.tobytes(), digest_size=16).digest())
+    return _Survey(sizes, grey, deep, blake2b(b"".join(sorted(digests)), digest_size=16).hexdigest())
+
+
+def _paired(
+    real: Pictures,
+    fake: Pictures,
+    pairs: Sequence[tuple[int, int]],
+    square: Size | None,
+    notes: list[str],
+    progress: Progress,
+) -> tuple[dict[str, float], dict[str, Any]]:
+    """The paired metrics and their protocol."""
+    l1, psnr, ssim = [], [], []
+    resized = 0
+    windows = set()
+    for done, (real_index, fake_index) in enumerate(pairs):
+        progress("pairs", done, len(pairs))
+        real_picture, fake_picture = real[real_index], fake[fake_index]
+        size = square or (real_picture.shape[0], real_picture.shape[1])
+        resized += fake_picture.shape[:2] != size
+        first, second = (
+            as_rgb(picture, size, torch.float64)[0].permute(1, 2, 0).numpy() for picture in (real_picture, fake_picture)
+        )
+        l1.append(pixels.l1(first, second))
+        psnr.append(pixels.psnr(first, second))
+        ssim.append(pixels.ssim(first, second))
+        windows.add(pixels.ssim_window(*size))
+    finite = [value for value in psnr if math.isfinite(value)]
+    if len(finite) < len(psnr):
+        notes.append(f"{len(psnr) - len(finite)} of {len(psnr)} pairs are equal: PSNR is the mean over the others")
+    if min(windows) < pixels.SSIM_WINDOW:
+        notes.append(
+            f"pictures smaller than the SSIM window of {pixels.SSIM_WINDOW} were measured with one of {min(windows)}"
+        )
+    metrics = {
+        "psnr": math.fsum(finite) / len(finite) if finite else math.inf,
+        "ssim": math.fsum(ssim) / len(ssim),
+        "l1": math.fsum(l1) / len(l1),
+    }
+    protocol = {
+        "pairs": len(pairs),
+        "data range": "1 (8-bit values divided by 255, 16-bit ones by 65535)",
+        "mean": "over pixels and RGB channels of a picture, then over the pairs",
+        "ssim": f"Gaussian window {_sides(windows)}, sigma 1.5, K1 0.01, K2 0.03, windows inside the picture only",
+        "fakes resized": resized,
+    }
+    return metrics, protocol
+
+
+def _sides(windows: set[int]) -> str:
+    return " and ".join(f"{side}x{side}" for side in sorted(windows))
+
+
+def _text(size: Size) -> str:
+    """(height, width) as people write sizes: width first."""
+    return f"{size[1]}x{size[0]}"

@@ -1,0 +1,105 @@
+"""Two folders of pictures measured against each other: `gantool eval REAL FAKE`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path, PurePath
+from typing import Any
+
+import numpy as np
+import torch
+
+from gantool.data.decoding import Array
+from gantool.data.find import find_pictures
+from gantool.data.pictures import as_channels, read_picture
+from gantool.evaluation.compare import compare
+from gantool.evaluation.inputs import Progress, silent
+from gantool.evaluation.report import Evaluation
+
+
+def compare_folders(
+    real: Path,
+    fake: Path,
+    *,
+    inception: Path | None = None,
+    size: int | None = None,
+    seed: int = 0,
+    device: torch.device | None = None,
+    progress: Progress = silent,
+) -> Evaluation:
+    """Measures the pictures below folder `fake` against those below folder `real`, as `compare` does.
+
+    If every fake picture has a real one of the same name (`pair_by_name`), the paired metrics are computed, too. Grey
+    pictures count as RGB, transparent ones are laid on white. Pictures are read when needed, never all at once.
+    Raises DataError for a folder without pictures and for an unreadable picture, else as `compare`.
+    """
+    reals, fakes = Folder(real), Folder(fake)
+    partners = pair_by_name(reals.names, fakes.names)
+    complete = len(partners) == len(fakes)
+    evaluation = compare(
+        reals,
+        fakes,
+        pairs=partners if complete else None,
+        inception=inception,
+        size=size,
+        seed=seed,
+        device=device,
+        progress=progress,
+    )
+    for name, folder in (("real", reals), ("fake", fakes)):
+        evaluation.protocol[name] |= {"path": str(folder.root), **folder.described()}
+    matched = f"{len(partners)} of {len(fakes)} fake pictures have a real one of the same name"
+    evaluation.protocol["pairing"] = f"{matched} (path below the folder, without extension)"
+    if not complete:
+        evaluation.notes.insert(0, f"{matched}: PSNR, SSIM and L1 need a partner for each")
+    return evaluation
+
+
+class Folder:
+    """The pictures below a folder as `Pictures`, sorted by relative path and read when they are asked for."""
+
+    def __init__(self, root: Path) -> None:
+        """Raises DataError if `root` is not a folder or holds no picture."""
+        self.root = root
+        self.files = find_pictures(root)
+        self._transparent: set[int] = set()
+        self._stretched: set[int] = set()
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, index: int, /) -> Array:
+        picture = read_picture(self.files[index])
+        if picture.alpha is not None and (picture.alpha < np.iinfo(picture.alpha.dtype).max).any():
+            self._transparent.add(index)
+        if picture.stretched:
+            self._stretched.add(index)
+        return as_channels(picture, picture.pixels.shape[2])
+
+    @property
+    def names(self) -> list[str]:
+        """Relative paths with extension."""
+        return [path.relative_to(self.root).as_posix() for path in self.files]
+
+    def described(self) -> dict[str, Any]:
+        """How the pictures read so far were treated."""
+        treated: dict[str, Any] = {"transparent, laid on white": len(self._transparent)}
+        if self._stretched:
+            treated["values stretched to the valid range"] = len(self._stretched)
+        return treated
+
+
+def pair_by_name(real: Sequence[str], fake: Sequence[str]) -> list[tuple[int, int]]:
+    """Indices (real, fake) of the pictures whose relative paths are equal without extension, in the order of `fake`.
+
+    A path that occurs twice on a side (a.png, a.jpg) has no partner: which one is meant cannot be known.
+    """
+    real_stems, fake_stems = _stems(real), _stems(fake)
+    places = {stem: index for index, stem in enumerate(real_stems)}
+    doubtful = {stem for stems in (real_stems, fake_stems) for stem, count in Counter(stems).items() if count > 1}
+    return [(places[stem], index) for index, stem in enumerate(fake_stems) if stem in places and stem not in doubtful]
+
+
+def _stems(names: Sequence[str]) -> list[str]:
+    return [PurePath(name).with_suffix("").as_posix() for name in names]

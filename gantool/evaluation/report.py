@@ -1,0 +1,59 @@
+"""The result of an evaluation, as data: what was measured and all that is needed to measure it again."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+_MEANINGS = {
+    "psnr": ("PSNR", "dB", "higher is better"),
+    "ssim": ("SSIM", "", "higher is better, at most 1"),
+    "l1": ("L1", "", "lower is better, range 0 to 1"),
+    "swd": ("SWD x1000", "", "lower is better, mean over the levels"),
+    "kid": ("KID", "", "lower is better, unbiased: may fall below 0"),
+    "kid_std": ("KID deviation", "", "over the subsets"),
+    "fid": ("FID", "", "lower is better, depends on the counts"),
+}
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Metrics of fake pictures against real ones."""
+
+    metrics: dict[str, float]
+    """By name: psnr, ssim, l1, swd, swd_64x64 (one a level), kid, kid_std, fid; only those that were computed.
+
+    PSNR may be infinite."""
+    protocol: dict[str, Any]
+    """Numbers, texts and tables of such: counts, sizes, filters, seeds, hashes, versions."""
+    notes: list[str] = field(default_factory=list)
+    """What the reader of the figures should know, a sentence each."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON: the metrics at the top, then "protocol" and "notes". What is infinite becomes None."""
+        metrics = {name: value if math.isfinite(value) else None for name, value in self.metrics.items()}
+        return {**metrics, "protocol": self.protocol, "notes": self.notes}
+
+    def rows(self) -> list[tuple[str, str, str]]:
+        """For a table: (metric, value with unit, how to read it)."""
+        return [_row(name, value) for name, value in self.metrics.items()]
+
+    def protocol_rows(self) -> list[tuple[str, str]]:
+        """For a table: (what, value), nested names joined by a dot."""
+        return _flat("", self.protocol)
+
+
+def _row(name: str, value: float) -> tuple[str, str, str]:
+    if name.startswith("swd_"):
+        return f"  at {name.removeprefix('swd_')}", f"{value:.2f}", ""
+    label, unit, meaning = _MEANINGS[name]
+    digits = {"psnr": 2, "swd": 2, "fid": 2, "kid": 5, "kid_std": 5}.get(name, 4)
+    return label, f"{value:.{digits}f} {unit}".strip(), meaning
+
+
+def _flat(prefix: str, table: dict[str, Any]) -> list[tuple[str, str]]:
+    rows = []
+    for name, value in table.items():
+        rows += _flat(f"{prefix}{name}.", value) if isinstance(value, dict) else [(prefix + name, str(value))]
+    return rows

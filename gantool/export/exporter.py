@@ -1,0 +1,106 @@
+"""From a weights file to a file that other programs run. Imports torch only when the request is known to be right."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+
+from gantool.errors import CheckpointError, DataError, UsageError
+from gantool.training.header import read_header
+from gantool.translation import direction
+
+_NEEDS = ("onnx", "onnxscript", "onnxruntime")
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """What was written, and how it was checked."""
+
+    path: Path
+    format: str
+    """onnx or pt2."""
+    source: str
+    target: str
+    input: str
+    """Type and shape of its pictures, such as "uint8 (N, H, W, 3) in [0, 255]"."""
+    output: str
+    multiple: int
+    """Height and width of the pictures must divide by this ..."""
+    minimum: int
+    """... and be no smaller than this."""
+    compared: tuple[tuple[int, int, int], ...]
+    """(N, H, W) for which the file was run and compared with the model."""
+    difference: float
+    """The largest difference, of pictures in [-1, 1]; with `image_io` beyond what rounding to 8 bits explains."""
+    bytes: int
+    """Size of the file."""
+
+
+def export_model(
+    weights: Path,
+    out: Path,
+    *,
+    to: str | None = None,
+    image_io: bool = False,
+    overwrite: bool = False,
+    verbose: bool = False,
+) -> ExportReport:
+    """Writes the translation to domain `to` (None: the second one) as `out`, `.onnx` or `.pt2`, with free N, H and W.
+
+    Pictures are float32 (N, C, H, W) in [-1, 1] both ways; with `image_io` uint8 (N, H, W, C). The file is run and
+    compared with the model at three sizes before it is put in place; whatever fails, nothing is left behind. `verbose`
+    lets the exporter's own words through. Raises UsageError (file name, domain, missing packages), CheckpointError (the
+    model cannot be exported, or the file disagrees with it) and DataError (the disk refuses).
+    """
+    format = _format(out)
+    if out.exists() and not overwrite:
+        raise UsageError(f"{out} exists already: --overwrite replaces it")
+    metadata = read_header(weights).metadata
+    source, target = direction.resolve(metadata["spec"]["domains"], to, metadata.get("directions"))
+
+    from gantool.export import check, files, graph
+    from gantool.files import write_atomically
+    from gantool.training.checkpoint import load_model
+
+    model = load_model(weights)[1].requires_grad_(False)
+    notes = files.notes(metadata, model, source, target, image_io)
+    cases = check.cases(model, source, target, image_io)
+    write, read = files.FORMATS[format]
+    with graph.quiet(verbose):
+        try:
+            data = write(graph.capture(model, source, target, image_io), notes, verbose)
+            translate = read(data)
+        except MemoryError:
+            raise
+        except Exception as error:
+            first = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise CheckpointError(f"{metadata['model']} cannot be exported as {format}: {first}") from error
+        differences = check.compare(translate, cases)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"cannot write {out}: {error.strerror or error}") from error
+    write_atomically(out, data)
+    return ExportReport(
+        path=out,
+        format=format,
+        source=source,
+        target=target,
+        input=notes["input"],
+        output=notes["output"],
+        multiple=model.sizes.multiple,
+        minimum=model.sizes.fit(1, 1)[0],
+        compared=tuple(differences),
+        difference=max(differences.values()),
+        bytes=len(data),
+    )
+
+
+def _format(out: Path) -> str:
+    format = out.suffix.lower().removeprefix(".")
+    if format not in ("onnx", "pt2"):
+        raise UsageError(f"{out}: the file's name says what is written: NAME.onnx (ONNX) or NAME.pt2 (torch.export)")
+    if format == "onnx" and any(importlib.util.find_spec(name) is None for name in _NEEDS):
+        raise UsageError('export to ONNX needs: pip install "gantool[onnx]"')
+    return format

@@ -1,0 +1,100 @@
+"""A model's translation as one graph of torch operators, with free batch, height and width."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import torch
+from torch import Tensor, nn
+from torch.export import Dim, ExportedProgram
+from torch.fx.experimental import _config as shapes
+
+from gantool.export.check import example
+from gantool.model import Model, Sizes
+
+
+class ImageIO(nn.Module):
+    """uint8 pictures (N, H, W, C) in and out, around a module that maps (N, C, H, W) in [-1, 1]: the same sums, in the
+    same order, as those of `gantool translate`, so the same rounding to the nearest level."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, image: Tensor) -> Tensor:
+        translation = self.module(image.permute(0, 3, 1, 2).float() / 127.5 - 1)
+        levels = ((translation + 1) * 127.5).round().clamp(0, 255)
+        pixels: Tensor = levels.to(torch.uint8).permute(0, 2, 3, 1)
+        return pixels
+
+
+def capture(model: Model, source: str, target: str, image_io: bool) -> ExportedProgram:
+    """The translation as a graph that holds only the weights it uses. The model loses the others."""
+    module = model.exported(source=source, target=target)
+    if image_io:
+        module = ImageIO(module)
+    pictures = example(model.sizes, model.spec.channels[model.spec.index(source)], image_io)
+    dims = {0: Dim("batch", min=1), **_sides(model.sizes, first=1 if image_io else 2)}
+    program = _traced(module.eval(), pictures, dims)
+    if _drop_unused(module, program):
+        program = _traced(module, pictures, dims)
+    program.example_inputs = None  # megabytes for a large multiple, and no use
+    return program
+
+
+@contextmanager
+def quiet(verbose: bool) -> Iterator[None]:
+    """Keeps the exporter's warnings and log lines back: they are for its developers. `verbose` lets them through."""
+    before = logging.root.manager.disable
+    with warnings.catch_warnings():
+        if not verbose:
+            warnings.simplefilter("ignore")
+            logging.disable(logging.WARNING)
+        try:
+            yield
+        finally:
+            logging.disable(before)
+
+
+def _sides(sizes: Sizes, first: int) -> dict[int, Dim]:
+    low = sizes.fit(1, 1)[0] // sizes.multiple
+    sides = [Dim(name, min=low) for name in ("height", "width")]
+    return {first + i: sizes.multiple * side if sizes.multiple > 1 else side for i, side in enumerate(sides)}
+
+
+def _traced(module: nn.Module, pictures: Tensor, dims: dict[int, Dim]) -> ExportedProgram:
+    with ExitStack() as stack:
+        stack.enter_context(torch.no_grad())
+        # A picture of one multiple of a U-Net has innermost maps of 1 x 1, and a batch may be 1. Torch takes sizes for
+        # larger than 1 otherwise, and the file would refuse such pictures.
+        if hasattr(shapes, "backed_size_oblivious"):
+            stack.enter_context(shapes.patch(backed_size_oblivious=True))  # type: ignore[attr-defined]
+        return torch.export.export(
+            module,
+            (pictures,),
+            dynamic_shapes=(dims,),
+            strict=False,
+            prefer_deferred_runtime_asserts_over_guards=True,
+        )
+
+
+def _drop_unused(module: nn.Module, program: ExportedProgram) -> bool:
+    """Takes the tensors that the graph does not use (discriminators, the way back) out of the module; True if any."""
+    signature = program.graph_signature
+    names = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
+    used = {
+        names[node.name]
+        for node in program.graph.nodes
+        if node.op == "placeholder" and node.users and node.name in names
+    }
+    tensors: dict[str, Tensor] = dict(module.named_buffers(remove_duplicate=False))
+    tensors.update(module.named_parameters(remove_duplicate=False))
+    kept = {id(tensors[name]) for name in used}  # several modules may share a tensor
+    unused = [name for name, tensor in tensors.items() if id(tensor) not in kept]
+    for name in unused:
+        owner, _, leaf = name.rpartition(".")
+        delattr(module.get_submodule(owner), leaf)
+    return bool(unused)

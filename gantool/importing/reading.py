@@ -1,0 +1,96 @@
+"""Reading the authors' checkpoint files without running what is in them: tensors by key, and nothing else."""
+
+from __future__ import annotations
+
+import pickle
+import re
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from gantool.errors import CheckpointError
+from gantool.model import OfficialTensors
+from gantool.training.header import KEY
+
+_WRAPPERS = ("module.", "_orig_mod.")
+"""What DataParallel and `torch.compile` put before every key."""
+
+
+def read_official(path: Path) -> OfficialTensors:
+    """The tensors of a .pth, .pt, .ckpt or .safetensors file, on the CPU, without wrappers around them or their keys.
+
+    Anything that is no tensor is left out. Raises CheckpointError for a file that cannot be read, holds no tensors, or
+    needs more than `torch.load(weights_only=True)`: unpickling such a file would run code that it brings along.
+    """
+    content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
+    if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
+        content = content["state_dict"]
+    if not isinstance(content, Mapping):
+        raise CheckpointError(
+            f"{path} holds a {type(content).__name__}, not tensors by name: save its state_dict() instead"
+        )
+    tensors = _tensors_only(content)
+    if not tensors:
+        raise CheckpointError(f"{path} holds no tensors")
+    return tensors
+
+
+def leaves(tensors: OfficialTensors, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
+    """Every tensor with its key; keys of mappings within mappings are joined by dots."""
+    for key, value in tensors.items():
+        if isinstance(value, Tensor):
+            yield prefix + key, value
+        else:
+            yield from leaves(value, f"{prefix}{key}.")
+
+
+def _read_pickle(path: Path) -> Any:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about its own old formats
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise CheckpointError(f"cannot read {path}: {error.strerror or error}") from error
+    except pickle.UnpicklingError as error:
+        named = re.search(r"GLOBAL (\S+)", str(error))
+        if named is None:
+            raise CheckpointError(f"{path} is damaged or no PyTorch file: {_first_line(error)}") from error
+        raise CheckpointError(
+            f"{path} is refused: it holds more than tensors ({named[1]}), and reading that could run code from it."
+            " If you trust it, load it in PyTorch and save its state_dict() alone"
+        ) from error
+    except Exception as error:  # a damaged file makes the reader fail in almost any way
+        raise CheckpointError(f"{path} is damaged or no PyTorch file: {_first_line(error)}") from error
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            if KEY in (file.metadata() or {}):
+                raise CheckpointError(f"{path} is gantool's own: use it as it is, --model {path}")
+            return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  # it is no mapping
+    except OSError as error:
+        raise CheckpointError(f"cannot read {path}: {error.strerror or error}") from error
+    except SafetensorError as error:
+        raise CheckpointError(f"{path} is damaged: {error}") from error
+
+
+def _tensors_only(content: Mapping[Any, Any]) -> dict[str, Tensor | OfficialTensors]:
+    kept: dict[str, Tensor | OfficialTensors] = {}
+    for key, value in content.items():
+        if isinstance(value, Tensor):
+            kept[str(key)] = value.detach()
+        elif isinstance(value, Mapping) and (inside := _tensors_only(value)):
+            kept[str(key)] = inside
+    while wrapper := next((w for w in _WRAPPERS if kept and all(key.startswith(w) for key in kept)), None):
+        kept = {key[len(wrapper) :]: value for key, value in kept.items()}
+    return kept
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

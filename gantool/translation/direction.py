@@ -1,0 +1,43 @@
+"""From which domain to which: what a person writes, against what a weights file can do. Imports no torch."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+
+from gantool.errors import UsageError
+
+
+def resolve(
+    domains: Sequence[str], to: str | None = None, directions: Sequence[Sequence[str]] | None = None
+) -> tuple[str, str]:
+    """(source, target) for `--to`; None means the second domain. The source is the other one, or the first possible.
+
+    A domain goes by its name, or by its letter ("A" is the first). `directions` are the [source, target] pairs that the
+    weights can do; None means all. Raises UsageError that names what is possible.
+    """
+    possible = [(source, target) for source in domains for target in domains if source != target]
+    if directions is not None:
+        possible = [pair for pair in possible if list(pair) in [list(allowed) for allowed in directions]]
+    if not possible:
+        raise UsageError(f"these weights can translate between no two of their domains: {', '.join(domains)}")
+    if to is None:
+        return next((pair for pair in possible if pair[1] == domains[1]), possible[0])
+    target = _named(domains, to)
+    for pair in possible:
+        if pair[1] == target:
+            return pair
+    able = ", ".join(f"{source} -> {target}" for source, target in possible)
+    raise UsageError(f"these weights cannot translate to {target}, only: {able}")
+
+
+def _named(domains: Sequence[str], name: str) -> str:
+    if name in domains:
+        return name
+    position = ord(name.upper()) - ord("A") if len(name) == 1 else -1
+    if 0 <= position < len(domains):
+        return domains[position]
+    near = difflib.get_close_matches(name, domains, n=1)
+    hint = f"Did you mean {near[0]}? " if near else ""
+    known = ", ".join(f"{domain} ({chr(ord('A') + i)})" for i, domain in enumerate(domains))
+    raise UsageError(f'there is no domain "{name}". {hint}Domains: {known}')

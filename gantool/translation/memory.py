@@ -1,0 +1,106 @@
+"""How much memory there is, and how much a picture takes in a network. Imports torch only to ask a GPU."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gantool.errors import UsageError
+
+if TYPE_CHECKING:
+    import torch
+
+SHARE = 0.75
+"""The part of the free memory that one pass may take: decoding, encoding and other programs need some, too."""
+
+_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "KI": 2**10, "MI": 2**20, "GI": 2**30, "TI": 2**40}
+_WHERE_NOBODY_KNOWS = 4 * 10**9
+_CGROUPS = Path("/sys/fs/cgroup")
+
+
+def parse_bytes(text: str) -> int:
+    """Bytes of "500M", "2G", "1.5GiB". Raises UsageError."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?I?)B?", text.strip().upper())
+    if not found or found[2] not in _UNITS or float(found[1]) == 0:
+        raise UsageError(f'--memory wants a size such as 500M or 2G, not "{text}"')
+    return int(float(found[1]) * _UNITS[found[2]])
+
+
+def in_words(size: float) -> str:
+    """A size for a person: 870 MB, 4.3 GB."""
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{max(1, round(size / 1e6))} MB"
+
+
+def available(device: torch.device | str) -> int:
+    """Bytes that can be had at this moment on "cpu" or a GPU."""
+    if str(device).startswith("cuda"):
+        import torch
+
+        reusable = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return torch.cuda.mem_get_info(device)[0] + reusable
+    return min([_free_on_machine(), *_free_in_cgroups()])
+
+
+def whole(width: int, channels: int, height: int, columns: int) -> int:
+    """Bytes that a ResNet generator of this width takes for a picture in one piece.
+
+    Fitted to measurements on a CPU in single precision (widths 4 to 64, 256 to 1024 pixels; 900 bytes a pixel at width 64),
+    from above; half precision takes less where the processor has it. `channels` are those of input and output together.
+    """
+    return height * columns * 4 * (3 * width + 50 + channels) + _once(width)
+
+
+def in_strips(width: int, channels: int, height: int, columns: int, rows: int) -> int:
+    """The same in strips of so many rows: two tensors of a quarter of the resolution, and the strips."""
+    return height * columns * 4 * (width // 2 + channels) + rows * columns * 4 * (6 * width + 120) + _once(width)
+
+
+def _once(width: int) -> int:
+    """What a pass takes whatever the picture: the weights once more, in the order that the processor likes."""
+    return 8000 * width**2
+
+
+def _free_on_machine() -> int:
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, StopIteration, ValueError):
+        pass
+    try:  # no Linux: half of what the machine has is a fair guess
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+    except (AttributeError, OSError, ValueError):
+        return _WHERE_NOBODY_KNOWS
+
+
+def _free_in_cgroups() -> Iterator[int]:
+    """What the control groups of this process, and those around them, still allow (version 2, then 1)."""
+    try:
+        entries = [line.split(":", 2) for line in Path("/proc/self/cgroup").read_text().splitlines()]
+    except OSError:
+        return
+    for _, controllers, path in entries:
+        if controllers == "":
+            names, root = ("memory.max", "memory.current"), _CGROUPS
+        elif "memory" in controllers.split(","):
+            names, root = ("memory.limit_in_bytes", "memory.usage_in_bytes"), _CGROUPS / "memory"
+        else:
+            continue
+        here = root / path.strip("/")
+        for folder in (here, *here.parents):
+            if folder.is_relative_to(root):
+                yield from _left(folder, *names)
+
+
+def _left(folder: Path, limit: str, usage: str) -> Iterator[int]:
+    try:
+        allowed, used = int((folder / limit).read_text()), int((folder / usage).read_text())
+        cached = [
+            line.split()[1] for line in (folder / "memory.stat").read_text().splitlines() if "inactive_file " in line
+        ]
+    except (OSError, ValueError):  # no such group, or no limit ("max")
+        return
+    # Cached files count as used but give way at once.
+    yield max(0, allowed - used + int(cached[-1] if cached else 0))

@@ -1,0 +1,234 @@
+"""Which file each picture is written to, and what happens to files that are there already. Imports no torch."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+from gantool.data.find import is_picture_name
+from gantool.data.pictures import writable_format
+from gantool.errors import DataError, UsageError
+from gantool.translation.inputs import STREAM, Inputs, Source
+
+Existing = Literal["overwrite", "skip", "fail"]
+"""What to do where the output exists."""
+
+SAME = "same"
+"""`--ext`: the extension of the input, unless the result does not fit into such a file."""
+_FALLBACK = "png"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture and where its translation goes."""
+
+    source: Source
+    out: Path | None
+    """None: the bytes go to stdout."""
+    format: str
+    """Pillow's name of the output's format."""
+    may_change: bool
+    """Whether a result that the format cannot hold becomes a PNG file instead of losing what does not fit."""
+
+
+@dataclass
+class Plan:
+    """Everything that a command will do."""
+
+    jobs: list[Job]
+    skipped: list[Job] = field(default_factory=list)
+    """Those whose output exists."""
+    results: int = 0
+    """Pictures among the inputs that were passed over, because they are earlier results for others."""
+    root: Path | None = None
+    """The folder that results are written to or below; None for stdout."""
+    owners: dict[str, str] = field(default_factory=dict)
+    """Which input each output belongs to, as `key` spells it: those of other shards and skipped ones are in it, too."""
+
+
+@dataclass(frozen=True)
+class Naming:
+    """How outputs are called."""
+
+    ext: str | None = None
+    """An extension, or `SAME`; None is "same", except that a lone picture without OUT becomes a PNG."""
+    suffix: str = ""
+
+    def __post_init__(self) -> None:
+        if "/" in self.suffix or os.sep in self.suffix:
+            raise UsageError(f'--suffix is a part of a file name, not "{self.suffix}"')
+        if self.ext not in (None, SAME):
+            _format(str(self.ext), "--ext")
+
+    def extension(self, name: str) -> str:
+        """The extension of the result for an input of this name."""
+        if self.ext not in (None, SAME):
+            return str(self.ext).removeprefix(".")
+        own = PurePosixPath(name).suffix[1:]
+        try:
+            writable_format(own)
+        except DataError:
+            return _FALLBACK
+        return own
+
+    def named(self, relative: str) -> str:
+        """The result's path for an input's."""
+        path = PurePosixPath(relative)
+        return str(path.with_name(f"{path.stem}{self.suffix}.{self.extension(path.name)}"))
+
+
+def make_plan(
+    inputs: Inputs,
+    out: str | None,
+    naming: Naming,
+    *,
+    existing: Existing | None = None,
+    shard: tuple[int, int] = (1, 1),
+) -> Plan:
+    """Gives every input its output.
+
+    `existing` None means "fail" for a single picture and "skip" for folders and lists, so that the same command
+    continues. `shard` (i, n) takes the i-th of n parts. Raises UsageError where inputs and outputs do not fit together:
+    two inputs with one output, an output that is an input, a picture as the folder, a single output that exists.
+    """
+    policy: Existing = existing or ("fail" if inputs.single else "skip")
+    if inputs.single and (out is None or not _is_folder(out, single=True)):
+        return _plan_one(inputs.sources[0], out, naming, policy)
+    if out is None:
+        raise UsageError(
+            "a folder or several pictures need a folder for the results: gantool translate --model M IN... OUT"
+        )
+    if out == STREAM:
+        raise UsageError("only one picture goes to stdout: name an output folder")
+    if not _is_folder(out, single=inputs.single):
+        raise UsageError(f"{out} is a file; a folder or several pictures need a folder for the results")
+    if inputs.single and inputs.sources[0].picture is None:
+        raise UsageError(
+            f"a picture on stdin has no name: give a file as the output, such as {Path(out) / 'picture.png'}"
+        )
+    root = Path(out)
+    sources, results = _without_results(inputs.sources, root, naming)
+    jobs = [_job(source, root / naming.named(source.relative), naming) for source in sources]
+    plan = Plan([], results=results, root=root, owners=_owners(jobs))
+    for job in jobs:
+        if _part(job.source.relative, shard[1]) == shard[0]:
+            (plan.skipped if job.out and policy != "overwrite" and job.out.exists() else plan.jobs).append(job)
+    if policy == "fail" and plan.skipped:
+        raise UsageError(_exists([job.out for job in plan.skipped if job.out]))
+    return plan
+
+
+def key(path: Path) -> str:
+    """A path in the one spelling by which outputs are compared."""
+    return os.path.normcase(os.path.abspath(path))
+
+
+def parse_shard(text: str) -> tuple[int, int]:
+    """(i, n) of "i/n", 1 <= i <= n. Raises UsageError."""
+    first, slash, second = text.partition("/")
+    if not (slash and first.isdecimal() and second.isdecimal() and 1 <= int(first) <= int(second)):
+        raise UsageError(f'--shard wants i/n with i from 1 to n (1/4, 2/4, 3/4, 4/4), not "{text}"')
+    return int(first), int(second)
+
+
+def _plan_one(source: Source, out: str | None, naming: Naming, policy: Existing) -> Plan:
+    if out == STREAM or (out is None and source.picture is None):
+        extension = _FALLBACK if naming.ext is None else naming.extension(source.relative)
+        return Plan([Job(source, None, _format(extension, "--ext"), naming.ext == SAME)])
+    if out is None:
+        assert source.picture is not None
+        beside = Naming(naming.ext or _FALLBACK, naming.suffix or ".translated")
+        job = _job(source, source.picture.with_name(beside.named(source.picture.name)), beside)
+    else:
+        job = Job(source, Path(out), _format(Path(out).suffix, out), may_change=False)
+        if naming.suffix or (naming.ext not in (None, SAME) and _format(str(naming.ext), "--ext") != job.format):
+            raise UsageError(f"{out} names the file already: --ext and --suffix are for output folders")
+    assert job.out is not None
+    if source.picture is not None and job.out.exists() and job.out.samefile(source.picture):
+        raise UsageError(f"{out} is the input itself: name another output")
+    plan = Plan([job], root=job.out.parent, owners=_owners([job]))
+    if job.out.exists() and policy == "skip":
+        plan.jobs, plan.skipped = [], [job]
+    elif job.out.exists() and policy == "fail":
+        raise UsageError(_exists([job.out]))
+    return plan
+
+
+def _job(source: Source, out: Path, naming: Naming) -> Job:
+    return Job(source, out, writable_format(out.suffix), may_change=naming.ext in (None, SAME))
+
+
+def _is_folder(out: str, *, single: bool) -> bool:
+    """A folder, or a name for one that does not exist yet: a lone picture's OUT with an extension is a file."""
+    path = Path(out)
+    if path.exists() or out == STREAM:
+        return path.is_dir()
+    return out.endswith(("/", os.sep)) or not (path.suffix if single else is_picture_name(path.name))
+
+
+def _format(extension: str, where: str) -> str:
+    try:
+        return writable_format(extension)
+    except DataError as error:
+        raise UsageError(f"{where}: {error}") from None
+
+
+def _without_results(sources: Sequence[Source], root: Path, naming: Naming) -> tuple[list[Source], int]:
+    """The sources that are not an earlier run's result for another one, where results lie beside their inputs."""
+    real: dict[Path, str] = {}
+
+    def lies_beside(source: Source) -> bool:
+        if source.picture is None:
+            return False
+        folders = ((root / source.relative).parent, source.picture.parent)
+        here, there = (real.setdefault(folder, os.path.realpath(folder)) for folder in folders)
+        return here == there
+
+    beside = [source for source in sources if lies_beside(source)]
+    if not beside:
+        return list(sources), 0
+    if not naming.suffix:
+        raise UsageError(
+            f"{root} holds the inputs: name another folder for the results, or tell them apart with --suffix"
+        )
+
+    def stem(relative: str) -> str:
+        return str(PurePosixPath(relative).with_suffix(""))
+
+    stems = {stem(source.relative) + naming.suffix for source in beside}
+    results = {source.relative for source in beside if stem(source.relative) in stems}
+    return [source for source in sources if source.relative not in results], len(results)
+
+
+def _owners(jobs: Sequence[Job]) -> dict[str, str]:
+    """Which input each output belongs to. Raises UsageError where two have the same, or where it is an input."""
+    inputs = {key(job.source.picture) for job in jobs if job.source.picture}
+    owners: dict[str, str] = {}
+    for job in jobs:
+        assert job.out is not None
+        name, spelled = job.source.name, key(job.out)
+        if spelled in owners:
+            raise UsageError(
+                f"{owners[spelled]} and {name} would both be written to {job.out}: translate their folder (its tree is"
+                " kept), use another --ext, or two output folders"
+            )
+        if spelled in inputs:
+            raise UsageError(
+                f"the result for {name} would be written over the input {job.out}: use --suffix or another OUT"
+            )
+        owners[spelled] = name
+    return owners
+
+
+def _exists(outs: Sequence[Path]) -> str:
+    more = f" (and {len(outs) - 1} more)" if len(outs) > 1 else ""
+    return f"{outs[0]} exists already{more}: --overwrite replaces, --skip-existing keeps, or name another OUT"
+
+
+def _part(relative: str, parts: int) -> int:
+    digest = hashlib.sha256(os.fsencode(relative)).digest()
+    return int.from_bytes(digest[:8], "big") % parts + 1

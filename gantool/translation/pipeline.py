@@ -1,0 +1,276 @@
+"""Many pictures: decoding, the network and encoding at the same time, in bounded memory.
+
+Threads decode ahead and encode behind (Pillow lets go of the interpreter meanwhile); the network runs in the caller's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from gantool.data.pictures import Array, Picture, as_channels, can_hold, encode, read_picture, to_uint8
+from gantool.errors import DataError, GantoolError, OutOfMemoryError
+from gantool.translation.engine import Engine, Way, matched, prepared
+from gantool.translation.outbox import OutputRefusedError
+from gantool.translation.outputs import Job, key
+
+_HELD_BYTES = 200_000_000  # decoded pictures that may wait for the network or for a place on the disk
+_LOOKAHEAD = 4  # of batches: pictures of how many may wait for others of their size
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of every picture."""
+
+    source: str
+    target: str
+    size: tuple[int, int] | None = None
+    """(width, height) to resize to before the network."""
+    batch: int = 1
+    quality: int = 95
+    overwrite: bool = False
+    seed: int = 0
+    workers: int = 2
+
+
+@dataclass(frozen=True)
+class Done:
+    """A picture that is translated and in its place."""
+
+    job: Job
+    out: Path | None
+    """Differs from the job's where the result did not fit into that format."""
+    size_in: tuple[int, int]
+    """(width, height) of the upright input."""
+    size_out: tuple[int, int]
+    seconds: float
+    """Spent on this picture: decoding, its share of the network's pass, encoding."""
+    sha256: str
+    """Of the output file."""
+    way: Way
+    lost: str
+    """What the output's format could not hold: "transparency", "16 bits"."""
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A picture whose result turned out to need another name (PNG), under which there is a file already."""
+
+    job: Job
+    out: Path
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A picture that could not be read, translated or written; the others are not affected."""
+
+    job: Job
+    error: GantoolError
+
+
+Outcome: TypeAlias = "Done | Skipped | Failed"
+Deliver: TypeAlias = "Callable[[Path | None, bytes], None]"
+"""Puts the bytes of a result where they belong (None: stdout); called from several threads."""
+
+
+@dataclass(frozen=True)
+class _Decoded:
+    job: Job
+    size: tuple[int, int]
+    icc_profile: bytes | None
+    pixels: Array
+    alpha: Array | None
+    seconds: float
+
+
+def translate_all(
+    engine: Engine,
+    jobs: Sequence[Job],
+    request: Request,
+    deliver: Deliver,
+    *,
+    stdin: bytes = b"",
+    owners: dict[str, str] | None = None,
+) -> Generator[Outcome, None, None]:
+    """One outcome a job, in the order in which they come about. `stdin` is the content of the picture without a path.
+
+    `owners` says which input each output belongs to (see `Plan`), and grows.
+
+    Pictures of one padded size share a pass of up to `request.batch`. Raises OutputRefusedError when the disk takes no
+    more. However the loop ends, files in flight are finished or dropped whole before control returns.
+    """
+    owners = {} if owners is None else owners
+    batch = request.batch if engine.batches else 1
+    channels = engine.channels(request.source)
+    pool = ThreadPoolExecutor(request.workers, thread_name_prefix="gantool-translate")
+    left = iter(jobs)
+    decoding: deque[Future[_Decoded | Failed]] = deque()
+    encoding: deque[tuple[int, Future[Outcome]]] = deque()
+    groups: dict[tuple[int, int], list[_Decoded]] = {}
+    more = True
+
+    def waiting_bytes() -> int:
+        ready = (future.result() for future in decoding if future.done())
+        decoded = sum(item.pixels.nbytes for item in ready if isinstance(item, _Decoded))
+        grouped = sum(item.pixels.nbytes for group in groups.values() for item in group)
+        return decoded + grouped + sum(size for size, _ in encoding)
+
+    def send(group: list[_Decoded]) -> Iterator[Outcome]:
+        for item in _passes(engine, group, request):
+            if isinstance(item, Failed):
+                yield item
+            else:
+                encoding.append((item[1].nbytes, pool.submit(_finish, *item, request, deliver, owners)))
+
+    def collect(limit: int) -> Iterator[Outcome]:
+        """What is encoded; waits while more than `limit` are not."""
+        while encoding and (encoding[0][1].done() or len(encoding) > limit or waiting_bytes() > _HELD_BYTES):
+            yield encoding.popleft()[1].result()
+
+    try:
+        while more or decoding:
+            while more and len(decoding) < request.workers + batch and (not decoding or waiting_bytes() < _HELD_BYTES):
+                job = next(left, None)
+                if job is None:
+                    more = False
+                else:
+                    decoding.append(pool.submit(_decode, job, channels, request.size, stdin))
+            if decoding:
+                item = decoding.popleft().result()
+                if isinstance(item, Failed):
+                    yield item
+                else:
+                    size = engine.fitted(item.pixels)
+                    groups.setdefault(size, []).append(item)
+                    if len(groups[size]) >= batch:
+                        yield from send(groups.pop(size))
+            while groups and (sum(map(len, groups.values())) > _LOOKAHEAD * batch or waiting_bytes() > _HELD_BYTES):
+                yield from send(groups.pop(max(groups, key=lambda size: len(groups[size]))))
+            yield from collect(2 * request.workers)
+        for size in list(groups):
+            yield from send(groups.pop(size))
+            yield from collect(2 * request.workers)
+        yield from collect(0)
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def default_workers() -> int:
+    """Threads for decoding and encoding: the processors that this process may use, between 2 and 16."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 2
+    return min(max(usable, 2), 16)
+
+
+def default_batch(device: str) -> int:
+    """On a CPU a batch leaves its cache and is not faster; a GPU wants to be filled."""
+    return 16 if device == "cuda" else 1
+
+
+def picture_seed(seed: int, relative: str) -> int:
+    """What a model draws for a picture depends on the command's seed and the picture's path, not on its neighbours."""
+    digest = hashlib.sha256(f"{seed} ".encode() + os.fsencode(relative)).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+def _decode(job: Job, channels: int, size: tuple[int, int] | None, stdin: bytes) -> _Decoded | Failed:
+    begun = time.perf_counter()
+    try:
+        picture = read_picture(stdin if job.source.picture is None else job.source.picture)
+        pixels, alpha = prepared(picture, channels, size)
+    except DataError as error:
+        return Failed(job, error)
+    except MemoryError:
+        return Failed(job, OutOfMemoryError(f"the memory does not suffice to read {job.source.name}"))
+    height, width = picture.pixels.shape[:2]
+    return _Decoded(job, (width, height), picture.icc_profile, pixels, alpha, time.perf_counter() - begun)
+
+
+def _passes(
+    engine: Engine, group: list[_Decoded], request: Request
+) -> Iterator[tuple[_Decoded, Array, Way, float] | Failed]:
+    """The group through the network, in as many passes as the memory demands."""
+    while group:
+        begun = time.perf_counter()
+        try:
+            way = engine.way(*engine.fitted(group[0].pixels))
+            part = group[: way.together]
+            results = engine.translate(
+                [item.pixels for item in part],
+                source=request.source,
+                target=request.target,
+                seed=picture_seed(request.seed, part[0].job.source.relative),
+                way=way,
+            )
+        except (DataError, OutOfMemoryError) as error:
+            if len(group) > 1:  # whose fault it is shows when each goes alone
+                for item in group:
+                    yield from _passes(engine, [item], request)
+            else:
+                yield Failed(group[0].job, _about(group[0].job, error))
+            return
+        seconds = (time.perf_counter() - begun) / len(part)
+        for item, pixels in zip(part, results, strict=True):
+            yield item, pixels, way, item.seconds + seconds
+        group = group[len(part) :]
+
+
+def _finish(
+    item: _Decoded, pixels: Array, way: Way, seconds: float, request: Request, deliver: Deliver, owners: dict[str, str]
+) -> Outcome:
+    begun = time.perf_counter()
+    job, out, format = item.job, item.job.out, item.job.format
+    try:
+        pixels, alpha = matched(pixels, item.alpha)
+        if job.may_change and not _fits(pixels, alpha, format):
+            out, format = (None if out is None else out.with_suffix(".png")), "PNG"
+            if out is not None:
+                owner = owners.setdefault(key(out), job.source.name)
+                if owner != job.source.name:
+                    raise DataError(
+                        f"the result has to be a PNG file, but {out} is for {owner}: translate it apart from the others"
+                    )
+                if out.exists() and not request.overwrite:
+                    return Skipped(job, out)
+        pixels, alpha, lost = _reduced(pixels, alpha, format)
+        data = encode(pixels, format, alpha=alpha, quality=request.quality, icc_profile=item.icc_profile)
+        deliver(out, data)
+    except OutputRefusedError:
+        raise
+    except DataError as error:
+        return Failed(job, _about(job, error))
+    except MemoryError:
+        return Failed(job, OutOfMemoryError(f"the memory does not suffice to write the result for {job.source.name}"))
+    height, width = pixels.shape[:2]
+    seconds += time.perf_counter() - begun
+    return Done(job, out, item.size, (width, height), seconds, hashlib.sha256(data).hexdigest(), way, lost)
+
+
+def _fits(pixels: Array, alpha: Array | None, format: str) -> bool:
+    """Whether nothing but the 16 bits of a transparent picture would be lost, which no format holds."""
+    sixteen_bit = pixels.itemsize == 2 and alpha is None
+    return can_hold(format, channels=pixels.shape[2], sixteen_bit=sixteen_bit, alpha=alpha is not None)
+
+
+def _reduced(pixels: Array, alpha: Array | None, format: str) -> tuple[Array, Array | None, str]:
+    """The most that the format can hold, and what is lost. Transparency turns white."""
+    channels, lost = pixels.shape[2], []
+    if alpha is not None and not can_hold(format, channels=channels, sixteen_bit=False, alpha=True):
+        pixels, alpha = as_channels(Picture(pixels, alpha, "", None), channels), None
+        lost.append("transparency")
+    if pixels.itemsize == 2 and not can_hold(format, channels=channels, sixteen_bit=True, alpha=alpha is not None):
+        pixels, alpha = to_uint8(pixels), None if alpha is None else to_uint8(alpha)
+        lost.append("16 bits")
+    return pixels, alpha, " and ".join(lost)
+
+
+def _about(job: Job, error: GantoolError) -> GantoolError:
+    """The error with the picture's name in front, unless it names it."""
+    text = str(error)
+    return error if job.source.name in text else type(error)(f"{job.source.name}: {text}")

@@ -1,0 +1,92 @@
+"""What became of the pictures of one command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gantool.errors import GantoolError
+from gantool.report.console import Console
+from gantool.translation.memory import in_words
+from gantool.translation.outputs import Job
+
+if TYPE_CHECKING:
+    from gantool.translation.pipeline import Done, Failed
+
+_NAMED_AT_THE_END = 10
+
+
+class Tally:
+    """What became of the pictures, said as it happens and summed up at the end."""
+
+    def __init__(self, console: Console, *, total: int, single: bool, fail_fast: bool) -> None:
+        self.console, self.total, self.single = console, total, single
+        self._fail_fast = fail_fast
+        self._written = self._skipped = 0
+        self._failed: list[str] = []
+        self._said: set[str] = set()
+
+    def skip(self, job: Job, out: Path | None) -> None:
+        """Counts a picture whose result exists."""
+        self._skipped += 1
+        if self.single:
+            self.console.note(f"{out} exists and is kept: --overwrite replaces it")
+        self.console.event("skipped", **{"in": job.source.name}, out=out)
+
+    def done(self, done: Done) -> None:
+        """Counts a picture and says what is worth knowing of it."""
+        self._written += 1
+        if self.single and done.out is not None:
+            self.console.note(f"wrote {done.out}")
+        name, way = done.job.source.name, done.way
+        self.console.event(
+            "file",
+            **{"in": name},
+            out=done.out,
+            size_in=done.size_in,
+            size_out=done.size_out,
+            strips=way.strips,
+            seconds=round(done.seconds, 4),
+            sha256=done.sha256,
+        )
+        if way.strips:
+            width, height = done.size_out
+            self._once(
+                "strips",
+                f"{name}: {width}x{height} takes about {in_words(way.needed)} as a whole, and {in_words(way.budget)} "
+                "are at hand: it went through in strips, with the same result",
+            )
+        if done.lost:
+            self._once(done.lost, f"{name}: {done.job.format} cannot hold its {done.lost}: --ext png or tif can")
+
+    def fail(self, failed: Failed) -> None:
+        """Raises the error itself where there is but one picture, and at the first failure with `--fail-fast`."""
+        if self.single:
+            raise failed.error
+        self._failed.append(failed.job.source.name)
+        self.console.error(str(failed.error))
+        self.console.event("failed", **{"in": failed.job.source.name}, error=str(failed.error))
+        if self._fail_fast:
+            self.end()
+
+    def end(self) -> None:
+        """The sum, and exit code 1 by way of GantoolError if a picture failed."""
+        self.console.event("done", written=self._written, skipped=self._skipped, failed=len(self._failed))
+        if not self.single:
+            skipped = f", {self._skipped} skipped (their results exist)" if self._skipped else ""
+            self.console.note(f"{self._written} written{skipped}, {len(self._failed)} failed")
+        if self._failed:
+            names = ", ".join(self._failed[:_NAMED_AT_THE_END])
+            more = f" and {len(self._failed) - _NAMED_AT_THE_END} more" if len(self._failed) > _NAMED_AT_THE_END else ""
+            left = ", stopped there (--fail-fast)" if self._fail_fast else ""
+            raise GantoolError(f"{len(self._failed)} of {self.total} failed{left}: {names}{more}")
+
+    def stopped(self) -> str:
+        """What is said when a signal ends the work."""
+        return f"stopped: {self._written} of {self.total} pictures are written; the same command goes on from there"
+
+    def _once(self, subject: str, text: str) -> None:
+        """A note for the first picture concerned; the others are alike."""
+        if subject not in self._said:
+            self._said.add(subject)
+            self.console.note(f"{text}. The like is not said of further pictures" if not self.single else text)

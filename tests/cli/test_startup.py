@@ -1,0 +1,193 @@
+"""What the command line promises before any work: speed by not importing, few flags, completion, errors of one line."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+import typer.main
+from tests.conftest import TRAIN_TINY
+
+import gantool as package
+
+HEAVY = ("torch", "numpy", "PIL", "safetensors.torch")
+
+COMMANDS = [
+    ["--help"],
+    ["--version"],
+    ["train", "--help"],
+    ["translate", "--help"],
+    ["models"],
+    ["models", "--json"],
+    ["plugins"],
+    ["info", "run"],
+    ["info", "run/checkpoints/00000002/weights.safetensors", "--json"],
+    ["info", "nowhere"],
+    ["train", "cyclegan", "a", "b", "--bathc", "3"],
+]
+
+
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory):
+    from tests.conftest import draw
+
+    root = tmp_path_factory.mktemp("startup")
+    data = [draw(root / "trainA", 3, seed=1), draw(root / "trainB", 3, seed=2)]
+    options = {"width": 4, "blocks": 1, "d_width": 4, "d_layers": 1}
+    package.train("cyclegan", data, out=root / "run", steps=2, size=36, crop=32, workers=0, set=options)
+    return root
+
+
+LOOK = """
+import sys
+from gantool.cli.main import main
+try:
+    main(sys.argv[1:])
+except SystemExit:
+    pass
+sys.stderr.write("\\nIMPORTED " + " ".join(m for m in {heavy!r} if m in sys.modules))
+"""
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_nothing_heavy_is_imported(words, run_folder):
+    code = LOOK.format(heavy=HEAVY)
+    done = subprocess.run([sys.executable, "-c", code, *words], cwd=run_folder, capture_output=True, text=True, check=False)
+    assert done.stderr.rstrip().endswith("IMPORTED"), done.stderr[-300:]
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("gantool train cyc", "cyclegan"),
+        ("gantool train cyclegan --preset sm", "smoke"),
+        ("gantool translate --model run", None),
+        ("gantool translate --model run --to ", "B"),
+        ("gantool info cyc", "cyclegan"),
+    ],
+)
+def test_completion(line, offered, run_folder):
+    import os
+
+    code = LOOK.format(heavy=HEAVY)
+    environment = {**os.environ, "_GANTOOL_COMPLETE": "complete_bash", "COMP_WORDS": line}
+    environment["COMP_CWORD"] = str(len(line.split(" ")) - 1)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=run_folder, env=environment, capture_output=True, text=True, check=False
+    )
+    if offered:
+        assert offered in done.stdout.split()
+    assert done.stderr.rstrip().endswith("IMPORTED"), done.stderr[-300:]
+
+
+def flags() -> dict[str, list[str]]:
+    from gantool.cli.main import app
+
+    group = typer.main.get_command(app)
+    found = {}
+    for name, command in group.commands.items():
+        for verb, leaf in getattr(command, "commands", {name: command}).items():
+            found[verb] = sorted(
+                p.opts[0] for p in leaf.params if p.param_type_name == "option" and p.name not in COMMON
+            )
+    return found
+
+
+COMMON = ("json", "quiet", "verbose", "help")
+
+
+def test_no_verb_has_more_than_25_flags():
+    """Beside -q, -v, --json and --help, which all of them have. What a model can be told stays in --set."""
+    for verb, names in flags().items():
+        assert len(names) <= 25, (verb, len(names), names)
+
+
+def test_every_setting_has_its_flag():
+    import dataclasses
+
+    from gantool.training.settings import TrainSettings
+
+    names = {name.lstrip("-").replace("-", "_") for name in flags()["train"]}
+    assert {field.name for field in dataclasses.fields(TrainSettings)} <= names
+
+
+def test_version(gantool):
+    assert gantool("--version").stdout == f"gantool {package.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["train", "cyclgan", "trainA", "trainB"], 2, "cyclegan"),
+        (["train", "cyclegan", "trainA", "nowhere"], 3, "nowhere"),
+        (["train", "cyclegan", "trainA", "empty"], 3, "empty"),
+        (["train", "cyclegan", "trainA"], 3, "trainA"),
+        (["train", "cyclegan", "trainA", "trainB", "--set", "blokcs=3"], 2, "blocks"),
+        (["train", "cyclegan", "trainA", "trainB", "-o", "file/run"], 3, "file/run"),
+        (["train", "cyclegan", "trainA", "trainB", "--from", "foreign.safetensors"], 4, "foreign.safetensors"),
+        (["train", "cyclegan", "trainA", "trainB", "--device", "tpu"], 2, "tpu"),
+        (["translate", "--model", "nowhere", "trainA", "out"], 4, "nowhere"),
+        (["translate", "--model", "foreign.safetensors", "trainA", "out"], 4, "foreign.safetensors"),
+        (["info", "cut.safetensors"], 4, "cut.safetensors"),
+        (["eval", "trainA", "nowhere"], 3, "nowhere"),
+        (["eval", "trainA"], 2, "two folders"),
+        (["export", "--model", "nowhere", "m.onnx"], 4, "nowhere"),
+        (["import", "foreign.safetensors", "-o", "run"], 4, "foreign.safetensors"),
+        (["import", "nowhere.pth", "-o", "run"], 4, "nowhere.pth"),
+        (["data", "check", "trainA", "empty"], 3, "empty"),
+        (["models", "cyclgan"], 2, "cyclegan"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_errors_are_one_line_with_a_code(main, pictures, tmp_path, words, code, said):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").write_text("no folder")
+    (tmp_path / "foreign.safetensors").write_bytes(b"\x10\x00\x00\x00\x00\x00\x00\x00{\"a\": 1}        ")
+    (tmp_path / "cut.safetensors").write_bytes(b"\x10\x00")
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    _, out, err = main(*words, code=code)
+    lines = [line for line in err.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1, err
+    assert said in lines[0]
+    assert "Traceback" not in out + err
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before, "something was written"
+
+
+def test_verbose_errors_show_where(main, pictures):
+    _, _, err = main("info", "nowhere", "-v", code=4)
+    assert "Traceback" in err
+    assert "error: " in err
+    _, _, err = main("info", "nowhere", "-qq", code=4)
+    assert err == ""
+
+
+def test_json_lines_of_a_training(gantool, pictures):
+    done = gantool("train", "cyclegan", "trainA", "trainB", "-o", "run", "--steps", "3", "--json", *TRAIN_TINY)
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert {event["event"] for event in events} == {"step", "sample", "saved", "done"}
+    assert events[-1] == {"event": "done", "run": "run", "step": 3}
+    losses = [event["losses"] for event in events if event["event"] == "step"]
+    assert set(losses[-1]) >= {"gan_ab", "cycle_a", "d_b"}
+
+
+def test_a_dry_run_says_where_each_value_is_from_and_writes_nothing(main, pictures, tmp_path):
+    _, out, _ = main(
+        "train", "cyclegan", "trainA", "trainB", "--preset", "smoke", "--batch", "2", "--set", "pool=9", "--dry-run"
+    )
+    rows = {line.split()[0]: line.split()[1:] for line in out.splitlines() if line.strip()}
+    assert rows["steps"][-2:] == ["preset", "smoke"] or "20" in rows["steps"]
+    assert rows["batch"] == ["2", "--batch"]
+    assert rows["options.pool"] == ["9", "--set"]
+    assert rows["options.cycle_a"] == ["10.0", "default"]
+    assert not (tmp_path / "runs").exists()
+
+
+def test_time_limit_ends_with_75_and_the_same_command_goes_on(gantool, pictures):
+    command = ["train", "cyclegan", "trainA", "trainB", "-o", "run", "--resume", "--steps", "100000", *TRAIN_TINY]
+    done = gantool(*command, "--time", "1s", code=75)
+    assert "--resume" in done.stderr
+    done = gantool(*command, "--time", "1s", code=75)
+    assert "continuing run after step" in done.stderr

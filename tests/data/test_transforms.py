@@ -1,0 +1,146 @@
+"""The figures are those of the reference implementation's data pipeline (Pillow and torchvision)."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gantool.data.transforms import (
+    PREPROCESS,
+    Augmentation,
+    Preparation,
+    crop_and_flip,
+    crop_square,
+    draw,
+    paired_parameters,
+    resize,
+    resized_size,
+)
+from gantool.errors import UsageError
+
+
+def photo(width: int, height: int, channels: int = 3, seed: int = 0) -> np.ndarray:
+    """Smooth waves with noise on them: has detail at every scale, as photographs do."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:height, :width]
+    waves = [np.sin(x / (5 + 9 * c) + c) + np.cos(y / (7 + 4 * c)) for c in range(channels)]
+    noisy = 128 + 50 * np.stack(waves, axis=2) + rng.normal(0, 20, (height, width, channels))
+    return np.clip(noisy, 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("seed", "size", "preparation", "expected"),
+    [
+        (0, (300, 200), Preparation("resize_and_crop", 286, 256), Augmentation(27, 12, True)),
+        (1, (300, 200), Preparation("crop", 286, 128), Augmentation(34, 72, True)),
+        (2, (640, 360), Preparation("scale_width_and_crop", 400, 200), Augmentation(14, 2, False)),
+        (3, (640, 360), Preparation("scale_width", 400, 200), Augmentation(121, 151, True)),
+        (4, (100, 90), Preparation("none", 286, 256), Augmentation(0, 0, False)),
+    ],
+)
+def test_pairs_draw_the_reference_parameters(seed, size, preparation, expected):
+    assert paired_parameters(random.Random(seed), *size, preparation) == expected
+
+
+def test_a_pair_that_is_not_mirrored_draws_the_same_crops():
+    mirrored, plain = (Preparation("crop", 286, 128, flip) for flip in (True, False))
+    one, other = random.Random(1), random.Random(1)
+    a = [paired_parameters(one, 300, 200, mirrored) for _ in range(20)]
+    b = [paired_parameters(other, 300, 200, plain) for _ in range(20)]
+    assert [(p.x, p.y) for p in a] == [(p.x, p.y) for p in b]
+    assert any(p.flip for p in a)
+    assert not any(p.flip for p in b)
+
+
+@pytest.mark.parametrize(
+    ("preprocess", "size", "size_option", "crop", "expected"),
+    [
+        ("scale_width", (640, 360), 400, 200, (400, 225)),
+        ("scale_width", (640, 360), 400, 256, (400, 256)),
+        ("scale_width", (400, 180), 400, 200, (400, 200)),
+        ("scale_width", (400, 225), 400, 200, (400, 225)),
+        ("scale_width", (333, 500), 286, 256, (286, 429)),
+        ("none", (6, 10), 286, 256, (8, 8)),
+        ("none", (14, 18), 286, 256, (16, 16)),
+        ("none", (894, 1300), 286, 256, (896, 1300)),
+        ("none", (255, 253), 286, 256, (256, 252)),
+        ("none", (256, 128), 286, 256, (256, 128)),
+        ("none", (3, 5), 286, 256, (4, 4)),
+        ("none", (1, 1), 286, 256, (4, 4)),  # ours: the reference fails
+        ("resize_and_crop", (640, 360), 286, 256, (286, 286)),
+        ("crop", (640, 360), 286, 256, (640, 360)),
+    ],
+)
+def test_sizes_after_the_resize(preprocess, size, size_option, crop, expected):
+    preparation = Preparation(preprocess, size_option, crop)
+    assert resized_size(*size, preparation) == expected
+    resized = resize(np.zeros((size[1], size[0], 3), np.uint8), preparation)
+    assert resized.shape == (expected[1], expected[0], 3)
+
+
+def test_crops_of_small_pictures():
+    wide = photo(64, 64)
+    assert np.array_equal(crop_square(wide, 3, 4, 32), wide[4:36, 3:35])
+    narrow = photo(20, 64)
+    padded = crop_square(narrow, 0, 4, 32)
+    assert padded.shape == (32, 32, 3)
+    assert np.array_equal(padded[:, :20], narrow[4:36])
+    assert not padded[:, 20:].any()
+    small = photo(20, 30)
+    assert np.array_equal(crop_square(small, 0, 0, 32), small)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_resize_is_pillows_bicubic(channels):
+    pixels = photo(100, 80, channels)
+    resized = resize(pixels, Preparation("resize_and_crop", 72, 64))
+    expected = Image.fromarray(pixels.squeeze()).resize((72, 72), Image.Resampling.BICUBIC)
+    assert np.array_equal(resized.squeeze(), np.asarray(expected))
+
+
+@pytest.mark.parametrize("preprocess", PREPROCESS)
+def test_crop_and_mirror(preprocess):
+    preparation = Preparation(preprocess, 72, 56)
+    resized = resize(photo(100, 80), preparation)
+    x, y = (3, 1) if preparation.crops else (0, 0)
+    side = 56 if preparation.crops else 1000
+    expected = resized[y : y + side, x : x + side]
+    assert np.array_equal(crop_and_flip(resized, preparation, Augmentation(3, 1, False)), expected)
+    assert np.array_equal(crop_and_flip(resized, preparation, Augmentation(3, 1, True)), expected[:, ::-1])
+
+
+def test_results_do_not_share_memory_with_the_picture():
+    pixels = photo(56, 56)
+    preparation = Preparation("crop", 72, 56)
+    assert not np.shares_memory(crop_and_flip(pixels, preparation, Augmentation(0, 0, False)), pixels)
+
+
+def test_draws_reach_every_place_and_both_mirrors_and_nothing_else():
+    preparation = Preparation("resize_and_crop", 6, 4)
+    rng = np.random.default_rng(0)
+    drawn = {draw(rng, 6, 6, preparation) for _ in range(500)}
+    assert drawn == {Augmentation(x, y, f) for x in range(3) for y in range(3) for f in (False, True)}
+    unmirrored = Preparation("resize_and_crop", 6, 4, flip=False)
+    assert not any(draw(rng, 6, 6, unmirrored).flip for _ in range(50))
+
+
+@pytest.mark.parametrize(
+    ("preprocess", "size", "crop", "said"),
+    [
+        ("resize_and_crop", 100, 128, "crop 128 is larger than size 100"),
+        ("scale_width_and_crop", 100, 128, "crop 128 is larger than size 100"),
+        ("squeeze", 100, 64, "resize_and_crop"),
+        ("crop", 286, 0, "at least 1"),
+    ],
+)
+def test_contradictions_are_usage_errors(preprocess, size, crop, said):
+    with pytest.raises(UsageError, match=said):
+        Preparation(preprocess, size, crop)
+
+
+def test_size_does_not_limit_the_crop_where_nothing_is_resized_to_it():
+    for preprocess in ("crop", "none", "scale_width"):
+        Preparation(preprocess, 100, 128)

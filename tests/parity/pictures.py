@@ -1,0 +1,91 @@
+"""Figures of the data pipeline: random parameters, sizes, and whole preparations of a picture."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gantool.data.loader import to_device
+from gantool.data.pictures import Picture, as_channels
+from gantool.data.transforms import (
+    Augmentation,
+    Preparation,
+    crop_and_flip,
+    crop_square,
+    paired_parameters,
+    resize,
+    resize_crop,
+    resized_size,
+)
+
+from . import fill
+from .suite import Entry, assert_close, differences
+
+LEVEL = 2 / 255
+"""One grey level in [-1, 1]."""
+
+
+def check_parameters(entry: Entry) -> None:
+    """The draw that both pictures of a pair share."""
+    drawn = paired_parameters(
+        random.Random(entry["python random.seed"]), *entry["size (w, h)"], _preparation(entry["options"])
+    )
+    assert [[drawn.x, drawn.y], drawn.flip] == [entry["crop_pos"], entry["flip"]]
+
+
+def check_size(entry: Entry) -> None:
+    """The size after one step of the pipeline."""
+    width, height = entry["size"]
+    pixels = np.zeros((height, width, 3), np.uint8)
+    if entry["step"] == "crop":
+        pixels = crop_square(pixels, *entry["pos"], entry["crop_size"])
+    elif entry["step"] in ("scale_width", "none"):
+        preparation = Preparation(entry["step"], entry.get("load_size", 286), entry.get("crop_size", 256))
+        assert list(resized_size(width, height, preparation)) == entry["result (w, h)"]
+        pixels = resize(pixels, preparation)
+    else:
+        raise NotImplementedError(f"step {entry['step']!r}")
+    assert [pixels.shape[1], pixels.shape[0]] == entry["result (w, h)"]
+
+
+def check_tensor(entry: Entry) -> None:
+    """A prepared picture: exact by way of the whole resized one, within a grey level by the short way of training."""
+    photo, params = entry["photo"], entry["params"] or {"crop_pos": [0, 0], "flip": False}
+    pixels = as_channels(Picture(_photo(photo), None, "PNG", None), 1 if entry["grayscale"] else 3)
+    preparation = _preparation(entry["options"])
+    augmentation = Augmentation(*params["crop_pos"], flip=params["flip"] and preparation.flip)
+    if entry["params"] is None and preparation.crops:
+        assert resized_size(*photo["size (w, h)"], preparation) == (preparation.crop,) * 2, (
+            "a crop without its position"
+        )
+    assert_close(
+        _tensor(crop_and_flip(resize(pixels, preparation), preparation, augmentation)),
+        entry["output"],
+        1e-6,
+        "the picture",
+    )
+    assert differences(_tensor(resize_crop(pixels, preparation, augmentation)), entry["output"]) <= LEVEL + 1e-6
+
+
+def _preparation(options: Entry) -> Preparation:
+    return Preparation(
+        options["preprocess"], options["load_size"], options["crop_size"], not options.get("no_flip", False)
+    )
+
+
+def _photo(rule: Entry) -> NDArray[np.uint8]:
+    """(H, W, 3)."""
+    if not rule["rule"].startswith("uint8 array (h, w, 3) = round((image(name, (h, w, 3)) + 1) * 127.5)"):
+        raise NotImplementedError(f"photo rule {rule['rule']!r}")
+    width, height = rule["size (w, h)"]
+    values = fill.image(rule["name"], (height, width, 3)).numpy()
+    return np.round((values + 1) * 127.5).astype(np.uint8)
+
+
+def _tensor(pixels: NDArray[np.uint8]) -> Tensor:
+    """(C, H, W) in [-1, 1], as the training step gets it."""
+    return to_device({"x": torch.from_numpy(pixels.copy())[None]}, torch.device("cpu"))["x"][0]

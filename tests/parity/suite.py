@@ -1,0 +1,191 @@
+"""What every model's figures are compared by: networks, training runs, and single tensors.
+
+Tolerances. `float32` figures were made by other kernels on another machine: `NETWORK` and `VALUE` are ten and more
+times what was measured between correct programs (5e-6 and 2e-7), room for other processors. `float64` runs of two
+correct programs differ by rounding alone, which Adam's first steps cannot amplify (its epsilon, 1e-8, is far above
+float64's noise in a gradient): measured were 1e-14, and `EXACT` is still thousands of times below the effect of a
+wrong weight or order.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import pairwise
+from typing import Any, Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from gantool.model import Batch, Model
+from gantool.networks.norms import InstanceNorm
+from gantool.training.run import TrainingRun
+
+from . import fill
+
+NETWORK = 5e-5
+"""Largest difference of a network's float32 output, as a share of its largest value."""
+VALUE = 5e-6
+"""Largest relative difference of a float32 loss."""
+EXACT = 1e-8
+"""Largest difference of a float64 training run: relative for losses, absolute for weights."""
+
+Entry = Mapping[str, Any]
+
+
+class Adapter(Protocol):
+    """What a model's module in `adapters` provides. The reference's names and configurations come as on file."""
+
+    SECTIONS: Mapping[str, Callable[[Entry], None]]
+    """The check of each section's entries; subsections as "transforms/sizes"."""
+
+
+class TrainingAdapter(Protocol):
+    """What a training run needs of a model's module."""
+
+    LOSSES: Mapping[str, str]
+    """The reference's name of each loss, and ours."""
+
+    def model(self, config: Entry) -> Model: ...
+
+    def load(self, network: nn.Module, tensors: Mapping[str, Tensor], where: str) -> Mapping[str, str]:
+        """Loads a reference's state dict through the key map of `gantool import`; returns its keys with our names."""
+
+    def networks(self, model: Model) -> Mapping[str, nn.Module]:
+        """The model's networks by the reference's names."""
+
+    def batch(self, pictures: Batch, config: Entry) -> Batch: ...
+
+    def scripted(self, model: Model, entry: Entry) -> Iterator[Any]:
+        """Makes the model draw what the entry says; what is left in the iterator at the end was not drawn."""
+
+
+def differences(tensor: Tensor, figures: Entry) -> float:
+    """The largest difference of a tensor to its figures: values at the stored places, mean and standard deviation."""
+    assert list(tensor.shape) == figures["shape"]
+    flat = tensor.detach().double().flatten()
+    stored = torch.tensor(figures["values"], dtype=torch.float64)
+    apart = (flat[figures["places"]] - stored).abs().max().item()
+    mean, std = flat.mean().item(), flat.std(unbiased=False).item()
+    return max(apart, abs(mean - figures["mean"]), abs(std - figures["std"]))
+
+
+def assert_close(tensor: Tensor, figures: Entry, tolerance: float, what: str) -> None:
+    """Fails, naming `what`, where a tensor is further from its figures than this."""
+    difference = differences(tensor, figures)
+    assert difference <= tolerance, f"{what} differs by {difference:.3g} (allowed {tolerance:.3g})"
+
+
+def check_network(entry: Entry, build: Callable[[Entry], nn.Module], load: Callable[..., Mapping[str, str]]) -> None:
+    """A network built from the reference's configuration, filled under its names: the outputs and moved statistics."""
+    network = build(entry["config"])
+    parameters = entry["parameters"]
+    names = load(network, fill.network(parameters, entry["prefix"]), entry["name"])
+    assert sorted(names) == sorted(name for name, _ in parameters)
+    assert sum(p.numel() for p in network.parameters()) == entry["parameter_count"]
+    network.train(entry["mode"] == "train")
+    with torch.no_grad(), masks(entry):
+        outputs = {"y": network(*(fill.given(rule) for rule in entry["inputs"].values()))}
+    state = network.state_dict()
+    outputs |= {f"buffer after the call: {key}": state[names[key]] for key in entry.get("buffers_after", ())}
+    assert outputs.keys() == entry["outputs"].keys()
+    for key, figures in entry["outputs"].items():
+        largest = max(abs(value) for value in figures["values"])
+        assert_close(outputs[key], figures, NETWORK * max(largest, 1e-3), key)
+
+
+def check_training(entry: Entry, adapter: TrainingAdapter) -> None:
+    """The model's own training step in float64, step by step: every loss, then the weights."""
+    config, exact = entry["config"], "float64" in entry
+    model = adapter.model(config)
+    networks = adapter.networks(model)
+    assert networks.keys() == entry["networks"].keys()
+    names = {
+        name: adapter.load(networks[name], fill.network(told["parameters"], told["prefix"]), name)
+        for name, told in entry["networks"].items()
+    }
+    model.double().train()
+    run = _Recording(model, model.optimizers(), total_steps=len(entry["batches"]))
+    draws = adapter.scripted(model, entry)
+    expected = entry["float64"] if exact else entry
+    with masks(entry):
+        for step, (rules, losses) in enumerate(zip(entry["batches"], expected["losses"], strict=True)):
+            batch = adapter.batch({name: fill.given(rule).double() for name, rule in rules.items()}, config)
+            run.begin(step, 1.0)
+            for _ in run.batches():
+                model.training_step(batch, run)
+            run.end()
+            tolerance = EXACT if exact else 2 * _stated(entry, "losses")
+            for name, value in losses.items():
+                ours = run.last[adapter.LOSSES[name]]
+                assert abs(ours - value) <= tolerance * max(abs(value), 1e-3), (
+                    f"step {step}: {name} is {ours}, not {value}"
+                )
+    assert list(draws) == [], "draws that nobody asked for"
+    for name, figures in expected["after"].items():
+        free = without_gradient(networks[name])
+        state = networks[name].state_dict()
+        for key, told in figures.items():
+            if names[name][key] not in free:
+                tolerance = EXACT if exact else 2 * _stated(entry, "after", name, key)
+                assert_close(state[names[name][key]], told, tolerance, f"{name}: {key} after the run")
+
+
+def without_gradient(network: nn.Module) -> set[str]:
+    """Names of the biases that feed a norm: their true gradient is 0, Adam turns its rounding noise into steps."""
+    norms = (InstanceNorm, nn.BatchNorm2d)
+    free = set()
+    for name, module in network.named_modules():
+        if isinstance(module, nn.Sequential):
+            layers = list(module.named_children())
+            for (key, layer), (_, following) in pairwise(layers):
+                if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)) and isinstance(following, norms):
+                    free.add(f"{name}.{key}.bias".removeprefix("."))
+    return free
+
+
+@contextmanager
+def masks(entry: Entry) -> Iterator[None]:
+    """Dropout as the entry defines it: call number i keeps what noise(NAME + i) says, and doubles it."""
+    if entry.get("dropout") is None:
+        yield
+        return
+    name = re.search(r"noise\('([^']*)<i>'", entry.get("random", ""))
+    if entry["dropout"] != "rule masks" or name is None:
+        raise NotImplementedError(f"dropout: {entry['dropout']}, {entry.get('random')}")
+    calls = 0
+
+    def masked(x: Tensor, *_: Any, **__: Any) -> Tensor:
+        nonlocal calls
+        mask = fill.noise(f"{name[1]}{calls}", x.shape) > 0
+        calls += 1
+        return x * 2 * mask.to(x.dtype)
+
+    real, F.dropout = F.dropout, masked
+    try:
+        yield
+    finally:
+        F.dropout = real
+    assert calls, "dropout was never called"
+
+
+class _Recording(TrainingRun):
+    """The run of a real training, whose losses of the last step can be read in full precision."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.last: dict[str, float] = {}
+
+    def log(self, **losses: Tensor) -> None:
+        super().log(**losses)
+        self.last |= {name: float(loss.detach()) for name, loss in losses.items()}
+
+
+def _stated(entry: Entry, section: str, *path: str) -> float:
+    """How far float32 figures are from float64, as the entry says."""
+    found = next(value for key, value in entry["precision"].items() if key.startswith(section))
+    for key in path:
+        found = found[key]
+    return max(float(found), 1e-7)

@@ -1,0 +1,101 @@
+"""Every figure on file is a test: `cyclegan/networks/resnet_9blocks`. See README.md for other folders of figures."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gantool import registry
+
+GOLDEN = Path(__file__).parent / "golden"
+FOLDER = Path(os.environ.get("GANTOOL_PARITY") or GOLDEN)
+
+PROSE = ("reference", "note", "notes")
+"""Sections without figures."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One entry of one section of one model's file; or, without an entry, a reason why there is none."""
+
+    id: str
+    model: str
+    section: str = ""
+    entry: Any = None
+    problem: str = ""
+
+
+def cases(folder: Path) -> Iterator[Case]:
+    """All entries of all files of the folder, the models that have no file, and the files that have no model."""
+    installed = registry.plugins()
+    files = {path.stem: path for path in sorted(folder.glob("*.json"))}
+    if not files:
+        yield Case(f"{folder}/no-figures", "", problem=f"there are no figures (*.json) in {folder}")
+    for model, path in files.items():
+        if model not in installed:
+            yield Case(f"{model}/not-installed", model, problem="not installed")
+            continue
+        for section, entry, name in entries(json.loads(path.read_text(encoding="utf-8"))):
+            yield Case(f"{model}/{section}/{name}", model, section, entry)
+    for model, plugin in installed.items():
+        if plugin.distribution == "gantool" and model not in files and not (GOLDEN / f"{model}.json").is_file():
+            yield Case(
+                f"{model}/no-figures", model, problem=f"{model} has no figures: {GOLDEN / model}.json is missing"
+            )
+
+
+def entries(content: dict[str, Any]) -> Iterator[tuple[str, Any, str]]:
+    """(section, entry, name); names are unique within a section."""
+    for title, found in content.items():
+        if title in PROSE:
+            continue
+        sections = (
+            {f"{title}/{key}": value for key, value in found.items()} if isinstance(found, dict) else {title: found}
+        )
+        for section, listed in sections.items():
+            listed = listed if isinstance(listed, list) else [listed]
+            seen: Counter[str] = Counter()
+            for entry in listed:
+                name = name_of(entry)
+                seen[name] += 1
+                yield section, entry, name if seen[name] == 1 else f"{name}-{seen[name]}"
+
+
+def name_of(entry: Any) -> str:
+    """The entry's own name, or what tells it from the others."""
+    if not isinstance(entry, dict):
+        return "entry"
+    if "name" in entry:
+        return str(entry["name"])
+    if "lr_policy" in entry:
+        return "-".join(str(entry.get(key)) for key in ("lr_policy", "n_epochs", "n_epochs_decay", "epoch_count"))
+    if "pool_size" in entry:
+        return f"size-{entry['pool_size']}"
+    if "python random.seed" in entry:
+        return f"{entry['options']['preprocess']}-{entry['python random.seed']}"
+    if "step" in entry:
+        return f"{entry['step']}-{entry['size'][0]}x{entry['size'][1]}"
+    return "entry"
+
+
+@pytest.mark.parametrize("case", list(cases(FOLDER)), ids=lambda case: case.id)
+def test_parity(case: Case) -> None:
+    if case.problem == "not installed":
+        pytest.skip(f"the model {case.model} is not installed: its figures are not compared")
+    assert not case.problem, case.problem
+    if importlib.util.find_spec(f".adapters.{case.model}", __package__) is None:
+        pytest.fail(
+            f"tests/parity/adapters/{case.model}.py is missing: it says how the figures of {case.model} are compared"
+        )
+    adapter = importlib.import_module(f".adapters.{case.model}", __package__)
+    assert case.section in adapter.SECTIONS, f"nothing in the suite compares the section {case.section} of {case.model}"
+    adapter.SECTIONS[case.section](case.entry)

@@ -1,0 +1,198 @@
+"""One suite for every installed model: a new plugin gets all of this by being registered.
+
+What a plugin must bring for it: the presets `paper` and `smoke`, and `smoke` must be small.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from tests.conftest import draw
+
+import gantool
+from gantool import options, registry
+from gantool.data.transforms import Preparation
+from gantool.model import Progress
+from gantool.training import checkpoint, runs
+from gantool.training.plan import Request, plan
+from gantool.training.run import TrainingRun
+
+MODELS = sorted(registry.plugins())
+pytestmark = pytest.mark.parametrize("name", MODELS, scope="module")
+
+
+def folders(layout: str, root: Path) -> list[Path]:
+    """Training pictures as the layout wants them. A new layout is added here."""
+    if layout == "unpaired":
+        return [draw(root / "trainA", 4, seed=1, size=80), draw(root / "trainB", 5, seed=2, size=80)]
+    raise AssertionError(f"tests/plugins does not know how to make pictures for the layout {layout}")
+
+
+def smoke(name: str, tmp_path: Path, **flags):
+    """The plan of a smoke run of this model."""
+    data = folders(registry.plugin(name).load().layout.name, tmp_path)
+    return plan(Request(model=name, data=tuple(data), out=tmp_path / "run", preset="smoke", flags=flags))
+
+
+def built(decided, seed: int = 0):
+    return checkpoint.build_model(decided.kind, decided.options, decided.spec, seed)
+
+
+@pytest.fixture(scope="module")
+def trained(name, tmp_path_factory) -> Path:
+    """A run of this model, three steps long."""
+    root = tmp_path_factory.mktemp(name)
+    data = folders(registry.plugin(name).load().layout.name, root)
+    return gantool.train(name, data, out=root / "run", preset="smoke", steps=3, workers=0)
+
+
+def test_presets_and_options_are_complete(name, tmp_path):
+    entry = registry.plugin(name)
+    kind = entry.load()
+    assert kind.paper
+    assert {"paper", "smoke"} <= set(entry.presets())
+    for preset in entry.presets():
+        found = options.read_yaml(entry.presets()[preset])
+        assert found["summary"], preset
+        decided = plan(Request(model=name, data=tuple(folders(kind.layout.name, tmp_path)), preset=preset))
+        assert decided.total_steps(10, world=1) >= 1
+    assert all(row.help for row in options.describe(kind.Options))
+
+
+def test_a_step_trains_every_network(name, tmp_path):
+    decided = smoke(name, tmp_path)
+    model = built(decided)
+    before = {key: value.clone() for key, value in model.named_parameters()}
+    run = TrainingRun(model, model.optimizers(), total_steps=10)
+    dataset = decided.kind.layout.open(decided.domains, decided.preparation, decided.spec.channels, seed=0, cache=None)
+    from gantool.data.loader import batches, to_device
+
+    stream = batches(dataset, batch=2, first=0)
+    for step in range(4):
+        run.begin(step, model.rate_factor(Progress(step, 10, 0.0)))
+        for _ in run.batches():
+            model.training_step(to_device(next(stream), torch.device("cpu")), run)
+        run.end()
+    losses = run.losses()
+    assert losses
+    assert np.isfinite(list(losses.values())).all()
+    for network, child in model.named_children():
+        moved = [not torch.equal(p, before[f"{network}.{key}"]) for key, p in child.named_parameters()]
+        assert not moved or any(moved), f"nothing trains {network}"
+    optimised = {id(p) for o in model.optimizers().values() for group in o.param_groups for p in group["params"]}
+    assert optimised == {id(p) for p in model.parameters()}, "a parameter that no optimiser knows"
+
+
+def test_resuming_in_the_middle_gives_the_same_bytes(name, tmp_path):
+    data = folders(registry.plugin(name).load().layout.name, tmp_path)
+    more = {"preset": "smoke", "workers": 0, "steps": 4, "save_every": 2, "keep": 0}
+    straight = gantool.train(name, data, out=tmp_path / "straight", **more)
+    broken = tmp_path / "broken"
+    (broken / runs.CHECKPOINTS).mkdir(parents=True)
+    for file in (runs.SETTINGS,):
+        (broken / file).write_bytes((straight / file).read_bytes())
+    runs.save_folder(straight, 2).rename(runs.save_folder(broken, 2))
+    gantool.train(name, data, out=broken, resume=True, **more)
+    for file in (runs.WEIGHTS, runs.STATE):
+        ours, theirs = (runs.save_folder(run, 4) / file for run in (broken, straight))
+        assert ours.read_bytes() == theirs.read_bytes()
+
+
+def test_weights_alone_translate_and_say_what_they_are(name, trained, tmp_path):
+    alone = tmp_path / "w.safetensors"
+    alone.write_bytes((runs.saves(trained)[-1] / runs.WEIGHTS).read_bytes())
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (50, 41, 3), dtype=np.uint8))
+    one, other = (gantool.load(path, device="cpu").translate(picture) for path in (alone, trained))
+    assert one.tobytes() == other.tobytes()
+    metadata = gantool.load(alone, device="cpu").header.metadata
+    assert (metadata["model"], metadata["step"]) == (name, 3)
+    assert json.dumps(metadata)
+
+
+def test_any_size_in_is_the_size_out(name, trained):
+    translator = gantool.load(trained, device="cpu")
+    for width, height in ((33, 97), (64, 64), (97, 34), (71, 33), (5, 3), (1, 1), (64, 35)):
+        pixels = np.random.default_rng(width).integers(0, 256, (height, width, 3), dtype=np.uint8)
+        for target in translator.domains:
+            assert translator.translate(Image.fromarray(pixels), to=target).size == (width, height)
+
+
+def test_translation_is_repeatable_and_leaves_the_model_alone(name, trained):
+    translator = gantool.load(trained, device="cpu")
+    state = {key: value.clone() for key, value in translator.engine.model.state_dict().items()}
+    picture = Image.fromarray(np.random.default_rng(1).integers(0, 256, (40, 44, 3), dtype=np.uint8))
+    assert translator.translate(picture, seed=3).tobytes() == translator.translate(picture, seed=3).tobytes()
+    assert all(torch.equal(value, state[key]) for key, value in translator.engine.model.state_dict().items())
+
+
+def test_the_last_sample_is_what_translate_makes(name, trained):
+    """Training's samples and `translate` are one code path: the pictures of the grid come back byte for byte."""
+    sheet = np.asarray(Image.open(sorted((trained / "samples").glob("*.png"))[-1]).convert("RGB"))
+    translator = gantool.load(trained, device="cpu")
+    facts = translator.header.metadata["preparation"]
+    from gantool.session import _prepared
+    from gantool.training.plan import plan as decide
+
+    decided = decide(Request(model=None, config=trained / runs.SETTINGS, out=trained.parent / "unused"))
+    assert decided.preparation == Preparation(**facts)
+    source, channels = decided.domains[0], decided.spec.channels[0]
+    picture = _prepared(decided, source, 0, channels)
+    made = np.asarray(translator.translate(Image.fromarray(picture), to=decided.domains[1].name))
+    height, width = made.shape[:2]
+    windows = np.lib.stride_tricks.sliding_window_view(sheet, (height, width, 3))[:, :, 0]
+    assert (windows == made).all(axis=(2, 3, 4)).any()
+
+
+def test_constant_pictures_do_not_break_a_step(name, tmp_path):
+    decided = smoke(name, tmp_path)
+    model = built(decided)
+    run = TrainingRun(model, model.optimizers(), total_steps=10)
+    dataset = decided.kind.layout.open(decided.domains, decided.preparation, decided.spec.channels, seed=0, cache=None)
+    from gantool.data.loader import batches, to_device
+
+    (batch,) = [next(batches(dataset, batch=1, first=0))]
+    flat = {key: torch.full_like(value, 200) if value.dtype == torch.uint8 else value for key, value in batch.items()}
+    for step in range(3):
+        run.begin(step, 1.0)
+        for _ in run.batches():
+            model.training_step(to_device(flat, torch.device("cpu")), run)
+        run.end()
+    assert run.skipped_in_a_row() == 0
+    assert all(torch.isfinite(p).all() for p in model.parameters())
+
+
+def test_export_agrees_in_onnxruntime(name, trained, tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime", reason="the extra gantool[onnx] is not installed")
+    from gantool.export.exporter import export_model
+
+    out = tmp_path / "model.onnx"
+    export_model(runs.saves(trained)[-1] / runs.WEIGHTS, out, to=None, image_io=False)
+    _, model = checkpoint.load_model(runs.saves(trained)[-1] / runs.WEIGHTS)
+    height, width = model.sizes.fit(37, 61)
+    images = torch.rand(3, model.spec.channels[0], height, width) * 2 - 1
+    with torch.no_grad():
+        expected = model.translate(images, source=model.spec.domains[0], target=model.spec.domains[1])
+    session = onnxruntime.InferenceSession(str(out))
+    (found,) = session.run(None, {session.get_inputs()[0].name: images.numpy()})
+    torch.testing.assert_close(torch.from_numpy(found), expected, rtol=0, atol=1e-4)
+
+
+def test_it_reads_the_authors_files_or_says_that_it_does_not(name):
+    """Importing itself is tested with each model's own files, in tests/importing."""
+    kind = registry.plugin(name).load()
+    assert kind.from_official({"nothing.pth": {"no.such.key": torch.zeros(1)}}) is None
+
+
+def test_it_has_a_page(name):
+    pages = Path(__file__).parents[2] / "docs" / "models"
+    assert (pages / f"{name}.md").is_file()
+    text = "".join(page.read_text(encoding="utf-8") for page in pages.rglob(f"{name}.md"))
+    for row in options.describe(registry.plugin(name).load().Options):
+        assert f"`{row.name}`" in text, f"docs/models does not explain the option {row.name}"
+
+

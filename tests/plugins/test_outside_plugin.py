@@ -1,0 +1,79 @@
+"""A plugin of somebody else's: the one of docs/writing-a-plugin.md, installed by pip, and a broken one beside it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.conftest import draw
+from tests.docs.pages import DOCS, blocks, run
+
+PAGE = DOCS / "writing-a-plugin.md"
+
+BROKEN = {
+    "gantool-broken/pyproject.toml": """
+[build-system]
+requires = ["setuptools>=77"]
+build-backend = "setuptools.build_meta"
+[project]
+name = "gantool-broken"
+version = "3.1"
+[project.entry-points."gantool.models"]
+broken = "gantool_broken:Broken"
+[tool.setuptools]
+py-modules = ["gantool_broken"]
+""",
+    "gantool-broken/gantool_broken.py": "import a_package_that_is_not_there\n",
+}
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory) -> str:
+    """A folder for PYTHONPATH in which both plugins are installed."""
+    folder = tmp_path_factory.mktemp("plugins")
+    files = {block.note: block.code for block in blocks(PAGE) if block.kind == "file"} | BROKEN
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content, encoding="utf-8")
+    flags = ["--no-deps", "--no-build-isolation", "--no-index", "--no-cache-dir", "--quiet", "--target", "site"]
+    projects = ["./gantool-switch", "./gantool-broken"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "install", *flags, *projects], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return str(folder / "site")
+
+
+def test_the_plugin_of_the_page_trains_and_translates(site, tmp_path):
+    for name, seed in (("trainA", 1), ("trainB", 2), ("testA", 3), ("testB", 4)):
+        draw(tmp_path / name, 3, seed=seed)
+    run(PAGE, tmp_path, PYTHONPATH=site, GANTOOL_STEPS="3")
+    losses = [json.loads(line) for line in (tmp_path / "runs/switch/001/log.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in losses] == [1, 2, 3]
+    assert losses[0]["losses"].keys() == {"gan", "cycle", "d"}
+    for domain, source in (("B", "testA"), ("A", "testB")):
+        for given in (tmp_path / source).iterdir():
+            made = Image.open(tmp_path / "out" / domain / given.name)
+            assert made.size == Image.open(given).size
+            assert made.tobytes() != Image.open(given).tobytes()
+
+
+def test_a_broken_plugin_is_named_with_its_error_and_harms_no_other(site, gantool):
+    env = {"PYTHONPATH": os.pathsep.join([site, os.environ.get("PYTHONPATH", "")])}
+    names = [model["name"] for model in json.loads(gantool("models", "--json", env=env).stdout)]
+    assert names == ["broken", "cyclegan", "switch"]
+    found = {plugin["name"]: plugin for plugin in json.loads(gantool("plugins", "--json", env=env).stdout)}
+    assert [name for name, plugin in found.items() if plugin["ok"]] == ["cyclegan", "switch"]
+    assert "a_package_that_is_not_there" in found["broken"]["error"]
+    assert found["broken"]["version"] == "3.1"
+    asked = gantool("models", "broken", env=env, code=4)
+    assert "a_package_that_is_not_there" in asked.stderr
+    assert "Traceback" not in asked.stderr
+    assert "residual blocks of the generator" in gantool("models", "switch", env=env).stdout

@@ -1,0 +1,90 @@
+"""Options: types, ranges, origins, and messages that help."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from gantool.errors import UsageError
+from gantool.options import assignments, build, describe, option, read_yaml, resolve
+
+
+@dataclass(frozen=True, kw_only=True)
+class Example:
+    width: int = option(64, "channels", low=1, high=512)
+    rate: float = option(2e-4, "learning rate", low=0)
+    norm: str = option("instance", "norm", choices=("instance", "batch"))
+    flip: bool = option(True, "mirror")
+    limit: int | None = option(None, "limit", low=1)
+    layers: tuple[int, ...] = option((0, 4), "layers", low=0)
+
+    def __post_init__(self) -> None:
+        if self.norm == "batch" and self.width < 8:
+            raise ValueError("batch norm needs a width of at least 8")
+
+
+def made(**text) -> Example:
+    return build(Example, resolve(Example, [("--set", text)], where="example"), where="example")
+
+
+def test_text_becomes_values():
+    found = made(width="32", rate="1e-3", norm="batch", flip="no", limit="none", layers="1,2,3")
+    assert found == Example(width=32, rate=1e-3, norm="batch", flip=False, limit=None, layers=(1, 2, 3))
+
+
+def test_later_layers_win_and_each_value_knows_its_source():
+    layers = [("preset fast", {"width": 8, "rate": 1}), ("--config c.yaml", {"width": 16}), ("--set", {"rate": "0.5"})]
+    found = resolve(Example, layers, where="example")
+    assert {key: (s.value, s.source) for key, s in found.items() if s.source != "default"} == {
+        "width": (16, "--config c.yaml"),
+        "rate": (0.5, "--set"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ({"widht": "3"}, "width"),
+        ({"width": "many"}, "whole number"),
+        ({"width": "3.5"}, "whole number"),
+        ({"width": "0"}, "between 1 and 512"),
+        ({"rate": "-1"}, "at least 0"),
+        ({"rate": "nan"}, "finite"),
+        ({"rate": "1e999"}, "finite"),
+        ({"norm": "group"}, "instance, batch"),
+        ({"flip": "perhaps"}, "true or false"),
+        ({"layers": "1,x"}, "whole number"),
+        ({"layers": "1,-2"}, "at least 0"),
+        ({"norm": "batch", "width": "4"}, "width of at least 8"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(text, said):
+    with pytest.raises(UsageError) as found:
+        made(**text)
+    assert said in str(found.value)
+    assert "\n" not in str(found.value)
+
+
+def test_assignments():
+    assert assignments(["a=1", " b-c = x=y "]) == {"a": "1", "b_c": "x=y"}
+    with pytest.raises(UsageError, match="key=value"):
+        assignments(["cycle"])
+
+
+def test_yaml_errors_are_one_line(tmp_path):
+    for content in ("a: [1", "- 1\n- 2", "\x00"):
+        path = tmp_path / "c.yaml"
+        path.write_text(content)
+        with pytest.raises(UsageError) as found:
+            read_yaml(path)
+        assert "\n" not in str(found.value)
+    with pytest.raises(UsageError, match="No such file"):
+        read_yaml(tmp_path / "none.yaml")
+
+
+def test_the_table_holds_every_field():
+    rows = {row.name: row for row in describe(Example)}
+    assert rows["norm"].range == "instance, batch"
+    assert rows["width"].range == "1 to 512"
+    assert rows["limit"].type == "a whole number or none"
