@@ -191,7 +191,11 @@ class _Report:
                 if target != source:
                     pictures = self.pictures[source]
                     # One by one, as `translate` does on a CPU: the same bytes.
-                    columns.append([engine.translate([one], source=source, target=target)[0] for one in pictures])
+                    try:
+                        columns.append([engine.translate([one], source=source, target=target)[0] for one in pictures])
+                    except GantoolError as error:  # a sample is no reason to end a training
+                        self.console.warn(f"no samples at step {done}: {error}")
+                        return
                     header.append(f"{source} to {target}")
         rows = [[to_uint8(cell) for cell in row] for row in zip(*columns, strict=True)]
         path = self.plan.folder / "samples" / f"{done:08d}.png"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -43,6 +44,15 @@ def domains(context: typer.Context, incomplete: str) -> list[str]:
     except (GantoolError, KeyError):
         return []
     return [name for name in names if name.startswith(incomplete)]
+
+
+def weights(model: str, console: Console) -> Path:
+    """The weights file that `--model` means, and a word on which run it is where only a model was named."""
+    names = tuple(registry.plugins())
+    path = runs.find_weights(model, names)
+    if model in names and not Path(model).exists():
+        console.note(f"{model}: {path.parent}")
+    return path
 
 
 ModelName = Annotated[

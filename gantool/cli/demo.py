@@ -12,7 +12,8 @@ from gantool.cli import common
 
 def demo(
     out: Annotated[
-        Path | None, typer.Option("-o", "--out", metavar="RUN", help="Run folder [next free runs/cyclegan/NNN].")
+        Path | None,
+        typer.Option("-o", "--out", metavar="RUN", help="Run folder (default: next free runs/cyclegan/NNN)."),
     ] = None,
     steps: Annotated[int, typer.Option("--steps", min=1, help="Steps to train.")] = 700,
     json: common.Json = False,

@@ -30,7 +30,9 @@ def evaluate(
     ] = None,
     to: Annotated[
         str | None,
-        typer.Option("--to", metavar="DOMAIN", help="Target domain [the second].", autocompletion=common.domains),
+        typer.Option(
+            "--to", metavar="DOMAIN", help="Target domain (default: the second).", autocompletion=common.domains
+        ),
     ] = None,
     inception: Annotated[
         Path | None,
@@ -38,7 +40,9 @@ def evaluate(
             "--inception", metavar="FILE", help="Inception weights (pt_inception-2015-12-05): adds KID and FID."
         ),
     ] = None,
-    size: Annotated[int | None, typer.Option("--size", help="Compare all pictures at this size [as stored].")] = None,
+    size: Annotated[
+        int | None, typer.Option("--size", help="Compare all pictures at this size (default: as stored).")
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Of the random projections and subsets.")] = 0,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
     json: common.Json = False,
@@ -72,7 +76,15 @@ def evaluate(
             )
         else:
             found = compare_translations(
-                model, first, second, to=to, inception=inception, size=size, seed=seed, device=chosen, progress=progress
+                common.weights(model, console),
+                first,
+                second,
+                to=to,
+                inception=inception,
+                size=size,
+                seed=seed,
+                device=chosen,
+                progress=progress,
             )
     if json:
         console.result(to_json(found.as_dict()))

@@ -39,17 +39,13 @@ def export(
     """
     from dataclasses import asdict
 
-    from gantool import registry
     from gantool.export.exporter import export_model
     from gantool.report.text import to_json
-    from gantool.training import runs
 
     console = common.console(quiet, verbose, json)
-    names = tuple(registry.plugins())
-    weights = runs.find_weights(model, names)
-    if model in names and not Path(model).exists():
-        console.note(f"{model}: {weights.parent}")
-    done = export_model(weights, out, to=to, image_io=image_io, overwrite=overwrite, verbose=verbose > 0)
+    done = export_model(
+        common.weights(model, console), out, to=to, image_io=image_io, overwrite=overwrite, verbose=verbose > 0
+    )
     if json:
         console.result(to_json(asdict(done)))
         return

@@ -21,7 +21,9 @@ def import_(
             "--model", "-m", metavar="NAME", help="The model, if recognition fails.", autocompletion=common.model_names
         ),
     ] = None,
-    domains: Annotated[str | None, typer.Option("--domains", metavar="A,B", help="Names of the domains [A,B].")] = None,
+    domains: Annotated[
+        str | None, typer.Option("--domains", metavar="A,B", help="Names of the domains (default: A,B).")
+    ] = None,
     licence: Annotated[
         str | None, typer.Option("--licence", help="Licence of the weights: kept in the file, shown by info.")
     ] = None,

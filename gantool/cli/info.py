@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 import typer
 
-from gantool import registry
 from gantool.cli import common
 from gantool.report.text import to_json
 
@@ -27,11 +26,10 @@ def info(
 
     gantool info runs/h2z
     """
-    from gantool.training import runs
     from gantool.training.header import read_header
 
     console = common.console(quiet, verbose, json)
-    header = read_header(runs.find_weights(name, tuple(registry.plugins())))
+    header = read_header(common.weights(name, console))
     networks: dict[str, int] = {}
     for key, (_, shape) in header.tensors.items():
         network = key.partition(".")[0]

@@ -12,7 +12,9 @@ from gantool.cli import common
 
 
 def _presets(context: typer.Context, incomplete: str) -> list[str]:
-    entry = registry.plugins().get(str(context.params.get("model")))
+    # While the value of an option is being completed, arguments have not been assigned to their names yet.
+    given = [context.params.get("model"), *context.args]
+    entry = next((registry.plugins()[name] for name in given if name in registry.plugins()), None)
     return [name for name in (entry.presets() if entry else {}) if name.startswith(incomplete)]
 
 
@@ -31,7 +33,7 @@ def train(
         list[Path] | None, typer.Argument(help="Two folders of pictures, or one with trainA and trainB in it.")
     ] = None,
     out: Annotated[
-        Path | None, _option("-o", "--out", help="Run folder [next free runs/MODEL/NNN].", panel=_RUN)
+        Path | None, _option("-o", "--out", help="Run folder (default: next free runs/MODEL/NNN).", panel=_RUN)
     ] = None,
     preset: Annotated[
         str | None, _option("--preset", help="Named settings: paper, fast, smoke.", panel=_RUN, autocompletion=_presets)
@@ -52,7 +54,9 @@ def train(
     from_: Annotated[
         str | None, _option("--from", metavar="WEIGHTS", help="Begin with the weights of another run.", panel=_RUN)
     ] = None,
-    seed: Annotated[int | None, _option("--seed", help="All random draws follow from it [0].", panel=_RUN)] = None,
+    seed: Annotated[
+        int | None, _option("--seed", help="All random draws follow from it (default: 0).", panel=_RUN)
+    ] = None,
     dry_run: Annotated[
         bool, _option("--dry-run", help="Show every value with its source, and stop.", panel=_RUN)
     ] = False,
@@ -62,34 +66,36 @@ def train(
         str | None,
         _option("--time", metavar="7h50m", help="Save and stop with exit code 75 after this long.", panel=_LENGTH),
     ] = None,
-    size: Annotated[int | None, _option("--size", help="Resize pictures to this [286].", panel=_DATA)] = None,
-    crop: Annotated[int | None, _option("--crop", help="Side of the training crops [256].", panel=_DATA)] = None,
+    size: Annotated[int | None, _option("--size", help="Resize pictures to this (default: 286).", panel=_DATA)] = None,
+    crop: Annotated[
+        int | None, _option("--crop", help="Side of the training crops (default: 256).", panel=_DATA)
+    ] = None,
     preprocess: Annotated[
         str | None,
         _option(
             "--preprocess",
             metavar="MODE",
-            help="resize_and_crop, crop, scale_width, scale_width_and_crop or none [resize_and_crop].",
+            help="resize_and_crop, crop, scale_width, scale_width_and_crop or none (default: resize_and_crop).",
             panel=_DATA,
         ),
     ] = None,
     flip: Annotated[
-        bool | None, _option("--flip/--no-flip", help="Mirror half of the pictures [yes].", panel=_DATA)
+        bool | None, _option("--flip/--no-flip", help="Mirror half of the pictures (default: yes).", panel=_DATA)
     ] = None,
     batch: Annotated[
-        int | None, _option("--batch", help="Pictures a domain, step and process [1].", panel=_MACHINE)
+        int | None, _option("--batch", help="Pictures a domain, step and process (default: 1).", panel=_MACHINE)
     ] = None,
     accumulate: Annotated[
-        int | None, _option("--accumulate", help="Batches that make one step [1].", panel=_MACHINE)
+        int | None, _option("--accumulate", help="Batches that make one step (default: 1).", panel=_MACHINE)
     ] = None,
     precision: Annotated[
-        str | None, _option("--precision", metavar="P", help="fp32, bf16 or fp16 [fp32].", panel=_MACHINE)
+        str | None, _option("--precision", metavar="P", help="fp32, bf16 or fp16 (default: fp32).", panel=_MACHINE)
     ] = None,
     device: Annotated[
-        str | None, _option("--device", help="auto, cpu, cuda, cuda:1 or mps [auto].", panel=_MACHINE)
+        str | None, _option("--device", help="auto, cpu, cuda, cuda:1 or mps (default: auto).", panel=_MACHINE)
     ] = None,
     workers: Annotated[
-        int | None, _option("--workers", help="Threads that decode pictures [2].", panel=_MACHINE)
+        int | None, _option("--workers", help="Threads that decode pictures (default: 2).", panel=_MACHINE)
     ] = None,
     compile_: Annotated[bool | None, _option("--compile", help="Compile the networks.", panel=_MACHINE)] = None,
     deterministic: Annotated[
@@ -99,7 +105,7 @@ def train(
     sample_every: Annotated[
         int | None, _option("--sample-every", help="Steps between sample grids.", panel=_FILES)
     ] = None,
-    keep: Annotated[int | None, _option("--keep", help="Saves kept, 0 for all [3].", panel=_FILES)] = None,
+    keep: Annotated[int | None, _option("--keep", help="Saves kept, 0 for all (default: 3).", panel=_FILES)] = None,
     json: common.Json = False,
     quiet: common.Quiet = 0,
     verbose: common.Verbose = 0,

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gantool import registry
 from gantool.cli import common
 from gantool.errors import CheckpointError, Interrupted, UsageError
 from gantool.training import runs
@@ -140,7 +139,7 @@ def translate(
     if out is None and len(paths) > 1:
         *paths, out = paths
 
-    path = _weights(model, console)
+    path = common.weights(model, console)
     facts = read_header(path).metadata
     if "spec" not in facts:
         raise CheckpointError(f"{path} holds no weights to translate with: give the run folder, or {runs.WEIGHTS}")
@@ -234,15 +233,6 @@ def _run(
     for data in streamed:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
-
-
-def _weights(model: str, console: Console) -> Path:
-    """The weights file, and a word on which one it is where `--model` names only a kind."""
-    names = tuple(registry.plugins())
-    path = runs.find_weights(model, names)
-    if model in names and not Path(model).exists():
-        console.note(f"{model}: {path.parent}")
-    return path
 
 
 def _show(plan: Plan, console: Console) -> None:

@@ -7,19 +7,18 @@ from pathlib import Path
 
 import torch
 
-from gantool import registry
 from gantool.data.find import find_pictures
 from gantool.data.pictures import encode, read_picture
 from gantool.evaluation.folders import compare_folders
 from gantool.evaluation.inputs import Progress, silent
 from gantool.evaluation.report import Evaluation
-from gantool.training import checkpoint, runs
+from gantool.training import checkpoint
 from gantool.translation import direction
 from gantool.translation.engine import Engine
 
 
 def compare_translations(
-    model: str,
+    weights: Path,
     inputs: Path,
     real: Path,
     *,
@@ -33,12 +32,11 @@ def compare_translations(
     """Translates the pictures below `inputs` to domain `to` (None: the second) and measures them against those below
     `real`.
 
-    `model` is what `--model` accepts. Translations are kept without loss on disk while they are measured, so that a set
+    Translations are kept without loss on disk while they are measured, so that a set
     may be larger than the memory. Raises what `compare_folders` raises, CheckpointError for the weights, UsageError for
     the domain.
     """
-    path = runs.find_weights(model, tuple(registry.plugins()))
-    header, network = checkpoint.load_model(path)
+    header, network = checkpoint.load_model(weights)
     source, target = direction.resolve(network.spec.domains, to, header.metadata.get("directions"))
     engine = Engine(network, device or torch.device("cpu"))
     files = find_pictures(inputs)
@@ -56,7 +54,7 @@ def compare_translations(
         )
     evaluation.protocol["fake"] |= {"path": f"{source} to {target} of {inputs}"}
     evaluation.protocol["model"] = {
-        "weights": str(path),
+        "weights": str(weights),
         "sha256": header.metadata["sha256"],
         "model": header.metadata["model"],
         "step": header.metadata["step"],

@@ -20,7 +20,7 @@ Translate = Callable[[NDArray[Any]], NDArray[Any]]
 
 KEY = "gantool"
 INPUT, OUTPUT = "image", "translation"
-_OPSET = 20  # onnxruntime reads it from 1.17 on
+_OPSET = 20  # read by onnxruntime from 1.18 on (with the IR version that goes along)
 
 
 def notes(metadata: Mapping[str, Any], model: Model, source: str, target: str, image_io: bool) -> dict[str, Any]:

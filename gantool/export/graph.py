@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stdout
 
 import torch
 from torch import Tensor, nn
@@ -47,9 +48,9 @@ def capture(model: Model, source: str, target: str, image_io: bool) -> ExportedP
 
 @contextmanager
 def quiet(verbose: bool) -> Iterator[None]:
-    """Keeps the exporter's warnings and log lines back: they are for its developers. `verbose` lets them through."""
+    """Keeps the exporter's warnings and log lines back: they are for its developers. `verbose` sends them to stderr."""
     before = logging.root.manager.disable
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), redirect_stdout(sys.stderr):
         if not verbose:
             warnings.simplefilter("ignore")
             logging.disable(logging.WARNING)

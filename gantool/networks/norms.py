@@ -12,10 +12,10 @@ NORMS = ("instance", "batch", "none")
 class InstanceNorm(nn.Module):
     """Instance normalisation without parameters or running statistics (Ulyanov et al. 2016, arXiv 1607.08022).
 
-    One name for the fastest numerically stable route to the same values. In float32 on a CPU that is a group norm with a
-    group a channel, in plain NCHW order (in channels-last order its variance is garbage when mean/std is large, so the input
-    is made contiguous first). In half precision, whose group norm has a slow backward, and in exported graphs it is
-    `F.instance_norm`. Statistics are always in single precision or better; eps is 1e-5.
+    One name for the fastest numerically stable route to the same values. In float32 on a CPU that is a group norm with
+    a group a channel, in plain NCHW order (in channels-last order its variance is garbage when mean/std is large, so
+    the input is made contiguous first). In half precision, whose group norm has a slow backward, and in exported graphs
+    it is `F.instance_norm`. Statistics are always in single precision or better.
     """
 
     def __init__(self, channels: int, eps: float = 1e-5) -> None:

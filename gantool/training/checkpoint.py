@@ -83,6 +83,8 @@ def read(path: Path) -> tuple[Header, dict[str, Tensor]]:
 def load_model(path: Path) -> tuple[Header, Model]:
     """The model of a weights file, on the CPU, ready to translate. What only training needs is as new."""
     header, tensors = read(path)
+    if "spec" not in header.metadata:
+        raise CheckpointError(f"{path} holds no weights to translate with: give the run folder, or {runs.WEIGHTS}")
     name = header.metadata["model"]
     if name not in registry.plugins():
         raise CheckpointError(f"{path} needs the model {name}, which is not installed. Installed: gantool models")

@@ -47,8 +47,8 @@ def available(device: torch.device | str) -> int:
 def whole(width: int, channels: int, height: int, columns: int) -> int:
     """Bytes that a ResNet generator of this width takes for a picture in one piece.
 
-    Fitted to measurements on a CPU in single precision (widths 4 to 64, 256 to 1024 pixels; 900 bytes a pixel at width 64),
-    from above; half precision takes less where the processor has it. `channels` are those of input and output together.
+    Fitted, from above, to measurements on a CPU in single precision (widths 4 to 64, sides of 256 to 2048; 950 bytes a
+    pixel at width 64). Half precision takes less where the processor has it. `channels`: of input and output together.
     """
     return height * columns * 4 * (3 * width + 50 + channels) + _once(width)
 

@@ -8,9 +8,9 @@ import sys
 
 import pytest
 import typer.main
-from tests.conftest import TRAIN_TINY
 
 import gantool as package
+from tests.conftest import TRAIN_TINY
 
 HEAVY = ("torch", "numpy", "PIL", "safetensors.torch")
 
@@ -54,7 +54,9 @@ sys.stderr.write("\\nIMPORTED " + " ".join(m for m in {heavy!r} if m in sys.modu
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 def test_nothing_heavy_is_imported(words, run_folder):
     code = LOOK.format(heavy=HEAVY)
-    done = subprocess.run([sys.executable, "-c", code, *words], cwd=run_folder, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words], cwd=run_folder, capture_output=True, text=True, check=False
+    )
     assert done.stderr.rstrip().endswith("IMPORTED"), done.stderr[-300:]
     assert "Traceback" not in done.stderr
 
@@ -145,7 +147,7 @@ def test_version(gantool):
 def test_errors_are_one_line_with_a_code(main, pictures, tmp_path, words, code, said):
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").write_text("no folder")
-    (tmp_path / "foreign.safetensors").write_bytes(b"\x10\x00\x00\x00\x00\x00\x00\x00{\"a\": 1}        ")
+    (tmp_path / "foreign.safetensors").write_bytes(b'\x10\x00\x00\x00\x00\x00\x00\x00{"a": 1}        ')
     (tmp_path / "cut.safetensors").write_bytes(b"\x10\x00")
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
     _, out, err = main(*words, code=code)

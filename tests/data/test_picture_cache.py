@@ -287,12 +287,15 @@ def test_a_disk_that_is_full_meanwhile_costs_the_cache_and_not_the_training(tmp_
     assert run.stdout.endswith("takes no more pictures: File too large\n"), run.stderr
 
 
-def test_a_picture_that_is_not_of_the_size_its_header_says_is_served_and_not_kept(tmp_path, pictures):
-    sources = sources_of(pictures)
-    cache, _ = open_cache(tmp_path / "cache", sources, [(5, 5)] * 12, Preparation("none", 24, 16))
-    for _ in range(2):
-        for i, pixels in enumerate(expected(pictures, Preparation("none", 24, 16))):
-            assert np.array_equal(cache.get(i), pixels)
+def test_a_picture_that_is_not_of_the_size_its_header_says_is_served_and_disturbs_no_other(tmp_path, pictures):
+    preparation = Preparation("crop", 24, 16)
+    truth = expected(pictures, preparation)
+    sizes = [(pixels.shape[1], pixels.shape[0]) for pixels in truth]
+    sizes[3] = (5, 5)
+    cache, _ = open_cache(tmp_path / "cache", sources_of(pictures), sizes, preparation)
+    for _ in range(3):
+        for i in (*range(12), 3, 4, 5):
+            assert np.array_equal(cache.get(i), truth[i])
 
 
 def test_kept_pictures_cannot_be_changed_by_their_user(tmp_path, pictures):

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tests.conftest import draw
 
 import gantool
 from gantool import options, registry
@@ -21,6 +20,7 @@ from gantool.model import Progress
 from gantool.training import checkpoint, runs
 from gantool.training.plan import Request, plan
 from gantool.training.run import TrainingRun
+from tests.conftest import draw
 
 MODELS = sorted(registry.plugins())
 pytestmark = pytest.mark.parametrize("name", MODELS, scope="module")
@@ -194,5 +194,3 @@ def test_it_has_a_page(name):
     text = "".join(page.read_text(encoding="utf-8") for page in pages.rglob(f"{name}.md"))
     for row in options.describe(registry.plugin(name).load().Options):
         assert f"`{row.name}`" in text, f"docs/models does not explain the option {row.name}"
-
-

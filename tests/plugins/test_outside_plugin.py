@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -43,10 +42,8 @@ def site(tmp_path_factory) -> str:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content, encoding="utf-8")
     flags = ["--no-deps", "--no-build-isolation", "--no-index", "--no-cache-dir", "--quiet", "--target", "site"]
-    projects = ["./gantool-switch", "./gantool-broken"]
-    done = subprocess.run(
-        [sys.executable, "-m", "pip", "install", *flags, *projects], cwd=folder, capture_output=True, text=True, check=False
-    )
+    pip = [sys.executable, "-m", "pip", "install", *flags, "./gantool-switch", "./gantool-broken"]
+    done = subprocess.run(pip, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return str(folder / "site")
 

@@ -1,0 +1,58 @@
+"""Training step and translation against the textbook's networks and step, with the same weights."""
+
+from __future__ import annotations
+
+import torch
+from gantool_cyclegan import CycleGAN
+from textbook import Textbook, take_weights
+from timing import Comparison, compare
+from torch import Tensor
+
+from gantool.model import ImageSpec
+from gantool.training.run import TrainingRun
+
+NETWORKS = ("g_ab", "g_ba", "d_a", "d_b")
+
+
+def training_step(pixels: int, precision: str, rounds: int) -> tuple[Comparison, float]:
+    """CycleGAN's defaults, batch 1. Also the largest relative difference between the first steps' losses."""
+    book, model = _textbook_and_model()
+    a, b = _picture(pixels, 1), _picture(pixels, 2)
+    run = TrainingRun(model, model.optimizers(), total_steps=1000, precision=precision)
+    done = 0
+
+    def step() -> dict[str, float]:  # what the trainer does; it reads the losses after every tenth step only
+        nonlocal done
+        run.begin(done, 1.0)
+        for _ in run.batches():
+            model.training_step({"A": a, "B": b}, run)
+        run.end()
+        done += 1
+        return run.losses() if done % 10 == 1 else {}
+
+    theirs, ours = book.step(a, b), step()
+    difference = max(abs(ours[name] - value) / abs(value) for name, value in theirs.items())
+    return compare(lambda: book.step(a, b), step, rounds=rounds), difference
+
+
+def translation(pixels: int, rounds: int) -> tuple[Comparison, float]:
+    """One picture through a generator without gradients. Also the largest difference of the results in grey levels."""
+    book, model = _textbook_and_model()
+    x = _picture(pixels, 1)
+    with torch.inference_mode():
+        difference = (book.g_ab(x) - model.g_ab(x)).abs().max().item() * 127.5
+        return compare(lambda: book.g_ab(x), lambda: model.g_ab(x), rounds=rounds), difference
+
+
+def _textbook_and_model() -> tuple[Textbook, CycleGAN]:
+    book, model = Textbook(), CycleGAN(CycleGAN.Options(), ImageSpec(("A", "B"), (3, 3), 128))
+    for name in NETWORKS:
+        take_weights(getattr(book, name), getattr(model, name))
+    return book, model
+
+
+def _picture(pixels: int, seed: int) -> Tensor:
+    """(1, 3, pixels, pixels) in [-1, 1], smooth like a photograph's large shapes, with some noise."""
+    rng = torch.Generator().manual_seed(seed)
+    shapes = torch.nn.functional.interpolate(torch.randn(1, 3, 8, 8, generator=rng), (pixels, pixels), mode="bicubic")
+    return (shapes * 0.5 + torch.randn(1, 3, pixels, pixels, generator=rng) * 0.05).clamp_(-1, 1)

@@ -1,0 +1,43 @@
+"""The folder in which the pages' commands run: what every page may take for granted."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+import gantool
+from tests.conftest import TINY, draw
+from tests.importing.official_networks import Resnet
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory) -> Path:
+    """trainA, trainB, testA, testB, in/, translated/, photo.jpg, latest_net_G_*.pth, and a run runs/h2z."""
+    folder = tmp_path_factory.mktemp("prepared")
+    draw(folder / "trainA", 6, seed=1)
+    draw(folder / "trainB", 8, seed=2)
+    draw(folder / "testA", 4, seed=3)
+    draw(folder / "testB", 4, seed=4)
+    draw(folder / "in", 2, seed=5)
+    draw(folder / "in" / "below", 1, seed=6)
+    shutil.copytree(folder / "testA", folder / "translated")
+    Image.open(folder / "testA" / "00.png").resize((50, 41)).save(folder / "photo.jpg")
+    torch.manual_seed(0)
+    for name in ("A", "B"):
+        torch.save(Resnet(width=4, blocks=1).state_dict(), folder / f"latest_net_G_{name}.pth")
+    choices = dict(option.split("=") for option in TINY)
+    gantool.train(
+        "cyclegan",
+        [folder / "trainA", folder / "trainB"],
+        out=folder / "runs" / "h2z",
+        steps=2,
+        size=36,
+        crop=32,
+        workers=0,
+        set=choices,
+    )
+    return folder

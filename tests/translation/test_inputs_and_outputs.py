@@ -1,0 +1,246 @@
+"""Which pictures are translated and where results go, decided before any work is done."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gantool.errors import DataError, UsageError
+from gantool.translation.direction import resolve
+from gantool.translation.inputs import Inputs, find_inputs
+from gantool.translation.memory import available, parse_bytes
+from gantool.translation.outbox import Outbox, OutputRefusedError
+from gantool.translation.outputs import Naming, make_plan, parse_shard
+from gantool.translation.sizes import parse_size
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def touch(*names: str) -> None:
+    for name in names:
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).touch()
+
+
+def found(*words: str, out: str | None = "out", stdin: bytes = b"") -> Inputs:
+    return find_inputs(words, None if out is None else Path(out), lambda: stdin)
+
+
+def planned(
+    *words: str, out: str | None = "out", naming: Naming | None = None, stdin: bytes = b"", **more
+) -> dict[str, str]:
+    plan = make_plan(found(*words, out=out, stdin=stdin), out, naming or Naming(), **more)
+    return {job.source.name: str(job.out) for job in plan.jobs}
+
+
+def test_a_folder_keeps_its_tree_its_names_and_the_extensions_that_can_be_written():
+    touch("in/a.JPG", "in/x/y/b.c.png", "in/x/e.gif", "in/notes.txt", "in/.hidden.png")
+    assert planned("in") == {
+        "in/a.JPG": "out/a.JPG",
+        "in/x/y/b.c.png": "out/x/y/b.c.png",
+        "in/x/e.gif": "out/x/e.png",
+    }
+    assert planned("in", naming=Naming("webp", "_z"))["in/x/y/b.c.png"] == "out/x/y/b.c_z.webp"
+
+
+def test_results_inside_the_input_folder_are_not_inputs():
+    touch("in/a.png", "in/out/a.png", "in/outer/b.png")
+    assert planned("in", out="in/out", existing="overwrite") == {
+        "in/a.png": "in/out/a.png",
+        "in/outer/b.png": "in/out/outer/b.png",
+    }
+    Path("link").symlink_to("in/out")
+    assert len(planned("in", out="link", existing="overwrite")) == 2
+    assert planned("in/outer", out="in") == {"in/outer/b.png": "in/b.png"}, (
+        "results above the inputs are no reason to skip those"
+    )
+
+
+def test_the_input_folder_is_refused_as_output_unless_names_differ():
+    touch("in/a.png", "in/b.png")
+    with pytest.raises(UsageError, match="--suffix"):
+        planned("in", out="in")
+    with pytest.raises(UsageError, match="--suffix"):
+        planned("in/a.png", out="in/../in")
+    naming = Naming(suffix="_z")
+    assert planned("in", out="in", naming=naming) == {"in/a.png": "in/a_z.png", "in/b.png": "in/b_z.png"}
+    touch("in/a_z.png")
+    plan = make_plan(found("in", out="in"), "in", naming)
+    assert [job.source.name for job in plan.jobs] == ["in/b.png"]
+    assert (len(plan.skipped), plan.results) == (1, 1)
+
+
+def test_two_inputs_never_share_an_output():
+    touch("in/a.jpg", "in/a.png", "x/a.jpg")
+    with pytest.raises(UsageError, match=r"in/a.jpg and in/a.png would both be written to out/a.png"):
+        planned("in", naming=Naming("png"))
+    with pytest.raises(UsageError, match=r"in/a.jpg and x/a.jpg would both"):
+        planned("in/a.jpg", "x/a.jpg")
+    assert len(planned("in")) == 2
+
+
+def test_a_list_keeps_relative_paths_and_what_absolute_ones_do_not_share(tmp_path):
+    touch("in/a.png", "in/x/b.png")
+    Path("list.txt").write_text("in/a.png\r\n\nin/x/b.png\n")
+    assert planned("@list.txt", "@list.txt") == planned("@list.txt"), "named twice is done once"
+    assert list(planned("@list.txt").values()) == ["out/in/a.png", "out/in/x/b.png"]
+    absolute = f"{tmp_path}/in/a.png\n{tmp_path}/in/x/b.png\n".encode()
+    assert list(planned("@-", stdin=absolute).values()) == ["out/a.png", "out/x/b.png"]
+    assert list(planned("@-", stdin=b"../in/a.png").values()) == ["out/a.png"]
+    odd = os.fsdecode(b"in/\xff.png")
+    assert planned("@-", stdin=b"in/\xff.png") == {odd: f"out/{odd}"}
+    with pytest.raises(DataError, match="list on stdin is empty"):
+        planned("@-", stdin=b"\n")
+    with pytest.raises(DataError, match=r"missing\.txt"):
+        planned("@missing.txt")
+
+
+def test_one_picture():
+    touch("y.jpg", "there.png")
+    assert planned("y.jpg", out="new.png") == {"y.jpg": "new.png"}
+    assert planned("y.jpg", out="new/") == planned("y.jpg", out="new") == {"y.jpg": "new/y.jpg"}
+    assert planned("y.jpg", out=None) == {"y.jpg": "y.translated.png"}
+    assert planned("y.jpg", out=None, naming=Naming("same", "_z")) == {"y.jpg": "y_z.jpg"}
+    assert planned("y.jpg", out="-") == {"y.jpg": "None"}, "stdout has no path"
+    assert planned("-", out=None) == planned("-", out="-") == {"stdin": "None"}
+    assert planned("-", out="new.png") == {"stdin": "new.png"}
+    assert planned("y.jpg", out="there.png", existing="overwrite") == {"y.jpg": "there.png"}
+    assert planned("y.jpg", out="there.png", existing="skip") == {}
+    for out, message in [("there.png", "--overwrite"), ("y.jpg", "input itself"), ("new.xyz", "choose one of")]:
+        with pytest.raises(UsageError, match=message):
+            planned("y.jpg", out=out)
+    with pytest.raises(UsageError, match="names the file already"):
+        planned("y.jpg", out="new.png", naming=Naming("jpg"))
+    with pytest.raises(UsageError, match="has no name"):
+        planned("-", out="folder/")
+
+
+def test_what_does_not_fit_together_is_refused():
+    touch("in/a.png", "b.png", "c.png")
+    for words, out, message in [
+        (["in"], None, "need a folder"),
+        (["in"], "-", "only one picture"),
+        (["in"], "c.png", "is a file"),
+        (["in/a.png", "b.png"], "new.png", "is a file"),
+        (["-", "b.png"], "out", "stands alone"),
+    ]:
+        with pytest.raises(UsageError, match=message):
+            planned(*words, out=out)
+    with pytest.raises(DataError, match=r"nowhere.png does not exist"):
+        planned("nowhere.png", "b.png")
+
+
+def test_existing_results_are_skipped_replaced_or_refused():
+    touch("in/a.png", "in/b.png", "out/a.png")
+    assert list(planned("in")) == ["in/b.png"]
+    assert len(planned("in", existing="overwrite")) == 2
+    with pytest.raises(UsageError, match=r"out/a\.png exists already"):
+        planned("in", existing="fail")
+
+
+def test_shards_are_a_stable_partition():
+    names = [f"in/{i // 7}/{i}.png" for i in range(60)]
+    touch(*names)
+    parts = [set(planned("in", shard=(i, 4))) for i in (1, 2, 3, 4)]
+    assert set().union(*parts) == set(names)
+    assert sum(map(len, parts)) == 60
+    assert all(parts)
+    touch("in/new.png")
+    assert parts[0] <= set(planned("in", shard=(1, 4)))
+    for wrong in ("0/4", "5/4", "1", "a/b", "1/0", "-1/3"):
+        with pytest.raises(UsageError, match="--shard"):
+            parse_shard(wrong)
+    assert parse_shard("3/4") == (3, 4)
+
+
+def test_domains_by_name_and_by_letter():
+    names = ["horses", "zebras"]
+    assert (
+        resolve(names) == resolve(names, "zebras") == resolve(names, "B") == resolve(names, "b") == ("horses", "zebras")
+    )
+    assert resolve(names, "A") == resolve(names, "horses") == ("zebras", "horses")
+    assert resolve(["b", "a"], "a") == ("b", "a"), "names come before letters"
+    assert resolve(["x", "y", "z"], "z") == ("x", "z")
+    with pytest.raises(
+        UsageError, match=r'no domain "zebra"\. Did you mean zebras\? Domains: horses \(A\), zebras \(B\)'
+    ):
+        resolve(names, "zebra")
+
+
+def test_weights_of_one_direction_say_so():
+    names, back = ["horses", "zebras"], [["zebras", "horses"]]
+    assert resolve(names, None, back) == resolve(names, "horses", back) == ("zebras", "horses")
+    with pytest.raises(UsageError, match="only: zebras -> horses"):
+        resolve(names, "zebras", back)
+
+
+def test_sizes_in_words():
+    assert (parse_size("512"), parse_size("640x480")) == ((512, 512), (640, 480))
+    assert (parse_bytes("500M"), parse_bytes("1.5g"), parse_bytes("1GiB")) == (5 * 10**8, 15 * 10**8, 2**30)
+    for wrong in ("0", "x5", "5x", "-3", "big", "1x2x3", "99999"):
+        with pytest.raises(UsageError, match="--size"):
+            parse_size(wrong)
+    for wrong in ("", "0", "M", "5X", "-1G"):
+        with pytest.raises(UsageError, match="--memory"):
+            parse_bytes(wrong)
+
+
+def test_some_memory_is_available():
+    assert 10**7 < available("cpu") < 10**14
+
+
+def hidden(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir() if path.name.startswith(".")]
+
+
+def test_files_appear_whole_and_nothing_else_stays():
+    out = Path("a/b")
+    with Outbox(out) as outbox:
+        outbox.write(out / "c/d.png", b"1")
+        outbox.write(out / "c/d.png", b"2")
+        with pytest.raises(DataError, match="cannot write a/b/c: Is a directory") as refused:
+            outbox.write(out / "c", b"3")
+        assert not isinstance(refused.value, OutputRefusedError)
+    assert (out / "c/d.png").read_bytes() == b"2"
+    assert hidden(out) == []
+
+
+def test_what_a_killed_process_left_behind_is_removed_and_what_a_living_one_needs_is_not():
+    child = (
+        "import os, sys; from pathlib import Path; from gantool.translation.outbox import Outbox; Outbox(Path('out'))"
+    )
+    killed = subprocess.run([sys.executable, "-c", f"{child}; os.kill(os.getpid(), 9)"], check=False)
+    assert killed.returncode == -9
+    assert len(hidden(Path("out"))) == 1
+    living = subprocess.Popen(
+        [sys.executable, "-c", f"{child}; print(flush=True); sys.stdin.read()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    with living:
+        assert living.stdout is not None
+        living.stdout.readline()
+        with Outbox(Path("out")):
+            assert sorted(name.rpartition("-")[2] for name in hidden(Path("out"))) == sorted(
+                [str(living.pid), str(os.getpid())]
+            )
+        assert living.stdin is not None
+        living.stdin.close()
+
+
+def test_a_folder_that_cannot_be_written_is_refused_at_once():
+    touch("file")
+    for place in ("file", "file/below"):
+        with pytest.raises(OutputRefusedError, match=f"cannot write to {place}"):
+            Outbox(Path(place))
+    if os.getuid() != 0:
+        Path("locked").mkdir(mode=0o500)
+        with pytest.raises(OutputRefusedError, match="Permission denied"):
+            Outbox(Path("locked"))

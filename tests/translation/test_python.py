@@ -1,0 +1,54 @@
+"""`gantool.load(...).translate(...)` with Pillow's pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import gantool
+from gantool.errors import CheckpointError, UsageError
+from gantool.training import checkpoint, runs
+from tests.translation.small_models import noise, tiny
+
+
+def saved(folder: Path, channels: tuple[int, int]) -> Path:
+    model = tiny(channels)
+    checkpoint.save(runs.save_folder(folder, 1), model, "cyclegan", 1, weights=model.state_dict(), state={}, notes={})
+    return folder
+
+
+def test_pictures_keep_their_size_transparency_and_orientation(tmp_path):
+    translator = gantool.load(saved(tmp_path / "run", (3, 3)), device="cpu")
+    assert translator.domains == ("horses", "zebras")
+    rgba = noise(35, 50, 4)
+    there, back = (translator.translate(Image.fromarray(rgba), to=to) for to in ("B", "horses"))
+    assert (there.mode, there.size) == (back.mode, back.size) == ("RGBA", (50, 35))
+    assert np.array_equal(np.array(there)[..., 3], rgba[..., 3])
+    assert not np.array_equal(np.array(there), np.array(back))
+
+    turned = Image.fromarray(noise(35, 50))
+    turned.getexif()[0x0112] = 6
+    turned.save(tmp_path / "turned.jpg", exif=turned.getexif())
+    with Image.open(tmp_path / "turned.jpg") as image:
+        assert translator.translate(image).size == (35, 50)
+        assert translator.translate(image, size=(64, 20)).size == (64, 20)
+
+
+def test_grey_keeps_its_16_bits(tmp_path):
+    translator = gantool.load(saved(tmp_path / "run", (1, 1)), device="cpu")
+    result = translator.translate(Image.fromarray(np.arange(1600, dtype=np.uint16).reshape(40, 40) * 40))
+    assert result.mode.startswith("I;16")
+    assert np.array(result).max() > 255
+
+
+def test_what_is_not_there_is_named(tmp_path):
+    with pytest.raises(CheckpointError, match="nowhere"):
+        gantool.load(tmp_path / "nowhere")
+    run = saved(tmp_path / "run", (3, 3))
+    with pytest.raises(UsageError, match="horses"):
+        gantool.load(run, device="cpu").translate(Image.new("RGB", (9, 9)), to="dogs")
+    with pytest.raises(UsageError, match="tpu"):
+        gantool.load(run, device="tpu")
