@@ -50,7 +50,7 @@ def unit(pictures: Sequence[Pixels]) -> Tensor:
     return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-def train_classifier(a: Sequence[Pixels], b: Sequence[Pixels], epochs: int = 12) -> nn.Module:
+def train_classifier(a: Sequence[Pixels], b: Sequence[Pixels], epochs: int = 30) -> nn.Module:
     """A small network whose logit says "style B". Sees the training pictures shifted and mirrored."""
     torch.manual_seed(0)
     widths = (3, 32, 64, 128)

@@ -26,9 +26,9 @@ from gantool.data.pictures import (
     to_uint8,
     to_unit,
     writable_format,
-    write_atomically,
 )
 from gantool.errors import DataError
+from gantool.files import write_atomically
 
 RAMP = np.arange(65536, dtype=np.uint16).reshape(256, 256)
 RNG = np.random.default_rng(0)

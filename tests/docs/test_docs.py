@@ -38,11 +38,10 @@ def runs(prepared, tmp_path_factory, request) -> Iterator[dict[Path, Future[None
     asked = {item.callspec.params["page"] for item in request.session.items if "runs" in item.fixturenames}
     with ThreadPoolExecutor(2) as pool:
         found = {}
-        for page in EXECUTED:
-            if page in asked:
-                folder = tmp_path_factory.mktemp("page") / "work"
-                shutil.copytree(prepared, folder)
-                found[page] = pool.submit(run, page, folder)
+        for page in sorted(asked, key=lambda page: page.read_text(encoding="utf-8").count("\ngantool "), reverse=True):
+            folder = tmp_path_factory.mktemp("page") / "work"
+            shutil.copytree(prepared, folder)
+            found[page] = pool.submit(run, page, folder)
         yield found
         pool.shutdown(cancel_futures=True)
 
