@@ -187,6 +187,11 @@ class Model(nn.Module):
         self.options = options
         self.spec = spec
 
+    def directions(self) -> tuple[tuple[str, str], ...]:
+        """The (source, target) domains that `translate` can do: all pairs, unless a model overrides it."""
+        names = self.spec.domains
+        return tuple((source, target) for source in names for target in names if source != target)
+
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         """The optimisers by name. Their learning rates are the base rates; the core multiplies by `rate_factor`."""
         raise NotImplementedError

@@ -24,7 +24,7 @@ from gantool.report.gallery import write_gallery
 from gantool.report.grids import grid, png
 from gantool.report.progress import StepProgress, progress
 from gantool.report.runlog import RunLog
-from gantool.training import checkpoint, distributed, runs
+from gantool.training import checkpoint, distributed
 from gantool.training.devices import choose
 from gantool.training.plan import Plan, fingerprint, write_settings
 from gantool.training.precision import half_precision_note
@@ -50,6 +50,8 @@ def start(plan: Plan, console: Console) -> Path:
     torch.use_deterministic_algorithms(plan.settings.deterministic)
     cache = plan.folder / ".cache"
     try:
+        if plan.saves:
+            _compare(plan, processes.world, console)
         if processes.first:
             write_settings(plan, processes.world)
         processes.wait()
@@ -121,7 +123,6 @@ def _begin(plan: Plan, trainer: Trainer, console: Console) -> None:
             console.warn(f"{error}; trying the save before it")
             continue
         console.note(f"continuing {plan.folder} after step {trainer.done}")
-        _compare(plan, trainer, console)
         return
     if plan.saves:
         raise CheckpointError(f"no save of {plan.folder} is whole: start anew with -o ANOTHER_FOLDER")
@@ -132,14 +133,12 @@ def _begin(plan: Plan, trainer: Trainer, console: Console) -> None:
     console.note(f"training {plan.name} on {counts} pictures, {trainer.total_steps} steps, into {plan.folder}")
 
 
-def _compare(plan: Plan, trainer: Trainer, console: Console) -> None:
-    from gantool.options import read_yaml
-
-    facts = read_yaml(plan.folder / runs.SETTINGS).get("facts", {})
-    before, now = facts.get("processes", 1), trainer.processes.world
+def _compare(plan: Plan, now: int, console: Console) -> None:
+    """Whether this is still the run that was begun."""
+    before = plan.began.get("processes", 1)
     if before != now:
         raise UsageError(f"{plan.folder} was trained by {before} processes, not {now}: start as many")
-    if facts.get("pictures") != fingerprint(plan.domains):
+    if plan.began.get("pictures") != fingerprint(plan.domains):
         console.warn("the pictures are not those that this run began with: from here on it is another run than it was")
 
 
@@ -185,18 +184,17 @@ class _Report:
         columns: list[list[Array]] = []
         header: list[str] = []
         for source in names:
-            columns.append([*self.pictures[source]])
+            pictures = self.pictures[source]
+            columns.append([*pictures])
             header.append(source)
-            for target in names:
-                if target != source:
-                    pictures = self.pictures[source]
+            for target in (target for start, target in model.directions() if start == source):
+                try:
                     # One by one, as `translate` does on a CPU: the same bytes.
-                    try:
-                        columns.append([engine.translate([one], source=source, target=target)[0] for one in pictures])
-                    except GantoolError as error:  # a sample is no reason to end a training
-                        self.console.warn(f"no samples at step {done}: {error}")
-                        return
-                    header.append(f"{source} to {target}")
+                    columns.append([engine.translate([one], source=source, target=target)[0] for one in pictures])
+                except GantoolError as error:  # a sample is no reason to end a training
+                    self.console.warn(f"no samples at step {done}: {error}")
+                    return
+                header.append(f"{source} to {target}")
         rows = [[to_uint8(cell) for cell in row] for row in zip(*columns, strict=True)]
         path = self.plan.folder / "samples" / f"{done:08d}.png"
         path.parent.mkdir(parents=True, exist_ok=True)

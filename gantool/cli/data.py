@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -46,7 +47,7 @@ def check(
 
     domains = unpaired().find(folders)
     preparation = None if crop is None else Preparation("crop", crop, crop)
-    with progress(console, sum(len(domain.files) for domain in domains), what="pictures") as bar:
+    with progress(replace(console, json=False), sum(len(domain.files) for domain in domains), what="pictures") as bar:
         report = check_folders(domains, preparation, progress=lambda done, _: bar.advance(done))
     if json:
         console.result(to_json(report.to_dict()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -69,7 +70,7 @@ def evaluate(
     if model is None and to is not None:
         raise UsageError("--to goes with --model")
     chosen = choose(device)
-    with stages(console) as progress:
+    with stages(replace(console, json=False)) as progress:
         if model is None:
             found = compare_folders(
                 first, second, inception=inception, size=size, seed=seed, device=chosen, progress=progress

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from math import prod
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from gantool.cli import common
-from gantool.report.text import to_json
+from gantool.report.text import to_json, words
 
 
 def info(
@@ -38,13 +38,5 @@ def info(
     if json:
         console.result(to_json(facts))
         return
-    console.table("", ["", ""], [[key, _words(value)] for key, value in facts.items() if key != "options"])
+    console.table("", ["", ""], [[key, words(value)] for key, value in facts.items() if key != "options"])
     console.table("options", ["key", "value"], [[key, str(value)] for key, value in facts.get("options", {}).items()])
-
-
-def _words(value: Any) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {_words(inner)}" for key, inner in value.items())
-    if isinstance(value, list):
-        return ", ".join(_words(inner) for inner in value)
-    return str(value)

@@ -30,7 +30,7 @@ sys.stdout.write("\\n" + json.dumps(found))
 
 def models(
     name: Annotated[
-        str | None, typer.Argument(help="One model: its options, presets and sizes.", autocompletion=common.model_names)
+        str | None, typer.Argument(help="One model: its presets and options.", autocompletion=common.model_names)
     ] = None,
     json: common.Json = False,
     quiet: common.Quiet = 0,
@@ -44,19 +44,19 @@ def models(
     """
     console = common.console(quiet, verbose, json)
     if name is None:
-        rows = [
-            (p.name, f"{p.distribution} {p.version}".strip(), ", ".join(p.presets()))
-            for p in registry.plugins().values()
-        ]
+        installed = registry.plugins().values()
         if json:
-            console.result(to_json([dict(zip(("name", "distribution", "presets"), row, strict=True)) for row in rows]))
+            found = [{"name": p.name, "distribution": p.distribution, "presets": list(p.presets())} for p in installed]
+            console.result(to_json(found))
+        rows = [(p.name, f"{p.distribution} {p.version}".strip(), ", ".join(p.presets())) for p in installed]
         console.table("", ["model", "from", "presets"], rows)
         return
     facts = _facts(registry.plugin(name))
     if json:
         console.result(to_json(facts))
         return
-    console.table(name, ["", ""], [(key, facts[key]) for key in ("paper", "layout", "presets")])
+    presets = [(f"--preset {preset}", summary) for preset, summary in facts["presets"].items()]
+    console.table(name, ["", ""], [("paper", facts["paper"]), ("layout", facts["layout"]), *presets])
     table = [[str(o["name"]), str(o["default"]), o["range"] or o["type"], o["help"]] for o in facts["options"]]
     console.table("--set KEY=VALUE", ["key", "default", "values", "meaning"], table)
 
@@ -64,7 +64,7 @@ def models(
 def _facts(entry: registry.Plugin) -> dict[str, Any]:
     from dataclasses import asdict
 
-    from gantool.options import describe
+    from gantool.options import describe, read_yaml
 
     kind = entry.load()
     return {
@@ -72,7 +72,7 @@ def _facts(entry: registry.Plugin) -> dict[str, Any]:
         "distribution": f"{entry.distribution} {entry.version}",
         "paper": kind.paper,
         "layout": kind.layout.name,
-        "presets": ", ".join(entry.presets()),
+        "presets": {preset: read_yaml(path).get("summary", "") for preset, path in entry.presets().items()},
         "options": [asdict(option) for option in describe(kind.Options)],
     }
 

@@ -121,6 +121,7 @@ def train(
     console = common.console(quiet, verbose, json)
     from gantool import session
     from gantool.options import assignments
+    from gantool.report.text import words
     from gantool.training.plan import Request, plan
 
     given = {
@@ -162,7 +163,7 @@ def train(
     facts = session.describe(decided)
     console.event("plan", **facts)
     values = facts.pop("values")
-    console.table("", ["", ""], [[key, str(value)] for key, value in facts.items()])
+    console.table("", ["", ""], [[key, words(value)] for key, value in facts.items()])
     console.table(
         "", ["setting", "value", "source"], [[key, str(v["value"]), v["source"]] for key, v in values.items()]
     )

@@ -144,7 +144,13 @@ def crop_and_flip(pixels: Pixels, preparation: Preparation, augmentation: Augmen
     """The random part applied to a *resized* picture. Always a contiguous copy."""
     if preparation.crops:
         pixels = crop_square(pixels, augmentation.x, augmentation.y, preparation.crop)
-    return np.array(np.flip(pixels, axis=1) if augmentation.flip else pixels, np.uint8, order="C")
+    prepared = np.empty(pixels.shape, np.uint8)
+    if augmentation.flip:
+        for channel in range(pixels.shape[2]):  # ten times as fast as all at once
+            prepared[..., channel] = pixels[:, ::-1, channel]
+    else:
+        prepared[...] = pixels
+    return prepared
 
 
 def resize_crop(pixels: Pixels, preparation: Preparation, augmentation: Augmentation) -> Pixels:

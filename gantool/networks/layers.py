@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -10,9 +12,8 @@ from torch import Tensor, nn
 class ReflectionPad(nn.Module):
     """Reflection padding on all sides.
 
-    The CUDA backward of torch's own is not deterministic; where determinism is asked for, the same values are put
-    together
-    from slices, whose backward is.
+    torch's own, but for the way back on a CPU, where slices are twice as fast, and on a GPU where determinism is asked
+    for: torch's is not deterministic there.
     """
 
     def __init__(self, padding: int) -> None:
@@ -20,11 +21,11 @@ class ReflectionPad(nn.Module):
         self.padding = padding
 
     def forward(self, x: Tensor) -> Tensor:
-        p = self.padding
-        if x.is_cuda and torch.are_deterministic_algorithms_enabled():
-            x = torch.cat([x[..., 1 : p + 1].flip(-1), x, x[..., -p - 1 : -1].flip(-1)], dim=-1)
-            return torch.cat([x[..., 1 : p + 1, :].flip(-2), x, x[..., -p - 1 : -1, :].flip(-2)], dim=-2)
-        return F.pad(x, (p, p, p, p), mode="reflect")
+        slices = x.device.type == "cpu" or torch.are_deterministic_algorithms_enabled()
+        if slices and self.padding and not torch.compiler.is_compiling():
+            padded: Tensor = _ReflectionPad.apply(x, self.padding)  # type: ignore[no-untyped-call]
+            return padded
+        return _reflected(x, self.padding)
 
     def extra_repr(self) -> str:
         return str(self.padding)
@@ -43,11 +44,11 @@ class OutputConv(nn.Conv2d):
             return super().forward(x)
         out, inside, height, width = self.weight.shape
         columns = self.weight.permute(3, 0, 1, 2).reshape(width * out, inside, height, 1)
-        shifted = F.conv2d(x, columns)  # (N, width * out, H - height + 1, W)
+        parts = F.conv2d(x, columns).unflatten(1, (width, out)).unbind(1)  # each (N, out, H - height + 1, W)
         size = x.shape[-1] - width + 1
-        total = shifted[:, :out, :, :size]
+        total = parts[0][..., :size]
         for column in range(1, width):
-            total = total + shifted[:, column * out : (column + 1) * out, :, column : column + size]
+            total = total + parts[column][..., column : column + size]
         return total if self.bias is None else total + self.bias.view(-1, 1, 1).to(total.dtype)
 
 
@@ -56,3 +57,28 @@ class Tanh(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.tanh(x.float() if x.dtype in (torch.bfloat16, torch.float16) else x)
+
+
+class _ReflectionPad(torch.autograd.Function):
+    """The gradients of what lies outside, mirrored back and added to those inside."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, padding: int) -> Tensor:
+        ctx.padding = padding
+        return _reflected(x, padding)
+
+    @staticmethod
+    def backward(ctx: Any, *outputs: Tensor) -> tuple[Tensor, None]:
+        p: int = ctx.padding
+        g = outputs[0]
+        rows = g[..., p:-p, :].clone()
+        rows[..., 1 : p + 1, :] += g[..., :p, :].flip(-2)
+        rows[..., -p - 1 : -1, :] += g[..., -p:, :].flip(-2)
+        inside = rows[..., p:-p].clone(memory_format=torch.contiguous_format)
+        inside[..., 1 : p + 1] += rows[..., :p].flip(-1)
+        inside[..., -p - 1 : -1] += rows[..., -p:].flip(-1)
+        return inside, None
+
+
+def _reflected(x: Tensor, padding: int) -> Tensor:
+    return F.pad(x, (padding,) * 4, mode="reflect")

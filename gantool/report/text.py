@@ -61,3 +61,12 @@ def duration(seconds: float) -> str:
 def rate(per_second: float) -> str:
     """A pace for a person: `8.1 it/s`, or `3.2 s/it` where one takes longer than a second."""
     return f"{per_second:.1f} it/s" if per_second >= 1 else f"{1 / per_second:.1f} s/it"
+
+
+def words(value: object) -> str:
+    """Nested tables and lists as one line that people can read."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {words(inner)}" for key, inner in value.items())
+    if isinstance(value, list):
+        return ", ".join(words(inner) for inner in value)
+    return str(value)

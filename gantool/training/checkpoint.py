@@ -49,6 +49,7 @@ def save(
         "options": asdict(model.options),
         "spec": asdict(model.spec),
         "sizes": asdict(model.sizes),
+        "directions": model.directions(),
         **notes,
     }
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}")
@@ -112,13 +113,17 @@ def load_weights(model: Model, tensors: Mapping[str, Tensor], where: str, lackin
 
     `lacking` are sub-modules that an imported file is known not to have: they stay as they are.
     """
-    missing, unexpected = model.load_state_dict(dict(tensors), strict=False)
+    try:
+        missing, unexpected = model.load_state_dict(dict(tensors), strict=False)
+    except RuntimeError as error:  # sizes that differ, one a line
+        first = str(error).splitlines()[1].strip()
+        raise CheckpointError(f"{where} does not fit these options: {first}") from error
     excused = {*model.training_only, *lacking}
     absent = [key for key in missing if key.partition(".")[0] not in excused]
     if absent or unexpected:
         first = f"{absent[0]} is missing" if absent else f"{unexpected[0]} is unknown"
         raise CheckpointError(
-            f"{where} does not fit its own options: {first} ({len(absent)} missing, {len(unexpected)} unknown)"
+            f"{where} does not fit these options: {first} ({len(absent)} missing, {len(unexpected)} unknown)"
         )
 
 

@@ -63,6 +63,8 @@ class Plan:
     saves: tuple[Path, ...]
     """Saves to continue from, the newest first; empty for a new run."""
     start_from: Path | None
+    began: Mapping[str, Any]
+    """The facts that a run to be continued was begun with, from its run.yaml."""
 
     def total_steps(self, items: int, world: int) -> int:
         """Steps of the run, for a data set of so many items an epoch and so many processes."""
@@ -111,7 +113,7 @@ def plan(request: Request) -> Plan:
         raise UsageError("--resume continues a run, --from begins a new one with its weights: give one of them")
 
     folder, saves = _where(request, name)
-    stored = opt.read_yaml(folder / runs.SETTINGS) if saves else {}
+    stored = opt.read_yaml(saves[0].parents[1] / runs.SETTINGS) if saves else {}
     layers = [(f"preset {request.preset}", preset), (f"--config {request.config}", config)]
     settings = opt.resolve(
         TrainSettings,
@@ -122,6 +124,8 @@ def plan(request: Request) -> Plan:
         ],
         where="train",
     )
+    # What one of a pair took from its counterpart is nobody's choice.
+    settings = {key: s if s.value is not None else Setting(None, "default") for key, s in settings.items()}
     inherited = {} if weights is None else _options_of(weights, name)
     options = opt.resolve(
         kind.Options,
@@ -156,6 +160,7 @@ def plan(request: Request) -> Plan:
         folder=folder,
         saves=saves,
         start_from=weights,
+        began=_mapping(stored.get("facts", {}), str(folder / runs.SETTINGS)),
     )
 
 
@@ -200,7 +205,12 @@ def _where(request: Request, name: str) -> tuple[Path, tuple[Path, ...]]:
     if path.is_file():
         path = path.parent
     if (path / runs.WEIGHTS).is_file() and path.parent.name == runs.CHECKPOINTS:
-        return path.parent.parent, (path,)
+        run = path.parents[1]
+        folder = request.out or run
+        newest = int(runs.saves(folder)[-1].name) if runs.saves(folder) else 0
+        if newest > int(path.name) or (folder != run and newest):
+            raise UsageError(f"{folder} has a save at step {newest}: to go on from {path}, name another folder with -o")
+        return folder, (path,)
     if not runs.saves(path):
         raise CheckpointError(f"{path} has no save to continue from")
     return path, tuple(reversed(runs.saves(path)))
@@ -241,8 +251,12 @@ def _options_of(weights: Path, name: str) -> dict[str, Any]:
 
 
 def _environment() -> dict[str, str]:
-    named = {field.name: os.environ.get(f"GANTOOL_{field.name.upper()}") for field in dataclasses.fields(TrainSettings)}
-    return {key: value for key, value in named.items() if value}
+    names = {f"GANTOOL_{field.name.upper()}": field.name for field in dataclasses.fields(TrainSettings)}
+    for variable in os.environ:
+        near = difflib.get_close_matches(variable, names, n=1, cutoff=0.85)
+        if variable.startswith("GANTOOL_") and variable not in names and near:
+            raise UsageError(f"the environment variable {variable} means nothing. Did you mean {near[0]}?")
+    return {names[key]: os.environ[key] for key in names if os.environ.get(key)}
 
 
 def _exclusive(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -93,5 +93,5 @@ def find_weights(name: str, models: tuple[str, ...] = (), root: Path = RUNS) -> 
                 f"there is no run of {name} below {root}/. Train one (gantool train {name} A B) or give its folder"
             )
         return saves(run)[-1] / WEIGHTS
-    known = f" or a model ({', '.join(models)})" if models else ""
-    raise CheckpointError(f"there is no run folder, weights file{known} named {name}")
+    known = f" and no model ({', '.join(models)})" if models else ""
+    raise CheckpointError(f"{name} is no run folder, no weights file{known}")

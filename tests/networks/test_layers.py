@@ -67,6 +67,13 @@ def test_reflection_pad_reflects(padding, device):
     assert np.allclose(x.grad.cpu().numpy().reshape(6, 63), wanted, rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("padding", [1, 3])
+def test_reflection_pad_has_second_derivatives(padding):
+    """Gradient penalties differentiate a gradient."""
+    x = torch.randn(1, 2, 5, 6, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradgradcheck(lambda x: ReflectionPad(padding)(x) ** 3, x)
+
+
 @pytest.mark.parametrize(
     ("given", "wanted"),
     [

@@ -117,3 +117,25 @@ def test_what_would_be_another_run_is_refused(tmp_path, pictures, main):
         assert "--from" in said
     main(*train[:-1], "3", "--resume")
     assert (tmp_path / "run/checkpoints/00000003/weights.safetensors").is_file()
+
+
+def test_an_older_save_goes_on_in_another_folder(tmp_path, pictures, main):
+    train = ["train", "cyclegan", "trainA", "trainB", *TRAIN_TINY, "--steps", "4", "--save-every", "2", "--keep", "0"]
+    main(*train, "-o", "run")
+    older = tmp_path / "run/checkpoints/00000002"
+    _, _, said = main(*train, "--resume", older, code=2)
+    assert "-o" in said
+    main(*train, "--resume", older, "-o", "branch")
+    assert files(tmp_path / "branch", 4) == files(tmp_path / "run", 4)
+    assert len(list((tmp_path / "run/checkpoints").iterdir())) == 2
+
+
+def test_weights_that_do_not_fit_the_options_are_one_line(tmp_path, pictures, main):
+    main("train", "cyclegan", "trainA", "trainB", "-o", "run", *TRAIN_TINY, "--steps", "1")
+    begin = ["train", "cyclegan", "trainA", "trainB", "--from", "run", "--steps", "2", *TRAIN_TINY[:6]]
+    _, _, said = main(*begin, "--set", "width=8", "-o", "wide", code=4)
+    assert "g_ab" in said
+    assert "Traceback" not in said
+    _, _, said = main(*begin, "-o", "on")
+    assert "starting from run" in said
+    assert "new are" not in said
