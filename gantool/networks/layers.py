@@ -46,7 +46,7 @@ class OutputConv(nn.Conv2d):
         columns = self.weight.permute(3, 0, 1, 2).reshape(width * out, inside, height, 1)
         parts = F.conv2d(x, columns).unflatten(1, (width, out)).unbind(1)  # each (N, out, H - height + 1, W)
         size = x.shape[-1] - width + 1
-        total = parts[0][..., :size]
+        total: Tensor = parts[0][..., :size]
         for column in range(1, width):
             total = total + parts[column][..., column : column + size]
         return total if self.bias is None else total + self.bias.view(-1, 1, 1).to(total.dtype)

@@ -1,4 +1,4 @@
-"""A picture of 2048 x 2048 through the full-width generator: in strips it is the same picture in a third of the memory."""
+"""A picture of 2048 x 2048 at full width: in strips it is the same picture in a third of the memory."""
 
 from __future__ import annotations
 
