@@ -60,6 +60,7 @@ def train_classifier(a: Sequence[Pixels], b: Sequence[Pixels], epochs: int = 30)
     network = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.3), nn.Linear(widths[-1], 1))
     pictures, labels = torch.cat([unit(a), unit(b)]), torch.cat([torch.zeros(len(a)), torch.ones(len(b))])
     optimizer = torch.optim.Adam(network.parameters(), 1e-3)
+    schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, epochs)
     for _ in range(epochs):
         for part in torch.randperm(len(pictures)).split(32):
             x = F.pad(pictures[part], (4, 4, 4, 4), value=1.0)
@@ -70,6 +71,7 @@ def train_classifier(a: Sequence[Pixels], b: Sequence[Pixels], epochs: int = 30)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
+        schedule.step()
     return network.eval()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 
 import typer
@@ -55,6 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if words[:1] == ["--version"]:
         Console().result(f"gantool {gantool.__version__}")
         return
+    if not _verbose(words):  # a damaged EXIF block is no news to the person who translates a thousand pictures
+        warnings.filterwarnings("ignore", module="PIL")
     try:
         app(_with_resume_value(words), prog_name="gantool")
     except GantoolError as error:
@@ -78,8 +81,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(5)
 
 
+def _verbose(words: Sequence[str]) -> bool:
+    return any(word.startswith("-v") or word == "--verbose" for word in words)
+
+
 def _say(error: Exception, words: Sequence[str], text: str = "") -> None:
-    if any(word.startswith("-v") or word == "--verbose" for word in words):
+    if _verbose(words):
         import traceback
 
         traceback.print_exception(error)

@@ -8,7 +8,7 @@ import torch
 def half_precision_note(device: torch.device | str, precision: str) -> str | None:
     """One line for the person who asked for `precision` ("fp32", "bf16", "fp16"); None where there is nothing to say.
 
-    A CPU without instructions for the type emulates each multiplication: convolutions take a hundred times as long.
+    A CPU without instructions for the type emulates each multiplication: convolutions take 30 times as long and more.
     """
     if torch.device(device).type != "cpu" or precision not in ("bf16", "fp16"):
         return None
