@@ -19,9 +19,7 @@ if TYPE_CHECKING:
     from gantool.data.layout import Layout
 
 Batch = Mapping[str, Tensor]
-"""What a layout makes of the files: pictures (N, C, H, W) in [-1, 1] under the layout's names ("A", "B"), labels as
-they are.
-"""
+"""What a layout makes of the files: pictures (N, C, H, W) in [-1, 1] under its names ("A", "B"); labels as they are."""
 
 
 @dataclass(frozen=True)
@@ -191,6 +189,10 @@ class Model(nn.Module):
         """The (source, target) domains that `translate` can do: all pairs, unless a model overrides it."""
         names = self.spec.domains
         return tuple((source, target) for source in names for target in names if source != target)
+
+    def smallest_crop(self) -> int:
+        """The least side of training crops, in pixels, that all networks can take."""
+        return self.sizes.minimum
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         """The optimisers by name. Their learning rates are the base rates; the core multiplies by `rate_factor`."""

@@ -52,13 +52,14 @@ def start(plan: Plan, console: Console) -> Path:
     try:
         if plan.saves:
             _compare(plan, processes.world, console)
+        model = checkpoint.build_model(plan.kind, plan.options, plan.spec, plan.settings.seed).to(device)
+        _check_crop(plan, model)
         if processes.first:
             write_settings(plan, processes.world)
         processes.wait()
         dataset = plan.kind.layout.open(
             plan.domains, plan.preparation, plan.spec.channels, seed=plan.settings.seed, cache=cache
         )
-        model = checkpoint.build_model(plan.kind, plan.options, plan.spec, plan.settings.seed).to(device)
         total = plan.total_steps(len(dataset), processes.world)
         with contextlib.ExitStack() as stack:
             log = RunLog(plan.folder / "log.jsonl")
@@ -82,6 +83,8 @@ def start(plan: Plan, console: Console) -> Path:
                 every = trainer.read_every * (10 if total > 1000 else 1)
                 report.progress = stack.enter_context(progress(console, total, trainer.done, every=every))
                 stack.callback(report.finish)
+            if trainer.done >= total:
+                console.note(f"{plan.folder} is at step {trainer.done} of {total} already: --steps N goes on")
             trainer.train()
         dataset.close(remove=processes.first)
     finally:
@@ -94,6 +97,7 @@ def start(plan: Plan, console: Console) -> Path:
 def describe(plan: Plan) -> dict[str, Any]:
     """What a dry run tells: every value with its source, and what the run will take."""
     model = checkpoint.build_model(plan.kind, plan.options, plan.spec, plan.settings.seed)
+    _check_crop(plan, model)
     networks = {
         name: sum(p.numel() for p in child.parameters())
         for name, child in model.named_children()
@@ -112,6 +116,16 @@ def describe(plan: Plan) -> dict[str, Any]:
         "bytes_per_save": 4 * 3 * parameters,
         "values": {key: {"value": setting.value, "source": setting.source} for key, setting in plan.sources.items()},
     }
+
+
+def _check_crop(plan: Plan, model: Model) -> None:
+    """Raises UsageError for crops that the networks cannot take."""
+    crop, least = plan.preparation.crop, model.smallest_crop()
+    if plan.preparation.crops and (crop < least or model.sizes.fit(crop, crop) != (crop, crop)):
+        raise UsageError(
+            f"{plan.name} with these options trains on crops of at least {least} pixels, in multiples of"
+            f" {model.sizes.multiple}, not {crop}: change --crop"
+        )
 
 
 def _begin(plan: Plan, trainer: Trainer, console: Console) -> None:

@@ -15,7 +15,7 @@ def demo(
         Path | None,
         typer.Option("-o", "--out", metavar="RUN", help="Run folder (default: next free runs/cyclegan/NNN)."),
     ] = None,
-    steps: Annotated[int, typer.Option("--steps", min=1, help="Steps to train.")] = 700,
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Steps to train.")] = 400,
     json: common.Json = False,
     quiet: common.Quiet = 0,
     verbose: common.Verbose = 0,
@@ -25,12 +25,14 @@ def demo(
     gantool demo
     """
     console = common.console(quiet, verbose, json)
+    import torch
     from PIL import Image
 
     import gantool
     from gantool import examples
     from gantool.report.gallery import write_pictures_page
 
+    torch.set_num_threads(1)  # layers this small lose more to waiting for each other than a second core brings
     run = gantool.train(
         "cyclegan",
         [examples.EMOJI / "trainA", examples.EMOJI / "trainB"],

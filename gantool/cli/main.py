@@ -6,6 +6,7 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 
 import typer
 
@@ -67,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         # The reader of our results has gone (`| head`): that is its right. Python would complain once more while it
         # exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)
+        sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
     except OSError as error:  # a disk that is full or read-only, where nobody expected it
@@ -106,6 +107,7 @@ def _with_resume_value(words: list[str]) -> list[str]:
         done.append(word)
         if word == "--resume":
             value = words[position + 1] if position + 1 < len(words) else "-"
-            if value != "auto" and not runs.is_resumable(value):
+            named = value == "auto" or runs.is_resumable(value) or not (value.startswith("-") or Path(value).exists())
+            if not named:
                 done.append("auto")
     return done

@@ -36,7 +36,10 @@ def train(
         Path | None, _option("-o", "--out", help="Run folder (default: next free runs/MODEL/NNN).", panel=_RUN)
     ] = None,
     preset: Annotated[
-        str | None, _option("--preset", help="Named settings: paper, fast, smoke.", panel=_RUN, autocompletion=_presets)
+        str | None,
+        _option(
+            "--preset", help="Named settings: paper, fast, small, demo, smoke.", panel=_RUN, autocompletion=_presets
+        ),
     ] = None,
     config: Annotated[
         Path | None, _option("--config", help="YAML file of settings, such as a run.yaml.", panel=_RUN)

@@ -25,8 +25,6 @@ def gradient_penalty(discriminator: Callable[[Tensor], Tensor], pictures: Tensor
 
 
 def interpolated(real: Tensor, fake: Tensor, alpha: Tensor) -> Tensor:
-    """Points between real and fake pictures (N, C, H, W): alpha real + (1 - alpha) fake, one alpha (N,) in [0, 1] a
-    sample.
-    """
+    """Points between real and fake pictures (N, C, H, W): alpha real + (1 - alpha) fake, with alpha (N,) in [0, 1]."""
     alpha = alpha.view(-1, 1, 1, 1)
     return alpha * real + (1 - alpha) * fake

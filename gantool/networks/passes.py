@@ -13,9 +13,7 @@ def per_sample(*networks: nn.Module) -> bool:
 
 
 def together(network: nn.Module, *inputs: Tensor) -> list[Tensor]:
-    """`[network(x) for x in inputs]`, in one batch where that gives the same values (see `per_sample`) and the shapes
-    agree.
-    """
+    """`[network(x) for x in inputs]`: one batch where `per_sample` says that it gives the same and the shapes agree."""
     if per_sample(network) and all(x.shape[1:] == inputs[0].shape[1:] for x in inputs):
         return list(network(torch.cat(inputs)).split([len(x) for x in inputs]))
     return [network(x) for x in inputs]

@@ -1,6 +1,4 @@
-"""Patch discriminators (Isola et al. 2017, arXiv 1611.07004, section 3.2.2). Their scores are logits: no sigmoid at the
-end.
-"""
+"""Patch discriminators (Isola et al. 2017, arXiv 1611.07004, section 3.2.2). Their scores are logits: no sigmoid."""
 
 from __future__ import annotations
 

@@ -43,9 +43,7 @@ class Held:
 
 
 class Convolved:
-    """A band after padding and a convolution. `pad` is "reflect", "replicate" or "zero", on all sides by `width`
-    pixels.
-    """
+    """A band after padding and a convolution: `pad` is "reflect", "replicate" or "zero", `width` pixels on all sides."""
 
     def __init__(self, source: Band, conv: nn.Conv2d, pad: str, width: int) -> None:
         self.source, self.conv, self.pad, self.width = source, conv, pad, width
@@ -160,9 +158,7 @@ def _convolve_in_place(x: Tensor, conv: nn.Conv2d, pad: str, strip: int) -> None
 
 
 def _outside(x: Tensor, mirror: int, pad: str) -> Tensor:
-    """The row beyond the top or bottom edge; `mirror` is the one that reflection puts there (1 at the top, -2 at the
-    bottom).
-    """
+    """The row beyond an edge; `mirror` is the one that reflection puts there (1 at the top, -2 at the bottom)."""
     if pad == "zero":
         return torch.zeros_like(x[..., :1, :])
     row = mirror if pad == "reflect" else (0 if mirror > 0 else -1)

@@ -1,5 +1,4 @@
-"""Two files a save: `weights.safetensors` translates by itself, `state.safetensors` has what only further training
-needs.
+"""Two files a save: `weights.safetensors` translates by itself, `state.safetensors` has what only training needs.
 
 A save appears whole or not at all, also on a full disk or after a kill: both files are written into a temporary folder,
 flushed, and the folder is renamed.

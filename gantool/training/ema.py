@@ -13,9 +13,7 @@ from gantool.model import Model
 
 
 class Averages:
-    """avg = decay avg + (1 - decay) parameter after every step; buffers are copied. Starts as a copy of the first
-    weights.
-    """
+    """avg = decay avg + (1 - decay) parameter after every step; buffers are copied. Starts as the first weights."""
 
     def __init__(self, model: Model) -> None:
         self.decay = model.average_decay

@@ -15,6 +15,7 @@ from gantool.errors import CheckpointError
 
 KEY = "gantool"
 FORMAT = 1
+_OFFICIAL = (".pth", ".pt", ".ckpt")
 _LARGEST_HEADER = 100_000_000
 
 
@@ -31,6 +32,7 @@ class Header:
 
 def read_header(path: Path) -> Header:
     """Raises CheckpointError for a file that is missing, damaged, cut short or not gantool's."""
+    hint = f" An official checkpoint: gantool import {path} -o RUN"
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
@@ -49,8 +51,7 @@ def read_header(path: Path) -> Header:
         raise CheckpointError(f"cannot read {path}: {error.strerror or error}") from error
     except (ValueError, KeyError, TypeError, AttributeError, IndexError, struct.error) as error:
         raise CheckpointError(
-            f"{path} is no weights file of gantool (safetensors)."
-            f" Official checkpoints: gantool import {path.name} -o RUN"
+            f"{path} is no weights file of gantool (safetensors)." + (hint if path.suffix in _OFFICIAL else "")
         ) from error
     if KEY not in own:
         raise CheckpointError(f"{path} is a safetensors file of another program: it holds no gantool header")

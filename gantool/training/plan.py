@@ -1,6 +1,4 @@
-"""From what a person said to what will be done: settings, options, data and folder of a run, each value with its
-source.
-"""
+"""From what a person said to what will be done: a run's settings, options, data and folder, each with its source."""
 
 from __future__ import annotations
 
@@ -113,6 +111,8 @@ def plan(request: Request) -> Plan:
         raise UsageError("--resume continues a run, --from begins a new one with its weights: give one of them")
 
     folder, saves = _where(request, name)
+    if saves and not (saves[0].parents[1] / runs.SETTINGS).is_file():
+        raise CheckpointError(f"{folder} was imported, not trained: begin with its weights, --from {folder} -o ANOTHER")
     stored = opt.read_yaml(saves[0].parents[1] / runs.SETTINGS) if saves else {}
     layers = [(f"preset {request.preset}", preset), (f"--config {request.config}", config)]
     settings = opt.resolve(
@@ -222,7 +222,9 @@ def _continued(
     """The stored values, with those changes that leave it the same run."""
     old = opt.resolve(kind, [(str(folder / runs.SETTINGS), stored)], where=where)
     for key, setting in new.items():
-        if setting.source == "default" or setting.value == old[key].value:
+        # A run remembers its settings: only what is asked for now, by itself, can change one of them.
+        asked = setting.source.startswith(("--", "GANTOOL_")) and not setting.source.startswith("--config")
+        if not asked or setting.value == old[key].value:
             continue
         if kind is not TrainSettings or key not in CHANGEABLE:
             raise UsageError(

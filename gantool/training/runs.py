@@ -71,8 +71,7 @@ def is_resumable(name: str) -> bool:
 
 
 def find_weights(name: str, models: tuple[str, ...] = (), root: Path = RUNS) -> Path:
-    """The weights file that a person means by `--model NAME`: a weights file, a run folder, a save, or a model's newest
-    run.
+    """The weights file that `--model NAME` means: a weights file, a run folder, a save, or a model's newest run.
 
     Raises CheckpointError that says what was looked for.
     """

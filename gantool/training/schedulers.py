@@ -1,5 +1,4 @@
-"""Learning-rate schedules: the rate in epoch `e` (from 1) as a share of the base rate. Pure functions, so nothing to
-resume.
+"""Learning-rate schedules: the rate in epoch `e` (from 1) as a share of the base rate. Pure: nothing to resume.
 
 They are stepped at the start of every epoch, the first included, as in the reference implementation of CycleGAN and
 pix2pix; shift `e` by one (`e - 1`) to step at its end.

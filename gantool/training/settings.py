@@ -1,6 +1,4 @@
-"""Everything about a training that is not the model's own: one dataclass whose fields are the flags. Imports no
-torch.
-"""
+"""Everything about a training that is not the model's own: a dataclass whose fields are the flags. Imports no torch."""
 
 from __future__ import annotations
 
@@ -53,9 +51,7 @@ class TrainSettings:
             seconds(self.time)
 
     def sides(self) -> tuple[int, int]:
-        """(size, crop): where one is not given it follows from the other in the proportion of the papers, 286 to
-        256.
-        """
+        """(size, crop): where one is not given it follows from the other in the papers' proportion, 286 to 256."""
         size, crop = self.size, self.crop
         if size is None and crop is None:
             return 286, 256

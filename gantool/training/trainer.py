@@ -245,9 +245,7 @@ def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 @contextlib.contextmanager
 def _signals() -> Iterator[list[int]]:
-    """SIGINT and SIGTERM as a list of what came. The first one waits for the end of the step, the second ends at
-    once.
-    """
+    """SIGINT and SIGTERM as a list of what came. The first waits for the end of the step, the second ends at once."""
     received: list[int] = []
 
     def note(number: int, frame: FrameType | None) -> None:

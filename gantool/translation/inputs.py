@@ -94,9 +94,10 @@ def _lines(name: str, read_stdin: Callable[[], bytes]) -> list[Path]:
 
 def _listed(paths: Sequence[Path]) -> list[Source]:
     outside = [path for path in paths if _leads_outside(path)]
-    common = Path(os.path.commonpath([path.parent.absolute() for path in outside])) if outside else Path()
+    # abspath also resolves `..`: no result may leave OUT.
+    common = Path(os.path.commonpath([os.path.abspath(path.parent) for path in outside])) if outside else Path()
     return [
-        Source(path, (path.absolute().relative_to(common) if _leads_outside(path) else path).as_posix())
+        Source(path, (Path(os.path.abspath(path)).relative_to(common) if _leads_outside(path) else path).as_posix())
         for path in paths
     ]
 

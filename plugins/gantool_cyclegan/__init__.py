@@ -77,6 +77,8 @@ class CycleGAN(Model):
         lr_decay_epochs: int = option(50, "lr_policy=step: a tenth after every so many epochs", low=1)
 
         def __post_init__(self) -> None:
+            if 2 in (self.channels_a, self.channels_b):
+                raise ValueError("pictures have 1 or 3 channels")
             if self.identity > 0 and self.channels_a != self.channels_b:
                 raise ValueError("the identity loss needs as many channels in A as in B: --set identity=0")
 
@@ -104,6 +106,11 @@ class CycleGAN(Model):
             initialize(network, options.init, options.init_gain)
         self.sizes = Sizes(4, 8) if options.generator == "resnet" else Sizes(2**options.depth, 2**options.depth)
 
+    def smallest_crop(self) -> int:
+        # The norm behind a patch discriminator's last stride needs more than one value a channel.
+        patches = self.options.discriminator == "patch" and self.options.norm != "none"
+        return max(self.sizes.minimum, 3 * 2**self.options.d_layers if patches else 0)
+
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         def adam(*networks: nn.Module) -> torch.optim.Optimizer:
             parameters = [parameter for network in networks for parameter in network.parameters()]
@@ -124,9 +131,7 @@ class CycleGAN(Model):
         return schedulers.plateau(e, o.lr) if o.lr_policy == "plateau" else 1.0
 
     def training_step(self, batch: Batch, run: Run) -> None:
-        """Section 3 of the paper, in the order of the authors' code: both generators together, then both
-        discriminators.
-        """
+        """Section 3 of the paper, in the authors' order: both generators together, then both discriminators."""
         a, b, o = batch["A"], batch["B"], self.options
         identity = o.identity > 0
 
