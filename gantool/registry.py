@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import entrypoints
-
 from gantool.errors import CheckpointError, UsageError
 
 if TYPE_CHECKING:
@@ -60,6 +58,8 @@ class Plugin:
 
 def plugins() -> dict[str, Plugin]:
     """All installed plugins by name, in alphabetical order. The first distribution on the path wins a name."""
+    import entrypoints
+
     found: dict[str, Plugin] = {}
     for entry in entrypoints.get_group_all(GROUP):
         name, version = (entry.distro.name, entry.distro.version) if entry.distro else ("unknown", "")

@@ -15,7 +15,9 @@ from gantool.report.text import to_json
 if TYPE_CHECKING:
     from gantool.data.check import CheckReport
 
-app = typer.Typer(help="Look at folders of pictures before training on them.", no_args_is_help=True)
+app = typer.Typer(
+    help="Look at folders of pictures before training on them.", no_args_is_help=True, rich_markup_mode=None
+)
 
 
 @app.callback()

@@ -7,7 +7,6 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from gantool.cli import common
@@ -22,6 +21,8 @@ def doctor(json: common.Json = False, quiet: common.Quiet = 0, verbose: common.V
 
     gantool doctor
     """
+    from importlib.metadata import version
+
     console = common.console(quiet, verbose, json)
     checks: dict[str, Callable[[], str]] = {
         "gantool": lambda: version("gantool"),
@@ -52,6 +53,8 @@ def doctor(json: common.Json = False, quiet: common.Quiet = 0, verbose: common.V
 
 
 def _extras() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
     words = []
     for name, extra in _OPTIONAL.items():
         try:

@@ -54,13 +54,7 @@ def to_device(batch: dict[str, Tensor], device: torch.device, dtype: torch.dtype
     for name, tensor in batch.items():
         tensor = tensor.to(device, non_blocking=True)
         if tensor.dtype == torch.uint8 and tensor.dim() == 4:
-            tensor = (
-                tensor.permute(0, 3, 1, 2)
-                .to(dtype, memory_format=torch.contiguous_format)
-                .div_(255)
-                .sub_(0.5)
-                .div_(0.5)
-            )
+            tensor = tensor.permute(0, 3, 1, 2).contiguous().to(dtype).div_(127.5).sub_(1)
         moved[name] = tensor
     return moved
 

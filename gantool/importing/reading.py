@@ -59,7 +59,7 @@ def _read_pickle(path: Path) -> Any:
     except pickle.UnpicklingError as error:
         named = re.search(r"GLOBAL (\S+)", str(error))
         if named is None:
-            raise CheckpointError(f"{path} is damaged or no PyTorch checkpoint") from error
+            raise CheckpointError(f"{path} is damaged or no PyTorch file") from error
         raise CheckpointError(
             f"{path} is refused: it holds more than tensors ({named[1]}), and reading that could run code from it."
             " If you trust it, load it in PyTorch and save its state_dict() alone"

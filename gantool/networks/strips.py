@@ -43,7 +43,7 @@ class Held:
 
 
 class Convolved:
-    """A band after padding and a convolution: `pad` is "reflect", "replicate" or "zero", `width` pixels on all sides."""
+    """A band after a convolution, padded on all sides by `width` pixels; `pad` is "reflect", "replicate" or "zero"."""
 
     def __init__(self, source: Band, conv: nn.Conv2d, pad: str, width: int) -> None:
         self.source, self.conv, self.pad, self.width = source, conv, pad, width
