@@ -30,16 +30,16 @@ class ImagePool(nn.Module):
         if self.size == 0:
             return images
         # A fake that is not finite belongs to a step that is not applied: it must not come back in a later one.
-        everyone = torch.nan_to_num(run.gather(images))
+        everyone = torch.nan_to_num(run.gather(images), nan=0.0, posinf=1.0, neginf=-1.0)
         return run.mine(torch.cat([self._exchange(image, run.rng) for image in everyone.split(1)]))
 
     def _exchange(self, image: Tensor, rng: torch.Generator) -> Tensor:
         if len(self.images) < self.size:
-            self.images.append(image)
+            self.images.append(image.clone())  # a view would keep its whole batch
             return image
         keep, index = self.draw(rng)
         if keep > 0.5:
-            stored, self.images[index] = self.images[index].to(image.device), image
+            stored, self.images[index] = self.images[index].to(image.device), image.clone()
             return stored
         return image
 

@@ -69,6 +69,8 @@ class TrainingRun:
             for group, base in zip(optimizer.param_groups, self._base_rates[name], strict=True):
                 group["lr"] = base * rate_factor
         self._bad = torch.zeros_like(self._bad)
+        for optimizer in self.optimizers.values():
+            optimizer.zero_grad()
         self._statistics_before = [buffer.clone() for buffer in self._statistics]
 
     def batches(self) -> Iterator[int]:
@@ -126,7 +128,9 @@ class TrainingRun:
         for p in frozen:
             p.requires_grad_(False)
         try:
-            with torch.autocast(self.device.type, self._half or torch.bfloat16, enabled=self._half is not None):
+            with torch.autocast(
+                self.device.type, self._half or torch.bfloat16, enabled=self._half is not None, cache_enabled=False
+            ):
                 yield
         finally:
             for p in frozen:

@@ -34,7 +34,7 @@ class TrainSettings:
     precision: str = option("fp32", "arithmetic of the networks", choices=PRECISIONS)
     device: str = option("auto", "auto, cpu, cuda, cuda:1 or mps")
     workers: int = option(2, "threads that decode pictures ahead", low=0, high=256)
-    seed: int = option(0, "what all random draws follow from", low=0)
+    seed: int = option(0, "what all random draws follow from", low=0, high=2**63 - 1)
     save_every: int | None = option(None, "steps between saves (default: a tenth of the run, at most 5000)", low=1)
     sample_every: int | None = option(
         None, "steps between sample grids (default: a twentieth of the run, at most 1000)", low=1

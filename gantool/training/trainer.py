@@ -122,7 +122,8 @@ class Trainer:
                 try:
                     self._one_step(stream)
                 except DataError:
-                    self.save()
+                    if self.processes.world == 1:  # the others wait for this step's gradients: torchrun ends them
+                        self.save()
                     raise
                 self._look()
                 if self.done % self.sample_every == 0 or self.done == self.total_steps:
