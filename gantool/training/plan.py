@@ -19,6 +19,7 @@ from gantool import registry
 from gantool.data.layout import Domain
 from gantool.data.transforms import Preparation
 from gantool.errors import CheckpointError, DataError, UsageError
+from gantool.files import write_atomically
 from gantool.model import ImageSpec, Model
 from gantool.options import Setting
 from gantool.training import runs
@@ -170,9 +171,7 @@ def write_settings(plan: Plan, world: int) -> None:
     text = yaml.safe_dump(plan.as_yaml(world), sort_keys=False, allow_unicode=True)
     try:
         plan.folder.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}")
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
+        write_atomically(path, text.encode())
     except OSError as error:
         raise DataError(f"cannot write to the run folder {plan.folder}: {error.strerror or error}") from error
 

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from gantool.model import Model
 from gantool.training.distributed import Processes
 
-PRECISIONS = ("fp32", "bf16", "fp16")
 _FIRST_SCALE, _GROWTH_AFTER = 2.0**16, 2000
 
 

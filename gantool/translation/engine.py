@@ -19,7 +19,6 @@ from gantool.networks.strips import can_run_in_strips
 from gantool.translation import memory
 from gantool.translation.sizes import pad, resize
 
-PRECISIONS = ("fp32", "bf16")
 ROWS = 32
 """Rows of a strip: the fastest and the leanest of those measured."""
 _CHUNK = 256  # rows that become integers at a time
