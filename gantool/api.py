@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from PIL import Image
+from torch import Tensor
 
 from gantool import registry, session
 from gantool.data.decoding import arrays, orientation, upright
 from gantool.data.pictures import Picture
+from gantool.errors import UsageError
 from gantool.report.console import Console
 from gantool.training import checkpoint, runs
 from gantool.training.devices import choose
@@ -19,6 +22,7 @@ from gantool.training.header import Header
 from gantool.training.plan import Request, plan
 from gantool.translation import direction
 from gantool.translation.engine import Engine
+from gantool.translation.styles import seed_of
 
 
 class Translator:
@@ -35,25 +39,33 @@ class Translator:
         return self.engine.model.spec.domains
 
     def translate(
-        self, image: Image.Image, to: str | None = None, *, size: tuple[int, int] | None = None, seed: int = 0
+        self,
+        image: Image.Image,
+        to: str | None = None,
+        *,
+        style: str | np.ndarray[Any, Any] | Image.Image | None = None,
+        size: tuple[int, int] | None = None,
+        seed: int = 0,
     ) -> Image.Image:
         """The picture in domain `to` (a name, or "A", "B"; None: the second one), as large as the input.
 
-        Transparency is kept, and the 16 bits of a grey picture in a one-channel domain. `size` (width, height) resizes
-        it before the network. Raises UsageError for an unknown domain, and OutOfMemoryError.
+        For models with styles, `style` is "random" (None: the same, drawn from `seed`), "mean", a code (S,), or a
+        picture of the target domain whose style is taken. Transparency is kept, and the 16 bits of a grey picture in a
+        one-channel domain. `size` (width, height) resizes it before the network. Raises UsageError for an unknown
+        domain or a style that the model cannot have, DataError for a size it cannot take, and OutOfMemoryError.
         """
-        source, target = direction.resolve(self.domains, to, self.header.metadata.get("directions"))
-        pixels, alpha, stretched = arrays(image)
-        turn = orientation(image)
-        picture = Picture(
-            upright(pixels, turn),
-            None if alpha is None else upright(alpha, turn),
-            image.format or "",
-            image.info.get("icc_profile"),
-            image.mode,
-            stretched,
+        facts = self.header.metadata
+        (source, target), *more = direction.targets(facts["spec"], to, facts.get("directions"))
+        if more:
+            raise UsageError("one picture has one result: name one domain")
+        result = self.engine.picture(
+            _picture(image),
+            source=source,
+            target=target,
+            size=size,
+            style=self._code(style, target),
+            seed=seed_of(seed),
         )
-        result = self.engine.picture(picture, source=source, target=target, size=size, seed=seed)
         layers = result.pixels
         if result.alpha is not None:
             layers = np.concatenate([layers, result.alpha[..., None]], axis=2)
@@ -62,12 +74,52 @@ class Translator:
             translated.info["icc_profile"] = result.icc_profile
         return translated
 
+    def style(self, image: Image.Image, domain: str | None = None) -> np.ndarray[Any, Any]:
+        """The style code (S,) of a picture of this domain (None: the second one), for `translate(style=...)`."""
+        _, target = direction.resolve(self.domains, domain)
+        code = self.engine.encode_style(_picture(image), target)
+        found: np.ndarray[Any, Any] = code[0].float().cpu().numpy()
+        return found
+
+    def _code(self, style: str | np.ndarray[Any, Any] | Image.Image | None, target: str) -> Tensor | None:
+        length = self.engine.model.style_size
+        if style is None:
+            return None
+        if not length:
+            raise UsageError(f"{self.header.metadata['model']} has one result for a picture: leave out style")
+        if isinstance(style, Image.Image):
+            return self.engine.encode_style(_picture(style), target)
+        if isinstance(style, str):
+            if style == "mean":
+                return self.engine.mean_style(target)
+            if style != "random":
+                raise UsageError(f'a style is "random", "mean", a code or a picture, not "{style}"')
+            return None
+        if np.shape(style) != (length,):
+            raise UsageError(f"a style code here is ({length},), not {np.shape(style)}")
+        return torch.from_numpy(np.asarray(style, np.float32))[None]
+
+
+def _picture(image: Image.Image) -> Picture:
+    pixels, alpha, stretched = arrays(image)
+    turn = orientation(image)
+    return Picture(
+        upright(pixels, turn),
+        None if alpha is None else upright(alpha, turn),
+        image.format or "",
+        image.info.get("icc_profile"),
+        image.mode,
+        stretched,
+    )
+
 
 def load(run_or_file_or_name: str | Path, device: str = "auto", *, precision: str = "fp32") -> Translator:
     """The model of a run folder, of a weights file, or of the newest run of the model of this name below ./runs.
 
     Raises CheckpointError for what is none of these or damaged, and UsageError for a device that is not there.
     """
+    if precision not in ("fp32", "bf16"):
+        raise UsageError(f"precision is fp32 or bf16, not {precision}")
     path = runs.find_weights(str(run_or_file_or_name), tuple(registry.plugins()))
     header, model = checkpoint.load_model(path)
     return Translator(header, Engine(model, choose(device), precision))
@@ -75,7 +127,7 @@ def load(run_or_file_or_name: str | Path, device: str = "auto", *, precision: st
 
 def train(
     model: str | None,
-    data: Sequence[str | Path] = (),
+    data: str | Path | Sequence[str | Path] = (),
     *,
     out: str | Path | None = None,
     preset: str | None = None,
@@ -92,6 +144,10 @@ def train(
     `gantool.training.settings.TrainSettings`; `set` holds options of the model. `resume` is True, "auto" or a path.
     Raises the errors of `gantool.errors`.
     """
+    if isinstance(data, (str, Path)):
+        data = [data]
+    if set is not None and not isinstance(set, Mapping):
+        raise UsageError('set is a mapping: set={"blocks": 6}')
     request = Request(
         model=model,
         data=tuple(Path(path) for path in data),

@@ -1,4 +1,4 @@
-"""Writing a file so that nobody ever meets half of it. Imports nothing heavy."""
+"""Writing a file so that nobody ever meets half of it, and why a disk refuses one. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -26,4 +26,23 @@ def write_atomically(path: Path, data: bytes) -> None:
             temporary.unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise DataError(f"cannot write {path}: {error.strerror or error}") from error
+        raise DataError(f"cannot write {path}: {reason(error, path.parent)}") from error
+
+
+def check_writable(path: Path) -> None:
+    """Raises DataError where a file could not be written, before anybody works for it. Makes nothing."""
+    if path.is_dir():
+        raise DataError(f"cannot write {path}: it is a folder")
+    folder = next(folder for folder in path.absolute().parents if folder.exists())
+    if not folder.is_dir():
+        raise DataError(f"cannot write {path}: {folder} is a file")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise DataError(f"cannot write {path}: no permission to write to {folder}")
+
+
+def reason(error: OSError, folder: Path) -> str:
+    """Why nothing can be written to `folder`, which may not exist: a file stands in its way, or the system's words."""
+    for place in (folder, *folder.parents):
+        if place.exists():
+            return (error.strerror or str(error)) if place.is_dir() else f"{place} is a file"
+    return error.strerror or str(error)

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
 import torch
 from torch import Tensor, nn
 
+from gantool.errors import DataError, UsageError
+
 if TYPE_CHECKING:
     from gantool.data.layout import Layout
 
@@ -30,9 +32,18 @@ class Sizes:
     """Height and width must divide by this."""
     minimum: int = 1
     """Neither side may be smaller."""
+    exact: int | None = None
+    """Where set, only squares of this side are accepted: a picture is never resized unasked."""
 
     def fit(self, height: int, width: int) -> tuple[int, int]:
-        """The smallest accepted (height, width) that holds a picture of this size."""
+        """The smallest accepted (height, width) that holds a picture of this size. DataError if it is not `exact`."""
+        if self.exact is not None:
+            if (height, width) != (self.exact, self.exact):
+                raise DataError(
+                    f"these weights take pictures of {self.exact}x{self.exact} only, not {width}x{height}:"
+                    f" --size {self.exact} resizes"
+                )
+            return height, width
 
         def up(side: int) -> int:
             return ceil(max(side, self.minimum) / self.multiple) * self.multiple
@@ -50,6 +61,8 @@ class ImageSpec:
     """Channels of each domain's pictures: 1 (grey) or 3 (RGB)."""
     size: int
     """Side of the training crops, in pixels."""
+    labels: bool = False
+    """The domains are attributes: a picture may have several of them, or none."""
 
     def index(self, domain: str) -> int:
         """Position of a domain in `domains` (raises ValueError for an unknown one)."""
@@ -87,6 +100,8 @@ class Imported:
     """(file, official key) -> why it is not needed. Together with `used`: every key of every file."""
     directions: tuple[tuple[str, str], ...]
     """(source, target) domains between which the files' networks translate; they may be less than the whole model."""
+    licence: str = ""
+    """The licence of the authors' weights, where they released them under one: kept in the header."""
 
 
 class Run(Protocol):
@@ -95,6 +110,8 @@ class Run(Protocol):
     step: int
     """Steps done before this one, from 0."""
     total_steps: int
+    epoch: float
+    """Passes over the data done before this step."""
     rng: torch.Generator
     """A CPU generator seeded from (seed, step), the same on every process: all draws of a step come from it."""
 
@@ -111,7 +128,8 @@ class Run(Protocol):
     def update(self, *names: str, clip: float | None = None) -> None:
         """Averages the gradients over all processes, checks that they are finite, clips their norm, steps, and zeroes.
 
-        A step in which a loss or gradient is not finite changes no parameter.
+        Where one of them, or a loss before, is not finite, this update is not applied, nor is any later one of the
+        step; buffers go back to what they were before the step, and averages stay.
         """
 
     def rand(self, *shape: int) -> Tensor:
@@ -144,11 +162,17 @@ class Model(nn.Module):
     """Sub-modules of which an exponential moving average is kept; translation uses the average."""
     average_decay: ClassVar[float] = 0.999
     """Decay of that average per step."""
+    frozen: ClassVar[tuple[str, ...]] = ()
+    """Sub-modules with somebody else's weights, such as a VGG: never trained, never saved. See `prepare_training`."""
+    exported_outputs: ClassVar[tuple[str, ...]] = ("translation",)
+    """What `exported` gives, the picture first."""
     training_only: ClassVar[tuple[str, ...]] = ()
     """Sub-modules that translation does not need: they are saved with the training state, not with the weights."""
 
     sizes: Sizes = Sizes()
     """What `translate` accepts; an instance may narrow it (a U-Net's multiple depends on its depth)."""
+    style_size: int = 0
+    """Length of the style codes that `translate` takes; 0 for a model with one output for one input."""
     options: Any
     """The `Options` this model was built from."""
     spec: ImageSpec
@@ -158,9 +182,19 @@ class Model(nn.Module):
         """Every hyper-parameter of the model, each declared with `gantool.options.option`."""
 
     @classmethod
+    def layout_for(cls, options: Any) -> Layout:
+        """The layout with these options, where they decide how pictures are arranged."""
+        return cls.layout
+
+    @classmethod
     def channels(cls, options: Any, domains: int) -> tuple[int, ...]:
         """Channels of each domain's pictures. Models for grey pictures override it."""
         return (3,) * domains
+
+    @classmethod
+    def spec_for(cls, options: Any, domains: tuple[str, ...], size: int) -> ImageSpec:
+        """What the pictures of a run with these options, domains and crops are."""
+        return ImageSpec(domains, cls.channels(options, len(domains)), size)
 
     @classmethod
     def default_epochs(cls, options: Any) -> float | None:
@@ -194,6 +228,11 @@ class Model(nn.Module):
         """The least side of training crops, in pixels, that all networks can take."""
         return self.sizes.minimum
 
+    def prepare_training(self) -> None:
+        """Called once before a training begins or goes on, on the CPU: fills `frozen` networks from files that options
+        name. Raises UsageError or CheckpointError for a file that is not what it should be.
+        """
+
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         """The optimisers by name. Their learning rates are the base rates; the core multiplies by `rate_factor`."""
         raise NotImplementedError
@@ -209,13 +248,36 @@ class Model(nn.Module):
     def translate(self, images: Tensor, *, source: str, target: str, style: Tensor | None = None) -> Tensor:
         """Pictures (N, C, H, W) in [-1, 1] of domain `source` as pictures of domain `target`, in [-1, 1].
 
-        H and W satisfy `sizes`. `style` holds style codes (N, S) for models that have several outputs for one input.
+        H and W satisfy `sizes`. `style` (N, `style_size`) is always given to a model that has styles.
         """
         raise NotImplementedError
 
+    def random_style(self, target: str, generator: torch.Generator) -> Tensor:
+        """A style code (1, `style_size`) for pictures of domain `target`; every draw is from the CPU generator."""
+        return torch.randn(1, self.style_size, generator=generator).to(next(self.parameters()).device)
+
+    def mean_style(self, target: str) -> Tensor:
+        """The style code (1, `style_size`) in the middle of those that `random_style` gives."""
+        return torch.zeros(1, self.style_size, device=next(self.parameters()).device)
+
+    def encode_style(self, images: Tensor, *, domain: str) -> Tensor:
+        """The style codes (N, `style_size`) of pictures (N, C, H, W) in [-1, 1] of this domain."""
+        raise UsageError("this model takes no style from a picture: --style random, mean, or a FILE.npy of codes")
+
+    def attention(self, images: Tensor, *, source: str, target: str) -> dict[str, Tensor]:
+        """Where the networks look, by name: heat maps (N, 1, h, w). None for most models."""
+        return {}
+
+    def facts(self) -> dict[str, Any]:
+        """What else the weights' header and `gantool info` should say, as JSON has it."""
+        return {}
+
     def exported(self, *, source: str, target: str) -> nn.Module:
-        """The module that goes into an exported file: images in, images out. The default wraps `translate`."""
-        return _Translation(self, source, target)
+        """The module that goes into an exported file: forward(images), or forward(images, style) if there are styles.
+
+        It gives what `exported_outputs` names: a tensor, or a tuple of several. The default wraps `translate`.
+        """
+        return _StyledTranslation(self, source, target) if self.style_size else _Translation(self, source, target)
 
 
 class _Translation(nn.Module):
@@ -225,3 +287,8 @@ class _Translation(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         return self.model.translate(images, source=self.source, target=self.target)
+
+
+class _StyledTranslation(_Translation):
+    def forward(self, images: Tensor, style: Tensor) -> Tensor:  # type: ignore[override]
+        return self.model.translate(images, source=self.source, target=self.target, style=style)

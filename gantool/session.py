@@ -6,16 +6,15 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from gantool.data.layout import Domain
-from gantool.data.pictures import Array, read_pixels, to_uint8
-from gantool.data.transforms import Augmentation, crop_and_flip, resize
+from gantool.data.layout import Dataset
+from gantool.data.pictures import picture_size
+from gantool.data.transforms import resized_size
 from gantool.errors import CheckpointError, GantoolError, UsageError
 from gantool.files import write_atomically
 from gantool.model import Model
@@ -29,9 +28,10 @@ from gantool.training.devices import choose
 from gantool.training.plan import Plan, fingerprint, write_settings
 from gantool.training.precision import half_precision_note
 from gantool.training.trainer import Trainer
+from gantool.translation import samples
 from gantool.translation.engine import Engine
 
-_SAMPLES = 4  # pictures of each domain in a sample grid
+_SAMPLES = 4  # rows of a sample grid
 
 
 def start(plan: Plan, console: Console) -> Path:
@@ -53,17 +53,17 @@ def start(plan: Plan, console: Console) -> Path:
         if plan.saves:
             _compare(plan, processes.world, console)
         model = checkpoint.build_model(plan.kind, plan.options, plan.spec, plan.settings.seed).to(device)
-        _check_crop(plan, model)
+        _check_sizes(plan, model)
         if processes.first:
             write_settings(plan, processes.world)
         processes.wait()
-        dataset = plan.kind.layout.open(
+        dataset = plan.kind.layout_for(plan.options).open(
             plan.domains, plan.preparation, plan.spec.channels, seed=plan.settings.seed, cache=cache
         )
         total = plan.total_steps(len(dataset), processes.world)
         with contextlib.ExitStack() as stack:
             log = RunLog(plan.folder / "log.jsonl")
-            report = _Report(plan, console, log, total) if processes.first else _Silence()
+            report = _Report(plan, console, log, total, dataset) if processes.first else _Silence()
             trainer = Trainer(
                 model=model,
                 name=plan.name,
@@ -97,7 +97,7 @@ def start(plan: Plan, console: Console) -> Path:
 def describe(plan: Plan) -> dict[str, Any]:
     """What a dry run tells: every value with its source, and what the run will take."""
     model = checkpoint.build_model(plan.kind, plan.options, plan.spec, plan.settings.seed)
-    _check_crop(plan, model)
+    _check_sizes(plan, model)
     networks = {
         name: sum(p.numel() for p in child.parameters())
         for name, child in model.named_children()
@@ -105,7 +105,9 @@ def describe(plan: Plan) -> dict[str, Any]:
     }
     parameters = sum(networks.values())
     items = len(
-        plan.kind.layout.open(plan.domains, plan.preparation, plan.spec.channels, seed=plan.settings.seed, cache=None)
+        plan.kind.layout_for(plan.options).open(
+            plan.domains, plan.preparation, plan.spec.channels, seed=plan.settings.seed, cache=None
+        )
     )
     return {
         "run": str(plan.folder),
@@ -118,13 +120,28 @@ def describe(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _check_crop(plan: Plan, model: Model) -> None:
-    """Raises UsageError for crops that the networks cannot take."""
-    crop, least = plan.preparation.crop, model.smallest_crop()
-    if plan.preparation.crops and (crop < least or model.sizes.fit(crop, crop) != (crop, crop)):
+def _check_sizes(plan: Plan, model: Model) -> None:
+    """Raises UsageError for training pictures of sizes that the networks, or a batch, cannot take."""
+    p, least = plan.preparation, model.smallest_crop()
+    exact = model.sizes.exact
+    if p.common_size is not None or p.crops:
+        if p.crop < least or (p.crop != exact if exact else model.sizes.fit(p.crop, p.crop) != (p.crop, p.crop)):
+            wanted = f"exactly {exact}" if exact else f"at least {least} pixels, in multiples of {model.sizes.multiple}"
+            raise UsageError(f"{plan.name} with these options trains on crops of {wanted}, not {p.crop}: change --crop")
+        return
+    files = [file for domain in plan.domains for file in domain.files]
+    with ThreadPoolExecutor() as pool:
+        sizes = [resized_size(*size, p) for size in pool.map(picture_size, files)]
+    for file, (width, height) in zip(files, sizes, strict=True):
+        if min(width, height) < least or (exact or model.sizes.fit(height, width)) != (exact or (height, width)):
+            raise UsageError(
+                f"{file} is {width}x{height} after --preprocess {p.preprocess}, and {plan.name} takes"
+                f" at least {least} pixels, in multiples of {model.sizes.multiple}: choose a --preprocess that crops"
+            )
+    if plan.settings.batch > 1 and len(set(sizes)) > 1:
         raise UsageError(
-            f"{plan.name} with these options trains on crops of at least {least} pixels, in multiples of"
-            f" {model.sizes.multiple}, not {crop}: change --crop"
+            f"pictures of different sizes (--preprocess {p.preprocess}) cannot share a batch: --batch 1, or a"
+            " --preprocess that crops"
         )
 
 
@@ -144,6 +161,9 @@ def _begin(plan: Plan, trainer: Trainer, console: Console) -> None:
         anew = trainer.start_from(plan.start_from)
         console.note(f"starting from {plan.start_from}" + (f"; new are {', '.join(anew)}" if anew else ""))
     counts = ", ".join(f"{domain.name}: {len(domain.files)}" for domain in plan.domains)
+    for domain in plan.domains:
+        if domain.note:
+            console.note(domain.note)
     console.note(f"training {plan.name} on {counts} pictures, {trainer.total_steps} steps, into {plan.folder}")
 
 
@@ -180,12 +200,9 @@ class _Report:
 
     progress: StepProgress
 
-    def __init__(self, plan: Plan, console: Console, log: RunLog, total: int) -> None:
+    def __init__(self, plan: Plan, console: Console, log: RunLog, total: int, dataset: Dataset) -> None:
         self.plan, self.console, self.log, self.total = plan, console, log, total
-        self.pictures = {
-            domain.name: [_prepared(plan, domain, index, channels) for index in _spread(len(domain.files), _SAMPLES)]
-            for domain, channels in zip(plan.domains, plan.spec.channels, strict=True)
-        }
+        self.pictures = dataset.samples(_SAMPLES)
 
     def step(self, done: int, losses: Mapping[str, float] | None) -> None:
         if losses:
@@ -195,21 +212,12 @@ class _Report:
     def sample(self, done: int, model: Model) -> None:
         engine = Engine(model, next(model.parameters()).device)
         names = self.plan.spec.domains
-        columns: list[list[Array]] = []
-        header: list[str] = []
-        for source in names:
-            pictures = self.pictures[source]
-            columns.append([*pictures])
-            header.append(source)
-            for target in (target for start, target in model.directions() if start == source):
-                try:
-                    # One by one, as `translate` does on a CPU: the same bytes.
-                    columns.append([engine.translate([one], source=source, target=target)[0] for one in pictures])
-                except GantoolError as error:  # a sample is no reason to end a training
-                    self.console.warn(f"no samples at step {done}: {error}")
-                    return
-                header.append(f"{source} to {target}")
-        rows = [[to_uint8(cell) for cell in row] for row in zip(*columns, strict=True)]
+        try:
+            many = len(names) > 2
+            rows, header = samples.by_domain(engine, self.pictures) if many else samples.by_pair(engine, self.pictures)
+        except GantoolError as error:  # a sample is no reason to end a training
+            self.console.warn(f"no samples at step {done}: {error}")
+            return
         path = self.plan.folder / "samples" / f"{done:08d}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, png(grid(rows, header)))
@@ -238,20 +246,3 @@ class _Report:
             "seed": str(plan.settings.seed),
         }
         write_gallery(plan.folder, f"{plan.name}: {' and '.join(plan.spec.domains)}", facts)
-
-
-def _spread(count: int, wanted: int) -> list[int]:
-    """So many different indices below `count`, evenly apart; some again where there are too few."""
-    return [index * count // wanted for index in range(wanted)]
-
-
-def _prepared(plan: Plan, domain: Domain, index: int, channels: int) -> NDArray[np.uint8]:
-    """A fixed picture as training sees it, cropped in the middle."""
-    pixels = resize(read_pixels(domain.files[index], channels), plan.preparation)
-    height, width = pixels.shape[:2]
-    if not plan.preparation.crops:
-        return pixels
-    crop = plan.preparation.crop
-    return crop_and_flip(
-        pixels, plan.preparation, Augmentation(max(0, width - crop) // 2, max(0, height - crop) // 2, False)
-    )

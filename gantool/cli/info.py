@@ -10,6 +10,9 @@ import typer
 from gantool.cli import common
 from gantool.report.text import to_json, words
 
+_TABLES = ("facts", "options")
+"""What has too many rows of its own to stand among the others."""
+
 
 def info(
     name: Annotated[
@@ -26,17 +29,28 @@ def info(
 
     gantool info runs/h2z
     """
-    from gantool.training.header import read_header
+    from gantool.training.header import naming_the_save_before, read_header
 
     console = common.console(quiet, verbose, json)
-    header = read_header(common.weights(name, console))
+    path = common.weights(name, console)
+    with naming_the_save_before(path):
+        header = read_header(path)
     networks: dict[str, int] = {}
     for key, (_, shape) in header.tensors.items():
         network = key.partition(".")[0]
         networks[network] = networks.get(network, 0) + prod(shape)
-    facts = {"file": str(header.path), "bytes": header.path.stat().st_size, **header.metadata, "parameters": networks}
+    facts = {"file": str(path), "bytes": path.stat().st_size, **header.metadata, "parameters": networks}
     if json:
         console.result(to_json(facts))
         return
-    console.table("", ["", ""], [[key, words(value)] for key, value in facts.items() if key != "options"])
-    console.table("options", ["key", "value"], [[key, str(value)] for key, value in facts.get("options", {}).items()])
+    rows = [[key, _in_words(key, value)] for key, value in facts.items() if key not in _TABLES]
+    console.table("", ["", ""], [row for row in rows if row[1]])
+    for title in _TABLES:
+        if table := facts.get(title):
+            console.table(title, ["key", "value"], [[key, words(value)] for key, value in table.items()])
+
+
+def _in_words(key: str, value: object) -> str:
+    if key == "directions" and isinstance(value, list):
+        return ", ".join(" -> ".join(pair) for pair in value)
+    return "" if value is None else words(value)

@@ -30,7 +30,8 @@ def train(
         str | None, typer.Argument(help="The model: gantool models lists them.", autocompletion=common.model_names)
     ] = None,
     data: Annotated[
-        list[Path] | None, typer.Argument(help="Two folders of pictures, or one with trainA and trainB in it.")
+        list[Path] | None,
+        typer.Argument(help="Folders of pictures, one a domain, or one that holds them (see gantool models MODEL)."),
     ] = None,
     out: Annotated[
         Path | None, _option("-o", "--out", help="Run folder (default: next free runs/MODEL/NNN).", panel=_RUN)
@@ -46,7 +47,12 @@ def train(
     ] = None,
     set_: Annotated[
         list[str] | None,
-        _option("--set", metavar="KEY=VALUE", help="An option of the model: gantool models MODEL.", panel=_RUN),
+        _option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="An option of the model (gantool models MODEL), flip or filter.",
+            panel=_RUN,
+        ),
     ] = None,
     resume: Annotated[
         str | None,
@@ -78,12 +84,16 @@ def train(
         _option(
             "--preprocess",
             metavar="MODE",
-            help="resize_and_crop, crop, scale_width, scale_width_and_crop or none (default: resize_and_crop).",
+            help="resize_and_crop (default), crop, scale_width, scale_width_and_crop, shorter_side_and_crop,"
+            " center_crop_and_resize or none.",
             panel=_DATA,
         ),
     ] = None,
-    flip: Annotated[
-        bool | None, _option("--flip/--no-flip", help="Mirror half of the pictures (default: yes).", panel=_DATA)
+    aligned: Annotated[
+        str | None,
+        _option(
+            "--aligned", metavar="AB|BA", help="One folder of side-by-side pairs, A on the left or B.", panel=_DATA
+        ),
     ] = None,
     batch: Annotated[
         int | None, _option("--batch", help="Pictures a domain, step and process (default: 1).", panel=_MACHINE)
@@ -134,7 +144,7 @@ def train(
         "size": size,
         "crop": crop,
         "preprocess": preprocess,
-        "flip": flip,
+        "aligned": aligned,
         "batch": batch,
         "accumulate": accumulate,
         "precision": precision,

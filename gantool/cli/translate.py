@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -20,6 +20,7 @@ from gantool.training import runs
 if TYPE_CHECKING:
     from gantool.report.console import Console
     from gantool.translation.engine import Engine
+    from gantool.translation.inputs import Inputs
     from gantool.translation.outbox import Outbox
     from gantool.translation.outputs import Existing, Plan
     from gantool.translation.pipeline import Request
@@ -30,7 +31,7 @@ def _option(*names: str, help: str, panel: str, **more: Any) -> Any:
     return typer.Option(*names, help=help, rich_help_panel=panel, **more)
 
 
-_WHAT, _FILES, _MACHINE, _REPORT = "Translation", "Files", "Machine", "Report"
+_WHAT, _STYLE, _FILES, _MACHINE, _REPORT = "Translation", "Styles", "Files", "Machine", "Report"
 
 
 def translate(
@@ -51,11 +52,34 @@ def translate(
         _option(
             "--to",
             metavar="DOMAIN",
-            help="Target domain (default: the second).",
+            help="Target domain (default: the second), several with commas between, or all.",
             panel=_WHAT,
             autocompletion=common.domains,
         ),
     ] = None,
+    style: Annotated[
+        str | None,
+        _option(
+            "--style",
+            metavar="S",
+            help="random (default), mean, a picture, a folder of pictures, or codes in a .npy file.",
+            panel=_STYLE,
+        ),
+    ] = None,
+    count: Annotated[
+        int | None, _option("-n", metavar="K", help="Results a picture, each in its own style.", panel=_STYLE)
+    ] = None,
+    sync: Annotated[bool, _option("--sync", help="The same K random styles for all pictures.", panel=_STYLE)] = False,
+    interpolate: Annotated[
+        tuple[Path, Path] | None,
+        _option("--interpolate", metavar="A B", help="K styles from that of picture A to that of B.", panel=_STYLE),
+    ] = None,
+    save_styles: Annotated[
+        bool, _option("--save-styles", help="Write each result's code beside it, as .npy.", panel=_STYLE)
+    ] = False,
+    grid: Annotated[
+        bool, _option("--grid", help="OUT is one picture: inputs by styles and domains.", panel=_STYLE)
+    ] = False,
     size: Annotated[
         str,
         _option(
@@ -99,10 +123,6 @@ def translate(
             "--memory", metavar="SIZE", help="What a pass may take, such as 2G (default: what is free).", panel=_MACHINE
         ),
     ] = None,
-    workers: Annotated[
-        int | None,
-        _option("--workers", min=1, help="Threads that decode and encode (default: one a processor).", panel=_MACHINE),
-    ] = None,
     print_: Annotated[bool, _option("--print", help="Written files on stdout, one a line.", panel=_REPORT)] = False,
     fail_fast: Annotated[
         bool, _option("--fail-fast", help="Stop at the first picture that fails.", panel=_REPORT)
@@ -117,11 +137,13 @@ def translate(
 
     gantool translate --model runs/h2z in/ out/ --ext png
 
+    gantool translate --model munit --style random -n 4 in/ out/
+
     cat photo.jpg | gantool translate --model runs/h2z - > painting.png
     """
     console = common.console(quiet, verbose, json)
     from gantool.training.header import read_header
-    from gantool.translation import direction, inputs, outputs
+    from gantool.translation import direction, inputs, outputs, variants
     from gantool.translation.memory import parse_bytes
     from gantool.translation.outbox import Outbox
     from gantool.translation.sizes import parse_size
@@ -143,12 +165,49 @@ def translate(
     facts = read_header(path).metadata
     if "spec" not in facts:
         raise CheckpointError(f"{path} holds no weights to translate with: give the run folder, or {runs.WEIGHTS}")
-    source, target = direction.resolve(facts["spec"]["domains"], to, facts.get("directions"))
+    directions = direction.targets(facts["spec"], to, facts.get("directions"))
+    styles = variants.styles(style, count, interpolate, facts.get("style_size", 0), facts["model"])
+    if sync and styles[0][0] is None:
+        raise UsageError(f"{facts['model']} has no styles to keep in step: leave out --sync")
+    results = variants.variants(directions, styles)
 
     found = inputs.find_inputs(
         paths, Path(out) if out is not None and out != inputs.STREAM else None, sys.stdin.buffer.read
     )
-    plan = outputs.make_plan(found, out, naming, existing=existing, shard=part)
+
+    def engine() -> Engine:
+        from gantool.training import checkpoint
+        from gantool.training.devices import choose
+        from gantool.training.precision import half_precision_note
+        from gantool.translation.engine import Engine
+
+        chosen = choose(device)
+        if note := half_precision_note(chosen, precision):
+            console.warn(note)
+        return Engine(checkpoint.load_model(path)[1], chosen, precision, limit)
+
+    def request(device: str) -> Request:
+        from gantool.translation.pipeline import Request, default_batch, default_workers
+
+        return Request(
+            results,
+            size=resized,
+            batch=batch or default_batch(device),
+            quality=quality,
+            overwrite=overwrite,
+            seed=seed,
+            sync=sync,
+            save_styles=save_styles,
+            workers=default_workers(),
+        )
+
+    if grid:
+        if json or print_ or save_styles or dry_run:
+            raise UsageError("--grid makes one picture: leave out --json, --print, --save-styles and --dry-run")
+        _draw(found, out, existing, engine, request, console)
+        return
+    names = [result.suffix for result in results]
+    plan = outputs.make_plan(found, out, naming, existing=existing, shard=part, variants=names)
     to_stdout = plan.root is None
     if to_stdout and (json or print_):
         raise UsageError("the picture itself goes to stdout: leave out --json and --print, or name OUT")
@@ -169,33 +228,12 @@ def translate(
             tally.skip(job, job.out)
         if plan.jobs:
             stdin = sys.stdin.buffer.read() if reads_stdin else b""
-            import torch
-
-            from gantool.training import checkpoint
-            from gantool.training.devices import choose
-            from gantool.translation.engine import Engine
-            from gantool.translation.pipeline import Request, default_batch, default_workers
-
-            chosen = choose(device)
-            if precision == "bf16" and chosen.type == "cpu" and torch.backends.cpu.get_cpu_capability() == "AVX2":
-                console.warn("this processor has no bf16: fp32 is many times as fast here")
-            engine = Engine(checkpoint.load_model(path)[1], chosen, precision, limit)
-            request = Request(
-                source,
-                target,
-                size=resized,
-                batch=batch or default_batch(chosen.type),
-                quality=quality,
-                overwrite=overwrite,
-                seed=seed,
-                workers=workers or default_workers(),
-            )
+            ready = engine()
             if not found.single:
                 bf16 = ", in bf16" if precision == "bf16" else ""
-                console.note(
-                    f"{source} to {target} on {chosen}{bf16}: {len(plan.jobs)} to do, {len(plan.skipped)} done before"
-                )
-            _run(engine, plan, request, stdin, outbox, tally, print_)
+                ways = f"{directions[0][0]} to {', '.join(target for _, target in directions)} on {ready.device}{bf16}"
+                console.note(f"{ways}: {len(plan.jobs)} to do, {len(plan.skipped)} done before")
+            _run(ready, plan, request(ready.device.type), stdin, outbox, tally, print_)
     tally.end()
 
 
@@ -233,6 +271,45 @@ def _run(
     for data in streamed:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
+
+
+def _draw(
+    found: Inputs,
+    out: str | None,
+    existing: Existing | None,
+    engine: Callable[[], Engine],
+    request: Callable[[str], Request],
+    console: Console,
+) -> None:
+    """`--grid`."""
+    from gantool.data.pictures import encode, writable_format
+    from gantool.errors import DataError
+    from gantool.files import write_atomically
+    from gantool.report.progress import files_progress
+    from gantool.translation.inputs import STREAM
+
+    if out is None or (out != STREAM and (not Path(out).suffix or Path(out).is_dir())):
+        raise UsageError("--grid makes one picture: name it, such as grid.png")
+    try:
+        format = "PNG" if out == STREAM else writable_format(Path(out).suffix)
+    except DataError as error:
+        raise UsageError(f"{out}: {error}") from None
+    if out != STREAM and Path(out).exists() and existing != "overwrite":
+        raise UsageError(f"{out} exists already: --overwrite replaces it")
+    import numpy as np
+
+    from gantool.translation.sheet import sheet
+
+    stdin = sys.stdin.buffer.read() if any(source.picture is None for source in found.sources) else b""
+    ready = engine()
+    with files_progress(console, len(found.sources)) as bar:
+        drawn = sheet(ready, found.sources, request(ready.device.type), stdin=stdin, advance=bar.advance)
+    data = encode(np.asarray(drawn), format, quality=request(ready.device.type).quality)
+    if out == STREAM:
+        sys.stdout.buffer.write(data)
+    else:
+        write_atomically(Path(out), data)
+        console.note(f"wrote {out}")
 
 
 def _show(plan: Plan, console: Console) -> None:

@@ -11,6 +11,7 @@ The file's name is a hash of all that its content depends on, so a file of that 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -27,9 +28,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import __version__ as pillow_version
 
-from gantool.data.pictures import read_pixels
+from gantool.data.pictures import picture_size, read_pixels
 from gantool.data.transforms import Pixels, Preparation, resize
 from gantool.errors import DataError
+from gantool.files import reason
 
 SHARE = 0.5
 """The share of the free disk that a cache may take."""
@@ -44,6 +46,27 @@ class Source:
 
     path: Path
     channels: int
+    half: str | None = None
+    """"left" or "right" of a file that holds two pictures side by side."""
+
+    def size(self) -> tuple[int, int]:
+        """(width, height) of the picture, from the file's header alone. Raises DataError."""
+        width, height = picture_size(self.path)
+        return (width, height) if self.half is None else (_half_width(self.path, width), height)
+
+    def read(self) -> Pixels:
+        """The picture (H, W, channels) as it is on file. Raises DataError."""
+        pixels = read_pixels(self.path, self.channels)
+        if self.half is None:
+            return pixels
+        width = _half_width(self.path, pixels.shape[1])
+        return pixels[:, :width] if self.half == "left" else pixels[:, width:]
+
+
+def _half_width(path: Path, width: int) -> int:
+    if width % 2:
+        raise DataError(f"{path} is {width} pixels wide: a width that is odd has no two halves, cut off a column")
+    return width // 2
 
 
 def open_cache(
@@ -68,13 +91,14 @@ def open_cache(
         held = getattr(path.stat(), "st_blocks", 0) * 512 if path.exists() else 0
         free = shutil.disk_usage(folder).free
         if total - held > share * free:
+            _remove_if_empty(folder)
             return None, (
                 f"the cache of decoded pictures would take {_bytes(total)}, more than {share:.0%} of the "
                 f"{_bytes(free)} free at {folder}: pictures are decoded anew each time"
             )
         return PictureCache(path, sources, sizes, preparation), None
     except OSError as error:
-        return None, f"no cache of decoded pictures at {folder}: {error.strerror or error}"
+        return None, f"no cache of decoded pictures at {folder}: {reason(error, folder)}"
 
 
 class PictureCache:
@@ -113,18 +137,21 @@ class PictureCache:
         if self._verified[index]:
             return kept.reshape(shape)
         source = self._sources[index]
-        pixels = resize(read_pixels(source.path, source.channels), self._preparation)
+        pixels = resize(source.read(), self._preparation)
         # A header may lie about the size; such a picture has no place here.
         if pixels.shape == shape and self.note is None:
             self._keep(index, np.ascontiguousarray(pixels).reshape(-1))
         return pixels
 
     def close(self, *, remove: bool = False) -> None:
-        """Lets go of the file; `remove` deletes it (other processes that have it open keep what they have)."""
+        """Lets go of the file; `remove` deletes it (other processes that have it open keep what they have), and its
+        folder if nothing else is in it.
+        """
         self._map = None
         self._file.close()
         if remove:
             self.path.unlink(missing_ok=True)
+            _remove_if_empty(self.path.parent)
 
     def _keep(self, index: int, pixels: NDArray[np.uint8]) -> None:
         mark = (_WRITTEN | zlib.crc32(pixels.data)).to_bytes(8, "little")
@@ -149,16 +176,23 @@ class PictureCache:
 def _key(sources: Sequence[Source], sizes: Sequence[tuple[int, int]], preparation: Preparation) -> str:
     """A hash of all that the content of the file depends on."""
     digest = hashlib.sha256()
-    fixed = [_VERSION, pillow_version, preparation.preprocess, preparation.size, preparation.crop]
+    # Not the mirror: pictures are kept as they are before it.
+    prepared = [preparation.preprocess, preparation.size, preparation.crop, preparation.filter]
+    fixed = [_VERSION, pillow_version, *prepared]
     digest.update(json.dumps(fixed).encode())
     for source, size in zip(sources, sizes, strict=True):
         try:
             status = source.path.stat()
         except OSError as error:
             raise DataError(f"cannot read {source.path}: {error.strerror or error}") from error
-        facts = [os.path.abspath(source.path), status.st_size, status.st_mtime_ns, source.channels, size]
+        facts = [os.path.abspath(source.path), status.st_size, status.st_mtime_ns, source.channels, source.half, size]
         digest.update(json.dumps(facts).encode())
     return digest.hexdigest()[:32]
+
+
+def _remove_if_empty(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 def _bytes(count: int) -> str:

@@ -25,6 +25,14 @@ class Domain:
     root: Path
     files: tuple[Path, ...]
     """Sorted by path relative to `root`."""
+    half: str | None = None
+    """Which half of each file the picture is, "left" or "right"; None where a file is one picture."""
+    unmatched: tuple[Path, ...] = ()
+    """Files below `root` that are left out because they have no counterpart, where the layout asks for pairs."""
+    without: tuple[Path, ...] | None = None
+    """Of an attribute: the pictures of the same set that lack it, sorted likewise; None for a domain of its own."""
+    note: str | None = None
+    """What a person should hear about these files before training on them; None where all is well."""
 
 
 class Dataset(Protocol):
@@ -41,6 +49,12 @@ class Dataset(Protocol):
     def cache_note(self) -> str | None:
         """Why pictures are decoded anew although a cache was asked for; None where all is well."""
 
+    def samples(self, count: int) -> dict[str, list[NDArray[np.uint8]]]:
+        """Fixed pictures (H, W, C) of each domain, as training sees them, cropped in the middle: rows of a sample grid.
+
+        Where pictures come in pairs, those in one place of the lists belong together.
+        """
+
     def item(self, epoch: int, index: int) -> Item:
         """The item at position `index` of epoch `epoch`, augmented as (seed, epoch, index) say."""
 
@@ -53,8 +67,11 @@ class Layout(Protocol):
 
     name: str
 
-    def find(self, paths: Sequence[Path]) -> tuple[Domain, ...]:
-        """The domains below these paths. Raises DataError with what was looked for."""
+    def find(self, paths: Sequence[Path], *, aligned: str | None = None) -> tuple[Domain, ...]:
+        """The domains below these paths. Raises DataError with what was looked for.
+
+        `aligned` ("AB" or "BA") is for layouts of pairs: which half of a side-by-side picture is A. Others refuse it.
+        """
 
     def open(
         self,

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from gantool.data.layout import Dataset, Item
-from gantool.errors import UsageError
+from gantool.errors import DataError, UsageError
 
 _AHEAD = 2  # batches decoded in advance, a worker
 
@@ -28,7 +28,10 @@ def batches(
 
     def load(number: int) -> dict[str, Tensor]:
         start = (number * world + rank) * batch
-        return _collate([dataset.item(*divmod(n, len(dataset))) for n in range(start, start + batch)])
+        try:
+            return _collate([dataset.item(*divmod(n, len(dataset))) for n in range(start, start + batch)])
+        except DataError as error:
+            raise DataError(f"{error}. All pictures like it: gantool data check") from error
 
     if workers == 0:
         number = first

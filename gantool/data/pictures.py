@@ -63,7 +63,7 @@ def read_picture(source: Path | bytes) -> Picture:
     are stretched linearly from their own minimum and maximum to the full range (`stretched`), never clipped. Pillow
     reads 16-bit colour as 8-bit.
     """
-    with _explained(source), _opened(source) as image:
+    with explained(source), opened(source) as image:
         image.load()
         mode, icc_profile = image.mode, image.info.get("icc_profile")
         pixels, alpha, stretched = arrays(image)
@@ -83,7 +83,7 @@ def picture_size(path: Path) -> tuple[int, int]:
 
     An orientation that a PNG states after its pixels is not seen.
     """
-    with _explained(path), _opened(path) as image:
+    with explained(path), opened(path) as image:
         width, height = image.size
         # Pillow turns a TIFF's size by itself; asking a PNG that has no EXIF so far would decode its pixels.
         known = image.format == "TIFF" or (image.format == "PNG" and "exif" not in image.info)
@@ -204,7 +204,7 @@ def _like(pixels: Array, values: NDArray[Any]) -> Array:
 
 
 @contextmanager
-def _opened(source: Path | bytes) -> Iterator[Image.Image]:
+def opened(source: Path | bytes) -> Iterator[Image.Image]:
     with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
         if not file.read(1):
             raise ValueError("the file is empty")
@@ -214,7 +214,7 @@ def _opened(source: Path | bytes) -> Iterator[Image.Image]:
 
 
 @contextmanager
-def _explained(source: Path | bytes) -> Iterator[None]:
+def explained(source: Path | bytes) -> Iterator[None]:
     """Damaged files make Pillow's readers raise almost anything: all of it is a picture that cannot be read."""
     try:
         yield

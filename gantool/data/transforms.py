@@ -1,7 +1,7 @@
 """Resize, crop and flip: the deterministic part of preparing a training picture, and the random part as plain numbers.
 
-Pixels are uint8 arrays (H, W, C), C = 1 or 3; sizes are (width, height) as people write them. All resizing is Pillow's
-bicubic. Imports Pillow and numpy, never torch.
+Pixels are uint8 arrays (H, W, C), C = 1 or 3; sizes are (width, height) as people write them. All resizing is Pillow's,
+by the filter of the preparation. Imports Pillow and numpy, never torch.
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from gantool.data.modes import FILTERS, PREPROCESS
 from gantool.errors import UsageError
 
 Pixels = NDArray[np.uint8]
 """Pixels of a prepared picture: (H, W, C) uint8."""
 
-PREPROCESS = ("resize_and_crop", "crop", "scale_width", "scale_width_and_crop", "none")
-"""The ways to prepare a picture.
-
-resize_and_crop       to size x size (the aspect is lost), then a random crop x crop square
-crop                  a random crop x crop square of the picture as it is
-scale_width           width = size, the height follows but is at least crop; no crop
-scale_width_and_crop  the same, then a random crop x crop square
-none                  each side to the nearest multiple of 4
-"""
-
-CROPPING = ("resize_and_crop", "crop", "scale_width_and_crop")
+CROPPING = (
+    "resize_and_crop",
+    "crop",
+    "scale_width_and_crop",
+    "shorter_side_and_crop",
+    "center_crop_and_resize",
+)
 """Those of `PREPROCESS` whose results are all crop x crop."""
+
+_CROPS_WITHIN_SIZE = ("resize_and_crop", "scale_width_and_crop", "shorter_side_and_crop")
+_FILTERS = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
 
 
 @dataclass(frozen=True)
@@ -39,18 +39,23 @@ class Preparation:
     preprocess: str
     """One of `PREPROCESS`."""
     size: int
-    """Side (resize_and_crop) or width (scale_width*) that pictures are resized to, in pixels."""
+    """Side (resize_and_crop), width (scale_width*) or shorter side (shorter_side_and_crop) that pictures are resized
+    to, and side of the square that center_crop_and_resize takes from the middle, in pixels."""
     crop: int
-    """Side of the random square crop, and the least height of scale_width*, in pixels."""
+    """Side of the random square crop or of center_crop_and_resize's result, and least height of scale_width*."""
     flip: bool = True
     """Mirror half of the pictures left to right."""
+    filter: str = "bicubic"
+    """One of `FILTERS`: how pictures are resized."""
 
     def __post_init__(self) -> None:
         if self.preprocess not in PREPROCESS:
             raise UsageError(f"unknown preprocess {self.preprocess!r}: choose one of {', '.join(PREPROCESS)}")
+        if self.filter not in FILTERS:
+            raise UsageError(f"unknown filter {self.filter!r}: choose one of {', '.join(FILTERS)}")
         if self.size < 1 or self.crop < 1:
             raise UsageError(f"size and crop are at least 1 pixel, not {self.size} and {self.crop}")
-        if self.preprocess in ("resize_and_crop", "scale_width_and_crop") and self.crop > self.size:
+        if self.preprocess in _CROPS_WITHIN_SIZE and self.crop > self.size:
             raise UsageError(
                 f"crop {self.crop} is larger than size {self.size}, to which {self.preprocess} resizes: "
                 f"lower the crop to {self.size} or raise the size to {self.crop}"
@@ -60,6 +65,16 @@ class Preparation:
     def crops(self) -> bool:
         """Whether every result is crop x crop; otherwise results are as large as the resized picture."""
         return self.preprocess in CROPPING
+
+    @property
+    def common_size(self) -> tuple[int, int] | None:
+        """(width, height) that every picture has after the resize, whatever it is on file; None where that varies."""
+        match self.preprocess:
+            case "resize_and_crop":
+                return self.size, self.size
+            case "center_crop_and_resize":
+                return self.crop, self.crop
+        return None
 
 
 @dataclass(frozen=True)
@@ -73,14 +88,18 @@ class Augmentation:
 
 def resized_size(width: int, height: int, preparation: Preparation) -> tuple[int, int]:
     """(width, height) of a picture after the deterministic resize, before the crop."""
+    if preparation.common_size is not None:
+        return preparation.common_size
     size, crop = preparation.size, preparation.crop
     match preparation.preprocess:
-        case "resize_and_crop":
-            return size, size
         case "scale_width" | "scale_width_and_crop":
             if width == size and height >= crop:
                 return width, height
             return size, int(max(size * height / width, crop))
+        case "shorter_side_and_crop":
+            if width <= height:
+                return size, int(size * height / width)
+            return int(size * width / height), size
         case "none":
             return _multiple_of_4(width), _multiple_of_4(height)
         case _:
@@ -88,13 +107,18 @@ def resized_size(width: int, height: int, preparation: Preparation) -> tuple[int
 
 
 def resize(pixels: Pixels, preparation: Preparation) -> Pixels:
-    """The whole picture after the deterministic resize; the same array where the size does not change."""
+    """The whole picture after the deterministic resize (of center_crop_and_resize: its middle).
+
+    The same memory where the size does not change.
+    """
+    if preparation.preprocess == "center_crop_and_resize":
+        pixels = _middle(pixels, preparation.size)
     height, width, channels = pixels.shape
     size = resized_size(width, height, preparation)
     if size == (width, height):
         return pixels
     picture = Image.fromarray(pixels[..., 0] if channels == 1 else pixels)
-    resized = np.array(picture.resize(size, Image.Resampling.BICUBIC))
+    resized = np.array(picture.resize(size, _FILTERS[preparation.filter]))
     return resized.reshape(size[1], size[0], channels).astype(np.uint8, copy=False)
 
 
@@ -117,10 +141,10 @@ def paired_parameters(rng: random.Random, width: int, height: int, preparation: 
     ignore it.
     """
     size, crop = preparation.size, preparation.crop
-    if preparation.preprocess == "resize_and_crop":
-        width = height = size
-    elif preparation.preprocess == "scale_width_and_crop":
+    if preparation.preprocess == "scale_width_and_crop":
         width, height = size, size * height // width
+    elif preparation.crops:
+        width, height = resized_size(width, height, preparation)
     x = rng.randint(0, max(0, width - crop))
     y = rng.randint(0, max(0, height - crop))
     mirrored = rng.random() > 0.5
@@ -158,6 +182,14 @@ def resize_crop(pixels: Pixels, preparation: Preparation, augmentation: Augmenta
     # Resampling only what the crop keeps (Pillow's box=) would save a few per cent of decoding and resizing, and differ
     # from a cached picture by up to 5 levels: Pillow orders its two passes, each of which rounds, by the result's size.
     return crop_and_flip(resize(pixels, preparation), preparation, augmentation)
+
+
+def _middle(pixels: Pixels, side: int) -> Pixels:
+    """The square of this side in the middle, or the largest one that the picture holds."""
+    height, width = pixels.shape[:2]
+    side = min(side, width, height)
+    x, y = round((width - side) / 2), round((height - side) / 2)  # as torchvision's CenterCrop: halves to even
+    return pixels[y : y + side, x : x + side]
 
 
 def _multiple_of_4(side: int) -> int:

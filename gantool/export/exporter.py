@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gantool.errors import CheckpointError, DataError, UsageError
-from gantool.training.header import read_header
+from gantool.files import check_writable, reason, write_atomically
+from gantool.training.header import read_weights_header
 from gantool.translation import direction
 
 _NEEDS = ("onnx", "onnxscript", "onnxruntime")
@@ -56,11 +57,11 @@ def export_model(
     format = _format(out)
     if out.exists() and not overwrite:
         raise UsageError(f"{out} exists already: --overwrite replaces it")
-    metadata = read_header(weights).metadata
+    check_writable(out)
+    metadata = read_weights_header(weights).metadata
     source, target = direction.resolve(metadata["spec"]["domains"], to, metadata.get("directions"))
 
     from gantool.export import check, files, graph
-    from gantool.files import write_atomically
     from gantool.training.checkpoint import load_model
 
     model = load_model(weights)[1].requires_grad_(False)
@@ -80,7 +81,7 @@ def export_model(
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DataError(f"cannot write {out}: {error.strerror or error}") from error
+        raise DataError(f"cannot write {out}: {reason(error, out.parent)}") from error
     write_atomically(out, data)
     return ExportReport(
         path=out,

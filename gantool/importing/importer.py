@@ -65,7 +65,7 @@ def import_files(
     folder = runs.save_folder(out, 0)
     notes = {
         "source": [path.name for path in files],
-        "licence": licence,
+        "licence": licence or imported.licence or None,
         "directions": directions,
         "missing": missing,
     }
@@ -86,27 +86,38 @@ def _recognised(contents: Mapping[str, OfficialTensors], model: str | None) -> t
     """The one plugin whose files these are."""
     plugins = [registry.plugin(model)] if model else list(registry.plugins().values())
     found: list[tuple[str, type[Model], Imported]] = []
-    problems: list[CheckpointError] = []
+    misfits: list[CheckpointError] = []
+    broken: list[str] = []
     for plugin in plugins:
         try:
             kind = plugin.load()
+        except CheckpointError as error:
+            broken.append(str(error))
+            continue
+        try:
             imported = kind.from_official(contents)
         except CheckpointError as error:
-            problems.append(error)
-            continue
-        if imported is not None:
-            found.append((plugin.name, kind, imported))
+            misfits.append(error)
+        except Exception as error:  # of a plugin that met what its author did not think of
+            broken.append(f"the plugin {plugin.name} failed on these files: {type(error).__name__}: {error}")
+        else:
+            if imported is not None:
+                found.append((plugin.name, kind, imported))
     if len(found) > 1:
         raise CheckpointError(
             f"{', '.join(contents)} could be of {' or '.join(name for name, _, _ in found)}: say which with --model"
         )
     if found:
         return found[0]
-    if problems:
-        raise problems[0]
+    if misfits:
+        raise misfits[0]
+    if model and broken:
+        raise CheckpointError(broken[0])
     keys = [key for tensors in contents.values() for key, _ in leaves(tensors)][:2]
     whose = f"no files of {model}" if model else f"files of no installed model ({', '.join(registry.plugins())})"
-    raise CheckpointError(f"{', '.join(contents)}: {whose}; the first keys are {', '.join(keys)}")
+    raise CheckpointError(
+        "; ".join([f"{', '.join(contents)}: {whose}", f"the first keys are {', '.join(keys)}", *broken])
+    )
 
 
 def _renamed(imported: Imported, domains: tuple[str, ...] | None) -> tuple[ImageSpec, tuple[tuple[str, str], ...]]:
@@ -141,7 +152,7 @@ def _check(model: Model, imported: Imported, contents: Mapping[str, OfficialTens
         raise CheckpointError(
             f"{', '.join(contents)}: {problem} ({len(absent)} missing, {len(unknown)} that do not fit)"
         )
-    return sorted({_part(key) for key in expected} - parts - set(model.training_only))
+    return sorted({_part(key) for key in expected} - parts - {*model.training_only, *model.frozen})
 
 
 def _part(key: str) -> str:

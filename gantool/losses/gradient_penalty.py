@@ -15,8 +15,11 @@ def gradient_penalty(discriminator: Callable[[Tensor], Tensor], pictures: Tensor
     which the gradient is taken: real, fake, or `interpolated` ones. Runs in single precision also under autocast.
     """
     with torch.autocast(pictures.device.type, enabled=False):
-        points = pictures.detach().requires_grad_()
-        scores = discriminator(points)
+        points = pictures.detach().float() if pictures.dtype.itemsize < 4 else pictures.detach()
+        points.requires_grad_()
+        # A compiled network cannot be differentiated twice.
+        judge: Callable[[Tensor], Tensor] = getattr(discriminator, "forward", discriminator)
+        scores = judge(points)
         (gradients,) = torch.autograd.grad(scores.sum(), points, create_graph=True)
         # 1e-16 keeps the root's derivative finite at a gradient of zero.
         norms = (gradients.flatten(1) + 1e-16).norm(2, dim=1)

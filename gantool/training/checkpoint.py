@@ -24,9 +24,18 @@ from torch import Tensor
 import gantool
 from gantool import options, registry
 from gantool.errors import CheckpointError, DataError
+from gantool.files import reason
 from gantool.model import ImageSpec, Model
 from gantool.training import runs
-from gantool.training.header import FORMAT, KEY, Header, read_header
+from gantool.training.header import (
+    FORMAT,
+    KEY,
+    DamagedError,
+    Header,
+    naming_the_save_before,
+    read_header,
+    read_weights_header,
+)
 
 
 def save(
@@ -39,7 +48,10 @@ def save(
     state: Mapping[str, Tensor],
     notes: Mapping[str, Any],
 ) -> None:
-    """Writes a save. `notes` are further facts for the header. Raises DataError if the disk refuses."""
+    """Writes a save, and removes what a kill left of earlier ones. `notes` are further facts for the header.
+
+    Raises DataError if the disk refuses.
+    """
     metadata = {
         "format": FORMAT,
         "gantool": gantool.__version__,
@@ -49,9 +61,12 @@ def save(
         "spec": asdict(model.spec),
         "sizes": asdict(model.sizes),
         "directions": model.directions(),
+        "facts": model.facts(),
+        "style_size": model.style_size,
         **notes,
     }
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}")
+    runs.remove_half_saves(folder.parent)
     try:
         temporary.mkdir(parents=True, exist_ok=True)
         _write(temporary / runs.WEIGHTS, weights, metadata)
@@ -62,8 +77,8 @@ def save(
         temporary.rename(folder)
         _flush_folder(folder.parent)
     except (OSError, SafetensorError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise DataError(f"cannot save to {folder}: {reason}. Earlier saves are intact") from error
+        why = reason(error, folder.parent) if isinstance(error, OSError) else str(error)
+        raise DataError(f"cannot save to {folder}: {why}. Earlier saves are intact") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -71,20 +86,14 @@ def save(
 def read(path: Path) -> tuple[Header, dict[str, Tensor]]:
     """Header and tensors of one file, checked against the hash in its header."""
     header = read_header(path)
-    try:
-        tensors = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise CheckpointError(f"{path} is damaged: {error}") from error
-    if header.metadata.get("sha256") != _digest(tensors):
-        raise CheckpointError(f"{path} is damaged: its contents do not match the hash in its header")
-    return header, tensors
+    return header, _tensors(header)
 
 
 def load_model(path: Path) -> tuple[Header, Model]:
     """The model of a weights file, on the CPU, ready to translate. What only training needs is as new."""
-    header, tensors = read(path)
-    if "spec" not in header.metadata:
-        raise CheckpointError(f"{path} holds no weights to translate with: give the run folder, or {runs.WEIGHTS}")
+    header = read_weights_header(path)
+    with naming_the_save_before(path):
+        tensors = _tensors(header)
     name = header.metadata["model"]
     if name not in registry.plugins():
         raise CheckpointError(f"{path} needs the model {name}, which is not installed. Installed: gantool models")
@@ -93,11 +102,24 @@ def load_model(path: Path) -> tuple[Header, Model]:
         choices = options.restore(kind.Options, header.metadata["options"], where=name)
     except Exception as error:
         raise CheckpointError(f"{path}: its options do not fit the installed {name}: {error}") from error
-    model = build_model(
-        kind, choices, ImageSpec(**{key: _tuples(value) for key, value in header.metadata["spec"].items()})
-    )
+    try:
+        spec = ImageSpec(**{key: _tuples(value) for key, value in header.metadata["spec"].items()})
+    except TypeError as error:
+        raise CheckpointError(f"{path} describes its pictures as this gantool does not: {error}") from error
+    model = build_model(kind, choices, spec)
     load_weights(model, tensors, str(path), lacking=header.metadata.get("missing", ()))
     return header, model.eval()
+
+
+def _tensors(header: Header) -> dict[str, Tensor]:
+    path = header.path
+    try:
+        tensors = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise DamagedError(f"{path} is damaged: {error}") from error
+    if header.metadata.get("sha256") != _digest(tensors):
+        raise DamagedError(f"{path} is damaged: its contents do not match the hash in its header")
+    return tensors
 
 
 def build_model(kind: type[Model], choices: Any, spec: ImageSpec, seed: int = 0) -> Model:
@@ -117,7 +139,7 @@ def load_weights(model: Model, tensors: Mapping[str, Tensor], where: str, lackin
     except RuntimeError as error:  # sizes that differ, one a line
         first = str(error).splitlines()[1].strip()
         raise CheckpointError(f"{where} does not fit these options: {first}") from error
-    excused = {*model.training_only, *lacking}
+    excused = {*model.training_only, *model.frozen, *lacking}
     absent = [key for key in missing if key.partition(".")[0] not in excused]
     if absent or unexpected:
         first = f"{absent[0]} is missing" if absent else f"{unexpected[0]} is unknown"

@@ -22,11 +22,12 @@ class Averages:
         }
 
     @torch.no_grad()
-    def update(self, model: Model) -> None:
+    def update(self, model: Model, applied: Tensor) -> None:
+        """`applied` is 1, or 0 after a step that was not applied: then nothing moves."""
         for name, average in self.averages.items():
             network = model.get_submodule(name)
             for mean, now in zip(average.parameters(), network.parameters(), strict=True):
-                mean.lerp_(now, 1 - self.decay)
+                mean.lerp_(now, applied.to(mean.dtype) * (1 - self.decay))
             for kept, buffer in zip(average.buffers(), network.buffers(), strict=True):
                 kept.copy_(buffer)
 

@@ -29,17 +29,18 @@ class ImagePool(nn.Module):
         images = images.detach()
         if self.size == 0:
             return images
-        # A fake that is not finite belongs to a step that is not applied: it must not come back in a later one.
-        everyone = torch.nan_to_num(run.gather(images), nan=0.0, posinf=1.0, neginf=-1.0)
-        return run.mine(torch.cat([self._exchange(image, run.rng) for image in everyone.split(1)]))
+        return run.mine(torch.cat([self._exchange(image, run.rng) for image in run.gather(images).split(1)]))
 
     def _exchange(self, image: Tensor, rng: torch.Generator) -> Tensor:
+        # A fake that is not finite belongs to a step that is not applied: it must not come back in a later one. What is
+        # stored is a copy: a view would keep its whole batch.
         if len(self.images) < self.size:
-            self.images.append(image.clone())  # a view would keep its whole batch
+            self.images.append(torch.nan_to_num(image, nan=0.0, posinf=1.0, neginf=-1.0))
             return image
         keep, index = self.draw(rng)
         if keep > 0.5:
-            stored, self.images[index] = self.images[index].to(image.device), image.clone()
+            stored = self.images[index].to(image.device)
+            self.images[index] = torch.where(image.isfinite().all(), image, stored)
             return stored
         return image
 
@@ -52,7 +53,8 @@ class ImagePool(nn.Module):
             destination[f"{prefix}{index:04d}"] = image
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *_: Any) -> None:
-        self.images = [state_dict[key].clone() for key in sorted(state_dict) if key.startswith(prefix)]
+        numbers = sorted(int(key.removeprefix(prefix)) for key in state_dict if key.startswith(prefix))
+        self.images = [state_dict[f"{prefix}{number:04d}"].clone() for number in numbers]
 
     def extra_repr(self) -> str:
         return f"size={self.size}, stored={len(self.images)}"

@@ -116,12 +116,16 @@ def plan(request: Request) -> Plan:
         raise CheckpointError(f"{folder} was imported, not trained: begin with its weights, --from {folder} -o ANOTHER")
     stored = opt.read_yaml(saves[0].parents[1] / runs.SETTINGS) if saves else {}
     layers = [(f"preset {request.preset}", preset), (f"--config {request.config}", config)]
+    # What is too rare for a flag of its own is set like an option of the model.
+    own = {field.name for field in dataclasses.fields(kind.Options)}
+    rare = {field.name for field in dataclasses.fields(TrainSettings)} - own
     settings = opt.resolve(
         TrainSettings,
         [
             *((source, _exclusive(_without(values, _FACTS))) for source, values in layers),
             *((f"GANTOOL_{key.upper()}", {key: value}) for key, value in _exclusive(_environment()).items()),
             *(("--" + key.replace("_", "-"), {key: value}) for key, value in _exclusive(request.flags).items()),
+            ("--set", {key: value for key, value in request.set.items() if key in rare}),
         ],
         where="train",
     )
@@ -133,7 +137,7 @@ def plan(request: Request) -> Plan:
         [
             (f"--from {request.start_from}", inherited),
             *((source, _mapping(values.get("options", {}), source)) for source, values in layers),
-            ("--set", request.set),
+            ("--set", {key: value for key, value in request.set.items() if key not in rare}),
         ],
         where=name,
     )
@@ -146,15 +150,15 @@ def plan(request: Request) -> Plan:
     data = tuple(request.data) or tuple(Path(path) for path in stored.get("data", config.get("data", ())))
     if not data:
         raise UsageError(f"which pictures? gantool train {name} A B (two folders)")
-    domains = tuple(kind.layout.find(data))
+    domains = tuple(kind.layout_for(choices).find(data, aligned=chosen.aligned))
     size, crop = chosen.sides()
     return Plan(
         name=name,
         kind=kind,
         data=data,
         domains=domains,
-        spec=ImageSpec(tuple(domain.name for domain in domains), kind.channels(choices, len(domains)), crop),
-        preparation=Preparation(chosen.preprocess, size, crop, chosen.flip),
+        spec=kind.spec_for(choices, tuple(domain.name for domain in domains), crop),
+        preparation=Preparation(chosen.preprocess, size, crop, chosen.flip, chosen.filter),
         settings=chosen,
         options=choices,
         sources={**settings, **{f"options.{key}": value for key, value in options.items()}},

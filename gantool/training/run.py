@@ -34,6 +34,7 @@ class TrainingRun:
         self.processes = processes or Processes()
         self.device = next(model.parameters()).device
         self.step = 0
+        self.epoch = 0.0
         self.rng = torch.Generator()
         self._half = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision)
         self._last = True  # of the batches that make one step
@@ -51,6 +52,9 @@ class TrainingRun:
         self._scaled = scaled
         self._sums: dict[str, Tensor] = {}
         self._counts: dict[str, int] = {}
+        # Gradients of earlier batches of a step: one list for each update, since a step may update an optimiser twice.
+        self._held: list[list[Tensor | None]] = []
+        self._ordinal = 0
         # Statistics that a forward pass moves (batch norm's, spectral norm's) must not outlive a step that is not
         # applied.
         self._statistics = list(model.buffers())
@@ -58,9 +62,10 @@ class TrainingRun:
 
     # The frame of a step: the trainer's side.
 
-    def begin(self, step: int, rate_factor: float) -> None:
+    def begin(self, step: int, rate_factor: float, epoch: float = 0.0) -> None:
         """Starts step number `step`: all its draws and its learning rate follow from that number alone."""
-        self.step = step
+        self.step, self.epoch = step, epoch
+        self._held = []
         self.rng.manual_seed(_mixed(self.seed, step))
         # Dropout draws from torch's own generators; processes must not draw the same masks.
         torch.manual_seed(_mixed(self.seed, step, 1 + self.processes.rank))
@@ -76,6 +81,7 @@ class TrainingRun:
         """The batches of this step, of which the last one updates."""
         for index in range(self.accumulate):
             self._last = index == self.accumulate - 1
+            self._ordinal = 0
             yield index
 
     def end(self) -> None:
@@ -148,9 +154,12 @@ class TrainingRun:
     @torch.no_grad()
     def update(self, *names: str, clip: float | None = None) -> None:
         """Raises ValueError if none of these optimisers' parameters has a gradient."""
+        parameters = [p for name in names for p in self._parameters[name]]
+        if self.accumulate > 1:
+            self._hold(parameters)
         if not self._last:
             return
-        gradients = [p.grad for name in names for p in self._parameters[name] if p.grad is not None]
+        gradients = [p.grad for p in parameters if p.grad is not None]
         if not gradients:
             raise ValueError(f"update({', '.join(names)}) without a backward pass into its parameters")
         bad_anywhere = self._bad.to(gradients[0].dtype)
@@ -160,10 +169,23 @@ class TrainingRun:
         norm = nn.utils.get_total_norm(gradients)
         self._bad = ((bad_anywhere > 0) | ~torch.isfinite(norm)).to(self._bad.dtype)
         if clip is not None:
-            nn.utils.clip_grads_with_norm_([p for name in names for p in self._parameters[name]], clip, norm)
+            nn.utils.clip_grads_with_norm_(parameters, clip, norm)
         for name in names:
             self._step(self.optimizers[name])
             self.optimizers[name].zero_grad()
+
+    def _hold(self, parameters: list[nn.Parameter]) -> None:
+        """Adds the gradients to those of the same update in earlier batches of the step; the last takes the sum."""
+        number, self._ordinal = self._ordinal, self._ordinal + 1
+        gradients = [p.grad for p in parameters]
+        if number < len(self._held):
+            before = self._held[number]
+            gradients = [b if g is None else g if b is None else g + b for g, b in zip(gradients, before, strict=True)]
+        else:
+            self._held.append([])
+        self._held[number] = [] if self._last else gradients
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            parameter.grad = gradient if self._last else None
 
     def _step(self, optimizer: torch.optim.Optimizer) -> None:
         if all(group.get("fused") for group in optimizer.param_groups):
@@ -174,10 +196,20 @@ class TrainingRun:
             optimizer.step()
 
     def rand(self, *shape: int) -> Tensor:
-        return self.mine(torch.rand(self.processes.world * shape[0], *shape[1:], generator=self.rng)).to(self.device)
+        return self._moved(torch.rand(self.processes.world * shape[0], *shape[1:], generator=self.rng))
 
     def randn(self, *shape: int) -> Tensor:
-        return self.mine(torch.randn(self.processes.world * shape[0], *shape[1:], generator=self.rng)).to(self.device)
+        return self._moved(torch.randn(self.processes.world * shape[0], *shape[1:], generator=self.rng))
+
+    def _moved(self, drawn: Tensor) -> Tensor:
+        mine = self.mine(drawn)
+        if self.device.type == "cuda":  # a copy from pageable memory would wait for the device
+            mine = mine.contiguous().pin_memory()
+        return mine.to(self.device, non_blocking=True)
+
+    def applied(self) -> Tensor:
+        """1 on the device if every update of the step so far was applied, else 0."""
+        return 1 - self._bad
 
     def gather(self, images: Tensor) -> Tensor:
         return self.processes.gather(images)

@@ -7,6 +7,8 @@ runs/cyclegan/001/
 
 from __future__ import annotations
 
+import difflib
+import re
 import shutil
 from pathlib import Path
 
@@ -36,11 +38,26 @@ def save_folder(run: Path, step: int) -> Path:
     return run / CHECKPOINTS / f"{step:08d}"
 
 
+def save_before(weights: Path) -> Path | None:
+    """The save of the same run before the one that holds this file; None where there is none."""
+    save = weights.parent if len(weights.parents) > 2 else weights.absolute().parent
+    if save.parent.name != CHECKPOINTS or not save.name.isdigit():
+        return None
+    return next((s for s in reversed(saves(save.parents[1])) if int(s.name) < int(save.name)), None)
+
+
 def remove_save(save: Path) -> None:
     """Removes a save. It stops counting at once, so that nobody meets half of one."""
     going = save.with_name(f".{save.name}.old")
     save.rename(going)
     shutil.rmtree(going, ignore_errors=True)
+
+
+def remove_half_saves(checkpoints: Path) -> None:
+    """Removes what a kill left of saves that were being written or removed."""
+    for path in checkpoints.glob(".*"):
+        if re.fullmatch(r"\.\d+\.(\d+|old)", path.name):
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def newest_run(model: str, root: Path = RUNS) -> Path | None:
@@ -92,5 +109,7 @@ def find_weights(name: str, models: tuple[str, ...] = (), root: Path = RUNS) -> 
                 f"there is no run of {name} below {root}/. Train one (gantool train {name} A B) or give its folder"
             )
         return saves(run)[-1] / WEIGHTS
+    near = difflib.get_close_matches(name, models, n=2, cutoff=0.6)
+    hint = f". Did you mean {' or '.join(near)}?" if near else ""
     known = f" and no model ({', '.join(models)})" if models else ""
-    raise CheckpointError(f"{name} is no run folder, no weights file{known}")
+    raise CheckpointError(f"{name} is no run folder, no weights file{known}{hint}")

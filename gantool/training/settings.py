@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from gantool.data.modes import FILTERS, PREPROCESS
 from gantool.errors import UsageError
 from gantool.options import option
 
-PREPROCESS = ("resize_and_crop", "crop", "scale_width", "scale_width_and_crop", "none")
 PRECISIONS = ("fp32", "bf16", "fp16")
 
 CHANGEABLE = frozenset(
@@ -28,6 +28,10 @@ class TrainSettings:
     )
     crop: int | None = option(None, "side of the training crops in pixels (default: 256 for a size of 286)", low=8)
     preprocess: str = option("resize_and_crop", "how pictures become crops", choices=PREPROCESS)
+    filter: str = option("bicubic", "how pictures are resized", choices=FILTERS)
+    aligned: str | None = option(
+        None, "one folder of side-by-side pairs: AB if A is on the left, BA if B is", choices=("AB", "BA")
+    )
     flip: bool = option(True, "mirror half of the training pictures")
     batch: int = option(1, "pictures a domain, a step and a process", low=1)
     accumulate: int = option(1, "batches whose gradients make one step", low=1)

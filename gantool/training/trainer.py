@@ -66,6 +66,9 @@ class Trainer:
     def __post_init__(self) -> None:
         s = self.settings
         self.done = 0
+        device = next(self.model.parameters()).device
+        self.model.prepare_training()
+        self.model.to(device)
         self.processes.share_weights(self.model)
         self.optimizers = self.model.optimizers()
         self.averages = Averages(self.model)
@@ -137,12 +140,15 @@ class Trainer:
                     self._stop(stop)
 
     def _one_step(self, stream: Iterator[dict[str, Tensor]]) -> None:
-        self.run.begin(self.done, self.model.rate_factor(self.progress()))
-        for _ in self.run.batches():
-            batch = loader.to_device(next(stream), self.run.device, next(self.model.parameters()).dtype)
+        batches = [
+            next(stream) for _ in range(self.settings.accumulate)
+        ]  # before anything moves: one may be unreadable
+        self.run.begin(self.done, self.model.rate_factor(self.progress()), self.done / self.epoch_steps)
+        for index in self.run.batches():
+            batch = loader.to_device(batches[index], self.run.device, next(self.model.parameters()).dtype)
             self.model.training_step(batch, self.run)
         self.run.end()
-        self.averages.update(self.model)
+        self.averages.update(self.model, self.run.applied())
         self.done += 1
 
     def _look(self) -> None:
@@ -189,7 +195,7 @@ class Trainer:
         if self.processes.first:
             folder = runs.save_folder(self.folder, self.done)
             with self.averages.in_place_of(self.model):
-                everything = self.model.state_dict()
+                everything = {k: v for k, v in self.model.state_dict().items() if _part(k) not in self.model.frozen}
             weights = {key: value for key, value in everything.items() if not self._only_for_training(key)}
             state = {f"model.{key}": value for key, value in everything.items() if self._only_for_training(key)}
             state |= {f"model.{key}": value for key, value in self.averages.trained_weights(self.model).items()}
@@ -230,7 +236,7 @@ class Trainer:
         self.model.load_state_dict(found, strict=False)
         for name, average in self.averages.averages.items():
             average.load_state_dict(self.model.get_submodule(name).state_dict())
-        return sorted(networks - {_part(key) for key in (*tensors, *found)})
+        return sorted(networks - {*self.model.frozen, *(_part(key) for key in (*tensors, *found))})
 
     def _only_for_training(self, key: str) -> bool:
         return _part(key) in self.model.training_only

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from gantool.errors import UsageError
 
@@ -29,6 +30,24 @@ def resolve(
             return pair
     able = ", ".join(f"{source} -> {target}" for source, target in possible)
     raise UsageError(f"these weights cannot translate to {target}, only: {able}")
+
+
+def targets(
+    spec: Mapping[str, Any], to: str | None, directions: Sequence[Sequence[str]] | None = None
+) -> list[tuple[str, str]]:
+    """(source, target) for each domain that `--to` names: one, several with commas between, or "all".
+
+    `spec` is the header's (see `gantool.model.ImageSpec`). Of two domains, "all" is the second. Raises UsageError.
+    """
+    domains = tuple(spec["domains"])
+    if to == "all" and len(domains) > 2 and "all" not in domains:
+        reached = {target for _, target in directions} if directions is not None else set(domains)
+        return [resolve(domains, name, directions) for name in domains if name in reached]
+    if to is None or to == "all":
+        return [resolve(domains, None, directions)]
+    if spec.get("labels") or to in domains:
+        return [resolve(domains, to, directions)]
+    return [resolve(domains, name.strip(), directions) for name in to.split(",")]
 
 
 def _named(domains: Sequence[str], name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -53,7 +53,7 @@ class Engine:
         self.half = precision == "bf16"
         self.memory = memory
         used = [module for name, module in model.named_children() if name not in model.training_only]
-        self.batches = per_sample(*used)
+        self.batches = per_sample(*used, training=False)
         """Whether pictures may share a batch: no layer mixes them or draws random numbers."""
         self._resnets = [m for part in used for m in part.modules() if isinstance(m, ResnetGenerator)]
 
@@ -90,19 +90,50 @@ class Engine:
             )
         return Way(True, 1, needed, budget)
 
+    @property
+    def styles(self) -> bool:
+        """Whether a picture has several results, told apart by style codes."""
+        return self.model.style_size > 0
+
+    def random_style(self, target: str, seed: int) -> Tensor:
+        """A style code (1, S) of this domain; the same for the same seed."""
+        with self._ready(seed):
+            return self.model.random_style(target, torch.Generator().manual_seed(seed))
+
+    def mean_style(self, target: str) -> Tensor:
+        """The style code (1, S) in the middle of those drawn for this domain."""
+        with self._ready(0):
+            return self.model.mean_style(target)
+
+    def encode_style(self, picture: Picture, domain: str) -> Tensor:
+        """The style code (1, S) of a picture of this domain. Raises UsageError where the model has no such encoder."""
+        pixels, _ = prepared(picture, self.channels(domain))
+        with self._ready(0):
+            return self.model.encode_style(self._input(pixels, *self.fitted(pixels)), domain=domain)
+
     def translate(
-        self, pixels: Sequence[Array], *, source: str, target: str, seed: int = 0, way: Way | None = None
+        self,
+        pixels: Sequence[Array],
+        *,
+        source: str,
+        target: str,
+        styles: Tensor | None = None,
+        seed: int = 0,
+        way: Way | None = None,
     ) -> list[Array]:
         """Pictures (H, W, C) of the source domain, all of one padded size, as pictures (H, W, C') of the target domain.
 
-        Grey results have the depth of their input, colour is 8-bit. `seed` decides what a model draws. Raises DataError
-        for pictures that the model cannot translate and OutOfMemoryError.
+        Grey results have the depth of their input, colour is 8-bit. `styles` are codes (N, S), a row a picture; None
+        draws one for all of them. `seed` decides what is drawn. Raises DataError for pictures that the model cannot
+        translate and OutOfMemoryError.
         """
         height, width = self.fitted(pixels[0])
         way = way or self.way(height, width)
+        if self.styles and styles is None:
+            styles = self.random_style(target, seed).expand(len(pixels), -1)
         try:
             try:
-                images = self._pass(pixels, height, width, source, target, seed, way.strips)
+                images = self._pass(pixels, height, width, source, target, styles, seed, way.strips)
             except (MemoryError, RuntimeError) as error:
                 # The estimate may have been too low: a picture alone gets a second chance.
                 can = len(pixels) == 1 and not way.strips and any(can_run_in_strips(n) for n in self._resnets)
@@ -111,7 +142,7 @@ class Engine:
                 images = None
             if images is None:  # outside the handler, which would keep the failed pass's tensors alive
                 self._release()
-                images = self._pass(pixels, height, width, source, target, seed, strips=True)
+                images = self._pass(pixels, height, width, source, target, styles, seed, strips=True)
             return [_pixels(image, one) for image, one in zip(images, pixels, strict=True)]
         except (MemoryError, RuntimeError) as error:
             self._release()
@@ -126,28 +157,53 @@ class Engine:
             raise DataError(f"the model fails on {what}: {str(error).splitlines()[0]}") from error
 
     def picture(
-        self, picture: Picture, *, source: str, target: str, size: tuple[int, int] | None = None, seed: int = 0
+        self,
+        picture: Picture,
+        *,
+        source: str,
+        target: str,
+        size: tuple[int, int] | None = None,
+        style: Tensor | None = None,
+        seed: int = 0,
     ) -> Picture:
         """One picture of any kind, transparency and colour profile kept. `size` (width, height) resizes it first."""
         pixels, alpha = prepared(picture, self.channels(source), size)
-        (result,) = self.translate([pixels], source=source, target=target, seed=seed)
+        (result,) = self.translate([pixels], source=source, target=target, styles=style, seed=seed)
         result, alpha = matched(result, alpha)
         return replace(picture, pixels=result, alpha=alpha)
 
     def _pass(
-        self, pixels: Sequence[Array], height: int, width: int, source: str, target: str, seed: int, strips: bool
+        self,
+        pixels: Sequence[Array],
+        height: int,
+        width: int,
+        source: str,
+        target: str,
+        styles: Tensor | None,
+        seed: int,
+        strips: bool,
     ) -> Tensor:
-        with ExitStack() as stack:
-            stack.enter_context(torch.inference_mode())
-            stack.enter_context(_evaluating(self.model))
-            stack.enter_context(_in_strips([n for n in self._resnets if can_run_in_strips(n)] if strips else []))
-            stack.enter_context(torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []))
-            torch.manual_seed(seed)
+        with (
+            self._ready(seed),
+            _in_strips([n for n in self._resnets if can_run_in_strips(n)] if strips else []),
+        ):
             inputs = [self._input(one, height, width) for one in pixels]
             x = inputs[0] if len(inputs) == 1 else torch.cat(inputs)
             del inputs
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
-                return self.model.translate(x, source=source, target=target)
+            codes = None if styles is None else styles.to(self.device, x.dtype)
+            return self.model.translate(x, source=source, target=target, style=codes)
+
+    @contextmanager
+    def _ready(self, seed: int) -> Iterator[None]:
+        """Inside, the model is in evaluation mode, without gradients, with random numbers of its own."""
+        with (
+            torch.no_grad(),
+            _evaluating(self.model),
+            torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []),
+            torch.autocast(self.device.type, torch.bfloat16, enabled=self.half),
+        ):
+            torch.manual_seed(seed)
+            yield
 
     def _input(self, pixels: Array, height: int, width: int) -> Tensor:
         """(1, C, height, width) in [-1, 1] on the device: `to_unit`'s values, with one copy in single precision."""

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 from gantool.errors import DataError
+from gantool.files import reason
 
 _PROBE = 65_536
 _STALE_SECONDS = 86_400.0
@@ -50,7 +51,7 @@ class Outbox:
             self._stage(b"\0" * _PROBE).unlink()
         except OSError as error:
             self.close()
-            raise OutputRefusedError(f"cannot write to {root}: {error.strerror or error}") from error
+            raise OutputRefusedError(f"cannot write to {root}: {reason(error, root)}") from error
 
     def write(self, path: Path, data: bytes) -> None:
         """Puts a file in place. Raises DataError for an impossible path, OutputRefusedError where the disk refuses."""
@@ -65,7 +66,7 @@ class Outbox:
             if staged is not None:
                 staged.unlink(missing_ok=True)
             kind = DataError if error.errno in _OWN_FAULT else OutputRefusedError
-            raise kind(f"cannot write {path}: {error.strerror or error}") from error
+            raise kind(f"cannot write {path}: {reason(error, path.parent)}") from error
 
     def close(self) -> None:
         """Removes what is not in place."""

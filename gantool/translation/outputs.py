@@ -33,6 +33,10 @@ class Job:
     """Pillow's name of the output's format."""
     may_change: bool
     """Whether a result that the format cannot hold becomes a PNG file instead of losing what does not fit."""
+    variant: int = 0
+    """Which of a picture's results this is."""
+    spelled_out: bool = False
+    """Whether the result's name holds the input's extension (a.gif.png), because of another input of that stem."""
 
 
 @dataclass
@@ -75,10 +79,14 @@ class Naming:
             return _FALLBACK
         return own
 
-    def named(self, relative: str) -> str:
-        """The result's path for an input's."""
+    def named(self, relative: str, variant: str = "", *, spelled_out: bool = False) -> str:
+        """The result's path for an input's; `variant` tells the results for one input apart.
+
+        `spelled_out` keeps the input's extension in it: a.gif.png.
+        """
         path = PurePosixPath(relative)
-        return str(path.with_name(f"{path.stem}{self.suffix}.{self.extension(path.name)}"))
+        stem = path.name if spelled_out else path.stem
+        return str(path.with_name(f"{stem}{self.suffix}{variant}.{self.extension(path.name)}"))
 
 
 def make_plan(
@@ -88,8 +96,9 @@ def make_plan(
     *,
     existing: Existing | None = None,
     shard: tuple[int, int] = (1, 1),
+    variants: Sequence[str] = ("",),
 ) -> Plan:
-    """Gives every input its output.
+    """Gives every input its outputs, one for each of `variants`: what their names have more than the input's.
 
     `existing` None means "fail" for a single picture and "skip" for folders and lists, so that the same command
     continues. `shard` (i, n) takes the i-th of n parts. Raises UsageError where inputs and outputs do not fit together:
@@ -97,7 +106,7 @@ def make_plan(
     """
     policy: Existing = existing or ("fail" if inputs.single else "skip")
     if inputs.single and (out is None or not _is_folder(out, single=True)):
-        return _plan_one(inputs.sources[0], out, naming, policy)
+        return _plan_one(inputs.sources[0], out, naming, policy, variants)
     if out is None:
         raise UsageError(
             "a folder or several pictures need a folder for the results: gantool translate --model M IN... OUT"
@@ -111,8 +120,14 @@ def make_plan(
             f"a picture on stdin has no name: give a file as the output, such as {Path(out) / 'picture.png'}"
         )
     root = Path(out)
-    sources, results = _without_results(inputs.sources, root, naming)
-    jobs = [_job(source, root / naming.named(source.relative), naming) for source in sources]
+    sources, results = _without_results(inputs.sources, root, naming, variants)
+    alike = _alike(sources, naming)
+    jobs = [
+        _job(source, root / naming.named(source.relative, name, spelled_out=spelled_out), naming, number, spelled_out)
+        for source in sources
+        for spelled_out in [source.relative in alike]
+        for number, name in enumerate(variants)
+    ]
     plan = Plan([], results=results, root=root, owners=_owners(jobs))
     for job in jobs:
         if _part(job.source.relative, shard[1]) == shard[0]:
@@ -135,31 +150,57 @@ def parse_shard(text: str) -> tuple[int, int]:
     return int(first), int(second)
 
 
-def _plan_one(source: Source, out: str | None, naming: Naming, policy: Existing) -> Plan:
+def _plan_one(source: Source, out: str | None, naming: Naming, policy: Existing, variants: Sequence[str]) -> Plan:
     if out == STREAM or (out is None and source.picture is None):
+        if len(variants) > 1:
+            raise UsageError(f"{len(variants)} results do not go to stdout one after the other: name OUT")
         extension = _FALLBACK if naming.ext is None else naming.extension(source.relative)
         return Plan([Job(source, None, _format(extension, "--ext"), naming.ext == SAME)])
     if out is None:
         assert source.picture is not None
         beside = Naming(naming.ext or _FALLBACK, naming.suffix or ".translated")
-        job = _job(source, source.picture.with_name(beside.named(source.picture.name)), beside)
+        jobs = [
+            _job(source, source.picture.with_name(beside.named(source.picture.name, name)), beside, number)
+            for number, name in enumerate(variants)
+        ]
     else:
-        job = Job(source, Path(out), _format(Path(out).suffix, out), may_change=False)
-        if naming.suffix or (naming.ext not in (None, SAME) and _format(str(naming.ext), "--ext") != job.format):
+        path, format = Path(out), _format(Path(out).suffix, out)
+        jobs = [
+            Job(source, path.with_name(f"{path.stem}{name}{path.suffix}"), format, may_change=False, variant=number)
+            for number, name in enumerate(variants)
+        ]
+        if naming.suffix or (naming.ext not in (None, SAME) and _format(str(naming.ext), "--ext") != format):
             raise UsageError(f"{out} names the file already: --ext and --suffix are for output folders")
-    assert job.out is not None
-    if source.picture is not None and job.out.exists() and job.out.samefile(source.picture):
-        raise UsageError(f"{out} is the input itself: name another output")
-    plan = Plan([job], root=job.out.parent, owners=_owners([job]))
-    if job.out.exists() and policy == "skip":
-        plan.jobs, plan.skipped = [], [job]
-    elif job.out.exists() and policy == "fail":
-        raise UsageError(_exists([job.out]))
-    return plan
+    for job in jobs:
+        assert job.out is not None
+        if source.picture is not None and job.out.exists() and job.out.samefile(source.picture):
+            raise UsageError(f"{out} is the input itself: name another output")
+    there = [job for job in jobs if job.out is not None and job.out.exists()] if policy != "overwrite" else []
+    if there and policy == "fail":
+        raise UsageError(_exists([job.out for job in there if job.out]))
+    assert jobs[0].out is not None
+    return Plan([job for job in jobs if job not in there], there, root=jobs[0].out.parent, owners=_owners(jobs))
 
 
-def _job(source: Source, out: Path, naming: Naming) -> Job:
-    return Job(source, out, writable_format(out.suffix), may_change=naming.ext in (None, SAME))
+def _job(source: Source, out: Path, naming: Naming, variant: int, spelled_out: bool = False) -> Job:
+    return Job(source, out, writable_format(out.suffix), naming.ext in (None, SAME), variant, spelled_out)
+
+
+def _alike(sources: Sequence[Source], naming: Naming) -> set[str]:
+    """The inputs whose results would have the name of another's, but for one that has that extension itself.
+
+    Inputs of one and the same relative path cannot be told apart by it: they are not among them.
+    """
+    named: dict[str, set[str]] = {}
+    for source in sources:
+        named.setdefault(os.path.normcase(naming.named(source.relative)), set()).add(source.relative)
+    return {
+        relative
+        for relatives in named.values()
+        if len(relatives) > 1
+        for relative in relatives
+        if PurePosixPath(relative).suffix[1:] != naming.extension(relative)
+    }
 
 
 def _is_folder(out: str, *, single: bool) -> bool:
@@ -177,7 +218,9 @@ def _format(extension: str, where: str) -> str:
         raise UsageError(f"{where}: {error}") from None
 
 
-def _without_results(sources: Sequence[Source], root: Path, naming: Naming) -> tuple[list[Source], int]:
+def _without_results(
+    sources: Sequence[Source], root: Path, naming: Naming, variants: Sequence[str]
+) -> tuple[list[Source], int]:
     """The sources that are not an earlier run's result for another one, where results lie beside their inputs."""
     real: dict[Path, str] = {}
 
@@ -199,7 +242,8 @@ def _without_results(sources: Sequence[Source], root: Path, naming: Naming) -> t
     def stem(relative: str) -> str:
         return str(PurePosixPath(relative).with_suffix(""))
 
-    stems = {stem(source.relative) + naming.suffix for source in beside}
+    kept = {name for source in beside for name in (stem(source.relative), source.relative)}
+    stems = {name + naming.suffix + variant for name in kept for variant in variants}
     results = {source.relative for source in beside if stem(source.relative) in stems}
     return [source for source in sources if source.relative not in results], len(results)
 
@@ -213,8 +257,8 @@ def _owners(jobs: Sequence[Job]) -> dict[str, str]:
         name, spelled = job.source.name, key(job.out)
         if spelled in owners:
             raise UsageError(
-                f"{owners[spelled]} and {name} would both be written to {job.out}: translate their folder (its tree is"
-                " kept), use another --ext, or two output folders"
+                f"{owners[spelled]} and {name} would both be written to {job.out}: translate a folder that holds both"
+                " (its tree is kept), or each into a folder of its own"
             )
         if spelled in inputs:
             raise UsageError(

@@ -6,20 +6,27 @@ Threads decode ahead and encode behind (Pillow lets go of the interpreter meanwh
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor
 
 from gantool.data.pictures import Array, Picture, as_channels, can_hold, encode, read_picture, to_uint8
 from gantool.errors import DataError, GantoolError, OutOfMemoryError
 from gantool.translation.engine import Engine, Way, matched, prepared
 from gantool.translation.outbox import OutputRefusedError
 from gantool.translation.outputs import Job, key
+from gantool.translation.styles import Codes, seed_of
+from gantool.translation.variants import Variant
 
 _HELD_BYTES = 200_000_000  # decoded pictures that may wait for the network or for a place on the disk
 _LOOKAHEAD = 4  # of batches: pictures of how many may wait for others of their size
@@ -29,14 +36,18 @@ _LOOKAHEAD = 4  # of batches: pictures of how many may wait for others of their 
 class Request:
     """What is asked of every picture."""
 
-    source: str
-    target: str
+    variants: tuple[Variant, ...]
+    """The results that every picture gets, all from domains of one kind of pictures."""
     size: tuple[int, int] | None = None
     """(width, height) to resize to before the network."""
     batch: int = 1
     quality: int = 95
     overwrite: bool = False
     seed: int = 0
+    sync: bool = False
+    """The same random styles for all pictures."""
+    save_styles: bool = False
+    """Also write each result's style code, beside it, as .npy."""
     workers: int = 2
 
 
@@ -88,6 +99,7 @@ class _Decoded:
     pixels: Array
     alpha: Array | None
     seconds: float
+    code: Tensor | None = None
 
 
 def translate_all(
@@ -108,12 +120,13 @@ def translate_all(
     """
     owners = {} if owners is None else owners
     batch = request.batch if engine.batches else 1
-    channels = engine.channels(request.source)
+    channels = engine.channels(request.variants[0].source)
     pool = ThreadPoolExecutor(request.workers, thread_name_prefix="gantool-translate")
     left = iter(jobs)
     decoding: deque[Future[_Decoded | Failed]] = deque()
     encoding: deque[tuple[int, Future[Outcome]]] = deque()
-    groups: dict[tuple[int, int], list[_Decoded]] = {}
+    groups: dict[tuple[int, int, str], list[_Decoded]] = {}
+    codes = Codes(engine, request.seed, request.sync)
     more = True
 
     def waiting_bytes() -> int:
@@ -123,7 +136,7 @@ def translate_all(
         return decoded + grouped + sum(size for size, _ in encoding)
 
     def send(group: list[_Decoded]) -> Iterator[Outcome]:
-        for item in _passes(engine, group, request):
+        for item in _passes(engine, group, request, codes):
             if isinstance(item, Failed):
                 yield item
             else:
@@ -147,10 +160,14 @@ def translate_all(
                 if isinstance(item, Failed):
                     yield item
                 else:
-                    size = engine.fitted(item.pixels)
-                    groups.setdefault(size, []).append(item)
-                    if len(groups[size]) >= batch:
-                        yield from send(groups.pop(size))
+                    try:
+                        like = (*engine.fitted(item.pixels), request.variants[item.job.variant].target)
+                    except DataError as error:
+                        yield Failed(item.job, _about(item.job, error))
+                        continue
+                    groups.setdefault(like, []).append(item)
+                    if len(groups[like]) >= batch:
+                        yield from send(groups.pop(like))
             while groups and (sum(map(len, groups.values())) > _LOOKAHEAD * batch or waiting_bytes() > _HELD_BYTES):
                 yield from send(groups.pop(max(groups, key=lambda size: len(groups[size]))))
             yield from collect(2 * request.workers)
@@ -173,12 +190,6 @@ def default_batch(device: str) -> int:
     return 16 if device == "cuda" else 1
 
 
-def picture_seed(seed: int, relative: str) -> int:
-    """What a model draws for a picture depends on the command's seed and the picture's path, not on its neighbours."""
-    digest = hashlib.sha256(f"{seed} ".encode() + os.fsencode(relative)).digest()
-    return int.from_bytes(digest[:8], "big") >> 1
-
-
 def _decode(job: Job, channels: int, size: tuple[int, int] | None, stdin: bytes) -> _Decoded | Failed:
     begun = time.perf_counter()
     try:
@@ -193,25 +204,28 @@ def _decode(job: Job, channels: int, size: tuple[int, int] | None, stdin: bytes)
 
 
 def _passes(
-    engine: Engine, group: list[_Decoded], request: Request
+    engine: Engine, group: list[_Decoded], request: Request, codes: Codes
 ) -> Iterator[tuple[_Decoded, Array, Way, float] | Failed]:
     """The group through the network, in as many passes as the memory demands."""
     while group:
         begun = time.perf_counter()
         try:
             way = engine.way(*engine.fitted(group[0].pixels))
-            part = group[: way.together]
+            part = [_styled(item, request, codes) for item in group[: way.together]]
+            variant = request.variants[part[0].job.variant]
+            rows = [item.code for item in part if item.code is not None]
             results = engine.translate(
                 [item.pixels for item in part],
-                source=request.source,
-                target=request.target,
-                seed=picture_seed(request.seed, part[0].job.source.relative),
+                source=variant.source,
+                target=variant.target,
+                styles=torch.cat(rows) if rows else None,
+                seed=seed_of(request.seed, part[0].job.source.relative),
                 way=way,
             )
         except (DataError, OutOfMemoryError) as error:
             if len(group) > 1:  # whose fault it is shows when each goes alone
                 for item in group:
-                    yield from _passes(engine, [item], request)
+                    yield from _passes(engine, [item], request, codes)
             else:
                 yield Failed(group[0].job, _about(group[0].job, error))
             return
@@ -219,6 +233,10 @@ def _passes(
         for item, pixels in zip(part, results, strict=True):
             yield item, pixels, way, item.seconds + seconds
         group = group[len(part) :]
+
+
+def _styled(item: _Decoded, request: Request, codes: Codes) -> _Decoded:
+    return replace(item, code=codes.code(request.variants[item.job.variant], item.job.source.relative))
 
 
 def _finish(
@@ -240,6 +258,8 @@ def _finish(
                     return Skipped(job, out)
         pixels, alpha, lost = _reduced(pixels, alpha, format)
         data = encode(pixels, format, alpha=alpha, quality=request.quality, icc_profile=item.icc_profile)
+        if request.save_styles and item.code is not None and out is not None:
+            deliver(out.with_suffix(".npy"), _npy(item.code))
         deliver(out, data)
     except OutputRefusedError:
         raise
@@ -250,6 +270,12 @@ def _finish(
     height, width = pixels.shape[:2]
     seconds += time.perf_counter() - begun
     return Done(job, out, item.size, (width, height), seconds, hashlib.sha256(data).hexdigest(), way, lost)
+
+
+def _npy(code: Tensor) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, code[0].float().cpu().numpy())
+    return buffer.getvalue()
 
 
 def _fits(pixels: Array, alpha: Array | None, format: str) -> bool:

@@ -56,6 +56,8 @@ class Tally:
                 f"{name}: {width}x{height} takes about {in_words(way.needed)} as a whole, and {in_words(way.budget)} "
                 "are at hand: it went through in strips, with the same result",
             )
+        if done.job.spelled_out and done.out is not None:
+            self._once("alike", f"{name}: {done.out} is its result, because of another picture of that name")
         if done.lost:
             self._once(done.lost, f"{name}: {done.job.format} cannot hold its {done.lost}: --ext png or tif can")
 

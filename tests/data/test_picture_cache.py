@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,9 @@ import pytest
 from PIL import Image
 
 from gantool.data.cache import Source, open_cache
+from gantool.data.modes import PREPROCESS
 from gantool.data.pictures import picture_size, read_pixels
-from gantool.data.transforms import PREPROCESS, Preparation, resize, resized_size
+from gantool.data.transforms import Preparation, resize, resized_size
 from gantool.data.unpaired import unpaired
 from gantool.errors import DataError
 
@@ -116,7 +118,7 @@ def test_what_was_kept_is_used_after_reopening(tmp_path, pictures):
     assert all(np.array_equal(again.get(i), truth[i]) for i in range(6))
 
 
-@pytest.mark.parametrize("change", ["file", "preparation", "channels", "more files"])
+@pytest.mark.parametrize("change", ["file", "preparation", "filter", "channels", "more files"])
 def test_what_no_longer_fits_is_not_used(tmp_path, pictures, change):
     cache, _ = opened(tmp_path / "cache", pictures)
     for i in range(12):
@@ -130,6 +132,8 @@ def test_what_no_longer_fits_is_not_used(tmp_path, pictures, change):
         assert (pictures / "00.bmp").stat().st_size == before.st_size  # the time alone tells
     elif change == "preparation":
         preparation = Preparation("scale_width", 24, 16)
+    elif change == "filter":
+        preparation = replace(FIXED, filter="bilinear")
     elif change == "channels":
         channels = 1
     else:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from gantool.data.modes import FILTERS, PREPROCESS
 from gantool.data.transforms import (
-    PREPROCESS,
     Augmentation,
     Preparation,
     crop_and_flip,
@@ -55,6 +55,14 @@ def test_a_pair_that_is_not_mirrored_draws_the_same_crops():
     assert not any(p.flip for p in b)
 
 
+def test_a_pairs_crops_lie_all_over_the_resized_picture_and_nowhere_else():
+    rng = random.Random(0)
+    drawn = [paired_parameters(rng, 60, 20, Preparation("shorter_side_and_crop", 10, 8)) for _ in range(500)]
+    assert {(p.x, p.y) for p in drawn} == {(x, y) for x in range(23) for y in range(3)}
+    middle = [paired_parameters(rng, 60, 20, Preparation("center_crop_and_resize", 10, 8)) for _ in range(50)]
+    assert {(p.x, p.y) for p in middle} == {(0, 0)}
+
+
 @pytest.mark.parametrize(
     ("preprocess", "size", "size_option", "crop", "expected"),
     [
@@ -71,6 +79,12 @@ def test_a_pair_that_is_not_mirrored_draws_the_same_crops():
         ("none", (3, 5), 286, 256, (4, 4)),
         ("none", (1, 1), 286, 256, (4, 4)),  # ours: the reference fails
         ("resize_and_crop", (640, 360), 286, 256, (286, 286)),
+        ("shorter_side_and_crop", (640, 360), 286, 256, (508, 286)),  # 508.4
+        ("shorter_side_and_crop", (333, 500), 286, 256, (286, 429)),
+        ("shorter_side_and_crop", (286, 300), 286, 256, (286, 300)),
+        ("shorter_side_and_crop", (20, 20), 286, 256, (286, 286)),
+        ("center_crop_and_resize", (178, 218), 178, 128, (128, 128)),
+        ("center_crop_and_resize", (50, 218), 178, 128, (128, 128)),
         ("crop", (640, 360), 286, 256, (640, 360)),
     ],
 )
@@ -93,19 +107,44 @@ def test_crops_of_small_pictures():
     assert np.array_equal(crop_square(small, 0, 0, 32), small)
 
 
+@pytest.mark.parametrize("filter", FILTERS)
 @pytest.mark.parametrize("channels", [1, 3])
-def test_the_resize_is_pillows_bicubic(channels):
+def test_the_resize_is_pillows(channels, filter):
     pixels = photo(100, 80, channels)
-    resized = resize(pixels, Preparation("resize_and_crop", 72, 64))
-    expected = Image.fromarray(pixels.squeeze()).resize((72, 72), Image.Resampling.BICUBIC)
+    resized = resize(pixels, Preparation("resize_and_crop", 72, 64, filter=filter))
+    expected = Image.fromarray(pixels.squeeze()).resize((72, 72), getattr(Image.Resampling, filter.upper()))
     assert np.array_equal(resized.squeeze(), np.asarray(expected))
+
+
+def test_the_filter_is_bicubic_unless_asked_otherwise():
+    assert Preparation("resize_and_crop", 72, 64) == Preparation("resize_and_crop", 72, 64, filter="bicubic")
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "size", "x", "y", "side"),
+    [
+        (178, 218, 178, 0, 20, 178),  # CelebA
+        (101, 104, 90, 6, 7, 90),  # 5.5 is rounded to even, upwards
+        (103, 104, 90, 6, 7, 90),  # 6.5 is, too, downwards
+        (50, 70, 90, 0, 10, 50),  # smaller than asked for: the largest square there is
+    ],
+)
+def test_the_middle_is_cropped_before_the_resize(width, height, size, x, y, side):
+    pixels = photo(width, height)
+    expected = Image.fromarray(pixels[y : y + side, x : x + side]).resize((32, 32), Image.Resampling.BICUBIC)
+    resized = resize(pixels, Preparation("center_crop_and_resize", size, 32))
+    assert np.array_equal(resized, np.asarray(expected))
+    if side >= size:  # without a resize: the place itself
+        assert np.array_equal(
+            resize(pixels, Preparation("center_crop_and_resize", size, size)), pixels[y : y + side, x : x + side]
+        )
 
 
 @pytest.mark.parametrize("preprocess", PREPROCESS)
 def test_crop_and_mirror(preprocess):
     preparation = Preparation(preprocess, 72, 56)
     resized = resize(photo(100, 80), preparation)
-    x, y = (3, 1) if preparation.crops else (0, 0)
+    x, y = (3, 1) if preparation.crops and resized.shape[0] > 56 else (0, 0)
     side = 56 if preparation.crops else 1000
     expected = resized[y : y + side, x : x + side]
     assert np.array_equal(crop_and_flip(resized, preparation, Augmentation(3, 1, False)), expected)
@@ -132,6 +171,7 @@ def test_draws_reach_every_place_and_both_mirrors_and_nothing_else():
     [
         ("resize_and_crop", 100, 128, "crop 128 is larger than size 100"),
         ("scale_width_and_crop", 100, 128, "crop 128 is larger than size 100"),
+        ("shorter_side_and_crop", 100, 128, "crop 128 is larger than size 100"),
         ("squeeze", 100, 64, "resize_and_crop"),
         ("crop", 286, 0, "at least 1"),
     ],
@@ -141,6 +181,11 @@ def test_contradictions_are_usage_errors(preprocess, size, crop, said):
         Preparation(preprocess, size, crop)
 
 
+def test_an_unknown_filter_is_a_usage_error():
+    with pytest.raises(UsageError, match="bicubic, bilinear"):
+        Preparation("crop", 64, 64, filter="nearest")
+
+
 def test_size_does_not_limit_the_crop_where_nothing_is_resized_to_it():
-    for preprocess in ("crop", "none", "scale_width"):
+    for preprocess in ("crop", "none", "scale_width", "center_crop_and_resize"):
         Preparation(preprocess, 100, 128)

@@ -7,6 +7,7 @@ NumPy's `RandomState` stream is frozen: a name gives the same numbers with every
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -51,7 +52,11 @@ def network(parameters: Iterable[tuple[str, Sequence[int]]], prefix: str) -> dic
 
 
 def given(rule: Mapping[str, Any]) -> Tensor:
-    """An input that a file describes as {"rule", "name", "shape"}."""
+    """An input that a file describes as {"rule", "name", "shape"}, maybe with a "map" of its values v, or literally."""
+    if "value" in rule:
+        return torch.tensor(rule["value"], dtype=getattr(torch, rule["dtype"]))
+    if "map" in rule:
+        return mapped(given({key: value for key, value in rule.items() if key != "map"}), rule["map"])
     name, shape = rule["name"], rule["shape"]
     if rule["rule"] == "image":
         return image(name, shape)
@@ -60,6 +65,13 @@ def given(rule: Mapping[str, Any]) -> Tensor:
     if rule["rule"] == "(image + 1) / 2":
         return (image(name, shape) + 1) / 2
     raise NotImplementedError(f"input rule {rule['rule']!r}")
+
+
+def mapped(v: Tensor, formula: str) -> Tensor:
+    """A formula of numbers and `v`, as "0.5*v-0.5", of this tensor."""
+    assert re.fullmatch(r"[v\d.+\-*/() ]+", formula), f"the suite does not know the map {formula!r}"
+    value: Tensor = eval(formula, {"__builtins__": {}}, {"v": v})
+    return value
 
 
 def _stream(name: str) -> np.random.RandomState:

@@ -22,6 +22,9 @@ FOLDER = Path(os.environ.get("GANTOOL_PARITY") or GOLDEN)
 PROSE = ("reference", "note", "notes")
 """Sections without figures."""
 
+SLOW = ("drit/training",)
+"""Sections that take minutes: `make test-all` compares them."""
+
 
 @dataclass(frozen=True)
 class Case:
@@ -58,9 +61,8 @@ def entries(content: dict[str, Any]) -> Iterator[tuple[str, Any, str]]:
     for title, found in content.items():
         if title in PROSE:
             continue
-        sections = (
-            {f"{title}/{key}": value for key, value in found.items()} if isinstance(found, dict) else {title: found}
-        )
+        nested = isinstance(found, dict) and all(isinstance(value, (list, dict)) for value in found.values())
+        sections = {f"{title}/{key}": value for key, value in found.items()} if nested else {title: found}
         for section, listed in sections.items():
             listed = listed if isinstance(listed, list) else [listed]
             seen: Counter[str] = Counter()
@@ -87,7 +89,14 @@ def name_of(entry: Any) -> str:
     return "entry"
 
 
-@pytest.mark.parametrize("case", list(cases(FOLDER)), ids=lambda case: case.id)
+def parameters() -> Iterator[Any]:
+    """The cases, the slow ones marked so."""
+    for case in cases(FOLDER):
+        slow = f"{case.model}/{case.section}" in SLOW
+        yield pytest.param(case, id=case.id, marks=[pytest.mark.slow] if slow else [])
+
+
+@pytest.mark.parametrize("case", parameters())
 def test_parity(case: Case) -> None:
     if case.problem == "not installed":
         pytest.skip(f"the model {case.model} is not installed: its figures are not compared")

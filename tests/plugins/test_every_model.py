@@ -9,13 +9,17 @@ import json
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 from PIL import Image
 
 import gantool
 from gantool import options, registry
+from gantool.data.loader import batches, to_device
 from gantool.data.transforms import Preparation
+from gantool.errors import DataError, UsageError
+from gantool.export.exporter import export_model
 from gantool.model import Progress
 from gantool.training import checkpoint, runs
 from gantool.training.plan import Request, plan
@@ -30,6 +34,10 @@ def folders(layout: str, root: Path) -> list[Path]:
     """Training pictures as the layout wants them. A new layout is added here."""
     if layout == "unpaired":
         return [draw(root / "trainA", 4, seed=1, size=80), draw(root / "trainB", 5, seed=2, size=80)]
+    if layout == "paired":
+        return [draw(root / "trainA", 5, seed=1, size=80), draw(root / "trainB", 5, seed=2, size=80)]
+    if layout == "domains":
+        return [draw(root / name, 4, seed=seed, size=80) for seed, name in enumerate(("red", "green", "blue"))]
     raise AssertionError(f"tests/plugins does not know how to make pictures for the layout {layout}")
 
 
@@ -37,6 +45,11 @@ def smoke(name: str, tmp_path: Path, **flags):
     """The plan of a smoke run of this model."""
     data = folders(registry.plugin(name).load().layout.name, tmp_path)
     return plan(Request(model=name, data=tuple(data), out=tmp_path / "run", preset="smoke", flags=flags))
+
+
+def opened(decided):
+    layout = decided.kind.layout_for(decided.options)
+    return layout.open(decided.domains, decided.preparation, decided.spec.channels, seed=0, cache=None)
 
 
 def built(decided, seed: int = 0):
@@ -69,11 +82,9 @@ def test_a_step_trains_every_network(name, tmp_path):
     model = built(decided)
     before = {key: value.clone() for key, value in model.named_parameters()}
     run = TrainingRun(model, model.optimizers(), total_steps=10)
-    dataset = decided.kind.layout.open(decided.domains, decided.preparation, decided.spec.channels, seed=0, cache=None)
-    from gantool.data.loader import batches, to_device
-
+    dataset = opened(decided)
     stream = batches(dataset, batch=2, first=0)
-    for step in range(4):
+    for step in range(6):  # StarGAN's generator moves at the fifth step
         run.begin(step, model.rate_factor(Progress(step, 10, 0.0)))
         for _ in run.batches():
             model.training_step(to_device(next(stream), torch.device("cpu")), run)
@@ -82,10 +93,12 @@ def test_a_step_trains_every_network(name, tmp_path):
     assert losses
     assert np.isfinite(list(losses.values())).all()
     for network, child in model.named_children():
-        moved = [not torch.equal(p, before[f"{network}.{key}"]) for key, p in child.named_parameters()]
+        free = [(key, p) for key, p in child.named_parameters() if p.requires_grad]
+        moved = [not torch.equal(p, before[f"{network}.{key}"]) for key, p in free]
         assert not moved or any(moved), f"nothing trains {network}"
     optimised = {id(p) for o in model.optimizers().values() for group in o.param_groups for p in group["params"]}
-    assert optimised == {id(p) for p in model.parameters()}, "a parameter that no optimiser knows"
+    trained = {id(p) for p in model.parameters() if p.requires_grad}
+    assert optimised == trained, "a parameter that no optimiser knows"
 
 
 def test_resuming_in_the_middle_gives_the_same_bytes(name, tmp_path):
@@ -118,8 +131,13 @@ def test_any_size_in_is_the_size_out(name, trained):
     translator = gantool.load(trained, device="cpu")
     for width, height in ((33, 97), (64, 64), (97, 34), (71, 33), (5, 3), (1, 1), (64, 35)):
         pixels = np.random.default_rng(width).integers(0, 256, (height, width, 3), dtype=np.uint8)
-        for target in translator.domains:
-            assert translator.translate(Image.fromarray(pixels), to=target).size == (width, height)
+        for _, target in translator.engine.model.directions()[:3]:
+            exact = translator.engine.model.sizes.exact
+            if exact is not None and (width, height) != (exact, exact):
+                with pytest.raises(DataError, match=f"--size {exact}"):
+                    translator.translate(Image.fromarray(pixels), to=target)
+            else:
+                assert translator.translate(Image.fromarray(pixels), to=target).size == (width, height)
 
 
 def test_translation_is_repeatable_and_leaves_the_model_alone(name, trained):
@@ -135,14 +153,11 @@ def test_the_last_sample_is_what_translate_makes(name, trained):
     sheet = np.asarray(Image.open(sorted((trained / "samples").glob("*.png"))[-1]).convert("RGB"))
     translator = gantool.load(trained, device="cpu")
     facts = translator.header.metadata["preparation"]
-    from gantool.session import _prepared
-    from gantool.training.plan import plan as decide
-
-    decided = decide(Request(model=None, config=trained / runs.SETTINGS, out=trained.parent / "unused"))
+    decided = plan(Request(model=None, config=trained / runs.SETTINGS, out=trained.parent / "unused"))
     assert decided.preparation == Preparation(**facts)
-    source, channels = decided.domains[0], decided.spec.channels[0]
-    picture = _prepared(decided, source, 0, channels)
-    made = np.asarray(translator.translate(Image.fromarray(picture), to=decided.domains[1].name))
+    source, target = translator.engine.model.directions()[0]
+    picture = opened(decided).samples(4)[source][0]
+    made = np.asarray(translator.translate(Image.fromarray(picture.squeeze()), to=target).convert("RGB"))
     height, width = made.shape[:2]
     windows = np.lib.stride_tricks.sliding_window_view(sheet, (height, width, 3))[:, :, 0]
     assert (windows == made).all(axis=(2, 3, 4)).any()
@@ -152,9 +167,7 @@ def test_constant_pictures_do_not_break_a_step(name, tmp_path):
     decided = smoke(name, tmp_path)
     model = built(decided)
     run = TrainingRun(model, model.optimizers(), total_steps=10)
-    dataset = decided.kind.layout.open(decided.domains, decided.preparation, decided.spec.channels, seed=0, cache=None)
-    from gantool.data.loader import batches, to_device
-
+    dataset = opened(decided)
     (batch,) = [next(batches(dataset, batch=1, first=0))]
     flat = {key: torch.full_like(value, 200) if value.dtype == torch.uint8 else value for key, value in batch.items()}
     for step in range(3):
@@ -167,19 +180,40 @@ def test_constant_pictures_do_not_break_a_step(name, tmp_path):
 
 
 def test_export_agrees_in_onnxruntime(name, trained, tmp_path):
-    onnxruntime = pytest.importorskip("onnxruntime", reason="the extra gantool[onnx] is not installed")
-    from gantool.export.exporter import export_model
-
     out = tmp_path / "model.onnx"
-    export_model(runs.saves(trained)[-1] / runs.WEIGHTS, out, to=None, image_io=False)
     _, model = checkpoint.load_model(runs.saves(trained)[-1] / runs.WEIGHTS)
-    height, width = model.sizes.fit(37, 61)
-    images = torch.rand(3, model.spec.channels[0], height, width) * 2 - 1
+    source, target = model.directions()[0]
+    export_model(runs.saves(trained)[-1] / runs.WEIGHTS, out, to=target, image_io=False)
+    height, width = model.sizes.fit(*((model.sizes.exact,) * 2 if model.sizes.exact else (37, 61)))
+    images = torch.rand(3, model.spec.channels[model.spec.index(source)], height, width) * 2 - 1
+    style = torch.cat([model.random_style(target, torch.Generator().manual_seed(k)) for k in range(3)]).detach()
     with torch.no_grad():
-        expected = model.translate(images, source=model.spec.domains[0], target=model.spec.domains[1])
+        expected = model.translate(images, source=source, target=target, style=style if model.style_size else None)
     session = onnxruntime.InferenceSession(str(out))
-    (found,) = session.run(None, {session.get_inputs()[0].name: images.numpy()})
+    given = dict(zip([i.name for i in session.get_inputs()], (images.numpy(), style.numpy()), strict=False))
+    found = session.run(None, given)[0]
     torch.testing.assert_close(torch.from_numpy(found), expected, rtol=0, atol=1e-4)
+
+
+def test_a_style_code_decides_the_result_alone(name, trained):
+    """The same code gives the same picture, whoever shares its batch."""
+    translator = gantool.load(trained, device="cpu")
+    engine, model = translator.engine, translator.engine.model
+    if not model.style_size:
+        with pytest.raises(UsageError, match="leave out style"):
+            translator.translate(Image.new("RGB", (40, 40)), style="mean")
+        return
+    source, target = model.directions()[0]
+    side = model.sizes.exact or model.sizes.fit(40, 40)[0]
+    pixels = np.random.default_rng(0).integers(0, 256, (2, side, side, engine.channels(source)), dtype=np.uint8)
+    codes = torch.cat([engine.random_style(target, seed) for seed in (1, 2)])
+    assert torch.equal(codes[:1], engine.random_style(target, 1))
+    assert not torch.equal(codes[0], codes[1])
+    ways = {"source": source, "target": target}
+    both = engine.translate(list(pixels), styles=codes, **ways)
+    for one, code, made in zip(pixels, codes, both, strict=True):
+        alone = engine.translate([one], styles=code[None], **ways)[0]
+        assert np.abs(alone.astype(int) - made).max() <= 1  # another batch, another order of sums
 
 
 def test_it_reads_the_authors_files_or_says_that_it_does_not(name):

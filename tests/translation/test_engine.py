@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from gantool.data.pictures import Picture
 from gantool.errors import DataError, OutOfMemoryError
 from gantool.model import ImageSpec, Model, Sizes
+from gantool.networks.passes import per_sample
 from gantool.networks.resnet import ResnetGenerator
 from gantool.translation.engine import Engine
 from tests.translation.small_models import Identity, noise, tiny
@@ -178,14 +179,20 @@ def test_bf16_is_close(cyclegan):
 
 
 class Drawing(Identity):
-    """Adds noise of torch's own generator, as dropout does."""
+    """Adds noise of torch's own generator, and says so."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.dropout = nn.Dropout()
+    mixes_pictures = True
 
     def translate(self, images: Tensor, **_: object) -> Tensor:
         return (images + torch.rand_like(images)).clamp(-1, 1)
+
+
+class Mixing(Identity):
+    """Holds a layer that says it mixes pictures."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = Drawing()
 
 
 def test_draws_follow_from_the_seed_alone_and_leave_training_alone():
@@ -196,7 +203,8 @@ def test_draws_follow_from_the_seed_alone_and_leave_training_alone():
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
     assert torch.equal(torch.get_rng_state(), before)
-    assert not engine.batches, "pictures of one batch would draw different numbers than alone"
+    assert not per_sample(engine.model, training=False)
+    assert not Engine(Mixing()).batches, "pictures of one batch would draw different numbers than alone"
 
 
 def test_the_mode_of_the_model_is_left_as_it_is(cyclegan):

@@ -1,0 +1,138 @@
+"""Label maps and instance maps: pictures whose values are ids, not colours. Nothing ever mixes two ids.
+
+A label map's value is a class; an instance map's value tells one object from the next, also from one of its class. Both
+are grey or palette pictures (of a palette picture the index is the id), of 8, 16 or 32 bits.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from gantool.data.decoding import orientation, upright
+from gantool.data.pictures import explained, opened
+from gantool.errors import DataError
+
+Ids: TypeAlias = NDArray[np.int32]
+"""(H, W), or planes (H, W, C): the labels, and the instances if C is 2."""
+
+INSTANCES = ("inst", "instance", "instances")
+"""What stands in the name of a folder of instance maps where that of label maps has "label" or "labels"."""
+
+_LOSSY = ("JPEG", "JPEG2000", "WEBP", "AVIF")
+# Cityscapes ends the names of the files that belong together in different ways.
+_ENDS = re.compile(r"(?:_gt(?:Fine|Coarse)_(?:label|instance)(?:Train)?Ids|_leftImg8bit)$")
+_LABEL = re.compile(r"[Ll]abels?(?![a-z])")
+_SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".pgm")
+
+
+def read_ids(source: Path | bytes) -> Ids:
+    """The ids (H, W) of a file, or of a file's content. Raises DataError for what is not a map of ids."""
+    with explained(source), opened(source) as image:
+        if image.format in _LOSSY:
+            raise ValueError(f"{image.format} changes the values of a map of ids: save it as PNG")
+        image.load()
+        turn = orientation(image)
+        return np.ascontiguousarray(upright(ids_of(image), turn), np.int32)  # type: ignore[type-var]
+
+
+def ids_of(image: Image.Image) -> Ids:
+    """The ids (H, W) of an opened picture. Raises ValueError for one that holds no ids."""
+    if image.mode.startswith("F"):
+        raise ValueError("it holds fractions, but ids are whole numbers")
+    if image.mode in ("1", "L", "P") or image.mode.startswith("I"):
+        values = np.asarray(image)
+    else:
+        layers = np.asarray(image.convert("RGB"))
+        if (layers != layers[..., :1]).any():
+            raise ValueError("it is a colour picture, not a map of ids (grey or palette, a value for each class)")
+        values = layers[..., 0]
+    ids: Ids = values.astype(np.int32)
+    if (ids < 0).any():
+        raise ValueError(f"it holds {ids.min()}, but ids are not negative")
+    return ids
+
+
+def read_planes(source: Path | bytes, classes: int, instances: Path | None = None) -> Ids:
+    """The planes (H, W, 1), or (H, W, 2) with those of an instance map. Raises DataError for labels that are no
+    classes and for maps of different sizes."""
+    name = "the label map" if isinstance(source, bytes) else str(source)
+    labels = read_ids(source)
+    check_labels(labels, classes, name)
+    if instances is None:
+        return labels[..., None]
+    ids = read_ids(instances)
+    if ids.shape != labels.shape:
+        raise DataError(f"{name} is {_size(labels)} pixels and {instances} {_size(ids)}: they have to agree")
+    return np.stack([labels, ids], axis=2)
+
+
+def check_labels(labels: Ids, classes: int, name: str) -> None:
+    """Raises DataError that names a label that is no class."""
+    largest = int(labels.max())
+    if largest >= classes:
+        usual = "; 255 often marks pixels to be ignored: give them a class" if largest == 255 else ""
+        raise DataError(
+            f"{name} holds the label {largest}, but the classes are 0 to {classes - 1}: change it, or train with"
+            f" --set label_nc={largest + 1}{usual}"
+        )
+
+
+def key(name: str) -> str:
+    """What the files of one scene have in common: the name without extension (and without Cityscapes' endings)."""
+    return _ENDS.sub("", str(Path(name).with_suffix("")))
+
+
+def find_instances(label_map: Path) -> Path:
+    """The instance map of a label map: in a folder beside its own whose name has `INSTANCES` instead of label(s).
+
+    `test_inst/x.png` for `test_label/x.png`, `instances/a/x.png` for `labels/a/x.png`. The extension may differ. Raises
+    DataError that says what was looked for.
+    """
+    looked: list[Path] = []
+    folder = next((folder for folder in label_map.absolute().parents if _LABEL.search(folder.name)), None)
+    if folder is not None:
+        inside = label_map.absolute().parent.relative_to(folder)
+        looked = [folder.with_name(_LABEL.sub(word, folder.name)) / inside for word in INSTANCES]
+        stems = (label_map.stem, re.sub(r"_label((?:Train)?Ids)$", r"_instance\1", label_map.stem))
+        for beside in looked:
+            for name in (stem + suffix for stem in stems for suffix in (label_map.suffix, *_SUFFIXES)):
+                if (beside / name).is_file():
+                    return beside / name
+    where = f"looked in {', '.join(map(str, looked))}" if looked else "no folder above it has label in its name"
+    raise DataError(
+        f"{label_map} has no instance map, which these weights need: {where}. Expected: labels/NAME.png and"
+        " instances/NAME.png, or X_label/NAME.png and X_inst/NAME.png"
+    )
+
+
+def resized(ids: Ids, width: int, height: int) -> Ids:
+    """(H, W) or (H, W, C) at another size: each pixel is the nearest one's."""
+    rows = ((np.arange(height) + 0.5) * ids.shape[0] / height).astype(np.intp)
+    columns = ((np.arange(width) + 0.5) * ids.shape[1] / width).astype(np.intp)
+    return ids[rows][:, columns]
+
+
+def padded(ids: Ids, height: int, width: int) -> Ids:
+    """(H, W, C) to (height, width, C): the last row and column are repeated."""
+    down, right = height - ids.shape[0], width - ids.shape[1]
+    return np.pad(ids, ((0, down), (0, right), (0, 0)), mode="edge") if down or right else ids
+
+
+def coloured(ids: Ids) -> NDArray[np.uint8]:
+    """Planes (H, W, C) as a picture (H, W, 3) for people: a colour for each label, the same in every picture."""
+    labels = ids[..., 0]
+    picture = np.zeros((*labels.shape, 3), np.uint8)
+    for place in range(8):  # bits of the label, three by three, from the most significant bit of each colour down
+        for channel in range(3):
+            picture[..., channel] |= (((labels >> (3 * place + channel)) & 1) << (7 - place)).astype(np.uint8)
+    return picture
+
+
+def _size(ids: Ids) -> str:
+    return f"{ids.shape[1]}x{ids.shape[0]}"

@@ -1,0 +1,107 @@
+"""LPIPS, a perceptual distance of two pictures, and diversity, its mean over several translations of one picture.
+
+Zhang et al., CVPR 2018, arXiv 1801.03924: squared differences of AlexNet's features, weighted by what people said.
+AlexNet's weights (torchvision's file `alexnet-owt-7be5be79.pth`) and the five linear heads (`alex.pth` of the package
+`lpips`, version 0.1) are files that gantool neither ships nor downloads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from itertools import combinations
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from gantool.errors import CheckpointError
+from gantool.importing.reading import leaves, read_official
+
+CHANNELS = (64, 192, 384, 256, 256)
+"""Channels of the five feature maps."""
+HEADS = ("lin{}.model.1.weight", "lpips_weights.{}.main.1.weight")
+"""Names of the heads in known files: the package's, and StarGAN v2's."""
+_TAPS = (1, 4, 7, 9, 11)  # the ReLUs whose outputs are compared
+
+
+class LPIPS(nn.Module):
+    """The distance (N,) of pictures (N, 3, H, W) in [-1, 1] and others, 0 for equal ones. Sides are at least 31."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        relu, pool = nn.ReLU, nn.MaxPool2d
+        self.features = nn.Sequential(
+            *(nn.Conv2d(3, 64, 11, 4, 2), relu(), pool(3, 2)),
+            *(nn.Conv2d(64, 192, 5, padding=2), relu(), pool(3, 2)),
+            *(nn.Conv2d(192, 384, 3, padding=1), relu()),
+            *(nn.Conv2d(384, 256, 3, padding=1), relu()),
+            *(nn.Conv2d(256, 256, 3, padding=1), relu()),
+        )
+        self.heads = nn.ParameterList(torch.empty(1, channels, 1, 1) for channels in CHANNELS)
+        self.register_buffer("mean", torch.tensor([-0.030, -0.088, -0.188]).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor([0.458, 0.448, 0.450]).view(3, 1, 1), persistent=False)
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        terms = [
+            ((a - b).square() * head).sum(1).mean((1, 2))
+            for a, b, head in zip(self._maps(x), self._maps(y), self.heads, strict=True)
+        ]
+        return torch.stack(terms).sum(0)
+
+    def _maps(self, x: Tensor) -> list[Tensor]:
+        """The five feature maps, each pixel's features scaled to length 1."""
+        x = (x - self.mean) / self.std
+        maps = []
+        for place, layer in enumerate(self.features):
+            x = layer(x)
+            if place in _TAPS:
+                maps.append(x * (x.square().sum(1, keepdim=True) + 1e-10).rsqrt())
+        return maps
+
+
+def load(backbone: Path, heads: Path) -> LPIPS:
+    """The distance with AlexNet's weights from one file and the linear heads from another; nothing in it trains.
+
+    `backbone` has torchvision's keys (`features.0.weight`; its classifier is not needed), `heads` one of `HEADS`.
+    Raises CheckpointError for files that cannot be read or do not hold these weights.
+    """
+    with torch.device("meta"):
+        network = LPIPS()
+    expected = {key: value for key, value in network.state_dict().items() if key.startswith("features.")}
+    found = _chosen(backbone, {key: key for key in expected}, expected)
+    ours = {f"heads.{i}": network.heads[i] for i in range(len(CHANNELS))}
+    wanted = [{names.format(i): f"heads.{i}" for i in range(len(CHANNELS))} for names in HEADS]
+    content = dict(leaves(read_official(heads)))
+    names = wanted[1] if any(key in content for key in wanted[1]) else wanted[0]
+    found |= _chosen(heads, names, ours)
+    network = LPIPS()
+    network.load_state_dict(found)
+    return network.eval().requires_grad_(False)
+
+
+def _chosen(path: Path, names: Mapping[str, str], expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of a file under our names (`names`: theirs to ours). Raises CheckpointError where they do not fit."""
+    content = dict(leaves(read_official(path)))
+    for theirs, ours in names.items():
+        if theirs not in content:
+            raise CheckpointError(f"{path} is no weights file of LPIPS with AlexNet: {theirs} is missing")
+        if content[theirs].shape != expected[ours].shape:
+            shapes = tuple(content[theirs].shape), tuple(expected[ours].shape)
+            raise CheckpointError(
+                f"{path} is no weights file of LPIPS with AlexNet: {theirs} has shape {shapes[0]} instead of {shapes[1]}"
+            )
+    return {ours: content[theirs].float() for theirs, ours in names.items()}
+
+
+@torch.no_grad()
+def diversity(samples: Tensor, distance: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    """Mean `distance` over all pairs of K translations of each of N pictures, samples (K, N, 3, H, W) in [-1, 1].
+
+    A number without dimensions. Raises ValueError for a single translation, which has no pairs.
+    """
+    if len(samples) < 2:
+        raise ValueError("diversity is a property of two translations of a picture or more")
+    return torch.stack([distance(a, b).mean() for a, b in combinations(samples, 2)]).mean()
