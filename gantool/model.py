@@ -63,10 +63,19 @@ class ImageSpec:
     """Side of the training crops, in pixels."""
     labels: bool = False
     """The domains are attributes: a picture may have several of them, or none."""
+    kinds: tuple[str, ...] = ()
+    """What each domain holds, where not all are pictures: "picture", or "labels" for label maps, whose channels are
+    planes of ids: the classes and, if there are two, those of an instance map."""
+    classes: int = 0
+    """How many classes label maps have."""
 
     def index(self, domain: str) -> int:
         """Position of a domain in `domains` (raises ValueError for an unknown one)."""
         return self.domains.index(domain)
+
+    def holds_labels(self, domain: str) -> bool:
+        """Whether a domain holds label maps."""
+        return bool(self.kinds) and self.kinds[self.index(domain)] == "labels"
 
 
 @dataclass(frozen=True)
@@ -132,6 +141,9 @@ class Run(Protocol):
         step; buffers go back to what they were before the step, and averages stay.
         """
 
+    def deferred(self) -> AbstractContextManager[None]:
+        """A stretch whose updates are made at its end, in their order: several gradients at the same weights."""
+
     def rand(self, *shape: int) -> Tensor:
         """Uniform draws in [0, 1); otherwise as `randn`."""
 
@@ -160,19 +172,22 @@ class Model(nn.Module):
     """Authors, title, venue and arXiv number."""
     averaged: ClassVar[tuple[str, ...]] = ()
     """Sub-modules of which an exponential moving average is kept; translation uses the average."""
-    average_decay: ClassVar[float] = 0.999
-    """Decay of that average per step."""
     frozen: ClassVar[tuple[str, ...]] = ()
     """Sub-modules with somebody else's weights, such as a VGG: never trained, never saved. See `prepare_training`."""
     exported_outputs: ClassVar[tuple[str, ...]] = ("translation",)
     """What `exported` gives, the picture first."""
-    training_only: ClassVar[tuple[str, ...]] = ()
-    """Sub-modules that translation does not need: they are saved with the training state, not with the weights."""
+    training_only: tuple[str, ...] = ()
+    """Sub-modules that translation does not need: they are saved with the training state, not with the weights. An
+    instance may name more."""
 
+    average_decay: float = 0.999
+    """Decay of the averages per step; an instance may change it."""
     sizes: Sizes = Sizes()
     """What `translate` accepts; an instance may narrow it (a U-Net's multiple depends on its depth)."""
     style_size: int = 0
     """Length of the style codes that `translate` takes; 0 for a model with one output for one input."""
+    missing: tuple[str, ...] = ()
+    """Sub-modules that imported weights came without: they hold what they began with. None of a trained model."""
     options: Any
     """The `Options` this model was built from."""
     spec: ImageSpec
@@ -233,6 +248,14 @@ class Model(nn.Module):
         name. Raises UsageError or CheckpointError for a file that is not what it should be.
         """
 
+    def adopt(self, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """What `--from` puts into this model of another run's tensors: all of them, and they have to fit.
+
+        A model that can grow out of a smaller one fills in its own tensors where that one has none. Called once with
+        the weights that translation needs and once with those of the networks that only training needs.
+        """
+        return tensors
+
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         """The optimisers by name. Their learning rates are the base rates; the core multiplies by `rate_factor`."""
         raise NotImplementedError
@@ -263,6 +286,10 @@ class Model(nn.Module):
     def encode_style(self, images: Tensor, *, domain: str) -> Tensor:
         """The style codes (N, `style_size`) of pictures (N, C, H, W) in [-1, 1] of this domain."""
         raise UsageError("this model takes no style from a picture: --style random, mean, or a FILE.npy of codes")
+
+    def style_between(self, one: Tensor, other: Tensor, share: float) -> Tensor:
+        """The style code (1, `style_size`) this share (0 to 1) of the way from one to another. A line, by default."""
+        return torch.lerp(one, other, share)
 
     def attention(self, images: Tensor, *, source: str, target: str) -> dict[str, Tensor]:
         """Where the networks look, by name: heat maps (N, 1, h, w). None for most models."""

@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from gantool.data.pictures import picture_size
 from gantool.data.transforms import resized_size
 from gantool.errors import CheckpointError, GantoolError, UsageError
 from gantool.files import write_atomically
-from gantool.model import Model
+from gantool.model import Model, Progress
 from gantool.report.console import Console
 from gantool.report.gallery import write_gallery
 from gantool.report.grids import grid, png
@@ -47,12 +48,13 @@ def start(plan: Plan, console: Console) -> Path:
         console = Console(verbosity=-1, progress="none")
     if note := half_precision_note(device, plan.settings.precision):
         console.warn(note)
-    torch.use_deterministic_algorithms(plan.settings.deterministic)
     cache = plan.folder / ".cache"
-    try:
+    with contextlib.ExitStack() as outside:
+        outside.callback(distributed.leave)
+        outside.enter_context(_random_and_kernels(device, plan.settings.deterministic))
         if plan.saves:
             _compare(plan, processes.world, console)
-        model = checkpoint.build_model(plan.kind, plan.options, plan.spec, plan.settings.seed).to(device)
+        model = _built(plan).to(device)
         _check_sizes(plan, model)
         if processes.first:
             write_settings(plan, processes.world)
@@ -87,8 +89,6 @@ def start(plan: Plan, console: Console) -> Path:
                 console.note(f"{plan.folder} is at step {trainer.done} of {total} already: --steps N goes on")
             trainer.train()
         dataset.close(remove=processes.first)
-    finally:
-        distributed.leave()
     console.note(f"done: {plan.folder}. Translate with: gantool translate --model {plan.folder} IN OUT")
     console.event("done", run=str(plan.folder), step=total)
     return plan.folder
@@ -96,7 +96,7 @@ def start(plan: Plan, console: Console) -> Path:
 
 def describe(plan: Plan) -> dict[str, Any]:
     """What a dry run tells: every value with its source, and what the run will take."""
-    model = checkpoint.build_model(plan.kind, plan.options, plan.spec, plan.settings.seed)
+    model = _built(plan)
     _check_sizes(plan, model)
     networks = {
         name: sum(p.numel() for p in child.parameters())
@@ -109,6 +109,11 @@ def describe(plan: Plan) -> dict[str, Any]:
             plan.domains, plan.preparation, plan.spec.channels, seed=plan.settings.seed, cache=None
         )
     )
+    values = {key: {"value": setting.value, "source": setting.source} for key, setting in plan.sources.items()}
+    derived = {"size": plan.preparation.size, "crop": plan.preparation.crop}
+    for key, value in derived.items():
+        if values[key]["value"] is None:
+            values[key] = {"value": value, "source": "derived"}
     return {
         "run": str(plan.folder),
         "domains": {domain.name: len(domain.files) for domain in plan.domains},
@@ -116,8 +121,33 @@ def describe(plan: Plan) -> dict[str, Any]:
         "continues_at": int(plan.saves[0].name) if plan.saves else 0,
         "parameters": networks,
         "bytes_per_save": 4 * 3 * parameters,
-        "values": {key: {"value": setting.value, "source": setting.source} for key, setting in plan.sources.items()},
+        "values": values,
     }
+
+
+def _built(plan: Plan) -> Model:
+    """The model with its first weights. Raises UsageError for options that contradict each other."""
+    try:
+        model = checkpoint.build_model(plan.kind, plan.options, plan.spec, plan.settings.seed)
+        model.optimizers()
+        model.rate_factor(Progress(0, 1, 0.0))
+    except ValueError as error:
+        raise UsageError(f"{plan.name}: {error}") from error
+    return model
+
+
+@contextlib.contextmanager
+def _random_and_kernels(device: torch.device, deterministic: bool) -> Iterator[None]:
+    """Inside, torch's generators may be seeded and its kernels chosen; afterwards a caller finds both as they were."""
+    before = torch.are_deterministic_algorithms_enabled()
+    if deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what cuBLAS wants for it
+    try:
+        torch.use_deterministic_algorithms(deterministic)
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            yield
+    finally:
+        torch.use_deterministic_algorithms(before)
 
 
 def _check_sizes(plan: Plan, model: Model) -> None:

@@ -12,7 +12,7 @@ import typer
 
 import gantool
 from gantool.cli import data, demo, doctor, evaluate, export, importing, info, models, train, translate
-from gantool.errors import DataError, GantoolError
+from gantool.errors import DataError, GantoolError, Interrupted, TimeLimitReached
 from gantool.report.console import Console
 from gantool.training import runs
 
@@ -93,7 +93,11 @@ def _say(error: Exception, words: Sequence[str], text: str = "") -> None:
 
         traceback.print_exception(error)
     silent = any(word.startswith("-qq") for word in words) or sum(word in ("-q", "--quiet") for word in words) > 1
-    Console(verbosity=-2 if silent else 0).error(text or str(error))
+    console = Console(verbosity=-2 if silent else 0)
+    if isinstance(error, (Interrupted, TimeLimitReached)):  # what somebody asked for is no error
+        console.note(str(error))
+    else:
+        console.error(text or str(error))
 
 
 def _is_out_of_memory(error: Exception) -> bool:

@@ -107,7 +107,8 @@ def load_model(path: Path) -> tuple[Header, Model]:
     except TypeError as error:
         raise CheckpointError(f"{path} describes its pictures as this gantool does not: {error}") from error
     model = build_model(kind, choices, spec)
-    load_weights(model, tensors, str(path), lacking=header.metadata.get("missing", ()))
+    model.missing = tuple(header.metadata.get("missing", ()))
+    load_weights(model, tensors, str(path), lacking=model.missing)
     return header, model.eval()
 
 

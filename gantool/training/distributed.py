@@ -45,8 +45,7 @@ class Processes:
         """The largest of all processes' values: how they agree to stop, and why."""
         if self.world == 1:
             return value
-        # The device's own backend moves only its own tensors.
-        agreed = torch.tensor(value, device="cuda" if dist.get_backend() == "nccl" else "cpu")
+        agreed = torch.tensor(value)  # on the CPU also beside a GPU, which nobody has to wait for then
         dist.all_reduce(agreed, dist.ReduceOp.MAX)
         return int(agreed)
 
@@ -70,7 +69,7 @@ def join(device: str) -> Processes:
         int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]), int(os.environ.get("LOCAL_RANK", "0"))
     )
     if processes.world > 1 and not dist.is_initialized():
-        dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
+        dist.init_process_group("cpu:gloo,cuda:nccl" if device.startswith("cuda") else "gloo")
     return processes
 
 

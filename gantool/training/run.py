@@ -55,6 +55,7 @@ class TrainingRun:
         # Gradients of earlier batches of a step: one list for each update, since a step may update an optimiser twice.
         self._held: list[list[Tensor | None]] = []
         self._ordinal = 0
+        self._deferred: list[tuple[tuple[str, ...], float | None, list[Tensor | None]]] | None = None
         # Statistics that a forward pass moves (batch norm's, spectral norm's) must not outlive a step that is not
         # applied.
         self._statistics = list(model.buffers())
@@ -155,6 +156,9 @@ class TrainingRun:
     def update(self, *names: str, clip: float | None = None) -> None:
         """Raises ValueError if none of these optimisers' parameters has a gradient."""
         parameters = [p for name in names for p in self._parameters[name]]
+        if self._deferred is not None:
+            self._deferred.append((names, clip, _taken(parameters)))
+            return
         if self.accumulate > 1:
             self._hold(parameters)
         if not self._last:
@@ -173,6 +177,19 @@ class TrainingRun:
         for name in names:
             self._step(self.optimizers[name])
             self.optimizers[name].zero_grad()
+
+    @contextmanager
+    def deferred(self) -> Iterator[None]:
+        self._deferred = []
+        try:
+            yield
+            waiting = self._deferred
+        finally:
+            self._deferred = None
+        for names, clip, gradients in waiting:
+            for p, gradient in zip((p for name in names for p in self._parameters[name]), gradients, strict=True):
+                p.grad = gradient
+            self.update(*names, clip=clip)
 
     def _hold(self, parameters: list[nn.Parameter]) -> None:
         """Adds the gradients to those of the same update in earlier batches of the step; the last takes the sum."""
@@ -222,6 +239,14 @@ class TrainingRun:
             value = loss.detach().float()
             self._sums[name] = self._sums[name] + value if name in self._sums else value
             self._counts[name] = self._counts.get(name, 0) + 1
+
+
+def _taken(parameters: Sequence[nn.Parameter]) -> list[Tensor | None]:
+    """Their gradients, which they have no more."""
+    gradients = [p.grad for p in parameters]
+    for p in parameters:
+        p.grad = None
+    return gradients
 
 
 def _mixed(*numbers: int) -> int:

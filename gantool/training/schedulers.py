@@ -22,7 +22,12 @@ def step(e: float, every: float) -> float:
 
 
 def cosine(e: float, n_epochs: float) -> float:
-    """Half a cosine from 1 to 0 over `n_epochs`. It would rise again afterwards: stop there."""
+    """Half a cosine from 1 to 0 over `n_epochs`. It would rise again afterwards: stop there.
+
+    Raises ValueError for a schedule of no length.
+    """
+    if n_epochs <= 0:
+        raise ValueError("a cosine schedule needs n_epochs above 0")
     return (1 + math.cos(math.pi * e / n_epochs)) / 2
 
 

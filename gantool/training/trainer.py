@@ -27,7 +27,8 @@ from gantool.training.settings import TrainSettings, seconds
 GIVE_UP_AFTER = 10
 """Steps in a row that could not be applied before a run counts as diverged."""
 
-_TIME_UP = 75
+_TIME_UP, _UNREADABLE = 75, 1000
+"""Reasons to stop beside the numbers of signals; of several the largest counts."""
 
 
 class Observer(Protocol):
@@ -117,32 +118,36 @@ class Trainer:
             rank=self.processes.rank,
             world=self.processes.world,
         )
+        step_seconds = 0.0
         with _signals() as received, contextlib.closing(stream):
             if self.done == 0:
                 self._sample()
             while self.done < self.total_steps:
                 before = self.clock()
-                try:
-                    self._one_step(stream)
-                except DataError:
-                    if self.processes.world == 1:  # the others wait for this step's gradients: torchrun ends them
-                        self.save()
-                    raise
+                batches, problem = self._next_batches(stream)
+                late = limit is not None and before - started + 2 * step_seconds + self._save_seconds > limit
+                # All processes stop together, or some would wait for the others' gradients for ever.
+                stop = self.processes.largest(
+                    _UNREADABLE if problem else received[0] if received else _TIME_UP if late and self.done else 0
+                )
+                if stop:
+                    self._stop(stop, problem)
+                self._one_step(batches)
                 self._look()
                 if self.done % self.sample_every == 0 or self.done == self.total_steps:
                     self._sample()
                 if self.done % self.save_every == 0 or self.done == self.total_steps:
                     self.save()
-                now = self.clock()
-                late = limit is not None and now - started + 2 * (now - before) + self._save_seconds > limit
-                stop = self.processes.largest(received[0] if received else _TIME_UP if late else 0)
-                if stop and self.done < self.total_steps:
-                    self._stop(stop)
+                step_seconds = self.clock() - before
 
-    def _one_step(self, stream: Iterator[dict[str, Tensor]]) -> None:
-        batches = [
-            next(stream) for _ in range(self.settings.accumulate)
-        ]  # before anything moves: one may be unreadable
+    def _next_batches(self, stream: Iterator[dict[str, Tensor]]) -> tuple[list[dict[str, Tensor]], DataError | None]:
+        """All batches of a step, before anything moves; or why there are none."""
+        try:
+            return [next(stream) for _ in range(self.settings.accumulate)], None
+        except DataError as error:
+            return [], error
+
+    def _one_step(self, batches: list[dict[str, Tensor]]) -> None:
         self.run.begin(self.done, self.model.rate_factor(self.progress()), self.done / self.epoch_steps)
         for index in self.run.batches():
             batch = loader.to_device(batches[index], self.run.device, next(self.model.parameters()).dtype)
@@ -178,8 +183,10 @@ class Trainer:
             self.model.train()
         self.processes.wait()
 
-    def _stop(self, reason: int) -> None:
+    def _stop(self, reason: int, problem: DataError | None) -> None:
         self.save()
+        if reason == _UNREADABLE:
+            raise problem or DataError("another process met a picture that cannot be read")
         where = f"stopped after step {self.done} of {self.total_steps}, saved to {self.folder}. Continue with --resume"
         if reason == _TIME_UP:
             raise TimeLimitReached(f"time limit reached: {where}")
@@ -225,18 +232,23 @@ class Trainer:
     def start_from(self, weights: Path) -> list[str]:
         """Takes over networks from a weights file and from the training state beside it, if there is one.
 
-        Returns the networks that neither has: they begin anew. Optimisers, pools and the step do so in any case.
+        Returns the networks that neither has, and the parts that the model adds to them: they begin anew. Optimisers,
+        pools and the step do so in any case.
         """
         header, tensors = checkpoint.read(weights)
-        checkpoint.load_weights(self.model, tensors, str(weights), lacking=header.metadata.get("missing", ()))
+        taken = dict(self.model.adopt(tensors))
+        checkpoint.load_weights(self.model, taken, str(weights), lacking=header.metadata.get("missing", ()))
         beside = weights.with_name(runs.STATE)
         state = _below("model.", checkpoint.read(beside)[1]) if beside.is_file() else {}
         networks = {name for name, child in self.model.named_children() if any(True for _ in child.parameters())}
         found = {key: value for key, value in state.items() if self._only_for_training(key) and _part(key) in networks}
-        self.model.load_state_dict(found, strict=False)
+        taken |= (adopted := self.model.adopt(found))
+        self.model.load_state_dict(dict(adopted), strict=False)
         for name, average in self.averages.averages.items():
             average.load_state_dict(self.model.get_submodule(name).state_dict())
-        return sorted(networks - {*self.model.frozen, *(_part(key) for key in (*tensors, *found))})
+        given = {**tensors, **found}
+        new = {".".join(key.split(".")[:2]) for key, value in taken.items() if value is not given.get(key)}
+        return sorted((networks - {*self.model.frozen, *(_part(key) for key in given)}) | new)
 
     def _only_for_training(self, key: str) -> bool:
         return _part(key) in self.model.training_only

@@ -30,7 +30,7 @@ def test_every_fact_has_a_row_that_people_can_read(main, tmp_path):
     _, out, _ = main("info", "run")
     found = rows(out)
     assert found["directions"] == "horses -> zebras, zebras -> horses"
-    assert found["spec"].startswith("domains horses, zebras, channels 3, 3, size 32")
+    assert "domains horses, zebras" in found["spec"]
     assert found["blocks"] == "1"  # an option
     assert "licence" not in found
     assert "missing" not in found

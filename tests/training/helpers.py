@@ -73,6 +73,10 @@ class Noise:
         rng = np.random.default_rng([epoch, index])
         return {name: rng.integers(0, 256, (self.size, self.size, 3), dtype=np.uint8) for name in "AB"}
 
+    def samples(self, count: int) -> dict[str, list[np.ndarray]]:
+        items = [self.item(0, index) for index in range(count)]
+        return {name: [item[name] for item in items] for name in "AB"}
+
     def close(self, *, remove: bool = False) -> None: ...
 
 

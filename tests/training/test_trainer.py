@@ -9,10 +9,12 @@ import signal
 import pytest
 import torch
 from gantool_cyclegan import CycleGAN
+from torch import nn
 
 from gantool.errors import DivergedError, Interrupted, TimeLimitReached
+from gantool.model import ImageSpec
 from gantool.training import checkpoint, runs
-from tests.training.helpers import Toy, parameters, trainer
+from tests.training.helpers import SPEC, Toy, parameters, trainer
 
 TINY = CycleGAN.Options(width=4, blocks=1, d_width=4, d_layers=1, pool=2)
 
@@ -136,6 +138,82 @@ def test_accumulated_batches_give_the_gradients_of_one(tmp_path):
     for name, value in results[0].items():
         if not name.endswith("bias"):  # a bias before a norm has no gradient but rounding, which Adam blows up
             torch.testing.assert_close(results[1][name], value, rtol=1e-9, atol=1e-10)
+
+
+class Twice(Toy):
+    """Updates its one optimiser two times in each step, as BicycleGAN and StarGAN v2 do."""
+
+    averaged = ()
+
+    def __init__(self, options: Toy.Options, spec: ImageSpec) -> None:
+        super().__init__(options, spec)
+        self.network = nn.Sequential(nn.Conv2d(3, 3, 3))
+
+    def training_step(self, batch, run) -> None:
+        for target in (0.5, -0.5):
+            with run.phase("G"):
+                loss = ((self.network(batch["A"]) - target) ** 2).mean()
+                run.backward(loss)
+                run.update("G")
+        run.log(loss=loss)
+
+
+def test_two_updates_of_one_optimiser_do_not_mix_their_gradients_when_batches_are_accumulated(tmp_path):
+    """With a gradient that is linear in the batch, the updates of two batches of one are those of one batch of two,
+    but for the second one's, which sees weights that have not moved yet: as in any accumulation."""
+    seen = []
+    for settings in ({"batch": 2}, {"batch": 1, "accumulate": 2}):
+        model = checkpoint.build_model(Twice, Toy.Options(lr=1e-9), SPEC).double()  # so small that weights stay
+        run = trainer(tmp_path / str(settings["batch"]), Twice, steps=1, model=model, **settings)
+        gradients = []
+        step = run.optimizers["G"].step
+        run.optimizers["G"].step = lambda step=step, gradients=gradients, model=model: (
+            gradients.append([p.grad.clone() for p in model.parameters()]),
+            step(),
+        )
+        run.train()
+        seen.append(gradients)
+    one, two = seen
+    assert len(one) == len(two) == 2
+    for ours, theirs in zip(one, two, strict=True):
+        for a, b in zip(ours, theirs, strict=True):
+            torch.testing.assert_close(a, b, rtol=1e-6, atol=1e-8)  # the weights moved by 1e-9
+
+
+def test_averages_stay_where_a_step_is_not_applied(tmp_path):
+    run = trainer(tmp_path, choices=Toy.Options(poison=(2,)), steps=3)
+    seen = {}
+    run.observer.on_step = lambda done: seen.update({done: parameters(run.averages.averages["network"])})
+    run.train()
+    # The observer sees the average as it is after the step.
+    assert not same(seen[1], seen[2])
+    assert same(seen[2], seen[3])
+
+
+class Judged(Toy):
+    """Has somebody else's network, which is never trained and never saved."""
+
+    frozen = ("critic",)
+
+    def __init__(self, options: Toy.Options, spec: ImageSpec) -> None:
+        super().__init__(options, spec)
+        self.critic = nn.Conv2d(3, 1, 1).requires_grad_(False)
+
+    def prepare_training(self) -> None:
+        self.critic.weight.data.fill_(2.0)
+
+
+def test_a_frozen_network_is_filled_and_never_saved(tmp_path):
+    run = trainer(tmp_path, Judged, steps=2)
+    assert (run.model.critic.weight == 2).all()
+    run.train()
+    assert (run.model.critic.weight == 2).all()
+    for name in (runs.WEIGHTS, runs.STATE):
+        _, tensors = checkpoint.read(runs.save_folder(tmp_path, 2) / name)
+        assert not any("critic" in key for key in tensors)
+    again = trainer(tmp_path / "again", Judged, steps=3)
+    again.resume(runs.save_folder(tmp_path, 2))
+    again.train()
 
 
 def test_only_the_phase_s_networks_need_gradients(tmp_path):

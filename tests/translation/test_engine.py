@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from gantool.data.pictures import Picture
 from gantool.errors import DataError, OutOfMemoryError

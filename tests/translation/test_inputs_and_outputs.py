@@ -78,12 +78,33 @@ def test_the_input_folder_is_refused_as_output_unless_names_differ():
 
 
 def test_two_inputs_never_share_an_output():
-    touch("in/a.jpg", "in/a.png", "x/a.jpg")
-    with pytest.raises(UsageError, match=r"in/a.jpg and in/a.png would both be written to out/a.png"):
-        planned("in", naming=Naming("png"))
-    with pytest.raises(UsageError, match=r"in/a.jpg and x/a.jpg would both"):
+    touch("in/a.gif", "in/a.jpg", "in/a.png", "in/b.psd.png", "x/a.jpg")
+    assert planned("in") == {
+        "in/a.gif": "out/a.gif.png",
+        "in/a.jpg": "out/a.jpg",
+        "in/a.png": "out/a.png",
+        "in/b.psd.png": "out/b.psd.png",
+    }
+    assert planned("in", naming=Naming("png", "_z"), variants=["-1", "-2"], shard=(1, 1), existing="fail")  # no clash
+    named = planned("in", naming=Naming("png", "_z"))
+    assert [named[f"in/a.{ext}"] for ext in ("gif", "jpg", "png")] == [
+        "out/a.gif_z.png",
+        "out/a.jpg_z.png",
+        "out/a_z.png",
+    ]
+    with pytest.raises(
+        UsageError, match=r"in/a.jpg and x/a.jpg would both be written to out/a.jpg: translate a folder"
+    ):
         planned("in/a.jpg", "x/a.jpg")
-    assert len(planned("in")) == 2
+    touch("in/a.gif.png")
+    with pytest.raises(UsageError, match=r"in/a.gif and in/a.gif.png would both"):
+        planned("in")
+
+
+def test_results_with_the_inputs_extension_in_their_name_are_known_as_results():
+    touch("in/a.gif", "in/a.png", "in/a.gif_z.png", "in/a_z.png")
+    plan = make_plan(found("in", out="in"), "in", Naming(suffix="_z"))
+    assert (len(plan.jobs), len(plan.skipped), plan.results) == (0, 2, 2)
 
 
 def test_a_list_keeps_relative_paths_and_what_absolute_ones_do_not_share(tmp_path):
@@ -237,9 +258,13 @@ def test_what_a_killed_process_left_behind_is_removed_and_what_a_living_one_need
 
 def test_a_folder_that_cannot_be_written_is_refused_at_once():
     touch("file")
-    for place in ("file", "file/below"):
-        with pytest.raises(OutputRefusedError, match=f"cannot write to {place}"):
+    for place in ("file", "file/below", "file/below/that"):
+        with pytest.raises(OutputRefusedError, match=f"cannot write to {place}: file is a file"):
             Outbox(Path(place))
+    with Outbox(Path("out")) as outbox:
+        outbox.write(Path("out/a.png"), b"1")
+        with pytest.raises(DataError, match=r"cannot write out/a.png/b.png: out/a.png is a file"):
+            outbox.write(Path("out/a.png/b.png"), b"2")
     if os.getuid() != 0:
         Path("locked").mkdir(mode=0o500)
         with pytest.raises(OutputRefusedError, match="Permission denied"):

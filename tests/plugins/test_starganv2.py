@@ -1,0 +1,275 @@
+"""What StarGAN v2 does beyond the suite of every model: its step, its styles, its masks and its sizes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from gantool_starganv2 import MEAN_OF, StarGANv2
+from gantool_starganv2.face import FAN
+from PIL import Image
+from torch import Tensor
+
+import gantool
+from gantool.errors import CheckpointError, UsageError
+from gantool.model import ImageSpec
+from gantool.training import checkpoint, runs
+from gantool.training.run import TrainingRun
+from tests.conftest import draw
+
+SMALL = {"width": 4, "max_width": 8, "style_dim": 6, "latent_dim": 3, "mapping_width": 8}
+NAMES = ("cat", "dog", "wild")
+
+
+def build(size: int = 32, domains: int = 3, seed: int = 0, **options: Any) -> StarGANv2:
+    torch.manual_seed(seed)
+    return StarGANv2(StarGANv2.Options(**SMALL | options), ImageSpec(NAMES[:domains], (3,) * domains, size))
+
+
+def batch(labels: list[int], targets: list[int], size: int = 32, seed: int = 1) -> dict[str, Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+
+    def images() -> Tensor:
+        return torch.rand(len(labels), 3, size, size, generator=generator) * 2 - 1
+
+    return {
+        "image": images(),
+        "label": torch.tensor(labels),
+        "reference": images(),
+        "reference2": images(),
+        "target": torch.tensor(targets),
+    }
+
+
+def step(model: StarGANv2, inputs: dict[str, Tensor], run: TrainingRun | None = None, number: int = 0) -> TrainingRun:
+    run = run or TrainingRun(model, model.optimizers(), total_steps=4)
+    run.begin(number, 1.0)
+    for _ in run.batches():
+        model.training_step(inputs, run)
+    run.end()
+    assert run.skipped_in_a_row() == 0
+    return run
+
+
+def by_the_book(model: StarGANv2, inputs: dict[str, Tensor], adams: dict[str, Any], codes: list[Tensor], weight: float):
+    """Section 4 of the authors' procedure, line by line, with torch's plain Adam and everything in its own pass."""
+    g, f, e, d, o = model.generator, model.mapping_network, model.style_encoder, model.discriminator, model.options
+    x, y, y_trg = inputs["image"], inputs["label"], inputs["target"]
+    x_ref, x_ref2 = inputs["reference"], inputs["reference2"]
+    z, z2 = codes
+
+    def clear() -> None:
+        for adam in adams.values():
+            adam.zero_grad()
+
+    for style in (lambda: f(z, y_trg), lambda: e(x_ref, y_trg)):
+        real = x.clone().requires_grad_()
+        logits = d(real, y)
+        (slope,) = torch.autograd.grad(logits.sum(), real, create_graph=True)
+        r1 = 0.5 * (slope**2).sum((1, 2, 3)).mean()
+        fake_logits = d(g(x, style()).detach(), y_trg)
+        loss = F.binary_cross_entropy_with_logits(logits, torch.ones_like(logits))
+        loss = loss + F.binary_cross_entropy_with_logits(fake_logits, torch.zeros_like(logits)) + o.r1 * r1
+        clear()
+        loss.backward()
+        adams["D"].step()
+    for styles, stepping in (
+        (lambda: (f(z, y_trg), f(z2, y_trg)), "GFE"),
+        (lambda: (e(x_ref, y_trg), e(x_ref2, y_trg)), "G"),
+    ):
+        s, s2 = styles()
+        fake = g(x, s)
+        logits = d(fake, y_trg)
+        loss = F.binary_cross_entropy_with_logits(logits, torch.ones_like(logits))
+        loss = loss + o.style * (e(fake, y_trg) - s).abs().mean()
+        loss = loss - weight * (fake - g(x, s2).detach()).abs().mean()
+        loss = loss + o.cycle * (g(fake, e(x, y)) - x).abs().mean()
+        clear()
+        loss.backward()
+        for name in stepping:
+            adams[name].step()
+
+
+def test_a_step_is_the_four_updates_of_the_paper_in_double_precision():
+    options = {"r1": 30.0, "style": 0.7, "cycle": 1.3, "diversity": 2.0, "diversity_steps": 3, "lr": 1e-3}
+    ours, book = build(**options).double(), build(**options).double()
+    o = ours.options
+    rates = {"G": o.lr, "F": o.mapping_lr, "E": o.lr, "D": o.lr}
+    parts = {"G": book.generator, "F": book.mapping_network, "E": book.style_encoder, "D": book.discriminator}
+    adams = {
+        name: torch.optim.Adam(parts[name].parameters(), rate, (0.0, 0.99), weight_decay=1e-4)
+        for name, rate in rates.items()
+    }
+    run = TrainingRun(ours, ours.optimizers(), total_steps=4)
+    for number, weight in enumerate((2.0, 4 / 3)):
+        inputs = {
+            k: v.double() if v.is_floating_point() else v for k, v in batch([0, 1], [2, 0], seed=number).items()
+        }
+        run.begin(number, 1.0)
+        codes = [run.randn(2, 3), run.randn(2, 3)]  # a step draws the same ones after the same `begin`
+        by_the_book(book, inputs, adams, [code.double() for code in codes], weight)
+        run.randn = lambda *shape, it=iter(codes): next(it).double()  # type: ignore[method-assign]
+        step(ours, inputs, run, number)
+        del run.randn
+    for (name, mine), theirs in zip(ours.named_parameters(), book.parameters(), strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=0, atol=1e-10, msg=name)
+
+
+def test_heads_of_absent_domains_shrink_and_unused_convolutions_do_not():
+    model = build(w_hpf=1.0, lr=1e-3, mapping_lr=1e-3, weight_decay=0.1)
+    model.masks = lambda images: (torch.ones(2, 1, 256, 256), torch.ones(2, 1, 256, 256))  # type: ignore[method-assign]
+    absent = {
+        "mapping_network.unshared.2.6.weight": model.mapping_network.unshared[2][6].weight,
+        "style_encoder.unshared.2.weight": model.style_encoder.unshared[2].weight,
+        "discriminator.main.7.weight": model.discriminator.main[7].weight[2:],
+    }
+    unused = [p for name, p in model.generator.named_parameters() if name.startswith("decode") and "conv1x1" in name]
+    assert unused
+    before = {name: value.detach().clone() for name, value in absent.items()}
+    kept = [p.detach().clone() for p in unused]
+    step(model, batch([0, 1], [1, 0]))
+    for name, value in absent.items():
+        moved = value.detach() - before[name]
+        large = before[name].abs() > 0.01
+        assert (moved.sign() == -before[name].sign())[large].all(), name
+    assert all(torch.equal(p, q) for p, q in zip(unused, kept, strict=True))
+
+
+def test_the_weight_of_the_diversity_depends_on_the_step_alone():
+    model = build(diversity=2.0, diversity_steps=4)
+    assert [model.diversity_weight(step, 100) for step in (0, 1, 3, 4, 5, 99)] == [2.0, 1.5, 0.5, 0.0, 0.0, 0.0]
+    whole = build(diversity=1.0)
+    assert [whole.diversity_weight(step, 10) for step in (0, 5, 10)] == [1.0, 0.5, 0.0]
+
+
+def test_the_gradient_penalty_is_as_exact_in_half_precision():
+    inputs = batch([0, 1], [2, 0])
+    values = []
+    for precision in ("fp32", "bf16"):
+        model = build()
+        run = TrainingRun(model, model.optimizers(), total_steps=4, precision=precision)
+        logged: dict[str, Tensor] = {}
+        run.log = lambda into=logged, **losses: into.update(losses)  # type: ignore[method-assign]
+        step(model, inputs, run)
+        assert all(loss.dtype == torch.float32 for loss in logged.values())
+        values.append(logged)
+    torch.testing.assert_close(values[1]["d_latent_r1"], values[0]["d_latent_r1"], rtol=1e-6, atol=0)
+    torch.testing.assert_close(values[1]["g_latent_cycle"], values[0]["g_latent_cycle"], rtol=0.05, atol=0)
+
+
+def test_styles_come_from_codes_and_from_pictures():
+    model = build().eval()
+    assert model.style_size == 6
+    with torch.no_grad():
+        first, again = (model.random_style("dog", torch.Generator().manual_seed(7)) for _ in range(2))
+        assert first.shape == (1, 6)
+        assert torch.equal(first, again)
+        z = torch.randn(1, 3, generator=torch.Generator().manual_seed(7))
+        assert torch.equal(first, model.mapping_network(z, torch.tensor([1])))
+        assert not torch.equal(first, model.random_style("cat", torch.Generator().manual_seed(7)))
+
+        assert torch.equal(model.mean_style("dog"), model.mean_style("dog"))
+        many = torch.randn(MEAN_OF, 3, generator=torch.Generator().manual_seed(99))
+        mean = model.mapping_network(many, torch.ones(MEAN_OF, dtype=torch.int64)).mean(0, keepdim=True)
+        torch.testing.assert_close(model.mean_style("dog"), mean, rtol=0, atol=0.03)
+
+        x = batch([0, 1], [0, 0])["image"]
+        expected = model.style_encoder(x, torch.tensor([2, 2]))
+        torch.testing.assert_close(model.encode_style(x, domain="wild"), expected)
+        large = x.repeat_interleave(2, 2).repeat_interleave(3, 3)  # any size is brought to that of training
+        assert model.encode_style(large, domain="wild").shape == (2, 6)
+        assert (model.encode_style(large, domain="wild") - expected).abs().max() < 0.5 * expected.abs().max()
+
+
+def test_a_translation_depends_on_the_style_and_not_on_the_source():
+    model = build().eval()
+    x = batch([0, 1], [0, 0])["image"]
+    with torch.no_grad():
+        style = torch.randn(2, 6, generator=torch.Generator().manual_seed(0))
+        a = model.translate(x, source="cat", target="dog", style=style)
+        assert torch.equal(a, model.translate(x, source="wild", target="dog", style=style))
+        assert not torch.equal(a, model.translate(x, source="cat", target="dog", style=style + 1))
+        assert a.abs().max() <= 1
+        assert model.translate(x[..., :48], source="cat", target="dog", style=style).shape == (2, 3, 32, 32)
+    assert len(model.directions()) == 6
+
+
+@pytest.mark.parametrize(("size", "w_hpf"), [(48, 0.0), (16, 0.0), (8, 1.0), (255, 1.0)])
+def test_sizes_that_the_networks_cannot_be_built_for(size: int, w_hpf: float):
+    with pytest.raises(UsageError, match=rf"power of two, at least \d+, not {size}: --crop 256"):
+        build(size=size, w_hpf=w_hpf)
+
+
+def test_sizes_of_pictures_follow_from_the_size_of_training():
+    assert build(size=64).sizes.fit(30, 65) == (32, 68)
+    assert build(size=32).sizes.fit(1, 1) == (4, 4)
+    assert build(size=64).smallest_crop() == 64
+    with_masks = build(size=64, w_hpf=1.0)
+    assert with_masks.sizes.exact == 64
+
+
+def test_pictures_that_are_not_cropped_are_refused_in_words():
+    with pytest.raises(UsageError, match=r"squares of one size, here 32, .* 32x40: choose a --preprocess that crops"):
+        step(build(), {k: F.pad(v, (0, 0, 0, 8)) if v.dim() == 4 else v for k, v in batch([0], [1]).items()})
+
+
+@pytest.fixture(scope="module")
+def wing(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A face network's file as it is handed around: its state dict, and more."""
+    torch.manual_seed(0)
+    fan = FAN()
+    for module in fan.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_var += 0.5
+    path = tmp_path_factory.mktemp("wing") / "wing.ckpt"
+    torch.save({"state_dict": {**fan.state_dict(), "m1.spare": torch.zeros(1)}}, path)
+    return path
+
+
+def test_masks_come_with_the_weights_and_need_no_flag(wing: Path, tmp_path: Path):
+    data = [draw(tmp_path / name, 3, seed=seed, size=40) for seed, name in enumerate(NAMES)]
+    settings = {"preset": "smoke", "steps": 1, "batch": 1, "workers": 0, "sample_every": 5}
+    with pytest.raises(UsageError, match=r"w_hpf > 0 needs the weights of the face network: --set fan=wing\.ckpt"):
+        gantool.train("starganv2", data, out=tmp_path / "without", set={"w_hpf": 1}, **settings)
+    choices = {"w_hpf": 1, "fan": str(wing)}
+    run = gantool.train("starganv2", data, out=tmp_path / "run", set=choices, **settings)
+    weights = runs.saves(run)[-1] / runs.WEIGHTS
+    _, model = checkpoint.load_model(weights)
+    theirs = torch.load(wing)["state_dict"]
+    assert all(torch.equal(value, theirs[key]) for key, value in model.fan.state_dict().items())
+    # The next training finds the face network in these weights.
+    again = build(w_hpf=1.0, fan=str(weights))
+    again.prepare_training()
+    assert torch.equal(again.fan.l0.weight, theirs["l0.weight"])
+
+    x = batch([0], [1])["image"]
+    with torch.no_grad():
+        masks = model.masks(x)
+        assert masks is not None
+        assert all(mask.shape == (1, 1, 256, 256) and 0 <= mask.min() and mask.max() <= 1 for mask in masks)
+        style = model.mean_style(NAMES[1])
+        with_masks = model.translate(x, source=NAMES[0], target=NAMES[1], style=style)
+        assert not torch.equal(with_masks, model.generator(x, style).clamp(-1, 1))
+    picture = Image.fromarray(np.zeros((32, 32, 3), np.uint8))
+    assert gantool.load(weights, device="cpu").translate(picture, to=NAMES[1]).size == (32, 32)
+    assert not any(p.requires_grad for p in model.train().fan.parameters())
+    assert not any(module.training for module in model.fan.modules())
+
+
+def test_face_networks_that_are_none(tmp_path: Path):
+    with pytest.raises(ValueError, match="only with w_hpf > 0"):
+        StarGANv2.Options(fan="wing.ckpt")
+    path = tmp_path / "wing.ckpt"
+    with pytest.raises(CheckpointError, match=r"cannot read .*wing\.ckpt"):
+        build(w_hpf=1.0, fan=str(path)).prepare_training()
+    torch.save({"state_dict": {"conv.weight": torch.zeros(1)}}, path)
+    with pytest.raises(CheckpointError, match=r"wing\.ckpt does not hold the face network"):
+        build(w_hpf=1.0, fan=str(path)).prepare_training()
+    whole = FAN().state_dict()
+    torch.save({key: value for key, value in whole.items() if key != "l0.bias"}, path)
+    with pytest.raises(CheckpointError, match=r"wing\.ckpt does not fit .* l0\.bias is missing"):
+        build(w_hpf=1.0, fan=str(path)).prepare_training()
