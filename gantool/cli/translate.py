@@ -77,6 +77,10 @@ def translate(
     save_styles: Annotated[
         bool, _option("--save-styles", help="Write each result's code beside it, as .npy.", panel=_STYLE)
     ] = False,
+    attention: Annotated[
+        Path | None,
+        _option("--attention", metavar="DIR", help="Also write maps of where the networks look.", panel=_WHAT),
+    ] = None,
     grid: Annotated[
         bool, _option("--grid", help="OUT is one picture: inputs by styles and domains.", panel=_STYLE)
     ] = False,
@@ -170,6 +174,8 @@ def translate(
     if sync and styles[0][0] is None:
         raise UsageError(f"{facts['model']} has no styles to keep in step: leave out --sync")
     results = variants.variants(directions, styles)
+    if attention is not None and "attention" not in facts.get("outputs", ()):
+        raise UsageError(f"{facts['model']} has no attention to show: leave out --attention")
 
     found = inputs.find_inputs(
         paths, Path(out) if out is not None and out != inputs.STREAM else None, sys.stdin.buffer.read
@@ -198,6 +204,7 @@ def translate(
             seed=seed,
             sync=sync,
             save_styles=save_styles,
+            attention=attention,
             workers=default_workers(),
         )
 

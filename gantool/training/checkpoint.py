@@ -63,6 +63,7 @@ def save(
         "directions": model.directions(),
         "facts": model.facts(),
         "style_size": model.style_size,
+        "outputs": model.exported_outputs,
         **notes,
     }
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}")

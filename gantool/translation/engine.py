@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from gantool.data.pictures import Array, Picture, as_channels, from_unit, to_uint8
+from gantool.data import label_maps
+from gantool.data.pictures import Array, Picture, as_channels, from_unit, read_picture, to_uint8
 from gantool.errors import DataError, OutOfMemoryError
 from gantool.model import Model
 from gantool.networks.passes import per_sample
 from gantool.networks.resnet import ResnetGenerator
 from gantool.networks.strips import can_run_in_strips
 from gantool.translation import memory
+from gantool.translation.heatmaps import coloured
 from gantool.translation.sizes import pad, resize
 
 ROWS = 32
@@ -60,6 +63,21 @@ class Engine:
     def channels(self, domain: str) -> int:
         """Channels of this domain's pictures."""
         return self.model.spec.channels[self.model.spec.index(domain)]
+
+    def read(self, source: Path | bytes, domain: str) -> Picture:
+        """A file, or a file's content, as a picture of this domain; a label map as its planes of ids (H, W, C), int32.
+
+        Where the planes are two, the instance map is looked for beside the file. Raises DataError.
+        """
+        spec = self.model.spec
+        if not spec.holds_labels(domain):
+            return read_picture(source)
+        instances = None
+        if self.channels(domain) == 2:
+            if isinstance(source, bytes):
+                raise DataError("a label map on stdin has no instance map beside it, which these weights need")
+            instances = label_maps.find_instances(source)
+        return Picture(label_maps.read_planes(source, spec.classes, instances), None, "", None)
 
     def fitted(self, pixels: Array) -> tuple[int, int]:
         """(height, width) that a picture (H, W, C) is padded to."""
@@ -156,6 +174,19 @@ class Engine:
                 raise OutOfMemoryError(f"the memory does not suffice for {what}: try {remedies}") from error
             raise DataError(f"the model fails on {what}: {str(error).splitlines()[0]}") from error
 
+    def attention(self, pixels: Array, *, source: str, target: str) -> dict[str, Array]:
+        """Where the networks look while they translate this picture (H, W, C): coloured maps (H, W, 3) by name."""
+        height, width = self.fitted(pixels)
+        with self._ready(0):
+            maps = self.model.attention(self._input(pixels, height, width), source=source, target=target)
+        h, w = pixels.shape[:2]
+        found = {}
+        for name, heat in maps.items():
+            # The padding is cut off before the range is stretched: it is no part of the picture.
+            rows, columns = max(1, round(heat.shape[2] * h / height)), max(1, round(heat.shape[3] * w / width))
+            found[name] = coloured(heat[0, 0, :rows, :columns].float().cpu().numpy(), (w, h))
+        return found
+
     def picture(
         self,
         picture: Picture,
@@ -190,7 +221,7 @@ class Engine:
             inputs = [self._input(one, height, width) for one in pixels]
             x = inputs[0] if len(inputs) == 1 else torch.cat(inputs)
             del inputs
-            codes = None if styles is None else styles.to(self.device, x.dtype)
+            codes = None if styles is None else styles.to(self.device, torch.float32)
             return self.model.translate(x, source=source, target=target, style=codes)
 
     @contextmanager
@@ -206,7 +237,13 @@ class Engine:
             yield
 
     def _input(self, pixels: Array, height: int, width: int) -> Tensor:
-        """(1, C, height, width) in [-1, 1] on the device: `to_unit`'s values, with one copy in single precision."""
+        """(1, C, height, width) in [-1, 1] on the device: `to_unit`'s values, with one copy in single precision.
+
+        Planes of ids stay what they are.
+        """
+        if pixels.dtype == np.int32:
+            ids = torch.from_numpy(label_maps.padded(pixels, height, width)).to(self.device)
+            return ids.permute(2, 0, 1)[None].contiguous()
         levels = torch.from_numpy(np.ascontiguousarray(pad(pixels, height, width)))
         x = levels.to(self.device).permute(2, 0, 1)[None].to(torch.float32, memory_format=torch.contiguous_format)
         return x.div_(np.iinfo(pixels.dtype).max / 2).sub_(1)
@@ -218,6 +255,8 @@ class Engine:
 
 def prepared(picture: Picture, channels: int, size: tuple[int, int] | None = None) -> tuple[Array, Array | None]:
     """What the network sees (H, W, channels), transparency on white as in training, and the result's alpha."""
+    if picture.pixels.dtype == np.int32:
+        return (picture.pixels if size is None else label_maps.resized(picture.pixels, *size)), None
     pixels, alpha = as_channels(picture, channels), picture.alpha
     if size is not None:
         pixels, alpha = resize(pixels, size), None if alpha is None else resize(alpha, size)
@@ -235,7 +274,8 @@ def _pixels(image: Tensor, given: Array) -> Array:
     """(C, height, width) in [-1, 1] as a picture of the size of `given`."""
     height, width = given.shape[:2]
     channels = image.shape[0]
-    result = np.empty((height, width, channels), given.dtype if channels == 1 else np.uint8)
+    deep = channels == 1 and given.dtype == np.uint16
+    result = np.empty((height, width, channels), np.uint16 if deep else np.uint8)
     for start in range(0, height, _CHUNK):
         rows = image[:, start : min(start + _CHUNK, height), :width].permute(1, 2, 0).float().cpu().numpy()
         if not np.isfinite(rows).all():

@@ -10,18 +10,19 @@ import io
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
 from typing import TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from gantool.data.pictures import Array, Picture, as_channels, can_hold, encode, read_picture, to_uint8
+from gantool.data.pictures import Array, Picture, as_channels, can_hold, encode, to_uint8
 from gantool.errors import DataError, GantoolError, OutOfMemoryError
+from gantool.files import reason, write_atomically
 from gantool.translation.engine import Engine, Way, matched, prepared
 from gantool.translation.outbox import OutputRefusedError
 from gantool.translation.outputs import Job, key
@@ -48,6 +49,8 @@ class Request:
     """The same random styles for all pictures."""
     save_styles: bool = False
     """Also write each result's style code, beside it, as .npy."""
+    attention: Path | None = None
+    """A folder for maps of where the networks look."""
     workers: int = 2
 
 
@@ -100,6 +103,7 @@ class _Decoded:
     alpha: Array | None
     seconds: float
     code: Tensor | None = None
+    maps: Mapping[str, Array] = field(default_factory=dict)
 
 
 def translate_all(
@@ -120,7 +124,6 @@ def translate_all(
     """
     owners = {} if owners is None else owners
     batch = request.batch if engine.batches else 1
-    channels = engine.channels(request.variants[0].source)
     pool = ThreadPoolExecutor(request.workers, thread_name_prefix="gantool-translate")
     left = iter(jobs)
     decoding: deque[Future[_Decoded | Failed]] = deque()
@@ -154,7 +157,7 @@ def translate_all(
                 if job is None:
                     more = False
                 else:
-                    decoding.append(pool.submit(_decode, job, channels, request.size, stdin))
+                    decoding.append(pool.submit(_decode, job, engine, request, stdin))
             if decoding:
                 item = decoding.popleft().result()
                 if isinstance(item, Failed):
@@ -190,11 +193,12 @@ def default_batch(device: str) -> int:
     return 16 if device == "cuda" else 1
 
 
-def _decode(job: Job, channels: int, size: tuple[int, int] | None, stdin: bytes) -> _Decoded | Failed:
+def _decode(job: Job, engine: Engine, request: Request, stdin: bytes) -> _Decoded | Failed:
     begun = time.perf_counter()
     try:
-        picture = read_picture(stdin if job.source.picture is None else job.source.picture)
-        pixels, alpha = prepared(picture, channels, size)
+        source = request.variants[0].source
+        picture = engine.read(stdin if job.source.picture is None else job.source.picture, source)
+        pixels, alpha = prepared(picture, engine.channels(source), request.size)
     except DataError as error:
         return Failed(job, error)
     except MemoryError:
@@ -231,6 +235,9 @@ def _passes(
             return
         seconds = (time.perf_counter() - begun) / len(part)
         for item, pixels in zip(part, results, strict=True):
+            if request.attention is not None:
+                maps = engine.attention(item.pixels, source=variant.source, target=variant.target)
+                item = replace(item, maps=maps)
             yield item, pixels, way, item.seconds + seconds
         group = group[len(part) :]
 
@@ -260,6 +267,10 @@ def _finish(
         data = encode(pixels, format, alpha=alpha, quality=request.quality, icc_profile=item.icc_profile)
         if request.save_styles and item.code is not None and out is not None:
             deliver(out.with_suffix(".npy"), _npy(item.code))
+        for name, heat in item.maps.items():
+            assert request.attention is not None
+            place = request.attention / PurePosixPath(job.source.relative)
+            _put(place.with_name(f"{place.stem}{request.variants[job.variant].suffix}.{name}.png"), heat)
         deliver(out, data)
     except OutputRefusedError:
         raise
@@ -270,6 +281,14 @@ def _finish(
     height, width = pixels.shape[:2]
     seconds += time.perf_counter() - begun
     return Done(job, out, item.size, (width, height), seconds, hashlib.sha256(data).hexdigest(), way, lost)
+
+
+def _put(path: Path, picture: Array) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"cannot write {path}: {reason(error, path.parent)}") from error
+    write_atomically(path, encode(picture, "PNG"))
 
 
 def _npy(code: Tensor) -> bytes:

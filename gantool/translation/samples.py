@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gantool.data.label_maps import shown
 from gantool.data.pictures import to_uint8
 from gantool.translation.engine import Engine
 from gantool.translation.styles import seed_of
@@ -26,12 +27,16 @@ def by_pair(engine: Engine, pictures: Pictures) -> Grid:
     columns: list[Sequence[NDArray[np.uint8]]] = []
     header: list[str] = []
     for source, originals in pictures.items():
-        columns.append(originals)
+        columns.append([shown(one) for one in originals])
         header.append(source)
         for target in (target for start, target in engine.model.directions() if start == source):
             for number in range(STYLES if engine.styles else 1):
                 columns.append([_translated(engine, one, source, target, number) for one in originals])
                 header.append(f"{source} to {target}")
+            maps = [engine.attention(one, source=source, target=target) for one in originals]
+            for name in maps[0]:
+                columns.append([one[name] for one in maps])
+                header.append(f"attention ({name})")
     return [list(row) for row in zip(*columns, strict=True)], header
 
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 
 from PIL import Image
 
-from gantool.data.pictures import read_picture, to_uint8
+from gantool.data.label_maps import shown
+from gantool.data.pictures import to_uint8
 from gantool.report.grids import grid
 from gantool.translation.engine import Engine, prepared
 from gantool.translation.inputs import Source
@@ -24,9 +25,10 @@ def sheet(
     codes = Codes(engine, request.seed, request.sync)
     rows = []
     for source in sources:
-        picture = read_picture(stdin if source.picture is None else source.picture)
-        pixels, _ = prepared(picture, engine.channels(request.variants[0].source), request.size)
-        row = [to_uint8(pixels)]
+        domain = request.variants[0].source
+        picture = engine.read(stdin if source.picture is None else source.picture, domain)
+        pixels, _ = prepared(picture, engine.channels(domain), request.size)
+        row = [shown(pixels)]
         for variant in request.variants:
             (result,) = engine.translate(
                 [pixels],

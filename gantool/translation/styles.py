@@ -47,7 +47,7 @@ class Codes:
             return self._once((style.path,), lambda: _read(style))[style.number : style.number + 1]
         code = self._picture(style.path, variant.target)
         if style.kind == "between":
-            return torch.lerp(code, self._picture(style.other, variant.target), style.share)
+            return self.engine.model.style_between(code, self._picture(style.other, variant.target), style.share)
         return code
 
     def _picture(self, path: Path | None, domain: str) -> Tensor:

@@ -87,7 +87,8 @@ def check_network(entry: Entry, build: Callable[[Entry], nn.Module], load: Calla
     assert sum(p.numel() for p in network.parameters()) == entry["parameter_count"]
     network.train(entry["mode"] == "train")
     with torch.no_grad(), masks(entry):
-        outputs = {"y": network(*(fill.given(rule) for rule in entry["inputs"].values()))}
+        y = network(*(fill.given(rule) for rule in entry["inputs"].values()))
+    outputs = dict(y) if isinstance(y, Mapping) else {"y": y}  # several outputs come by name
     state = network.state_dict()
     outputs |= {f"buffer after the call: {key}": state[names[key]] for key in entry.get("buffers_after", ())}
     assert outputs.keys() == entry["outputs"].keys()
@@ -113,7 +114,7 @@ def check_training(entry: Entry, adapter: TrainingAdapter) -> None:
     with masks(entry):
         for step, (rules, losses) in enumerate(zip(entry["batches"], expected["losses"], strict=True)):
             batch = adapter.batch({name: fill.given(rule).double() for name, rule in rules.items()}, config)
-            run.begin(step, 1.0)
+            run.begin(step, adapter.rate(model, step, config) if hasattr(adapter, "rate") else 1.0)
             for _ in run.batches():
                 model.training_step(batch, run)
             run.end()

@@ -1,0 +1,108 @@
+"""U-GAT-IT beyond what every model does: attention, rho, the paper's ablation, one size for the full network."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from gantool_ugatit import UGATIT
+from gantool_ugatit.networks import NORMS
+from gantool_ugatit.norms import InstanceLayerNorm
+from PIL import Image
+
+import gantool as package
+from gantool.errors import DataError
+from gantool.model import ImageSpec, Progress
+from gantool.training.run import TrainingRun
+from tests.conftest import draw
+
+TINY = {"width": 4, "blocks": 1, "d_width": 4, "global_layers": 5, "local_layers": 4}
+SPEC = ImageSpec(("A", "B"), (3, 3), 32)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    root = tmp_path_factory.mktemp("ugatit")
+    data = [draw(root / "trainA", 3, seed=1), draw(root / "trainB", 3, seed=2)]
+    return package.train("ugatit", data, out=root / "run", preset="smoke", steps=2, workers=0)
+
+
+def one_step(**options) -> UGATIT:
+    torch.manual_seed(0)
+    model = UGATIT(UGATIT.Options(**{**TINY, "light": True, **options}), SPEC)
+    step = TrainingRun(model, model.optimizers(), total_steps=4)
+    step.begin(0, 1.0)
+    for _ in step.batches():
+        model.training_step({name: torch.rand(1, 3, 32, 32) * 2 - 1 for name in "AB"}, step)
+    step.end()
+    assert all(np.isfinite(list(step.losses().values())))
+    return model
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_every_norm_of_the_ablation_trains(norm):
+    model = one_step(norm=norm)
+    assert bool(model.facts()) == (norm == "adalin")
+    learned = [m for m in model.modules() if isinstance(m, InstanceLayerNorm) and m.learned]
+    assert bool(learned) == (norm == "adalin")
+
+
+def test_without_attention_there_is_no_classifier():
+    model = one_step(cam=False)
+    assert not any("attention" in name for name, _ in model.named_parameters())
+
+
+def test_rho_stays_between_0_and_1():
+    model = UGATIT(UGATIT.Options(**TINY, light=True, lr=5.0), SPEC)
+    step = TrainingRun(model, model.optimizers(), total_steps=4)
+    step.begin(0, 1.0)
+    for _ in step.batches():
+        model.training_step({name: torch.rand(1, 3, 32, 32) * 2 - 1 for name in "AB"}, step)
+    rhos = torch.cat([m.rho.flatten() for m in model.modules() if isinstance(m, InstanceLayerNorm)])
+    assert rhos.min() == 0
+    assert rhos.max() == 1
+
+
+def test_the_rate_falls_over_the_second_half():
+    model = UGATIT(UGATIT.Options(**TINY, light=True), SPEC)
+    assert [model.rate_factor(Progress(step, 4, 0)) for step in range(4)] == [1, 1, 0.5, 0]
+    assert [model.rate_factor(Progress(step, 5, 0)) for step in range(5)] == [1, 1, 1, 0.5, 0]
+
+
+def test_the_full_generator_takes_its_own_size_and_says_so(tmp_path):
+    data = [draw(tmp_path / "trainA", 2, seed=1), draw(tmp_path / "trainB", 2, seed=2)]
+    options = {"preset": "smoke", "steps": 1, "workers": 0, "set": {"light": False}}
+    translator = package.load(package.train("ugatit", data, out=tmp_path / "run", **options))
+    assert translator.header.metadata["sizes"]["exact"] == 32
+    with pytest.raises(DataError, match="--size 32"):
+        translator.translate(Image.new("RGB", (40, 32)))
+    assert translator.translate(Image.new("RGB", (40, 32)), size=(32, 32)).size == (32, 32)
+
+
+def test_attention_is_written_beside_the_results(main, run, tmp_path):
+    pictures = draw(tmp_path / "in", 2, seed=3, size=50)
+    maps = tmp_path / "maps"
+    main("translate", "-m", run, pictures, tmp_path / "out", "--attention", maps)
+    names = {
+        f"{picture.stem}.{kind}.png" for picture in pictures.iterdir() for kind in ("generator", "global", "local")
+    }
+    assert {path.name for path in maps.iterdir()} == names
+    for path in maps.iterdir():
+        assert Image.open(path).size == (50, 50)
+    heat = np.asarray(Image.open(maps / "00.generator.png"))
+    assert len(np.unique(heat.reshape(-1, 3), axis=0)) > 10, "a map of one colour shows nothing"
+
+
+def test_info_shows_rho(main, run):
+    _, out, _ = main("info", run, "--json")
+    facts = json.loads(out)["facts"]
+    assert facts["rho to B: decoder.0.norm1"] == pytest.approx(0.9, abs=0.01)
+    assert "rho to A: up.3" in facts
+
+
+def test_a_model_without_attention_says_so(main, tmp_path, pictures):
+    package.train("cyclegan", pictures, out=tmp_path / "cycle", preset="smoke", steps=1, workers=0)
+    _, _, err = main("translate", "-m", tmp_path / "cycle", pictures[0], tmp_path / "out", "--attention", "x", code=2)
+    assert "no attention" in err
