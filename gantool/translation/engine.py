@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from gantool.data import label_maps
@@ -174,7 +175,7 @@ class Engine:
                 raise OutOfMemoryError(f"the memory does not suffice for {what}: try {remedies}") from error
             raise DataError(f"the model fails on {what}: {str(error).splitlines()[0]}") from error
 
-    def attention(self, pixels: Array, *, source: str, target: str) -> dict[str, Array]:
+    def attention(self, pixels: Array, *, source: str, target: str) -> dict[str, NDArray[np.uint8]]:
         """Where the networks look while they translate this picture (H, W, C): coloured maps (H, W, 3) by name."""
         height, width = self.fitted(pixels)
         with self._ready(0):

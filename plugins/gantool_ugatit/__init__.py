@@ -71,7 +71,8 @@ class UGATIT(Model):
 
     def smallest_crop(self) -> int:
         # Behind the strides a discriminator pads 1 pixel by reflection, twice.
-        return max(8, 3 * 2 ** (max(self.options.global_layers, self.options.local_layers) - 2))
+        layers: int = max(self.options.global_layers, self.options.local_layers)
+        return max(8, 3 << (layers - 2))
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         def adam(*networks: nn.Module) -> torch.optim.Optimizer:
