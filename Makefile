@@ -10,7 +10,7 @@ demo: $(READY)
 	$(BIN)/gantool demo
 
 test: lint types
-	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile --cov=gantool --cov=gantool_cyclegan --cov-fail-under=90 --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile --cov=gantool --cov-fail-under=90 --cov-report=term:skip-covered
 
 test-all: lint types
 	$(BIN)/python -m pytest -n 2 --dist loadfile
