@@ -13,6 +13,7 @@ from torch import Tensor
 
 from gantool import registry, session
 from gantool.data.decoding import arrays, orientation, upright
+from gantool.data.label_maps import planes_of
 from gantool.data.pictures import Picture
 from gantool.errors import UsageError
 from gantool.report.console import Console
@@ -44,6 +45,7 @@ class Translator:
         to: str | None = None,
         *,
         style: str | np.ndarray[Any, Any] | Image.Image | None = None,
+        instances: Image.Image | None = None,
         size: tuple[int, int] | None = None,
         seed: int = 0,
     ) -> Image.Image:
@@ -51,15 +53,17 @@ class Translator:
 
         For models with styles, `style` is "random" (None: the same, drawn from `seed`), "mean", a code (S,), or a
         picture of the target domain whose style is taken. Transparency is kept, and the 16 bits of a grey picture in a
-        one-channel domain. `size` (width, height) resizes it before the network. Raises UsageError for an unknown
-        domain or a style that the model cannot have, DataError for a size it cannot take, and OutOfMemoryError.
+        one-channel domain. `size` (width, height) resizes it before the network. Where the source is label maps,
+        `image` is one, and `instances` its instance map, if the model was trained with such. Raises UsageError for an
+        unknown domain, or for a style or instance map that the model cannot have, DataError for a size or label it
+        cannot take, and OutOfMemoryError.
         """
         facts = self.header.metadata
         (source, target), *more = direction.targets(facts["spec"], to, facts.get("directions"))
         if more:
             raise UsageError("one picture has one result: name one domain")
         result = self.engine.picture(
-            _picture(image),
+            self._given(image, instances, source),
             source=source,
             target=target,
             size=size,
@@ -73,6 +77,19 @@ class Translator:
         if result.icc_profile is not None:
             translated.info["icc_profile"] = result.icc_profile
         return translated
+
+    def _given(self, image: Image.Image, instances: Image.Image | None, source: str) -> Picture:
+        planes = self.engine.channels(source) if self.engine.model.spec.holds_labels(source) else 0
+        if (instances is not None) != (planes == 2):
+            name = self.header.metadata["model"]
+            raise UsageError(
+                f"this {name} takes a label map and its instance map: give instances=PICTURE"
+                if planes == 2
+                else f"this {name} takes no instance map: leave out instances"
+            )
+        if not planes:
+            return _picture(image)
+        return Picture(planes_of(image, self.engine.model.spec.classes, instances), None, "", None)
 
     def style(self, image: Image.Image, domain: str | None = None) -> np.ndarray[Any, Any]:
         """The style code (S,) of a picture of this domain (None: the second one), for `translate(style=...)`."""

@@ -70,8 +70,11 @@ class ImageSpec:
     """How many classes label maps have."""
 
     def index(self, domain: str) -> int:
-        """Position of a domain in `domains` (raises ValueError for an unknown one)."""
-        return self.domains.index(domain)
+        """Position of a domain in `domains`; raises ValueError for an unknown one.
+
+        An expression of attributes, such as "+Male,-Young", counts as the first: their pictures are the same.
+        """
+        return 0 if self.labels and domain not in self.domains else self.domains.index(domain)
 
     def holds_labels(self, domain: str) -> bool:
         """Whether a domain holds label maps."""

@@ -34,10 +34,39 @@ def draw(folder: Path, count: int, *, seed: int, size: int = 40, suffix: str = "
     return folder
 
 
+def draw_ids(folder: Path, count: int, *, seed: int, size: int = 40, classes: int = 4, first: int = 0) -> Path:
+    """A folder of maps of ids, 16-bit: random rectangles of `classes` values from `first` on."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(seed)
+    for index in range(count):
+        ids = np.full((size, size), first, np.uint16)
+        for value in range(1, classes):
+            x, y = (int(v) for v in rng.integers(0, size // 2, 2))
+            ids[y : y + size // 3, x : x + size // 2] = first + value
+        Image.fromarray(ids).save(folder / f"{index:02d}.png")
+    return folder
+
+
 @pytest.fixture
 def pictures(tmp_path) -> tuple[Path, Path]:
     """Two folders of six and eight pictures, 40 x 40."""
     return draw(tmp_path / "trainA", 6, seed=1), draw(tmp_path / "trainB", 8, seed=2)
+
+
+@pytest.fixture
+def install_plugin(tmp_path, monkeypatch) -> Callable[[str, str], Path]:
+    """For this process, lays a plugin out as pip would: (name, "module:Class"). Gives the folder for its module."""
+
+    def install(name: str, target: str) -> Path:
+        site = tmp_path / "site"
+        facts = site / f"gantool_{name}-1.0.dist-info"
+        facts.mkdir(parents=True)
+        (facts / "METADATA").write_text(f"Metadata-Version: 2.1\nName: gantool-{name}\nVersion: 1.0\n")
+        (facts / "entry_points.txt").write_text(f"[gantool.models]\n{name} = {target}\n")
+        monkeypatch.syspath_prepend(str(site))
+        return site
+
+    return install
 
 
 TINY = ("width=4", "blocks=1", "d_width=4", "d_layers=1")

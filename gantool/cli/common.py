@@ -36,12 +36,12 @@ def model_or_run(incomplete: str) -> list[str]:
 
 def domains(context: typer.Context, incomplete: str) -> list[str]:
     """Completion of `--to`: the domains of the model that `--model` names, read from its header."""
-    from gantool.training.header import read_header
+    from gantool.training.header import read_weights_header
 
     try:
         path = runs.find_weights(str(context.params.get("model") or ""), tuple(registry.plugins()))
-        names = read_header(path).metadata["spec"]["domains"]
-    except (GantoolError, KeyError):
+        names = read_weights_header(path).metadata["spec"]["domains"]
+    except GantoolError:
         return []
     return [name for name in names if name.startswith(incomplete)]
 

@@ -9,25 +9,45 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gantool import registry
 from gantool.cli import common
+from gantool.errors import GantoolError, UsageError
+from gantool.report.console import Console
 from gantool.report.text import to_json
 
 if TYPE_CHECKING:
     from gantool.data.check import CheckReport
+    from gantool.data.layout import Layout
+    from gantool.data.pairing import Conversion
 
 app = typer.Typer(
-    help="Look at folders of pictures before training on them.", no_args_is_help=True, rich_markup_mode=None
+    help="Look at folders of pictures before training on them; join and split pairs.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
-
-@app.callback()
-def _data() -> None:
-    """Keeps `check` a verb of its own, also while it is the only one."""
+_Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that are there already.")]
+_Format = Annotated[str, typer.Option("--format", help="File format of the results: png, jpg, webp, tif, ...")]
 
 
 @app.command("check")
 def check(
-    folders: Annotated[list[Path], typer.Argument(help="Two folders, or one with trainA and trainB in it.")],
+    folders: Annotated[list[Path], typer.Argument(help="Folders of pictures, as for `gantool train`.")],
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            "-m",
+            metavar="NAME",
+            help="The model to train: it decides how pictures are arranged "
+            "(default: two folders without counterparts).",
+            autocompletion=common.model_names,
+        ),
+    ] = None,
+    aligned: Annotated[
+        str | None,
+        typer.Option("--aligned", metavar="AB|BA", help="Pictures hold both of a pair; AB: A is on the left."),
+    ] = None,
     crop: Annotated[
         int | None, typer.Option("--crop", help="Also say which pictures are too small for crops of this side.")
     ] = None,
@@ -40,17 +60,21 @@ def check(
     Ends with exit code 3 if training on them would fail.
 
     gantool data check trainA trainB
+
+    gantool data check --model pix2pix outlines colors
     """
     console = common.console(quiet, verbose, json)
     from gantool.data.check import check_folders
     from gantool.data.transforms import Preparation
-    from gantool.data.unpaired import unpaired
     from gantool.report.progress import progress
 
-    domains = unpaired().find(folders)
+    layout = _layout(model, aligned)
+    domains = layout.find(folders, aligned=aligned)
     preparation = None if crop is None else Preparation("crop", crop, crop)
     with progress(replace(console, json=False), sum(len(domain.files) for domain in domains), what="pictures") as bar:
-        report = check_folders(domains, preparation, progress=lambda done, _: bar.advance(done))
+        report = check_folders(
+            domains, preparation, pairs=layout.name == "paired", progress=lambda done, _: bar.advance(done)
+        )
     if json:
         console.result(to_json(report.to_dict()))
     console.table("", ["", *(domain.name for domain in report.domains)], _rows(report))
@@ -63,12 +87,100 @@ def check(
         console.note(f"the same picture: {', '.join(group)}")
     for file in report.unmatched:
         console.note(f"without a counterpart: {file}")
+    for one, other in report.unequal:
+        console.note(f"of different sizes: {one}, {other}")
     for warning in report.warnings:
         console.warn(warning)
     for reason in report.fatal:
         console.error(reason)
     if report.fatal:
         sys.exit(3)
+
+
+@app.command("pair")
+def pair(
+    a: Annotated[Path, typer.Argument(help="Folder of the pictures on the left.")],
+    b: Annotated[Path, typer.Argument(help="Folder of their counterparts, of the same names.")],
+    out: Annotated[Path, typer.Argument(help="Folder to write the joined pictures to.")],
+    format: _Format = "png",
+    overwrite: _Overwrite = False,
+    json: common.Json = False,
+    quiet: common.Quiet = 0,
+    verbose: common.Verbose = 0,
+) -> None:
+    """Join pictures of the same name side by side, one file for each pair.
+
+    gantool data pair outlines colors pairs
+    """
+    console = common.console(quiet, verbose, json)
+    from gantool.data import pairing
+    from gantool.report.progress import progress
+
+    with progress(replace(console, json=False), None, what="pairs") as bar:
+        done = pairing.pair(
+            a, b, out, format=format, overwrite=overwrite, progress=lambda done, total: bar.advance(done)
+        )
+    _tell(console, done, out)
+
+
+@app.command("split")
+def split(
+    pairs: Annotated[Path, typer.Argument(help="Folder of pictures that hold two, side by side.")],
+    out: Annotated[Path, typer.Argument(help="Folder to write the folders A and B to.")],
+    aligned: Annotated[
+        str, typer.Option("--aligned", metavar="AB|BA", help="AB: the left half is A. BA: the right one is.")
+    ] = "AB",
+    format: _Format = "png",
+    overwrite: _Overwrite = False,
+    json: common.Json = False,
+    quiet: common.Quiet = 0,
+    verbose: common.Verbose = 0,
+) -> None:
+    """Cut pictures that hold two, side by side, into OUT/A and OUT/B.
+
+    gantool data split facades/train folders
+    """
+    console = common.console(quiet, verbose, json)
+    from gantool.data import pairing
+    from gantool.report.progress import progress
+
+    if aligned not in ("AB", "BA"):
+        raise UsageError(f"--aligned is AB (the left half is A) or BA, not {aligned!r}")
+    with progress(replace(console, json=False), None, what="pictures") as bar:
+        done = pairing.split(
+            pairs,
+            out,
+            aligned=aligned,
+            format=format,
+            overwrite=overwrite,
+            progress=lambda done, total: bar.advance(done),
+        )
+    _tell(console, done, out)
+
+
+def _layout(model: str | None, aligned: str | None) -> Layout:
+    if model is not None:
+        return registry.plugin(model).load().layout
+    if aligned is not None:
+        from gantool.data.paired import paired
+
+        return paired()
+    from gantool.data.unpaired import unpaired
+
+    return unpaired()
+
+
+def _tell(console: Console, done: Conversion, out: Path) -> None:
+    """What a conversion did. Raises GantoolError where it could not do all."""
+    if console.json:
+        console.result(to_json(done.to_dict()))
+    for file in done.left_out:
+        console.note(f"without a counterpart: {file}")
+    for problem in done.failed.values():
+        console.error(problem)
+    console.note(f"{done.written} files written to {out}")
+    if done.failed:
+        raise GantoolError(f"{len(done.failed)} pictures failed, the others are done")
 
 
 def _rows(report: CheckReport) -> list[list[str]]:

@@ -16,7 +16,9 @@ def evaluate(
     folders: Annotated[
         list[Path],
         typer.Argument(
-            metavar="A B", help="With --model: pictures of the source and of the target domain. Without: REAL FAKE."
+            metavar="A B",
+            help="With --model: pictures of the source and of the target domain, or (of more than two domains) a folder"
+            " that holds one for each, and another with real pictures. Without: REAL FAKE.",
         ),
     ],
     model: Annotated[
@@ -41,47 +43,101 @@ def evaluate(
             "--inception", metavar="FILE", help="Inception weights (pt_inception-2015-12-05): adds KID and FID."
         ),
     ] = None,
+    lpips: Annotated[
+        str | None,
+        typer.Option(
+            "--lpips",
+            metavar="FILE,FILE",
+            help="AlexNet's weights and LPIPS's heads (alex.pth): adds LPIPS. One file if it holds both.",
+        ),
+    ] = None,
+    classifier: Annotated[
+        Path | None,
+        typer.Option(
+            "--classifier", metavar="FILE", help="Inception v3 of the classes in question: adds Inception scores."
+        ),
+    ] = None,
+    count: Annotated[
+        int | None,
+        typer.Option(
+            "-n", min=1, help="Translations of each picture by a model with styles (default: 10): their diversity."
+        ),
+    ] = None,
     size: Annotated[
         int | None, typer.Option("--size", help="Compare all pictures at this size (default: as stored).")
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Of the random projections and subsets.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", help="Of random projections, subsets and styles.")] = 0,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
     json: common.Json = False,
     quiet: common.Quiet = 0,
     verbose: common.Verbose = 0,
 ) -> None:
-    """Measure translations: PSNR, SSIM and L1 for pictures paired by name; sliced Wasserstein distance; KID and FID.
+    """Measure translations: PSNR, SSIM and L1 for pictures paired by name; sliced Wasserstein distance; diversity of
+    styles; with the files of their networks KID, FID, LPIPS and Inception scores.
 
     gantool eval --model runs/h2z testA testB
+
+    gantool eval --model starganv2 afhq/val afhq/train
 
     gantool eval real fake --json
     """
     console = common.console(quiet, verbose, json)
     from gantool.errors import UsageError
 
-    if len(folders) != 2:
+    if model is None and (to is not None or count is not None):
+        raise UsageError(f"{'-n' if to is None else '--to'} goes with --model")
+    weights = None if model is None else common.weights(model, console)
+    everything = weights is not None and to is None and _holds_all_domains(weights, folders[0])
+    if len(folders) != 2 and not (everything and len(folders) == 1):
         raise UsageError(f"eval compares two folders, not {len(folders)}")
-    first, second = folders
+    first, second = folders[0], folders[-1]
     from gantool.evaluation.folders import compare_folders
+    from gantool.evaluation.judges import load_judges
     from gantool.evaluation.models import compare_translations
     from gantool.report.progress import stages
     from gantool.training.devices import choose
 
-    if model is None and to is not None:
-        raise UsageError("--to goes with --model")
     chosen = choose(device)
+    judges = load_judges(inception=inception, lpips=_two_files(lpips), classifier=classifier)
+    if weights is not None and everything:
+        from gantool.evaluation.tasks import compare_domains
+
+        with stages(replace(console, json=False)) as progress:
+            tasks = compare_domains(
+                weights,
+                first,
+                second,
+                styles=count,
+                judges=judges,
+                size=size,
+                seed=seed,
+                device=chosen,
+                progress=progress,
+            )
+        if json:
+            console.result(to_json(tasks.as_dict()))
+            return
+        measured = list(tasks.means[0].metrics)
+        rows = [
+            [task.guided, task.source, task.target, *(task.metrics[name] for name in measured)]
+            for task in (*tasks.tasks, *tasks.means)
+        ]
+        console.table("", ["guided", "source", "target", *measured], rows)
+        console.table("how it was measured", ["what", "value"], [[k, str(v)] for k, v in tasks.protocol.items()])
+        return
     with stages(replace(console, json=False)) as progress:
-        if model is None:
+        if weights is None:
             found = compare_folders(
-                first, second, inception=inception, size=size, seed=seed, device=chosen, progress=progress
+                first, second, judges=judges, size=size, seed=seed, device=chosen, progress=progress
             )
         else:
             found = compare_translations(
-                common.weights(model, console),
+                weights,
                 first,
                 second,
                 to=to,
-                inception=inception,
+                styles=count,
+                judges=judges,
                 size=size,
                 seed=seed,
                 device=chosen,
@@ -94,3 +150,19 @@ def evaluate(
     console.table("how it was measured", ["what", "value"], found.protocol_rows())
     for note in found.notes:
         console.note(f"note: {note}")
+
+
+def _holds_all_domains(weights: Path, folder: Path) -> bool:
+    """Whether a folder has a folder for each domain of a model with more than two."""
+    from gantool.training.header import read_header
+
+    names = read_header(weights).metadata.get("spec", {}).get("domains", ())
+    return len(names) > 2 and all((folder / name).is_dir() for name in names)
+
+
+def _two_files(text: str | None) -> tuple[Path, Path] | None:
+    """The backbone and the heads of `--lpips`: "FILE,FILE", or one file that holds both."""
+    if text is None:
+        return None
+    first, comma, second = text.partition(",")
+    return (Path(text), Path(text)) if Path(text).is_file() or not comma else (Path(first), Path(second))

@@ -49,8 +49,12 @@ def export(
     if json:
         console.result(to_json(asdict(done)))
         return
-    console.note(f"{done.source} -> {done.target}: {done.input} to {done.output}, {done.bytes / 1e6:.1f} MB")
-    console.note(f"height and width: multiples of {done.multiple}, at least {done.minimum}")
+    from gantool.export.files import size_rule
+
+    console.note(f"{done.source} -> {done.target}: {done.bytes / 1e6:.1f} MB, {size_rule(done.sizes)}")
+    for what, table in (("in", done.inputs), ("out", done.outputs)):
+        for name, form in table.items():
+            console.note(f"{what}: {name}, {form}")
     sizes = ", ".join("x".join(map(str, size)) for size in done.compared)
     console.note(f"compared with the model at {sizes} (N x H x W): it differs by {done.difference:.1g} at most")
     console.result(str(done.path))

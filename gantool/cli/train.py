@@ -85,7 +85,7 @@ def train(
             "--preprocess",
             metavar="MODE",
             help="resize_and_crop (default), crop, scale_width, scale_width_and_crop, shorter_side_and_crop,"
-            " center_crop_and_resize or none.",
+            " center_crop_and_resize, random_resized_crop or none.",
             panel=_DATA,
         ),
     ] = None,

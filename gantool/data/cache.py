@@ -3,8 +3,9 @@
 On few cores this is what makes loading fast: to crop and mirror a kept picture takes some tens of microseconds, to
 decode and resize one takes milliseconds.
 
-The file holds one 8-byte mark a picture and then the pixels (uint8, H x W x C) of one picture after the other, at
-places that follow from the sizes alone. A mark is written after its pixels and carries their checksum, which every
+The file holds one 8-byte mark a picture and then the pixels (uint8, C x H x W) of one picture after the other, at
+places that follow from the sizes alone. Colours lie apart because networks want them so: to take RGB triples to pieces
+costs more than all the rest. A mark is written after its pixels and carries their checksum, which every
 process verifies once: a half-written picture is never read, whether the process was killed or the machine lost power.
 The file's name is a hash of all that its content depends on, so a file of that name fits.
 """
@@ -36,7 +37,7 @@ from gantool.files import reason
 SHARE = 0.5
 """The share of the free disk that a cache may take."""
 
-_VERSION = 1  # of the file's form and of what `resize` does
+_VERSION = 2  # of the file's form and of what `resize` does
 _WRITTEN = 1 << 32  # tells the mark of a picture whose checksum is 0 from no mark
 
 
@@ -126,7 +127,10 @@ class PictureCache:
         self._map: NDArray[np.uint8] | None = np.asarray(np.memmap(path, np.uint8, "r", shape=(self._places[-1],)))
 
     def get(self, index: int) -> Pixels:
-        """Picture `index`, resized (H, W, C), read-only: from the file, or decoded and kept. Raises DataError."""
+        """Picture `index`, resized (H, W, C): from the file, or decoded and kept. Raises DataError.
+
+        From the file it is read-only, and each channel lies in one piece in memory.
+        """
         if self._map is None:
             raise ValueError("the cache is closed")
         shape = self._shapes[index]
@@ -135,12 +139,14 @@ class PictureCache:
             mark = int.from_bytes(self._map[8 * index : 8 * index + 8].tobytes(), "little")
             self._verified[index] = mark != 0 and mark == _WRITTEN | zlib.crc32(kept.data)
         if self._verified[index]:
-            return kept.reshape(shape)
+            height, width, channels = shape
+            pixels: Pixels = kept.reshape(channels, height, width).transpose(1, 2, 0)
+            return pixels
         source = self._sources[index]
         pixels = resize(source.read(), self._preparation)
         # A header may lie about the size; such a picture has no place here.
         if pixels.shape == shape and self.note is None:
-            self._keep(index, np.ascontiguousarray(pixels).reshape(-1))
+            self._keep(index, np.ascontiguousarray(pixels.transpose(2, 0, 1)).reshape(-1))
         return pixels
 
     def close(self, *, remove: bool = False) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -56,6 +56,8 @@ class CheckReport:
     """Groups of files that look the same to the last bit, within a domain or across domains."""
     unmatched: tuple[str, ...]
     """Files without a counterpart of the same name in another domain, if most files have one."""
+    unequal: tuple[tuple[str, str], ...]
+    """Pairs whose pictures differ in size, where pictures come in pairs."""
     warnings: tuple[str, ...]
     """What deserves a look, one line each."""
     fatal: tuple[str, ...]
@@ -84,34 +86,53 @@ def check_folders(
     domains: Sequence[Domain],
     preparation: Preparation | None = None,
     *,
+    pairs: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> CheckReport:
     """Decodes every picture, on threads. `progress(done, total)` is called after each one, by this thread.
 
-    With a preparation, pictures too small for its crop are reported, too.
+    With a preparation, pictures too small for its crop are reported, too; with `pairs` those that differ in size.
     """
-    work = [(domain, file) for domain in domains for file in domain.files]
-    findings: dict[Path, _Finding | str] = {}
+    work = [(file, domain.half) for domain in domains for file in domain.files]
+    findings: dict[_Place, _Finding | str] = {}
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for (_, file), finding in zip(work, pool.map(_look, (file for _, file in work)), strict=True):
-            findings[file] = finding
+        for done, (place, finding) in enumerate(zip(work, pool.map(_look, work), strict=True), 1):
+            findings[place] = finding
             if progress is not None:
-                progress(len(findings), len(work))
+                progress(done, len(work))
     crop = preparation.crop if preparation is not None and preparation.preprocess == "crop" else 0
     reports = tuple(_domain_report(domain, findings, crop) for domain in domains)
     duplicates, unmatched = _duplicates(findings), _unmatched(domains)
-    return CheckReport(reports, duplicates, unmatched, _warnings(reports, duplicates, unmatched), _fatal(reports, crop))
+    unequal = _unequal(domains, findings) if pairs else ()
+    notes = [domain.note for domain in domains if domain.note]
+    warnings = (*notes, *_warnings(reports, duplicates, () if notes else unmatched))
+    fatal = _fatal(reports, crop)
+    if unequal:
+        one, other = unequal[0]
+        count = "1 pair differs" if len(unequal) == 1 else f"{len(unequal)} pairs differ"
+        line = f"{count} in size, such as {one} and {other}"
+        warnings, fatal = (warnings, (*fatal, line)) if crop else ((*warnings, line), fatal)
+    return CheckReport(reports, duplicates, unmatched, unequal, warnings, fatal)
 
 
-def _look(file: Path) -> _Finding | str:
+_Place = tuple[Path, str | None]
+"""A file, and which half of it."""
+
+
+def _look(place: _Place) -> _Finding | str:
     """What there is to say about a picture, or why it cannot be read."""
+    file, half = place
     try:
         picture = read_picture(file)
     except DataError as error:
         return str(error).removeprefix(f"cannot read {file}: ")
-    seen = as_channels(picture, 3)
+    seen, alpha = as_channels(picture, 3), picture.alpha
+    if half is not None:
+        if seen.shape[1] % 2:
+            return f"it is {seen.shape[1]} pixels wide: an odd width has no two halves"
+        columns = slice(seen.shape[1] // 2) if half == "left" else slice(seen.shape[1] // 2, None)
+        seen, alpha = seen[:, columns], None if alpha is None else alpha[:, columns]
     height, width, _ = seen.shape
-    alpha = picture.alpha
     return _Finding(
         width,
         height,
@@ -124,11 +145,11 @@ def _look(file: Path) -> _Finding | str:
     )
 
 
-def _domain_report(domain: Domain, findings: dict[Path, _Finding | str], crop: int) -> DomainReport:
+def _domain_report(domain: Domain, findings: Mapping[_Place, _Finding | str], crop: int) -> DomainReport:
     def names(wanted: Callable[[_Finding], bool]) -> tuple[str, ...]:
         return tuple(_relative(domain, file) for file, finding in readable if wanted(finding))
 
-    mine = [(file, findings[file]) for file in domain.files]
+    mine = [(file, findings[file, domain.half]) for file in domain.files]
     readable = [(file, finding) for file, finding in mine if isinstance(finding, _Finding)]
     return DomainReport(
         domain.name,
@@ -146,23 +167,39 @@ def _domain_report(domain: Domain, findings: dict[Path, _Finding | str], crop: i
     )
 
 
-def _duplicates(findings: dict[Path, _Finding | str]) -> tuple[tuple[str, ...], ...]:
+def _duplicates(findings: Mapping[_Place, _Finding | str]) -> tuple[tuple[str, ...], ...]:
     alike = defaultdict(list)
-    for file, finding in findings.items():
+    for (file, half), finding in findings.items():
         if isinstance(finding, _Finding):
-            alike[finding.content].append(str(file))
+            alike[finding.content].append(f"{file} ({half} half)" if half else str(file))
     return tuple(tuple(files) for files in alike.values() if len(files) > 1)
 
 
 def _unmatched(domains: Sequence[Domain]) -> tuple[str, ...]:
     """Files whose name, without the extension, some domain lacks; none where names do not suggest pairs."""
-    if len(domains) < 2:
-        return ()
+    left_out = tuple(str(file) for domain in domains for file in domain.unmatched)
+    if len(domains) < 2 or left_out:
+        return left_out
     named = [{str(Path(_relative(d, file)).with_suffix("")): file for file in d.files} for d in domains]
     everywhere = set.intersection(*map(set, named))
     if 2 * len(everywhere) < min(map(len, named)):
         return ()
     return tuple(str(file) for names in named for name, file in names.items() if name not in everywhere)
+
+
+def _unequal(domains: Sequence[Domain], findings: Mapping[_Place, _Finding | str]) -> tuple[tuple[str, str], ...]:
+    a, b = domains
+    both = [
+        (one, findings[one, a.half], other, findings[other, b.half])
+        for one, other in zip(a.files, b.files, strict=True)
+    ]
+    return tuple(
+        (str(one), str(other))
+        for one, first, other, second in both
+        if isinstance(first, _Finding)
+        and isinstance(second, _Finding)
+        and (first.width, first.height) != (second.width, second.height)
+    )
 
 
 def _warnings(

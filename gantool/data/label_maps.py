@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from gantool.data.decoding import orientation, upright
-from gantool.data.pictures import explained, opened
+from gantool.data.pictures import explained, opened, to_uint8
 from gantool.errors import DataError
 
-Ids: TypeAlias = NDArray[np.int32]
-"""(H, W), or planes (H, W, C): the labels, and the instances if C is 2."""
+Ids: TypeAlias = NDArray[Any]
+"""int32 (H, W), or planes (H, W, C): the labels, and the instances if C is 2."""
 
 INSTANCES = ("inst", "instance", "instances")
 """What stands in the name of a folder of instance maps where that of label maps has "label" or "labels"."""
@@ -34,15 +34,14 @@ _SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".pgm")
 def read_ids(source: Path | bytes) -> Ids:
     """The ids (H, W) of a file, or of a file's content. Raises DataError for what is not a map of ids."""
     with explained(source), opened(source) as image:
-        if image.format in _LOSSY:
-            raise ValueError(f"{image.format} changes the values of a map of ids: save it as PNG")
         image.load()
-        turn = orientation(image)
-        return np.ascontiguousarray(upright(ids_of(image), turn), np.int32)  # type: ignore[type-var]
+        return upright(ids_of(image), orientation(image))
 
 
 def ids_of(image: Image.Image) -> Ids:
     """The ids (H, W) of an opened picture. Raises ValueError for one that holds no ids."""
+    if image.format in _LOSSY:
+        raise ValueError(f"{image.format} changes the values of a map of ids: save it as PNG")
     if image.mode.startswith("F"):
         raise ValueError("it holds fractions, but ids are whole numbers")
     if image.mode in ("1", "L", "P") or image.mode.startswith("I"):
@@ -52,24 +51,41 @@ def ids_of(image: Image.Image) -> Ids:
         if (layers != layers[..., :1]).any():
             raise ValueError("it is a colour picture, not a map of ids (grey or palette, a value for each class)")
         values = layers[..., 0]
-    ids: Ids = values.astype(np.int32)
+    ids = values.astype(np.int32)
     if (ids < 0).any():
         raise ValueError(f"it holds {ids.min()}, but ids are not negative")
     return ids
 
 
 def read_planes(source: Path | bytes, classes: int, instances: Path | None = None) -> Ids:
-    """The planes (H, W, 1), or (H, W, 2) with those of an instance map. Raises DataError for labels that are no
+    """The planes (H, W, 1), or (H, W, 2) with those of an instance map, int32. Raises DataError for labels that are no
     classes and for maps of different sizes."""
     name = "the label map" if isinstance(source, bytes) else str(source)
-    labels = read_ids(source)
-    check_labels(labels, classes, name)
+    ids = None if instances is None else read_ids(instances)
+    return _planes(read_ids(source), ids, classes, (name, str(instances)))
+
+
+def planes_of(image: Image.Image, classes: int, instances: Image.Image | None = None) -> Ids:
+    """`read_planes` of opened pictures."""
+    names = "the label map", "the instance map"
+    ids = []
+    for picture, name in zip((image, instances), names, strict=True):
+        try:
+            ids.append(None if picture is None else ids_of(picture))
+        except ValueError as error:
+            raise DataError(f"{name}: {error}") from error
+    labels, inside = ids
+    assert labels is not None
+    return _planes(labels, inside, classes, names)
+
+
+def _planes(labels: Ids, instances: Ids | None, classes: int, names: tuple[str, str]) -> Ids:
+    check_labels(labels, classes, names[0])
     if instances is None:
         return labels[..., None]
-    ids = read_ids(instances)
-    if ids.shape != labels.shape:
-        raise DataError(f"{name} is {_size(labels)} pixels and {instances} {_size(ids)}: they have to agree")
-    return np.stack([labels, ids], axis=2)
+    if instances.shape != labels.shape:
+        raise DataError(f"{names[0]} is {_size(labels)} pixels and {names[1]} {_size(instances)}: they have to agree")
+    return np.stack([labels, instances], axis=2)
 
 
 def check_labels(labels: Ids, classes: int, name: str) -> None:
@@ -112,10 +128,16 @@ def find_instances(label_map: Path) -> Path:
 
 
 def resized(ids: Ids, width: int, height: int) -> Ids:
-    """(H, W) or (H, W, C) at another size: each pixel is the nearest one's."""
-    rows = ((np.arange(height) + 0.5) * ids.shape[0] / height).astype(np.intp)
-    columns = ((np.arange(width) + 0.5) * ids.shape[1] / width).astype(np.intp)
-    return ids[rows][:, columns]
+    """(H, W) or (H, W, C) at another size: each pixel is the nearest one's, by Pillow's rule."""
+    nearest: Ids = ids[_nearest(ids.shape[0], height)][:, _nearest(ids.shape[1], width)]
+    return nearest
+
+
+def _nearest(old: int, new: int) -> NDArray[np.int32]:
+    """Which of `old` pixels in a row each of `new` ones is."""
+    numbers = Image.fromarray(np.arange(old, dtype=np.int32)[None])
+    taken: NDArray[np.int32] = np.asarray(numbers.resize((new, 1), Image.Resampling.NEAREST))[0]
+    return taken
 
 
 def padded(ids: Ids, height: int, width: int) -> Ids:
@@ -132,6 +154,11 @@ def coloured(ids: Ids) -> NDArray[np.uint8]:
         for channel in range(3):
             picture[..., channel] |= (((labels >> (3 * place + channel)) & 1) << (7 - place)).astype(np.uint8)
     return picture
+
+
+def shown(pixels: NDArray[Any]) -> NDArray[np.uint8]:
+    """What a person is shown of a network's input: a picture (H, W, C) in 8 bits, or planes of ids in colours."""
+    return coloured(pixels) if pixels.dtype == np.int32 else to_uint8(pixels)
 
 
 def _size(ids: Ids) -> str:

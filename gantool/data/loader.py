@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from gantool.data.layout import Dataset, Item
@@ -71,5 +72,13 @@ def _collate(items: list[Item]) -> dict[str, Tensor]:
             raise UsageError(
                 f"pictures of different sizes ({shapes}) cannot share a batch: --batch 1, or a --preprocess that crops"
             )
-        batch[name] = torch.from_numpy(np.stack(parts))
+        pictures = parts[0].dtype == np.uint8 and parts[0].ndim == 3
+        batch[name] = _pictures(parts) if pictures else torch.from_numpy(np.stack(parts))
     return batch
+
+
+def _pictures(parts: list[NDArray[np.generic]]) -> Tensor:
+    """Arrays (H, W, C) as a tensor (N, H, W, C) that is (N, C, H, W) in memory, as networks want it."""
+    planes = [part.transpose(2, 0, 1) for part in parts]
+    batch = np.stack(planes) if len(planes) > 1 else np.ascontiguousarray(planes[0])[None]
+    return torch.from_numpy(batch).permute(0, 2, 3, 1)

@@ -7,6 +7,7 @@ PREPROCESS = (
     "scale_width_and_crop",
     "shorter_side_and_crop",
     "center_crop_and_resize",
+    "random_resized_crop",
     "none",
 )
 """What becomes of a picture.
@@ -17,6 +18,8 @@ scale_width             width = size, the height follows but is at least crop; n
 scale_width_and_crop    the same, then a random crop x crop square
 shorter_side_and_crop   shorter side = size, the longer follows; then a random crop x crop square
 center_crop_and_resize  the size x size square in the middle (of a smaller picture the largest there is), to crop x crop
+random_resized_crop     to size x size; then half of the time a random part of it, with 0.8 to 1 of its area and an
+                        aspect from 0.9 to 1.1, else the whole of it, to crop x crop
 none                    each side to the nearest multiple of 4
 """
 

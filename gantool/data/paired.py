@@ -68,6 +68,25 @@ class _Paired:
         return PairedDataset(domains, preparation, channels, seed=seed, cache=cache)
 
 
+def colour_pictures() -> Layout:
+    """One folder of colour pictures that are both of a pair: colouring needs no other truth."""
+    return _ColourPictures()
+
+
+class _ColourPictures(_Paired):
+    name = "colour pictures"
+
+    def find(self, paths: Sequence[Path], *, aligned: str | None = None) -> tuple[Domain, ...]:
+        """The pictures in one folder, or below its `train`, as the domains "grey" and "colour"."""
+        if aligned is not None:
+            raise UsageError("aligned is for pictures that hold both of a pair: here every picture is its own truth")
+        if len(paths) != 1:
+            raise DataError(f"colorization takes one folder of colour pictures: {len(paths)} were given")
+        folder = _train(paths[0])
+        files = find_pictures(folder)
+        return Domain("grey", folder, files), Domain("colour", folder, files)
+
+
 class PairedDataset:
     """Items {"A": (H, W, C) uint8, "B": ...}: every pair once an epoch, in an order that is shuffled for every epoch.
 
@@ -93,8 +112,12 @@ class PairedDataset:
         self._orders = Orders(len(a.files), seed)
         # The width of a file with two halves may be odd; and without a resize to one size the two of a pair may differ.
         measure = a.half is not None or preparation.common_size is None
-        self._pictures = Collection(domains, preparation, channels, cache=cache, measure=measure)
-        if self._pictures.sizes is not None and preparation.common_size is None:
+        # Where both of a pair are the same picture, it is read once.
+        both = (a.files, a.half, channels[0]) != (b.files, b.half, channels[1])
+        self._sides = (0, 1) if both else (0, 0)
+        shown = self.domains if both else self.domains[:1]
+        self._pictures = Collection(shown, preparation, channels[: len(shown)], cache=cache, measure=measure)
+        if both and self._pictures.sizes is not None and preparation.common_size is None:
             self._check_sizes(self._pictures.sizes)
 
     def __len__(self) -> int:
@@ -107,12 +130,14 @@ class PairedDataset:
 
     def samples(self, count: int) -> dict[str, list[Pixels]]:
         """Fixed pairs by domain name, as training sees them, cropped in the middle; those at one place are a pair."""
-        return self._pictures.samples(count)
+        made = list(self._pictures.samples(count).values())
+        return {domain.name: made[side] for domain, side in zip(self.domains, self._sides, strict=True)}
 
     def item(self, epoch: int, index: int) -> Item:
         """The item at position `index` of epoch `epoch`. Raises DataError for a picture that cannot be read."""
         number = self._orders.at(epoch, index)
-        a, b = (self._pictures.resized(domain, number) for domain in (0, 1))
+        resized = [self._pictures.resized(side, number) for side in sorted(set(self._sides))]
+        a, b = (resized[side] for side in self._sides)
         height, width = a.shape[:2]
         if b.shape[:2] != (height, width):  # a file's header may lie
             raise self._differ(number, (width, height), (b.shape[1], b.shape[0]))
@@ -141,7 +166,7 @@ def match(folders: tuple[Path, Path]) -> tuple[Domain, Domain]:
 
     Raises DataError where there are as many files without a counterpart as pairs, or two files share a name.
     """
-    named = [_stems(folder) for folder in folders]
+    named = [by_name(folder) for folder in folders]
     if folders[0].samefile(folders[1]):
         raise DataError(f"both domains are the same folder, {folders[0]}: give one folder for each domain")
     pairs = sorted(named[0].keys() & named[1].keys())
@@ -161,8 +186,8 @@ def match(folders: tuple[Path, Path]) -> tuple[Domain, Domain]:
     return a, b
 
 
-def _stems(folder: Path) -> dict[str, Path]:
-    """The pictures of a folder by their path below it without the extension."""
+def by_name(folder: Path) -> dict[str, Path]:
+    """The pictures of a folder by their path below it without the extension. Raises DataError where two share one."""
     files: dict[str, Path] = {}
     for file in find_pictures(folder):
         stem = file.relative_to(folder).with_suffix("").as_posix()

@@ -6,8 +6,10 @@ by the filter of the preparation. Imports Pillow and numpy, never torch.
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,10 +27,13 @@ CROPPING = (
     "scale_width_and_crop",
     "shorter_side_and_crop",
     "center_crop_and_resize",
+    "random_resized_crop",
 )
 """Those of `PREPROCESS` whose results are all crop x crop."""
 
-_CROPS_WITHIN_SIZE = ("resize_and_crop", "scale_width_and_crop", "shorter_side_and_crop")
+_CROPS_WITHIN_SIZE = ("resize_and_crop", "scale_width_and_crop", "shorter_side_and_crop", "random_resized_crop")
+# Of random_resized_crop, as StarGAN v2 has it: how often, share of the area, width to height.
+_PART_PROBABILITY, _PART_AREA, _PART_ASPECT = 0.5, (0.8, 1.0), (0.9, 1.1)
 _FILTERS = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
 
 
@@ -70,7 +75,7 @@ class Preparation:
     def common_size(self) -> tuple[int, int] | None:
         """(width, height) that every picture has after the resize, whatever it is on file; None where that varies."""
         match self.preprocess:
-            case "resize_and_crop":
+            case "resize_and_crop" | "random_resized_crop":
                 return self.size, self.size
             case "center_crop_and_resize":
                 return self.crop, self.crop
@@ -84,6 +89,8 @@ class Augmentation:
     x: int
     y: int
     flip: bool
+    part: tuple[int, int] | None = None
+    """Of random_resized_crop: (width, height) of the part at (x, y); None for the whole picture."""
 
 
 def resized_size(width: int, height: int, preparation: Preparation) -> tuple[int, int]:
@@ -112,14 +119,12 @@ def resize(pixels: Pixels, preparation: Preparation) -> Pixels:
     The same memory where the size does not change.
     """
     if preparation.preprocess == "center_crop_and_resize":
-        pixels = _middle(pixels, preparation.size)
-    height, width, channels = pixels.shape
+        pixels = middle(pixels, preparation.size)
+    height, width = pixels.shape[:2]
     size = resized_size(width, height, preparation)
     if size == (width, height):
         return pixels
-    picture = Image.fromarray(pixels[..., 0] if channels == 1 else pixels)
-    resized = np.array(picture.resize(size, _FILTERS[preparation.filter]))
-    return resized.reshape(size[1], size[0], channels).astype(np.uint8, copy=False)
+    return _resized(pixels, size, preparation)
 
 
 def draw(rng: np.random.Generator, width: int, height: int, preparation: Preparation) -> Augmentation:
@@ -128,10 +133,13 @@ def draw(rng: np.random.Generator, width: int, height: int, preparation: Prepara
     The crop lies inside the picture; a side shorter than the crop starts at 0.
     """
     x = y = 0
-    if preparation.crops:
+    part = None
+    if preparation.preprocess == "random_resized_crop":
+        x, y, part = _part(rng, width, height)
+    elif preparation.crops:
         x = int(rng.integers(max(0, width - preparation.crop) + 1))
         y = int(rng.integers(max(0, height - preparation.crop) + 1))
-    return Augmentation(x, y, preparation.flip and bool(rng.random() < 0.5))
+    return Augmentation(x, y, preparation.flip and bool(rng.random() < 0.5), part)
 
 
 def paired_parameters(rng: random.Random, width: int, height: int, preparation: Preparation) -> Augmentation:
@@ -165,10 +173,15 @@ def crop_square(pixels: Pixels, x: int, y: int, side: int) -> Pixels:
 
 
 def crop_and_flip(pixels: Pixels, preparation: Preparation, augmentation: Augmentation) -> Pixels:
-    """The random part applied to a *resized* picture. Always a contiguous copy."""
-    if preparation.crops:
+    """The random part applied to a *resized* picture. Always a copy, whose axes lie in memory as the picture's do."""
+    if preparation.preprocess == "random_resized_crop":
+        if augmentation.part is not None:
+            width, height = augmentation.part
+            pixels = pixels[augmentation.y : augmentation.y + height, augmentation.x : augmentation.x + width]
+        pixels = _resized(pixels, (preparation.crop, preparation.crop), preparation)
+    elif preparation.crops:
         pixels = crop_square(pixels, augmentation.x, augmentation.y, preparation.crop)
-    prepared = np.empty(pixels.shape, np.uint8)
+    prepared = np.empty_like(pixels)
     if augmentation.flip:
         for channel in range(pixels.shape[2]):  # ten times as fast as all at once
             prepared[..., channel] = pixels[:, ::-1, channel]
@@ -184,12 +197,32 @@ def resize_crop(pixels: Pixels, preparation: Preparation, augmentation: Augmenta
     return crop_and_flip(resize(pixels, preparation), preparation, augmentation)
 
 
-def _middle(pixels: Pixels, side: int) -> Pixels:
+def middle(pixels: NDArray[Any], side: int) -> NDArray[Any]:
     """The square of this side in the middle, or the largest one that the picture holds."""
     height, width = pixels.shape[:2]
     side = min(side, width, height)
     x, y = round((width - side) / 2), round((height - side) / 2)  # as torchvision's CenterCrop: halves to even
     return pixels[y : y + side, x : x + side]
+
+
+def _part(rng: np.random.Generator, width: int, height: int) -> tuple[int, int, tuple[int, int] | None]:
+    """A random part of a picture of this size: x, y and (width, height); 0, 0 and None for the whole."""
+    if rng.random() < _PART_PROBABILITY:
+        for _ in range(10):  # as torchvision's RandomResizedCrop: the first try that fits
+            area = width * height * rng.uniform(*_PART_AREA)
+            aspect = math.exp(rng.uniform(math.log(_PART_ASPECT[0]), math.log(_PART_ASPECT[1])))
+            w, h = round(math.sqrt(area * aspect)), round(math.sqrt(area / aspect))
+            if 0 < w <= width and 0 < h <= height:
+                return int(rng.integers(width - w + 1)), int(rng.integers(height - h + 1)), (w, h)
+    return 0, 0, None
+
+
+def _resized(pixels: Pixels, size: tuple[int, int], preparation: Preparation) -> Pixels:
+    """To (width, height) by the filter of the preparation."""
+    channels = pixels.shape[2]
+    picture = Image.fromarray(np.ascontiguousarray(pixels[..., 0] if channels == 1 else pixels))
+    resized = np.array(picture.resize(size, _FILTERS[preparation.filter]))
+    return resized.reshape(size[1], size[0], channels).astype(np.uint8, copy=False)
 
 
 def _multiple_of_4(side: int) -> int:

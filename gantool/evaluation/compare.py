@@ -6,8 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import blake2b, sha256
-from pathlib import Path
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -17,13 +16,21 @@ from gantool import __version__
 from gantool.errors import DataError, UsageError
 from gantool.evaluation import inputs, pixels
 from gantool.evaluation import swd as sliced
+from gantool.evaluation.classifier import PROTOCOL, class_probabilities
 from gantool.evaluation.fid import KID_SUBSETS, fid, kid, kid_subset_size
-from gantool.evaluation.inception import RESIZE, inception_features, load_inception
+from gantool.evaluation.inception import RESIZE, inception_features
+from gantool.evaluation.inception_score import inception_score
 from gantool.evaluation.inputs import Pictures, Progress, as_rgb, silent
+from gantool.evaluation.judges import Judges
+from gantool.evaluation.lpips import LPIPS
 from gantool.evaluation.report import Evaluation
 
 ENOUGH_FOR_FID = 2048
 """With fewer pictures than features the covariances are singular, and FID says more about the count than the sets."""
+
+NOBODY = Judges()
+SMALLEST_SIDE = 31
+"""LPIPS halves pictures until less than a pixel would be left of smaller ones."""
 
 Size = tuple[int, int]
 
@@ -33,7 +40,7 @@ def compare(
     fake: Pictures,
     *,
     pairs: Sequence[tuple[int, int]] | None = None,
-    inception: Path | None = None,
+    judges: Judges = NOBODY,
     size: int | None = None,
     seed: int = 0,
     device: torch.device | None = None,
@@ -41,21 +48,22 @@ def compare(
 ) -> Evaluation:
     """Measures fake pictures against real ones, both opaque arrays (H, W, C) as `Pictures` says.
 
-    - With `pairs` of indices (real, fake): PSNR, SSIM and L1, each the mean over the pairs.
+    - With `pairs` of indices (real, fake): PSNR, SSIM, L1 and, if `judges` has it, LPIPS, each the mean over the pairs.
     - Always: the sliced Wasserstein distance (SWD) between the sets.
-    - With `inception`, the file of Inception weights: KID and FID between the sets, computed on `device` (default CPU).
+    - With an Inception network in `judges`: KID and FID between the sets. With a classifier: the Inception score of the
+      fakes. Networks compute on `device` (default CPU).
 
     `size` brings every picture to size x size first. Without it pairs are compared at the real picture's size, SWD is
     taken at the commonest size of the real pictures, and Inception resizes from the stored size. Raises DataError for
-    empty or too small sets, UsageError for bad values, CheckpointError for a bad Inception file.
+    empty or too small sets, UsageError for bad values.
     """
     if not 0 <= seed < 2**63 or (size is not None and size < 1):
         raise UsageError(f"seed is at least 0 and size at least 1, not {seed} and {size}")
     if not len(real) or not len(fake):
         raise DataError("there is nothing to compare: each side needs at least one picture")
-    if inception is not None and min(len(real), len(fake)) < 2:
+    if judges.inception is not None and min(len(real), len(fake)) < 2:
         raise DataError("KID and FID need at least two pictures on each side: leave out --inception")
-    network = load_inception(inception) if inception else None  # first, so that a wrong file is told at once
+    device = device or torch.device("cpu")
     square = None if size is None else (size, size)
     real_seen, fake_seen = _survey(real, "real", progress), _survey(fake, "fake", progress)
     common = square or real_seen.commonest()
@@ -70,7 +78,7 @@ def compare(
     }
 
     if pairs:
-        paired, protocol["paired"] = _paired(real, fake, pairs, square, notes, progress)
+        paired, protocol["paired"] = _paired(real, fake, pairs, square, judges.lpips, device, notes, progress)
         metrics |= paired
 
     distances = sliced.sliced_wasserstein(real, fake, size=common, seed=seed, progress=progress)
@@ -85,10 +93,9 @@ def compare(
         "directions": sliced.DIRECTIONS,
     }
 
-    if network is not None and inception is not None:
-        device = device or torch.device("cpu")
+    if judges.inception is not None:
         found = [
-            inception_features(pictures, network, size=square, device=device, stage=stage, progress=progress)
+            inception_features(pictures, judges.inception, size=square, device=device, stage=stage, progress=progress)
             for stage, pictures in (("Inception, real", real), ("Inception, fake", fake))
         ]
         progress("KID and FID", 0, 1)
@@ -97,13 +104,7 @@ def compare(
         if deviation is not None:
             metrics["kid_std"] = deviation
         metrics["fid"] = fid(found[0], found[1])
-        protocol["inception"] = {
-            "file": inception.name,
-            "sha256": sha256(inception.read_bytes()).hexdigest(),
-            "features": "2048, last average pool",
-            "resize": RESIZE,
-            "device": str(device),
-        }
+        protocol["inception"] = {"features": "2048, last average pool", "resize": RESIZE}
         protocol["kid"] = {
             "subset_size": kid_subset_size(len(real), len(fake)),
             "subsets": 1 if deviation is None else KID_SUBSETS,
@@ -114,6 +115,13 @@ def compare(
                 f"FID of fewer than {ENOUGH_FOR_FID} pictures a side is far too high and compares only with figures of "
                 "the same counts: use KID"
             )
+    if judges.classifier is not None:
+        probabilities = class_probabilities(fake, judges.classifier, size=square, device=device, progress=progress)
+        metrics["is"], metrics["is_kl"] = inception_score(probabilities)
+        protocol["inception score"] = {"classes": probabilities.shape[1], "pictures": PROTOCOL}
+    if judges.files:
+        protocol["weights"] = judges.files
+        protocol["device"] = str(device)
     protocol["versions"] = {"gantool": __version__, "torch": torch.__version__}
     return Evaluation(metrics, protocol, notes)
 
@@ -167,11 +175,13 @@ def _paired(
     fake: Pictures,
     pairs: Sequence[tuple[int, int]],
     square: Size | None,
+    lpips: LPIPS | None,
+    device: torch.device,
     notes: list[str],
     progress: Progress,
 ) -> tuple[dict[str, float], dict[str, Any]]:
     """The paired metrics and their protocol."""
-    l1, psnr, ssim = [], [], []
+    l1, psnr, ssim, perceived = [], [], [], []
     resized = 0
     windows = set()
     for done, (real_index, fake_index) in enumerate(pairs):
@@ -186,6 +196,14 @@ def _paired(
         psnr.append(pixels.psnr(first, second))
         ssim.append(pixels.ssim(first, second))
         windows.add(pixels.ssim_window(*size))
+        if lpips is not None:
+            if min(size) < SMALLEST_SIDE:
+                raise DataError(
+                    f"LPIPS needs pictures of at least {SMALLEST_SIDE} pixels a side, not {_text(size)}: enlarge them"
+                    " with --size"
+                )
+            images = [(as_rgb(picture, size) * 2 - 1).to(device) for picture in (real_picture, fake_picture)]
+            perceived.append(float(lpips.to(device)(*images)))
     finite = [value for value in psnr if math.isfinite(value)]
     if len(finite) < len(psnr):
         notes.append(f"{len(psnr) - len(finite)} of {len(psnr)} pairs are equal: PSNR is the mean over the others")
@@ -198,6 +216,8 @@ def _paired(
         "ssim": math.fsum(ssim) / len(ssim),
         "l1": math.fsum(l1) / len(l1),
     }
+    if perceived:
+        metrics["lpips"] = math.fsum(perceived) / len(perceived)
     protocol = {
         "pairs": len(pairs),
         "data range": "1 (8-bit values divided by 255, 16-bit ones by 65535)",

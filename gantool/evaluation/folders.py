@@ -13,8 +13,9 @@ import torch
 from gantool.data.decoding import Array
 from gantool.data.find import find_pictures
 from gantool.data.pictures import as_channels, read_picture
-from gantool.evaluation.compare import compare
+from gantool.evaluation.compare import NOBODY, compare
 from gantool.evaluation.inputs import Progress, silent
+from gantool.evaluation.judges import Judges
 from gantool.evaluation.report import Evaluation
 
 
@@ -22,7 +23,7 @@ def compare_folders(
     real: Path,
     fake: Path,
     *,
-    inception: Path | None = None,
+    judges: Judges = NOBODY,
     size: int | None = None,
     seed: int = 0,
     device: torch.device | None = None,
@@ -41,7 +42,7 @@ def compare_folders(
         reals,
         fakes,
         pairs=partners if complete else None,
-        inception=inception,
+        judges=judges,
         size=size,
         seed=seed,
         device=device,

@@ -8,7 +8,9 @@ are the file `pt_inception-2015-12-05-6726825d.pth`; gantool neither ships nor d
 from __future__ import annotations
 
 import pickle
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -22,9 +24,11 @@ from gantool.data.decoding import Array
 from gantool.errors import CheckpointError
 from gantool.evaluation.inputs import Pictures, Progress, as_rgb, silent
 
+FILE = "pt_inception-2015-12-05-6726825d.pth"
 FEATURES = 2048
 SIDE = 299
 RESIZE = "bilinear to 299x299 without anti-aliasing, corners not aligned, in floating point"
+_Network = TypeVar("_Network", bound=nn.Module)
 _COUNTER = "num_batches_tracked"  # BatchNorm's count of training steps: in some files, never used here
 
 
@@ -44,8 +48,8 @@ class _Conv(nn.Module):
         return F.relu(self.bn(self.conv(x)))
 
 
-def _average(x: Tensor) -> Tensor:
-    return F.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False)
+def _average() -> nn.AvgPool2d:
+    return nn.AvgPool2d(3, stride=1, padding=1, count_include_pad=False)
 
 
 class _BlockA(nn.Module):
@@ -59,12 +63,13 @@ class _BlockA(nn.Module):
         self.branch3x3dbl_1 = _Conv(inputs, 64, 1)
         self.branch3x3dbl_2 = _Conv(64, 96, 3, same=True)
         self.branch3x3dbl_3 = _Conv(96, 96, 3, same=True)
+        self.average = _average()
         self.branch_pool = _Conv(inputs, pooled, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         five = self.branch5x5_2(self.branch5x5_1(x))
         double = self.branch3x3dbl_3(self.branch3x3dbl_2(self.branch3x3dbl_1(x)))
-        return torch.cat([self.branch1x1(x), five, double, self.branch_pool(_average(x))], 1)
+        return torch.cat([self.branch1x1(x), five, double, self.branch_pool(self.average(x))], 1)
 
 
 class _BlockB(nn.Module):
@@ -97,13 +102,14 @@ class _BlockC(nn.Module):
         self.branch7x7dbl_3 = _Conv(middle, middle, row, same=True)
         self.branch7x7dbl_4 = _Conv(middle, middle, column, same=True)
         self.branch7x7dbl_5 = _Conv(middle, 192, row, same=True)
+        self.average = _average()
         self.branch_pool = _Conv(inputs, 192, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         seven = self.branch7x7_3(self.branch7x7_2(self.branch7x7_1(x)))
         double = self.branch7x7dbl_3(self.branch7x7dbl_2(self.branch7x7dbl_1(x)))
         double = self.branch7x7dbl_5(self.branch7x7dbl_4(double))
-        return torch.cat([self.branch1x1(x), seven, double, self.branch_pool(_average(x))], 1)
+        return torch.cat([self.branch1x1(x), seven, double, self.branch_pool(self.average(x))], 1)
 
 
 class _BlockD(nn.Module):
@@ -138,12 +144,13 @@ class _BlockE(nn.Module):
         self.branch3x3dbl_2 = _Conv(448, 384, 3, same=True)
         self.branch3x3dbl_3a = _Conv(384, 384, row, same=True)
         self.branch3x3dbl_3b = _Conv(384, 384, column, same=True)
+        self.average = _average()
         self.branch_pool = _Conv(inputs, 192, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         single = self.branch3x3_1(x)
         double = self.branch3x3dbl_2(self.branch3x3dbl_1(x))
-        pooled = F.max_pool2d(x, 3, stride=1, padding=1) if self.max_pool else _average(x)
+        pooled = F.max_pool2d(x, 3, stride=1, padding=1) if self.max_pool else self.average(x)
         parts = [self.branch1x1(x), self.branch3x3_2a(single), self.branch3x3_2b(single)]
         parts += [self.branch3x3dbl_3a(double), self.branch3x3dbl_3b(double), self.branch_pool(pooled)]
         return torch.cat(parts, 1)
@@ -155,7 +162,7 @@ class Inception(nn.Module):
     The parameters are named as in the weights file; `fc`, the classifier, is part of the file but not of the features.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, classes: int = 1008) -> None:
         super().__init__()
         self.Conv2d_1a_3x3 = _Conv(3, 32, 3, stride=2)
         self.Conv2d_2a_3x3 = _Conv(32, 32, 3)
@@ -173,7 +180,7 @@ class Inception(nn.Module):
         self.Mixed_7a = _BlockD(768)
         self.Mixed_7b = _BlockE(1280, max_pool=False)
         self.Mixed_7c = _BlockE(2048, max_pool=True)
-        self.fc = nn.Linear(FEATURES, 1008)
+        self.fc = nn.Linear(FEATURES, classes)
 
     def forward(self, images: Tensor) -> Tensor:
         x = self.Conv2d_2b_3x3(self.Conv2d_2a_3x3(self.Conv2d_1a_3x3(images)))
@@ -192,9 +199,14 @@ def load_inception(path: Path) -> Inception:
 
     Raises CheckpointError if the file cannot be read without running code, or does not hold exactly this network.
     """
-    weights = {name: value for name, value in _read(path).items() if not name.endswith(_COUNTER)}
+    return filled(Inception, read_weights(path), f"{path}: not the Inception weights of FID, {FILE}")
+
+
+def filled(make: Callable[[], _Network], found: Mapping[str, Tensor], problem: str) -> _Network:
+    """What `make` makes, with exactly these weights, ready for inference. Raises CheckpointError, `problem` first."""
+    weights = {name: value for name, value in found.items() if not name.endswith(_COUNTER)}
     with torch.device("meta"):
-        network = Inception()
+        network = make()
     expected = {name: value for name, value in network.state_dict().items() if not name.endswith(_COUNTER)}
     missing = [name for name in expected if name not in weights]
     unexpected = [name for name in weights if name not in expected]
@@ -205,10 +217,7 @@ def load_inception(path: Path) -> Inception:
     ]
     faults = [*_some("missing", missing), *_some("unexpected", unexpected), *_some("of another shape", shapes)]
     if faults:
-        raise CheckpointError(
-            f"{path}: not the Inception weights of FID: {'; '.join(faults)}. "
-            "Needed is the file pt_inception-2015-12-05-6726825d.pth"
-        )
+        raise CheckpointError(f"{problem}: {'; '.join(faults)}")
     network.to_empty(device="cpu")
     with torch.no_grad():
         for name, value in network.state_dict().items():
@@ -223,7 +232,8 @@ def _some(what: str, names: list[str]) -> list[str]:
     return [f"{len(names)} {what} ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})"]
 
 
-def _read(path: Path) -> dict[str, Tensor]:
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """The tensors of a .pth or .safetensors file by name. Raises CheckpointError."""
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
@@ -234,7 +244,7 @@ def _read(path: Path) -> dict[str, Tensor]:
         reason = (str(error) or "it ends too early").splitlines()[0]
         raise CheckpointError(f"{path}: cannot be read as a weights file ({reason})") from error
     if not isinstance(weights, dict) or not all(isinstance(value, Tensor) for value in weights.values()):
-        raise CheckpointError(f"{path}: not a table of named weights. Needed is pt_inception-2015-12-05-6726825d.pth")
+        raise CheckpointError(f"{path}: not a table of named weights")
     return weights
 
 

@@ -7,7 +7,7 @@ AlexNet's weights (torchvision's file `alexnet-owt-7be5be79.pth`) and the five l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from itertools import combinations
 from pathlib import Path
 
@@ -68,32 +68,20 @@ def load(backbone: Path, heads: Path) -> LPIPS:
     `backbone` has torchvision's keys (`features.0.weight`; its classifier is not needed), `heads` one of `HEADS`.
     Raises CheckpointError for files that cannot be read or do not hold these weights.
     """
-    with torch.device("meta"):
-        network = LPIPS()
-    expected = {key: value for key, value in network.state_dict().items() if key.startswith("features.")}
-    found = _chosen(backbone, {key: key for key in expected}, expected)
-    ours = {f"heads.{i}": network.heads[i] for i in range(len(CHANNELS))}
-    wanted = [{names.format(i): f"heads.{i}" for i in range(len(CHANNELS))} for names in HEADS]
-    content = dict(leaves(read_official(heads)))
-    names = wanted[1] if any(key in content for key in wanted[1]) else wanted[0]
-    found |= _chosen(heads, names, ours)
     network = LPIPS()
-    network.load_state_dict(found)
-    return network.eval().requires_grad_(False)
-
-
-def _chosen(path: Path, names: Mapping[str, str], expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors of a file under our names (`names`: theirs to ours). Raises CheckpointError where they do not fit."""
-    content = dict(leaves(read_official(path)))
-    for theirs, ours in names.items():
-        if theirs not in content:
-            raise CheckpointError(f"{path} is no weights file of LPIPS with AlexNet: {theirs} is missing")
-        if content[theirs].shape != expected[ours].shape:
-            shapes = tuple(content[theirs].shape), tuple(expected[ours].shape)
+    expected = network.state_dict()
+    features, linear = (dict(leaves(read_official(path))) for path in (backbone, heads))
+    names = next((n for n in HEADS if n.format(0) in linear), HEADS[0])
+    found = {key: (backbone, key, features) for key in expected if key.startswith("features.")}
+    found |= {f"heads.{i}": (heads, names.format(i), linear) for i in range(len(CHANNELS))}
+    for ours, (path, theirs, content) in found.items():
+        shape = tuple(content[theirs].shape) if theirs in content else "missing"
+        if shape != tuple(expected[ours].shape):
             raise CheckpointError(
-                f"{path} is no weights file of LPIPS with AlexNet: {theirs} has shape {shapes[0]} instead of {shapes[1]}"
+                f"{path} holds no weights of LPIPS with AlexNet: {theirs} is {shape}, not {tuple(expected[ours].shape)}"
             )
-    return {ours: content[theirs].float() for theirs, ours in names.items()}
+    network.load_state_dict({ours: content[theirs] for ours, (_, theirs, content) in found.items()})
+    return network.eval().requires_grad_(False)
 
 
 @torch.no_grad()

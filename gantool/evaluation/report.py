@@ -10,10 +10,17 @@ _MEANINGS = {
     "psnr": ("PSNR", "dB", "higher is better"),
     "ssim": ("SSIM", "", "higher is better, at most 1"),
     "l1": ("L1", "", "lower is better, range 0 to 1"),
+    "lpips": ("LPIPS", "", "lower is better, 0 for equal pictures"),
     "swd": ("SWD x1000", "", "lower is better, mean over the levels"),
     "kid": ("KID", "", "lower is better, unbiased: may fall below 0"),
     "kid_std": ("KID deviation", "", "over the subsets"),
     "fid": ("FID", "", "lower is better, depends on the counts"),
+    "is": ("Inception score", "", "higher is better: sure of each picture, of all classes together"),
+    "is_kl": ("  as a divergence", "nats", "the logarithm of the score"),
+    "cis": ("Conditional IS", "", "higher is better: the same among one picture's translations"),
+    "cis_kl": ("  as a divergence", "nats", "the logarithm of the score"),
+    "diversity_l1": ("Diversity, L1", "", "between one picture's translations, range 0 to 1"),
+    "diversity_lpips": ("Diversity, LPIPS", "", "between one picture's translations"),
 }
 
 
@@ -22,9 +29,8 @@ class Evaluation:
     """Metrics of fake pictures against real ones."""
 
     metrics: dict[str, float]
-    """By name: psnr, ssim, l1, swd, swd_64x64 (one a level), kid, kid_std, fid; only those that were computed.
-
-    PSNR may be infinite."""
+    """By name: psnr, ssim, l1, lpips, swd, swd_64x64 (one a level), kid, kid_std, fid, is, is_kl, cis, cis_kl,
+    diversity_l1, diversity_lpips; only those that were computed. PSNR may be infinite."""
     protocol: dict[str, Any]
     """Numbers, texts and tables of such: counts, sizes, filters, seeds, hashes, versions."""
     notes: list[str] = field(default_factory=list)

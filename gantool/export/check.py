@@ -22,76 +22,132 @@ if TYPE_CHECKING:
 ALWAYS, NEVER = 1e-4, 1e-2
 """Differences of pictures in [-1, 1], a level being 8e-3: up to the first always allowed, beyond the second never."""
 
+_INSTANCES = 50  # objects in a made-up label map
+
 Size = tuple[int, int, int]
 """Batch, height and width."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """Pictures as the file takes them, and what the model makes of them."""
+    """What goes into the file, and what the model makes of it."""
 
     size: Size
+    inputs: tuple[NDArray[Any], ...]
+    """The pictures as `pictures` has them, then style codes (N, S) float32 for a model that takes them."""
+    expected: tuple[NDArray[np.float32], ...]
+    """The model's outputs in the order of `Model.exported_outputs`: pictures in the order of dimensions of those that
+    went in, always in [-1, 1] and not rounded; whatever else as it is."""
+    allowed: tuple[float, ...]
+    """How far each of the file's outputs may be from it."""
+    dtypes: tuple[str, ...]
+    """What type each output has to be of."""
+
+
+def inputs(model: Model, source: str, target: str, size: Size, image_io: bool) -> tuple[NDArray[Any], ...]:
+    """Noise of this size for every input of an exported file.
+
+    Pictures are uint8 (N, H, W, C) with `image_io`, else float32 (N, C, H, W) in [-1, 1]; label maps are int32, in the
+    same order of dimensions. Style codes are what the model itself draws.
+    """
+    rng, channels = np.random.default_rng(0), model.spec.channels[model.spec.index(source)]
     pictures: NDArray[Any]
-    """uint8 (N, H, W, C), or float32 (N, C, H, W) in [-1, 1]."""
-    expected: NDArray[np.float32]
-    """In the same order of dimensions, always in [-1, 1]: not rounded."""
-    allowed: float
-    """How far the file may be from it."""
+    if model.spec.holds_labels(source):
+        below = [model.spec.classes, _INSTANCES][:channels]
+        pictures = np.stack([rng.integers(0, high, size, dtype=np.int32) for high in below], axis=3)
+    else:
+        pictures = rng.integers(0, 256, (*size, channels), dtype=np.uint8)
+    if not image_io:
+        planar = pictures if pictures.dtype == np.int32 else to_unit(pictures)
+        pictures = np.ascontiguousarray(planar.transpose(0, 3, 1, 2))
+    if not model.style_size:
+        return (pictures,)
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        codes = torch.cat([model.random_style(target, generator) for _ in range(size[0])])
+    return pictures, codes.float().cpu().numpy()
 
 
-def example(sizes: Sizes, channels: int, image_io: bool) -> Tensor:
-    """The pictures that the graph is traced with. A batch of one would be taken for a constant, equal sides for one."""
-    side, more = _steps(sizes)
-    return torch.from_numpy(_pictures((2, side + more, side + 2 * more), channels, image_io))
+def example(model: Model, source: str, target: str, image_io: bool) -> tuple[Tensor, ...]:
+    """What the graph is traced with. A batch of one would be taken for a constant, equal sides for one."""
+    side, more = _steps(model.sizes)
+    size = (2, side + more, side + 2 * more)
+    return tuple(torch.from_numpy(array) for array in inputs(model, source, target, size, image_io))
 
 
 def cases(model: Model, source: str, target: str, image_io: bool) -> list[Case]:
-    """Pictures of three sizes with the model's own translations: the smallest accepted, and two that are not square.
+    """Inputs of three sizes with the model's own outputs: the smallest accepted, and two that are not square.
 
     Instance norm over few pixels amplifies rounding, and so do some weights. So the measure is the model itself: how
     far its float32 is from its float64. Another order of the same sums may be ten times as far.
     """
     side, more = _steps(model.sizes)
-    low = model.sizes.fit(1, 1)[0]
+    low = model.sizes.exact or model.sizes.fit(1, 1)[0]
     exact = copy.deepcopy(model).double()
     made: list[Case] = []
     for size in ((1, low, low), (2, side + more, side), (3, side, side + 2 * more)):
-        pictures = _pictures(size, model.spec.channels[model.spec.index(source)], image_io)
-        images = torch.from_numpy(to_unit(pictures).transpose(0, 3, 1, 2).copy() if image_io else pictures)
-        with torch.no_grad():
-            expected = model.translate(images, source=source, target=target)
-            rounding = (expected - exact.translate(images.double(), source=source, target=target)).abs().max()
+        given = inputs(model, source, target, size, image_io)
+        expected = _outputs(model, source, target, *_seen(given, image_io))
+        doubled = [tensor.double() if tensor.is_floating_point() else tensor for tensor in _seen(given, image_io)]
+        allowed = []
+        for one, other in zip(expected, _outputs(exact, source, target, *doubled), strict=True):
+            scale = max(1.0, float(one.abs().max()))  # of pictures 1
+            rounding = float((one - other).abs().max())
+            allowed.append(min(max(ALWAYS * scale, 10 * rounding), NEVER * scale))
         if image_io:
-            expected = expected.permute(0, 2, 3, 1)
-        allowed = min(max(ALWAYS, 10 * float(rounding)), NEVER)
-        made.append(Case(size, pictures, expected.numpy(), allowed))
+            expected[0] = expected[0].permute(0, 2, 3, 1)
+        types = ("uint8" if image_io else "float32", *["float32"] * (len(expected) - 1))
+        made.append(Case(size, given, tuple(one.float().numpy() for one in expected), tuple(allowed), types))
     return made
 
 
 def compare(translate: Translate, cases: Sequence[Case]) -> dict[Size, float]:
     """The largest difference at each size, of pictures in [-1, 1]; for 8-bit results what remains beyond rounding.
 
-    Raises CheckpointError where the file fails, its result has another shape or type, or a difference is not allowed.
+    Raises CheckpointError where the file fails, an output has another shape or type, or a difference is not allowed.
     """
     found: dict[Size, float] = {}
+    worst, problem = 1.0, ""
     for case in cases:
         what = _in_words(case.size)
         try:
-            result = translate(case.pictures)
+            results = translate(case.inputs)
         except Exception as error:
             first = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise CheckpointError(f"not written: the exported file cannot translate {what}: {first}") from error
-        if result.shape != case.expected.shape or result.dtype != case.pictures.dtype:
-            made, wanted = f"{result.dtype} {result.shape}", f"{case.pictures.dtype} {case.expected.shape}"
-            raise CheckpointError(f"not written: the exported file makes {made} of {what}, not {wanted}")
-        found[case.size] = _difference(result, case.expected)
-    worst = max(cases, key=lambda case: found[case.size] / case.allowed)
-    if found[worst.size] > worst.allowed:
-        raise CheckpointError(
-            f"not written: the exported file differs from the model by {found[worst.size]:.2g} (of pictures in [-1, 1];"
-            f" {worst.allowed:.1g} is allowed) for {_in_words(worst.size)}"
-        )
+        for result, expected, dtype in zip(results, case.expected, case.dtypes, strict=True):
+            if result.shape != expected.shape or result.dtype != dtype:
+                made, wanted = f"{result.dtype} {result.shape}", f"{dtype} {expected.shape}"
+                raise CheckpointError(f"not written: the exported file makes {made} of {what}, not {wanted}")
+        differences = [_difference(result, one) for result, one in zip(results, case.expected, strict=True)]
+        found[case.size] = differences[0]
+        for number, (difference, allowed) in enumerate(zip(differences, case.allowed, strict=True)):
+            if difference / allowed > worst:
+                worst = difference / allowed
+                where = f" in output {number + 1}" if number else ""
+                problem = f"{difference:.2g}{where} (of pictures in [-1, 1]; {allowed:.1g} is allowed) for {what}"
+    if problem:
+        raise CheckpointError(f"not written: the exported file differs from the model by {problem}")
     return found
+
+
+def _seen(given: Sequence[NDArray[Any]], image_io: bool) -> list[Tensor]:
+    """A file's inputs as the model takes them."""
+    pictures, *codes = given
+    if image_io:
+        planar = pictures if pictures.dtype == np.int32 else to_unit(pictures)
+        pictures = planar.transpose(0, 3, 1, 2).copy()
+    return [torch.from_numpy(array) for array in (pictures, *codes)]
+
+
+@torch.no_grad()
+def _outputs(model: Model, source: str, target: str, images: Tensor, style: Tensor | None = None) -> list[Tensor]:
+    """Everything that `exported_outputs` names; the picture from `translate`, so that `exported` is checked, too."""
+    picture = model.translate(images, source=source, target=target, style=style)
+    if len(model.exported_outputs) == 1:
+        return [picture]
+    module = model.exported(source=source, target=target)
+    return [picture, *(module(images) if style is None else module(images, style))[1:]]
 
 
 def _in_words(size: Size) -> str:
@@ -101,14 +157,10 @@ def _in_words(size: Size) -> str:
 
 
 def _steps(sizes: Sizes) -> tuple[int, int]:
-    """An accepted side of at least 32 pixels, and a step of at least 32 to the next."""
+    """An accepted side of at least 32 pixels, and a step of at least 32 to the next; of an exact size itself and 0."""
+    if sizes.exact is not None:
+        return sizes.exact, 0
     return sizes.fit(32, 32)[0], Sizes(sizes.multiple).fit(32, 32)[0]
-
-
-def _pictures(size: Size, channels: int, image_io: bool) -> NDArray[Any]:
-    """Noise: uint8 (N, H, W, C), or the same as float32 (N, C, H, W) in [-1, 1]."""
-    pixels = np.random.default_rng(0).integers(0, 256, (*size, channels), dtype=np.uint8)
-    return pixels if image_io else np.ascontiguousarray(to_unit(pixels).transpose(0, 3, 1, 2))
 
 
 def _difference(result: NDArray[Any], expected: NDArray[np.float32]) -> float:

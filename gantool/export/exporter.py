@@ -6,7 +6,7 @@ import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
-from gantool.errors import CheckpointError, DataError, UsageError
+from gantool.errors import CheckpointError, DataError, GantoolError, UsageError
 from gantool.files import check_writable, reason, write_atomically
 from gantool.training.header import read_weights_header
 from gantool.translation import direction
@@ -23,13 +23,11 @@ class ExportReport:
     """onnx or pt2."""
     source: str
     target: str
-    input: str
-    """Type and shape of its pictures, such as "uint8 (N, H, W, 3) in [0, 255]"."""
-    output: str
-    multiple: int
-    """Height and width of the pictures must divide by this ..."""
-    minimum: int
-    """... and be no smaller than this."""
+    inputs: dict[str, str]
+    """By name: type and shape, such as "uint8 (N, H, W, 3) in [0, 255]"."""
+    outputs: dict[str, str]
+    sizes: dict[str, int]
+    """What height and width of the pictures must be: `multiple` (they divide by it) and `minimum`, or `exact`."""
     compared: tuple[tuple[int, int, int], ...]
     """(N, H, W) for which the file was run and compared with the model."""
     difference: float
@@ -49,17 +47,21 @@ def export_model(
 ) -> ExportReport:
     """Writes the translation to domain `to` (None: the second one) as `out`, `.onnx` or `.pt2`, with free N, H and W.
 
-    Pictures are float32 (N, C, H, W) in [-1, 1] both ways; with `image_io` uint8 (N, H, W, C). The file is run and
-    compared with the model at three sizes before it is put in place; whatever fails, nothing is left behind. `verbose`
-    lets the exporter's own words through. Raises UsageError (file name, domain, missing packages), CheckpointError (the
-    model cannot be exported, or the file disagrees with it) and DataError (the disk refuses).
+    Pictures are float32 (N, C, H, W) in [-1, 1] both ways; with `image_io` uint8 (N, H, W, C). A model with styles has
+    a second input, codes float32 (N, S). The file is run and compared with the model at three sizes before it is put in
+    place; whatever fails, nothing is left behind. `verbose` lets the exporter's own words through. Raises UsageError
+    (file name, domain, missing packages), CheckpointError (the model cannot be exported, or the file disagrees with it)
+    and DataError (the disk refuses).
     """
     format = _format(out)
     if out.exists() and not overwrite:
         raise UsageError(f"{out} exists already: --overwrite replaces it")
     check_writable(out)
     metadata = read_weights_header(weights).metadata
-    source, target = direction.resolve(metadata["spec"]["domains"], to, metadata.get("directions"))
+    spec = metadata["spec"]
+    source, target = direction.resolve(
+        spec["domains"], to, metadata.get("directions"), labels=spec.get("labels", False)
+    )
 
     from gantool.export import check, files, graph
     from gantool.training.checkpoint import load_model
@@ -72,7 +74,7 @@ def export_model(
         try:
             data = write(graph.capture(model, source, target, image_io), notes, verbose)
             translate = read(data)
-        except MemoryError:
+        except (MemoryError, GantoolError):
             raise
         except Exception as error:
             first = (str(error).strip() or type(error).__name__).splitlines()[0]
@@ -88,10 +90,9 @@ def export_model(
         format=format,
         source=source,
         target=target,
-        input=notes["input"],
-        output=notes["output"],
-        multiple=model.sizes.multiple,
-        minimum=model.sizes.fit(1, 1)[0],
+        inputs=notes["inputs"],
+        outputs=notes["outputs"],
+        sizes=notes["sizes"],
         compared=tuple(differences),
         difference=max(differences.values()),
         bytes=len(data),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,11 +15,12 @@ from torch.export import ExportedProgram
 import gantool
 from gantool.model import Model
 
-Translate = Callable[[NDArray[Any]], NDArray[Any]]
-"""Pictures in, pictures out: what a reader makes of a file."""
+Translate = Callable[[Sequence[NDArray[Any]]], list[NDArray[Any]]]
+"""Inputs in, outputs out, in their order: what a reader makes of a file."""
 
 KEY = "gantool"
-INPUT, OUTPUT = "image", "translation"
+INPUTS = ("image", "style")
+"""What a file's inputs are called; only models with styles have the second."""
 _OPSET = 20  # read by onnxruntime from 1.18 on (with the IR version that goes along)
 
 
@@ -28,8 +29,16 @@ def notes(metadata: Mapping[str, Any], model: Model, source: str, target: str, i
 
     def pictures(domain: str) -> str:
         channels = model.spec.channels[model.spec.index(domain)]
-        return f"uint8 (N, H, W, {channels}) in [0, 255]" if image_io else f"float32 (N, {channels}, H, W) in [-1, 1]"
+        shape = f"(N, H, W, {channels})" if image_io else f"(N, {channels}, H, W)"
+        if model.spec.holds_labels(domain):
+            return f"int32 {shape}: classes 0 to {model.spec.classes - 1}" + (", instances" if channels == 2 else "")
+        return f"uint8 {shape} in [0, 255]" if image_io else f"float32 {shape} in [-1, 1]"
 
+    inputs = {"image": pictures(source)}
+    if model.style_size:
+        inputs["style"] = f"float32 (N, {model.style_size}): a style code for each picture"
+    picture, *further = model.exported_outputs
+    side = model.sizes.exact
     return {
         "gantool": gantool.__version__,
         "model": metadata["model"],
@@ -39,9 +48,9 @@ def notes(metadata: Mapping[str, Any], model: Model, source: str, target: str, i
         "domains": list(model.spec.domains),
         "source": source,
         "target": target,
-        "input": pictures(source),
-        "output": pictures(target),
-        "sizes": {"multiple": model.sizes.multiple, "minimum": model.sizes.fit(1, 1)[0]},
+        "inputs": inputs,
+        "outputs": {picture: pictures(target), **dict.fromkeys(further, "float32")},
+        "sizes": {"exact": side} if side else {"multiple": model.sizes.multiple, "minimum": model.sizes.fit(1, 1)[0]},
         "licence": metadata.get("licence"),
         "weights_sha256": metadata["sha256"],
     }
@@ -54,8 +63,8 @@ def write_onnx(program: ExportedProgram, notes: Mapping[str, Any], verbose: bool
     converted = torch.onnx.export(
         program,
         dynamo=True,
-        input_names=[INPUT],
-        output_names=[OUTPUT],
+        input_names=list(notes["inputs"]),
+        output_names=list(notes["outputs"]),
         opset_version=_OPSET,
         verbose=verbose,
     )
@@ -63,16 +72,16 @@ def write_onnx(program: ExportedProgram, notes: Mapping[str, Any], verbose: bool
     file = converted.model_proto
     file.producer_name, file.producer_version = "gantool", gantool.__version__
     file.graph.name = notes["model"]
-    rule = "height and width: multiples of {multiple}, at least {minimum}".format(**notes["sizes"])
-    file.graph.doc_string = f"{notes['source']} to {notes['target']}; {rule}"
+    file.graph.doc_string = f"{notes['source']} to {notes['target']}; {size_rule(notes['sizes'])}"
     # What the exporter notes for its developers: symbols, Python's call stacks, the names of intermediate shapes.
     del file.graph.value_info[:], file.graph.metadata_props[:]
     for part in (*file.graph.node, *file.graph.initializer, *file.graph.input, *file.graph.output):
         del part.metadata_props[:]
+    pictures = ("image", next(iter(notes["outputs"])))
     for value in (*file.graph.input, *file.graph.output):
-        dims = value.type.tensor_type.shape.dim
-        free = [dim for dim in dims if dim.dim_param]
-        for dim, name in zip(free, ("batch", "height", "width"), strict=True):
+        free = [dim for dim in value.type.tensor_type.shape.dim if dim.dim_param]
+        sides = ("height", "width") if value.name in pictures else (f"{value.name}_height", f"{value.name}_width")
+        for dim, name in zip(free, ("batch", *sides), strict=False):
             dim.dim_param = name
     onnx.helper.set_model_props(file, {KEY: _json(notes)})
     return bytes(file.SerializeToString())
@@ -85,7 +94,11 @@ def read_onnx(data: bytes) -> Translate:
     settings = onnxruntime.SessionOptions()
     settings.log_severity_level = 3
     session = onnxruntime.InferenceSession(data, settings, providers=["CPUExecutionProvider"])
-    return lambda pictures: np.asarray(session.run([OUTPUT], {INPUT: pictures})[0])
+
+    def translate(inputs: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
+        return [np.asarray(output) for output in session.run(None, dict(zip(INPUTS, inputs, strict=False)))]
+
+    return translate
 
 
 def write_pt2(program: ExportedProgram, notes: Mapping[str, Any], verbose: bool) -> bytes:
@@ -101,9 +114,10 @@ def read_pt2(data: bytes) -> Translate:
     """Through `torch.export.load`."""
     module = torch.export.load(io.BytesIO(data)).module()
 
-    def translate(pictures: NDArray[Any]) -> NDArray[Any]:
+    def translate(inputs: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
         with torch.no_grad():
-            return np.asarray(module(torch.from_numpy(pictures)))
+            outputs = module(*map(torch.from_numpy, inputs))
+        return [np.asarray(output) for output in (outputs if isinstance(outputs, tuple) else (outputs,))]
 
     return translate
 
@@ -113,6 +127,13 @@ FORMATS: dict[str, tuple[Callable[[ExportedProgram, Mapping[str, Any], bool], by
     "pt2": (write_pt2, read_pt2),
 }
 """Writer and reader by file extension."""
+
+
+def size_rule(sizes: Mapping[str, int]) -> str:
+    """The sizes that a file takes, in words."""
+    if "exact" in sizes:
+        return "height and width: {exact}".format(**sizes)
+    return "height and width: multiples of {multiple}, at least {minimum}".format(**sizes)
 
 
 def _json(notes: Mapping[str, Any]) -> str:

@@ -19,17 +19,24 @@ from gantool.model import Model, Sizes
 
 class ImageIO(nn.Module):
     """uint8 pictures (N, H, W, C) in and out, around a module that maps (N, C, H, W) in [-1, 1]: the same sums, in the
-    same order, as those of `gantool translate`, so the same rounding to the nearest level."""
+    same order, as those of `gantool translate`, so the same rounding to the nearest level.
+
+    Label maps go in as their ids (N, H, W, C). A style code and further outputs stay what they are.
+    """
 
     def __init__(self, module: nn.Module) -> None:
         super().__init__()
         self.module = module
 
-    def forward(self, image: Tensor) -> Tensor:
-        translation = self.module(image.permute(0, 3, 1, 2).float() / 127.5 - 1)
+    def forward(self, image: Tensor, style: Tensor | None = None) -> Tensor | tuple[Tensor, ...]:
+        x = image.permute(0, 3, 1, 2)
+        if x.dtype == torch.uint8:
+            x = x.float() / 127.5 - 1
+        made = self.module(x) if style is None else self.module(x, style)
+        translation, *further = made if isinstance(made, tuple) else (made,)
         levels = ((translation + 1) * 127.5).round().clamp(0, 255)
         pixels: Tensor = levels.to(torch.uint8).permute(0, 2, 3, 1)
-        return pixels
+        return (pixels, *further) if further else pixels
 
 
 def capture(model: Model, source: str, target: str, image_io: bool) -> ExportedProgram:
@@ -37,11 +44,12 @@ def capture(model: Model, source: str, target: str, image_io: bool) -> ExportedP
     module = model.exported(source=source, target=target)
     if image_io:
         module = ImageIO(module)
-    pictures = example(model.sizes, model.spec.channels[model.spec.index(source)], image_io)
-    dims = {0: Dim("batch", min=1), **_sides(model.sizes, first=1 if image_io else 2)}
-    program = _traced(module.eval(), pictures, dims)
+    inputs = example(model, source, target, image_io)
+    batch = Dim("batch", min=1)
+    dims = ({0: batch, **_sides(model.sizes, first=1 if image_io else 2)}, {0: batch})[: len(inputs)]
+    program = _traced(module.eval(), inputs, dims)
     if _drop_unused(module, program):
-        program = _traced(module, pictures, dims)
+        program = _traced(module, inputs, dims)
     program.example_inputs = None  # megabytes for a large multiple, and no use
     return program
 
@@ -61,12 +69,14 @@ def quiet(verbose: bool) -> Iterator[None]:
 
 
 def _sides(sizes: Sizes, first: int) -> dict[int, Dim]:
+    if sizes.exact is not None:
+        return {}
     low = sizes.fit(1, 1)[0] // sizes.multiple
     sides = [Dim(name, min=low) for name in ("height", "width")]
     return {first + i: sizes.multiple * side if sizes.multiple > 1 else side for i, side in enumerate(sides)}
 
 
-def _traced(module: nn.Module, pictures: Tensor, dims: dict[int, Dim]) -> ExportedProgram:
+def _traced(module: nn.Module, inputs: tuple[Tensor, ...], dims: tuple[dict[int, Dim], ...]) -> ExportedProgram:
     with ExitStack() as stack:
         stack.enter_context(torch.no_grad())
         # A picture of one multiple of a U-Net has innermost maps of 1 x 1, and a batch may be 1. Torch takes sizes for
@@ -75,8 +85,8 @@ def _traced(module: nn.Module, pictures: Tensor, dims: dict[int, Dim]) -> Export
             stack.enter_context(shapes.patch(backed_size_oblivious=True))  # type: ignore[attr-defined]
         return torch.export.export(
             module,
-            (pictures,),
-            dynamic_shapes=(dims,),
+            inputs,
+            dynamic_shapes=dims,
             strict=False,
             prefer_deferred_runtime_asserts_over_guards=True,
         )

@@ -36,6 +36,20 @@ class InstanceNorm(nn.Module):
         return f"{self.channels}, eps={self.eps}"
 
 
+class AffineInstanceNorm(InstanceNorm):
+    """Instance norm with a learned scale and shift for each channel; no running statistics."""
+
+    def __init__(self, channels: int, eps: float = 1e-5) -> None:
+        super().__init__(channels, eps)
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64) and not torch.compiler.is_compiling():
+            return F.group_norm(x.contiguous(), self.channels, self.weight, self.bias, self.eps)
+        return F.instance_norm(x, weight=self.weight, bias=self.bias, eps=self.eps)
+
+
 def norm_layer(norm: str, channels: int) -> nn.Module:
     """The layer that `norm` names. "none" is an identity module, so that a network's layers keep their places."""
     if norm == "instance":

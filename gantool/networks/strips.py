@@ -106,7 +106,9 @@ def can_run_in_strips(network: ResnetGenerator) -> bool:
     """True where the network consists of what this file knows: no batch norm, no dropout that draws."""
     mixing = (nn.modules.batchnorm._BatchNorm,)
     return not any(
-        isinstance(module, mixing) or (isinstance(module, nn.Dropout) and module.training)
+        # A dropout layer of a model's own may draw in evaluation mode as well.
+        isinstance(module, mixing)
+        or (isinstance(module, nn.Dropout) and (module.training or type(module) is not nn.Dropout))
         for module in network.modules()
     )
 

@@ -18,7 +18,7 @@ _CHANNELS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 
 class VGG16(nn.Module):
     """Pictures (N, 3, H, W), H and W at least 8, to relu5_3, (N, 512, H/8, W/8).
 
-    Pictures are as Caffe's weights want them: blue first, 0 to 255, without the mean colour. Poolings stand after blocks
+    Pictures are as Caffe's weights want them: blue first, 0 to 255, less the mean. Poolings stand after blocks
     1, 2 and 3 only: the network of the paper has one between blocks 4 and 5 as well. Layers are named `conv1_1` ...
     `conv5_3`.
     """
@@ -51,9 +51,10 @@ def vgg16(tensors: Mapping[str, Any], where: str) -> VGG16:
         found = tensors.get(name)
         if not isinstance(found, Tensor) or found.shape != expected.shape:
             problem = f"of shape {tuple(found.shape)}" if isinstance(found, Tensor) else "missing"
-            other = "; torchvision's weights do not serve, they expect other colours" if "features.0.weight" in tensors else ""
+            torchvisions = "; torchvision's expect other colours" if "features.0.weight" in tensors else ""
             raise CheckpointError(
-                f"{where} holds no weights of Caffe's VGG-16: {name} is {problem} instead of {tuple(expected.shape)}{other}"
+                f"{where} holds no weights of Caffe's VGG-16: {name} is {problem} instead of"
+                f" {tuple(expected.shape)}{torchvisions}"
             )
         weights[name] = found.float()
     network.load_state_dict(weights, assign=True)

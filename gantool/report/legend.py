@@ -52,7 +52,7 @@ _KNOWN: dict[tuple[str, ...], Meaning] = {
         "A code put into a picture and read back from it. It should fall and flatten; if it stays high, codes are "
         "ignored.",
     ),
-    ("perceptual", "vgg", "lpips", "feat", "feature", "features", "fm"): Meaning(
+    ("perceptual", "vgg", "lpips", "feat", "feature", "features", "matching", "fm"): Meaning(
         "Feature distance",
         "The difference between pictures as a network's features see it. It should fall slowly and flatten.",
     ),

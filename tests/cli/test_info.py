@@ -34,7 +34,7 @@ def test_every_fact_has_a_row_that_people_can_read(main, tmp_path):
     assert found["blocks"] == "1"  # an option
     assert "licence" not in found
     assert "missing" not in found
-    assert "rho of g_ab  mean 0.5, blocks 0.25, 0.75" in out.splitlines()
+    assert "rho of g_ab  blocks 0.25, 0.75, mean 0.5" in out.splitlines()
     _, out, _ = main("info", "run", "--json")
     assert json.loads(out)["licence"] is None
 

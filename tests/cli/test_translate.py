@@ -214,9 +214,10 @@ def test_shards_do_each_picture_once(main, run, tmp_path):
 def test_refusals_before_any_work(main, run, tmp_path):
     save(tmp_path / "in/a.jpg")
     save(tmp_path / "in/a.png")
+    save(tmp_path / "more/a.png")
     before = files(tmp_path)
     for words, hint in [
-        (["in", "out", "--ext", "png"], "in/a.jpg and in/a.png would both"),
+        (["in/a.png", "more/a.png", "out"], "in/a.png and more/a.png would both"),
         (["in", "in"], "--suffix"),
         (["in", "out", "--to", "dogs"], "Domains: horses (A), zebras (B)"),
         (["in", "out", "--ext", "xyz"], "xyz"),
@@ -236,6 +237,15 @@ def test_refusals_before_any_work(main, run, tmp_path):
     assert files(tmp_path) == before
     assert "nowhere" in main("translate", "-m", run, "nowhere", "out", code=3)[2]
     assert "holds no picture" in main("translate", "-m", run, run, "out", code=3)[2]
+
+
+def test_pictures_of_one_name_keep_their_type_in_the_results_name_and_it_is_said_once(main, run, tmp_path):
+    for name in ("a.gif", "a.jpg", "a.png", "b.gif", "c.gif", "c.png"):
+        save(tmp_path / "in" / name)
+    err = main("translate", "-m", run, "in", "out")[2]
+    assert files(tmp_path / "out") == {"a.gif.png", "a.jpg", "a.png", "b.png", "c.gif.png", "c.png"}
+    assert err.count("because of another picture of that name") == 1
+    assert "0 written, 6 skipped" in main("translate", "-m", run, "in", "out")[2]
 
 
 def test_weights_that_are_none(main, run, tmp_path):

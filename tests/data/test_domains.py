@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from gantool.data.domains import domains
-from gantool.data.transforms import Preparation
+from gantool.data.transforms import Augmentation, Preparation, crop_and_flip, draw
 from gantool.errors import DataError, UsageError
 
 EXACT = Preparation("crop", 8, 8, flip=False)
@@ -120,8 +120,9 @@ def test_items_depend_on_seed_epoch_and_index_alone_also_from_a_cache(tmp_path, 
     other = opened(folders, preparation, seed=1, references=references)
     assert any(not np.array_equal(other.item(*at)["image"], items[at]["image"]) for at in asked)
     assert again.cache_note is None
+    assert len(list((tmp_path / "cache").glob("*.pixels"))) == 1
     again.close(remove=True)
-    assert list((tmp_path / "cache").iterdir()) == []
+    assert not list(tmp_path.glob("cache/*"))
 
 
 def test_attributes_are_vectors_in_the_order_asked_for(tmp_path):
@@ -227,3 +228,45 @@ def test_tables_and_folders_that_do_not_fit_together(tmp_path):
     (moods / "sad").rename(moods / "Odd")
     with pytest.raises(DataError, match="Odd: both an attribute and a class"):
         odd.find([faces, csv, moods])
+
+
+# -- random_resized_crop, the augmentation of StarGAN v2
+
+
+def test_random_resized_crop_takes_parts_of_half_of_the_pictures():
+    preparation = Preparation("random_resized_crop", 100, 50, flip=False)
+    rng = np.random.default_rng(0)
+    drawn = [draw(rng, 100, 100, preparation) for _ in range(2000)]
+    parts = [(one.x, one.y, *one.part) for one in drawn if one.part is not None]
+    assert 900 < len(parts) < 1100
+    areas = [width * height / 1e4 for _, _, width, height in parts]
+    aspects = [width / height for _, _, width, height in parts]
+    assert 0.79 < min(areas) < 0.82
+    assert 0.98 < max(areas) <= 1
+    assert 0.88 < min(aspects) < 0.92
+    assert 1.08 < max(aspects) < 1.12
+    assert all(0 <= x <= 100 - width and 0 <= y <= 100 - height for x, y, width, height in parts)
+    assert len({x for x, *_ in parts}) > 10
+
+
+def test_random_resized_crop_resizes_the_part_or_the_whole_to_the_crop():
+    preparation = Preparation("random_resized_crop", 60, 40, filter="bilinear")
+    pixels = np.random.default_rng(0).integers(0, 256, (60, 60, 3), dtype=np.uint8)
+
+    def scaled(part: np.ndarray) -> np.ndarray:
+        return np.asarray(Image.fromarray(part).resize((40, 40), Image.Resampling.BILINEAR))
+
+    part = crop_and_flip(pixels, preparation, Augmentation(4, 3, True, (54, 50)))
+    assert np.array_equal(part, scaled(pixels[3:53, 4:58])[:, ::-1])
+    assert np.array_equal(crop_and_flip(pixels, preparation, Augmentation(10, 10, False)), scaled(pixels))
+    with pytest.raises(UsageError, match="crop 61 is larger than size 60"):
+        Preparation("random_resized_crop", 60, 61)
+
+
+def test_random_resized_crop_from_a_cache_is_the_same(tmp_path):
+    folders = [noisy(tmp_path / name, 3, seed) for seed, name in enumerate("ab")]
+    preparation = Preparation("random_resized_crop", 16, 12)
+    plain, cached = (opened(folders, preparation, cache=cache) for cache in (None, tmp_path / "cache"))
+    for index in [*range(6), *range(6)]:
+        assert np.array_equal(plain.item(0, index)["image"], cached.item(0, index)["image"])
+    assert {pixels.shape for pixels in plain.samples(2)["a"]} == {(12, 12, 3)}

@@ -65,6 +65,11 @@ def other(code: str, folder: Path, pictures: Path, *more: str) -> subprocess.Com
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
+def planes(pixels: np.ndarray) -> bytes:
+    """As they lie in the file: channel after channel."""
+    return pixels.transpose(2, 0, 1).tobytes()
+
+
 def spoil(pictures: Path) -> None:
     """Makes every picture unreadable, but leaves size and time of change: only a cache knows the pixels now."""
     for path in pictures.iterdir():
@@ -103,7 +108,14 @@ def test_a_data_set_gives_the_same_items_with_and_without_it(tmp_path, pictures,
             assert np.array_equal(one["A"], two["A"])
             assert np.array_equal(one["B"], two["B"])
     cached.close(remove=True)
-    assert list((tmp_path / "cache").iterdir()) == []
+    assert not (tmp_path / "cache").exists()
+
+
+def test_the_folder_stays_where_something_else_is_in_it(tmp_path, pictures):
+    cache, _ = opened(tmp_path / "cache", pictures)
+    (tmp_path / "cache" / "notes.txt").touch()
+    cache.close(remove=True)
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == ["notes.txt"]
 
 
 def test_what_was_kept_is_used_after_reopening(tmp_path, pictures):
@@ -211,7 +223,7 @@ def test_a_process_that_dies_within_a_picture_leaves_those_before_it_and_nothing
     hidden = shutil.copytree(pictures, tmp_path / "hidden")
     spoil(pictures)
     cache, _ = open_cache(tmp_path / "cache", sources, [(24, 24)] * 12, FIXED)
-    assert cache.path.read_bytes()[mark + 4 * size :][: size // 2] == truth[4].tobytes()[: size // 2]
+    assert cache.path.read_bytes()[mark + 4 * size :][: size // 2] == planes(truth[4])[: size // 2]
     assert all(np.array_equal(cache.get(i), truth[i]) for i in range(4))
     with pytest.raises(DataError, match=r"04\.bmp"):  # not the half that is there
         cache.get(4)

@@ -140,7 +140,7 @@ def test_the_middle_is_cropped_before_the_resize(width, height, size, x, y, side
         )
 
 
-@pytest.mark.parametrize("preprocess", PREPROCESS)
+@pytest.mark.parametrize("preprocess", sorted({*PREPROCESS} - {"random_resized_crop"}))  # of another scale
 def test_crop_and_mirror(preprocess):
     preparation = Preparation(preprocess, 72, 56)
     resized = resize(photo(100, 80), preparation)

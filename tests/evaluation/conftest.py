@@ -1,4 +1,4 @@
-"""Shared by the tests of evaluation: one thread, and a file of random Inception weights."""
+"""Shared by the tests of evaluation: one thread, and files of random weights."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import pytest
 import torch
 
 from gantool.evaluation.inception import Inception
+from gantool.evaluation.judges import Judges, load_judges
+from gantool.evaluation.lpips import LPIPS
 
 
 @pytest.fixture(autouse=True)
@@ -35,3 +37,29 @@ def weights_file(state: dict[str, torch.Tensor], tmp_path_factory: pytest.TempPa
     path = tmp_path_factory.mktemp("inception") / "weights.pth"
     torch.save(state, path)
     return path
+
+
+@pytest.fixture(scope="session")
+def classifier_file(state: dict[str, torch.Tensor], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three classes, and the auxiliary head that such files have."""
+    generator = torch.Generator().manual_seed(1)
+    head = {"fc.weight": torch.randn(3, 2048, generator=generator) * 0.05, "fc.bias": torch.zeros(3)}
+    path = tmp_path_factory.mktemp("classifier") / "classifier.pth"
+    torch.save({**state, **head, "AuxLogits.conv0.conv.weight": torch.zeros(1)}, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def lpips_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Backbone and heads in one file."""
+    torch.manual_seed(0)
+    network = LPIPS()
+    path = tmp_path_factory.mktemp("lpips") / "both.pth"
+    heads = {f"lin{i}.model.1.weight": torch.rand_like(head) for i, head in enumerate(network.heads)}
+    torch.save({**{k: v for k, v in network.state_dict().items() if k.startswith("features.")}, **heads}, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def judges(classifier_file: Path, lpips_file: Path) -> Judges:
+    return load_judges(lpips=(lpips_file, lpips_file), classifier=classifier_file)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import math
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from gantool.errors import CheckpointError, DataError, UsageError
+from gantool.errors import DataError, UsageError
 from gantool.evaluation import pixels
 from gantool.evaluation.compare import compare
 from gantool.evaluation.fid import fid, kid
-from gantool.evaluation.inception import inception_features, load_inception
+from gantool.evaluation.inception import inception_features
+from gantool.evaluation.judges import load_judges
 
 
 def pictures(count: int, seed: int, height: int = 16, width: int = 16) -> list[np.ndarray]:
@@ -59,8 +61,9 @@ def test_depth_and_grey_do_not_change_the_figures_but_are_stated():
     pairs = [(0, 0), (1, 1), (2, 2)]
     deep = compare([picture.astype(np.uint16) * 257 for picture in real], fake, pairs=pairs)
     for name, value in compare(real, fake, pairs=pairs).metrics.items():
-        # The places of SWD's neighbourhoods follow from the stored values.
-        assert deep.metrics[name] == pytest.approx(value, rel=0.2 if name.startswith("swd") else 1e-9)
+        # The places of SWD's neighbourhoods follow from the stored values: others of the same three pictures give a
+        # distance that is 6 % off.
+        assert deep.metrics[name] == pytest.approx(value, rel=0.1 if name.startswith("swd") else 1e-9)
     assert (deep.protocol["real"]["16 bit"], deep.protocol["fake"]["16 bit"]) == (3, 0)
     grey = [picture[..., :1] for picture in real]
     result = compare([picture.repeat(3, axis=2) for picture in grey], grey, pairs=pairs)
@@ -104,17 +107,16 @@ def test_small_pictures_are_measured_with_a_smaller_window_and_the_notes_say_so(
 def test_kid_and_fid_come_with_the_weights_and_their_protocol(weights_file: Path):
     real, fake = pictures(3, seed=1), pictures(2, seed=2)
     stages = []
-    result = compare(
-        real, fake, inception=weights_file, size=20, seed=5, progress=lambda *stage: stages.append(stage[0])
-    )
-    network = load_inception(weights_file)
+    judges = load_judges(inception=weights_file)
+    result = compare(real, fake, judges=judges, size=20, seed=5, progress=lambda *stage: stages.append(stage[0]))
+    network = judges.inception
     features = [inception_features(each, network, size=(20, 20), device=torch.device("cpu")) for each in (real, fake)]
     mean, deviation = kid(*features, seed=5)
-    assert result.metrics["fid"] == pytest.approx(fid(*features), rel=1e-4)
-    assert (result.metrics["kid"], result.metrics["kid_std"]) == pytest.approx((mean, deviation), rel=1e-3)
+    # The same batches of the same pictures, so the same bytes.
+    assert result.metrics["fid"] == fid(*features)
+    assert (result.metrics["kid"], result.metrics["kid_std"]) == (mean, deviation)
     assert result.protocol["kid"]["subset_size"] == 2
-    assert result.protocol["inception"]["file"] == "weights.pth"
-    assert len(result.protocol["inception"]["sha256"]) == 64
+    assert result.protocol["weights"] == {"inception": {"weights.pth": sha256(weights_file.read_bytes()).hexdigest()}}
     assert "299x299 without anti-aliasing" in result.protocol["inception"]["resize"]
     assert any("use KID" in note for note in result.notes)
     assert {"Inception, real", "Inception, fake", "SWD, real"} <= set(stages)
@@ -127,6 +129,7 @@ def test_figures_repeat_and_the_hash_knows_the_pictures_not_their_order():
     assert first == again
     assert compare(real, fake, seed=1).metrics["swd"] != first.metrics["swd"]
     assert turned.protocol["real"]["blake2b"] == first.protocol["real"]["blake2b"]
+    # Equal here; the colours are normalised by means that are summed in the order of the pictures.
     assert turned.metrics["swd"] == pytest.approx(first.metrics["swd"], rel=1e-5)
     changed = [real[0] ^ 1, *real[1:]]
     assert compare(changed, fake).protocol["real"]["blake2b"] != first.protocol["real"]["blake2b"]
@@ -140,14 +143,12 @@ def test_rows_of_the_protocol_name_everything():
     assert rows["versions.torch"] == torch.__version__
 
 
-def test_what_cannot_be_measured_is_refused(weights_file: Path, tmp_path: Path):
+def test_what_cannot_be_measured_is_refused(weights_file: Path):
     some = pictures(2, seed=1)
     with pytest.raises(DataError, match="at least one picture"):
         compare(some, [])
     with pytest.raises(DataError, match="at least two pictures"):
-        compare(some, some[:1], inception=weights_file)
-    with pytest.raises(CheckpointError, match=r"none\.pth"):
-        compare(some, some, inception=tmp_path / "none.pth")
+        compare(some, some[:1], judges=load_judges(inception=weights_file))
     with pytest.raises(UsageError, match="size at least 1"):
         compare(some, some, size=0)
     with pytest.raises(UsageError, match="seed is at least 0"):

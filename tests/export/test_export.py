@@ -87,10 +87,11 @@ def pt2(weights, tmp_path_factory) -> Path:
 def test_the_command_says_what_it_wrote_and_nothing_of_the_exporter(by_command):
     path, done = by_command
     assert done.stdout == f"{Path('onnx', 'h2z.onnx')}\n"
-    first, second, third = done.stderr.splitlines()
-    assert first.startswith("horse -> zebra: float32 (N, 3, H, W) in [-1, 1] to float32 (N, 3, H, W) in [-1, 1], ")
-    assert second == "height and width: multiples of 4, at least 8"
-    assert third.startswith("compared with the model at 1x8x8, 2x64x32, 3x32x96 ")
+    first, *forms, last = done.stderr.splitlines()
+    assert first.startswith("horse -> zebra: ")
+    assert first.endswith(" MB, height and width: multiples of 4, at least 8")
+    assert forms == [f"{what}, float32 (N, 3, H, W) in [-1, 1]" for what in ("in: image", "out: translation")]
+    assert last.startswith("compared with the model at 1x8x8, 2x64x32, 3x32x96 ")
     assert [file.name for file in path.parent.iterdir()] == ["h2z.onnx"]  # weights inside, nothing left over
 
 
@@ -100,6 +101,7 @@ def test_onnxruntime_agrees_at_further_sizes(by_command, weights, size):
     (found,) = onnxruntime.InferenceSession(by_command[0]).run(["translation"], {"image": x.numpy()})
     expected = translated(weights, x, "horse", "zebra")
     assert expected.std() > 0.3
+    # As the exporter itself allows; 7.5e-6 between onnxruntime's convolutions and torch's.
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
@@ -142,8 +144,8 @@ def test_an_onnx_file_describes_itself(by_command, back):
         "domains": ["horse", "zebra"],
         "source": "zebra",
         "target": "horse",
-        "input": "uint8 (N, H, W, 3) in [0, 255]",
-        "output": "uint8 (N, H, W, 3) in [0, 255]",
+        "inputs": {"image": "uint8 (N, H, W, 3) in [0, 255]"},
+        "outputs": {"translation": "uint8 (N, H, W, 3) in [0, 255]"},
         "sizes": {"multiple": 4, "minimum": 8},
         "licence": "CC0-1.0",
     }
@@ -172,6 +174,7 @@ for path in pathlib.Path().glob("*.pt"):
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
     for n, h, w in FURTHER:
         found = torch.load(tmp_path / f"{n}-{h}-{w}.out").numpy()
+        # 4e-6: the graph has instance norm as single operators.
         np.testing.assert_allclose(found, translated(weights, images(n, h, w), "horse", "zebra"), atol=1e-4)
 
 
@@ -196,7 +199,8 @@ def test_unet_as_onnx(tmp_path):
     export_model(source, tmp_path / "unet.onnx")
     x = images(1, 8, 24)
     (found,) = onnxruntime.InferenceSession(tmp_path / "unet.onnx").run(None, {"image": x.numpy()})
-    np.testing.assert_allclose(found, translated(source, x, "horse", "zebra"), atol=1e-4)
+    # 6.5e-7
+    np.testing.assert_allclose(found, translated(source, x, "horse", "zebra"), atol=1e-5)
 
 
 class Fixed(nn.Module):
@@ -260,7 +264,7 @@ def test_json_and_overwriting(weights, tmp_path, main):
     assert found["path"] == "a.pt2"
     assert found["target"] == "horse"
     assert found["compared"] == [[1, 8, 8], [2, 64, 32], [3, 32, 96]]
-    assert found["difference"] < 1e-4
+    assert found["difference"] < 1e-4  # what is always allowed
     before = (tmp_path / "a.pt2").read_bytes()
     assert found["bytes"] == len(before)
     assert read_header(weights).metadata["sha256"].encode() in before

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from gantool_cyclegan import CycleGAN
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from gantool.errors import CheckpointError, UsageError
 from gantool.importing.importer import Report, import_files
 from gantool.training import checkpoint, runs
+from gantool.training.header import read_header
 from gantool.training.run import TrainingRun
 
 from .official_networks import Patch, Pixel, Resnet, Unet
@@ -37,6 +40,7 @@ def assert_translates(report: Report, source: str, target: str, network: nn.Modu
     with torch.no_grad():
         ours = model.translate(x, source=source, target=target)
         theirs = network.eval()(x)
+    # 2e-6 at most: the instance norm of ours sums in another order.
     assert (ours - theirs).abs().max() < 1e-5
     assert theirs.std() > 0.01
 
@@ -124,6 +128,7 @@ def test_discriminators_come_along_for_further_training(tmp_path: Path, judge: t
     model.load_state_dict({key.partition(".")[2]: value for key, value in state.items()}, strict=False)
     x = picture(1, 64)
     with torch.no_grad():
+        # 5e-7 at most, for the same reason as in `assert_translates`.
         assert (model.d_b(x) - of_b(x)).abs().max() < 1e-5
         assert (model.d_a(x.expand(1, 3, 64, 64)) - of_a(x.expand(1, 3, 64, 64))).abs().max() < 1e-5
     run = TrainingRun(model.train(), model.optimizers(), total_steps=1)
@@ -259,3 +264,53 @@ def test_an_existing_run_stays_as_it_is(tmp_path: Path) -> None:
 def test_domain_names_that_do_not_fit(tmp_path: Path, domains: tuple[str, ...]) -> None:
     with pytest.raises(UsageError, match="2 different names"):
         import_files(write(tmp_path, G_A=Resnet(), G_B=Resnet()), tmp_path / "run", domains=domains)
+
+
+PLUGINS = {
+    "greedy": "    @classmethod\n    def from_official(cls, files): return Gan.from_official(files)",
+    "careless": "    @classmethod\n    def from_official(cls, files): return next(iter(files.values()))['no such key']",
+    "broken": "    import a_package_that_is_not_there",
+}
+
+
+@pytest.fixture
+def installed(install_plugin):
+    """Installs some of `PLUGINS`, by their names."""
+
+    def install(*names: str) -> None:
+        for name in names:
+            site = install_plugin(name, f"gantool_{name}:Another")
+            head = "from gantool_cyclegan import CycleGAN as Gan\nclass Another(Gan):\n"
+            (site / f"gantool_{name}.py").write_text(head + PLUGINS[name])
+
+    return install
+
+
+def test_files_that_two_plugins_take_for_theirs(tmp_path: Path, installed) -> None:
+    installed("greedy")
+    files = write(tmp_path, G_A=Resnet(), G_B=Resnet())
+    refused(files, tmp_path / "run", "could be of cyclegan or greedy: say which with --model")
+    assert import_files(files, tmp_path / "run", model="greedy").model == "greedy"
+
+
+def test_a_broken_plugin_is_named_where_nobody_knows_the_files(tmp_path: Path, installed) -> None:
+    installed("broken", "careless")
+    torch.save(nn.Linear(2, 2).state_dict(), tmp_path / "file.pth")
+    said = ["of no installed model", "1.0 cannot be imported: ModuleNotFoundError: No module named 'a_package_that"]
+    refused([tmp_path / "file.pth"], tmp_path / "run", *said, "the plugin careless failed on these files: KeyError")
+    refused([tmp_path / "file.pth"], tmp_path / "run", "the plugin broken of gantool", model="broken")
+    # It is in nobody's way.
+    assert import_files(write(tmp_path, G_A=Resnet()), tmp_path / "run", model="cyclegan").model == "cyclegan"
+    assert import_files(write(tmp_path, G_A=Resnet(), G_B=Resnet()), tmp_path / "other").model == "cyclegan"
+
+
+def test_the_licence_that_a_plugin_knows_is_kept_unless_another_is_given(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(CycleGAN, "from_official", with_licence(CycleGAN.from_official))
+    files = write(tmp_path, G_A=Resnet(), G_B=Resnet())
+    own = import_files(files, tmp_path / "own").weights
+    given = import_files(files, tmp_path / "given", licence="mine").weights
+    assert [read_header(path).metadata["licence"] for path in (own, given)] == ["CC BY-NC 4.0", "mine"]
+
+
+def with_licence(known):
+    return classmethod(lambda cls, files: replace(found, licence="CC BY-NC 4.0") if (found := known(files)) else None)

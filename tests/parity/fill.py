@@ -54,7 +54,7 @@ def network(parameters: Iterable[tuple[str, Sequence[int]]], prefix: str) -> dic
 def given(rule: Mapping[str, Any]) -> Tensor:
     """An input that a file describes as {"rule", "name", "shape"}, maybe with a "map" of its values v, or literally."""
     if "value" in rule:
-        return torch.tensor(rule["value"], dtype=getattr(torch, rule["dtype"]))
+        return torch.tensor(rule["value"], dtype=getattr(torch, rule["dtype"]) if "dtype" in rule else None)
     if "map" in rule:
         return mapped(given({key: value for key, value in rule.items() if key != "map"}), rule["map"])
     name, shape = rule["name"], rule["shape"]

@@ -32,7 +32,7 @@ LEVEL = 2 / 255
 def check_parameters(entry: Entry) -> None:
     """The draw that both pictures of a pair share."""
     drawn = paired_parameters(
-        random.Random(entry["python random.seed"]), *entry["size (w, h)"], _preparation(entry["options"])
+        random.Random(entry["python random.seed"]), *entry["size (w, h)"], preparation_of(entry["options"])
     )
     assert [[drawn.x, drawn.y], drawn.flip] == [entry["crop_pos"], entry["flip"]]
 
@@ -55,29 +55,29 @@ def check_size(entry: Entry) -> None:
 def check_tensor(entry: Entry) -> None:
     """A prepared picture: exact by way of the whole resized one, within a grey level by the short way of training."""
     photo, params = entry["photo"], entry["params"] or {"crop_pos": [0, 0], "flip": False}
-    pixels = as_channels(Picture(_photo(photo), None, "PNG", None), 1 if entry["grayscale"] else 3)
-    preparation = _preparation(entry["options"])
+    pixels = as_channels(Picture(pixels_of(photo), None, "PNG", None), 1 if entry["grayscale"] else 3)
+    preparation = preparation_of(entry["options"])
     augmentation = Augmentation(*params["crop_pos"], flip=params["flip"] and preparation.flip)
     if entry["params"] is None and preparation.crops:
         assert resized_size(*photo["size (w, h)"], preparation) == (preparation.crop,) * 2, (
             "a crop without its position"
         )
     assert_close(
-        _tensor(crop_and_flip(resize(pixels, preparation), preparation, augmentation)),
+        tensor_of(crop_and_flip(resize(pixels, preparation), preparation, augmentation)),
         entry["output"],
         1e-6,
         "the picture",
     )
-    assert differences(_tensor(resize_crop(pixels, preparation, augmentation)), entry["output"]) <= LEVEL + 1e-6
+    assert differences(tensor_of(resize_crop(pixels, preparation, augmentation)), entry["output"]) <= LEVEL + 1e-6
 
 
-def _preparation(options: Entry) -> Preparation:
+def preparation_of(options: Entry) -> Preparation:
     return Preparation(
         options["preprocess"], options["load_size"], options["crop_size"], not options.get("no_flip", False)
     )
 
 
-def _photo(rule: Entry) -> NDArray[np.uint8]:
+def pixels_of(rule: Entry) -> NDArray[np.uint8]:
     """(H, W, 3)."""
     if not rule["rule"].startswith("uint8 array (h, w, 3) = round((image(name, (h, w, 3)) + 1) * 127.5)"):
         raise NotImplementedError(f"photo rule {rule['rule']!r}")
@@ -86,6 +86,6 @@ def _photo(rule: Entry) -> NDArray[np.uint8]:
     return np.round((values + 1) * 127.5).astype(np.uint8)
 
 
-def _tensor(pixels: NDArray[np.uint8]) -> Tensor:
+def tensor_of(pixels: NDArray[np.uint8]) -> Tensor:
     """(C, H, W) in [-1, 1], as the training step gets it."""
     return to_device({"x": torch.from_numpy(pixels.copy())[None]}, torch.device("cpu"))["x"][0]

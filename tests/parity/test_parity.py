@@ -22,8 +22,13 @@ FOLDER = Path(os.environ.get("GANTOOL_PARITY") or GOLDEN)
 PROSE = ("reference", "note", "notes")
 """Sections without figures."""
 
-SLOW = ("drit/training",)
-"""Sections that take minutes: `make test-all` compares them."""
+SLOW = (
+    "drit/training",
+    "starganv2/training",
+    "starganv2/networks/generator_afhq",
+    "starganv2/networks/generator_celeba_hq",
+)
+"""How the names of cases begin that take long: `make test-all` compares them."""
 
 
 @dataclass(frozen=True)
@@ -92,11 +97,11 @@ def name_of(entry: Any) -> str:
 def parameters() -> Iterator[Any]:
     """The cases, the slow ones marked so."""
     for case in cases(FOLDER):
-        slow = f"{case.model}/{case.section}" in SLOW
-        yield pytest.param(case, id=case.id, marks=[pytest.mark.slow] if slow else [])
+        slow = [pytest.mark.slow] if case.id.startswith(SLOW) else []
+        yield pytest.param(case, id=case.id, marks=slow)
 
 
-@pytest.mark.parametrize("case", parameters())
+@pytest.mark.parametrize("case", list(parameters()))
 def test_parity(case: Case) -> None:
     if case.problem == "not installed":
         pytest.skip(f"the model {case.model} is not installed: its figures are not compared")

@@ -24,7 +24,7 @@ from gantool.model import Progress
 from gantool.training import checkpoint, runs
 from gantool.training.plan import Request, plan
 from gantool.training.run import TrainingRun
-from tests.conftest import draw
+from tests.conftest import draw, draw_ids
 
 MODELS = sorted(registry.plugins())
 pytestmark = pytest.mark.parametrize("name", MODELS, scope="module")
@@ -38,6 +38,9 @@ def folders(layout: str, root: Path) -> list[Path]:
         return [draw(root / "trainA", 5, seed=1, size=80), draw(root / "trainB", 5, seed=2, size=80)]
     if layout == "domains":
         return [draw(root / name, 4, seed=seed, size=80) for seed, name in enumerate(("red", "green", "blue"))]
+    if layout == "labels":
+        labels, instances = (draw_ids(root / name, 4, seed=1, size=80) for name in ("labels", "instances"))
+        return [labels, draw(root / "images", 4, seed=2, size=80), instances]
     raise AssertionError(f"tests/plugins does not know how to make pictures for the layout {layout}")
 
 
@@ -72,7 +75,8 @@ def test_presets_and_options_are_complete(name, tmp_path):
     for preset in entry.presets():
         found = options.read_yaml(entry.presets()[preset])
         assert found["summary"], preset
-        decided = plan(Request(model=name, data=tuple(folders(kind.layout.name, tmp_path)), preset=preset))
+        layout = kind.layout_for(options.restore(kind.Options, found.get("options", {}), where=name)).name
+        decided = plan(Request(model=name, data=tuple(folders(layout, tmp_path)), preset=preset))
         assert decided.total_steps(10, world=1) >= 1
     assert all(row.help for row in options.describe(kind.Options))
 

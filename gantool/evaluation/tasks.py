@@ -1,0 +1,166 @@
+"""A model of many domains measured on every ordered pair of them, as StarGAN v2 is (Choi et al. 2020, section 4.1)."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gantool.data.find import find_pictures
+from gantool.data.pictures import as_channels, encode
+from gantool.errors import DataError, UsageError
+from gantool.evaluation.compare import NOBODY
+from gantool.evaluation.folders import compare_folders
+from gantool.evaluation.inputs import Progress, silent
+from gantool.evaluation.judges import Judges
+from gantool.evaluation.models import STYLES, translations
+from gantool.evaluation.variety import Variety
+from gantool.training import checkpoint
+from gantool.translation.engine import Engine
+from gantool.translation.styles import seed_of
+
+
+@dataclass(frozen=True)
+class Task:
+    """One direction, measured in one way of choosing styles."""
+
+    guided: str
+    """latent (styles drawn), reference (styles of pictures of the target domain), or "" for a model without styles."""
+    source: str
+    target: str
+    metrics: dict[str, float]
+    """By the names of `gantool.evaluation.report.Evaluation`; means over all tasks stand under "mean"."""
+
+
+@dataclass(frozen=True)
+class Tasks:
+    """All directions of a model, and how they were measured."""
+
+    tasks: list[Task]
+    means: list[Task]
+    """One for each way of choosing styles: source and target are "mean"."""
+    protocol: dict[str, Any]
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "mean": {task.guided or "all": task.metrics for task in self.means},
+            "tasks": [vars(task) for task in self.tasks],
+            "protocol": self.protocol,
+        }
+
+
+def compare_domains(
+    weights: Path,
+    inputs: Path,
+    real: Path | None = None,
+    *,
+    styles: int | None = None,
+    judges: Judges = NOBODY,
+    size: int | None = None,
+    seed: int = 0,
+    device: torch.device | None = None,
+    progress: Progress = silent,
+) -> Tasks:
+    """Every picture of every domain of `inputs` into every other one, against the pictures of that domain in `real`.
+
+    Both folders hold a folder for each domain of the model, by its name; `real` None means `inputs` (the reference
+    takes validation pictures as inputs and training pictures as real ones). A model with styles gets `styles` results
+    for each picture (None: 10), once in drawn styles and, where it can, once in those of pictures of the target domain
+    in `inputs`: all of them are measured. Raises DataError for a domain without a folder and CheckpointError for the
+    weights.
+    """
+    header, network = checkpoint.load_model(weights)
+    engine = Engine(network, device or torch.device("cpu"))
+    if styles is not None and not engine.styles:
+        raise UsageError(f"{header.metadata['model']} has one result for a picture: leave out -n")
+    names = network.spec.domains
+    folders = {name: _domain(inputs, name) for name in names}
+    reals = {name: _domain(real or inputs, name) for name in names}
+    count = (styles or STYLES) if engine.styles else 1
+    tasks = []
+    for guided in _ways(engine, names, folders):
+        for source, target in network.directions():
+            say = f"{guided or 'translating'}, {source} to {target}"
+            with tempfile.TemporaryDirectory(prefix="gantool-eval-") as temporary:
+                variety = Variety(judges, size=None if size is None else (size, size), device=engine.device)
+                files = find_pictures(folders[source])
+                codes = _references(engine, folders[target], target) if guided == "reference" else None
+                for number, file in enumerate(files):
+                    progress(say, number, len(files))
+                    drawn = _codes(engine, codes, target, seed, file.relative_to(folders[source]).as_posix(), count)
+                    made = translations(engine, engine.read(file, source), source, target, drawn, count, seed)
+                    if count > 1:
+                        variety.add([as_channels(one, one.pixels.shape[2]) for one in made])
+                    for k, one in enumerate(made):
+                        data = encode(one.pixels, "PNG", alpha=one.alpha)
+                        (Path(temporary) / f"{number + 1:04d}_{k + 1:02d}.png").write_bytes(data)
+                found = compare_folders(
+                    reals[target], Path(temporary), judges=judges, size=size, seed=seed, device=engine.device
+                )
+                metrics = {name: value for name, value in found.metrics.items() if not name.startswith("swd_")}
+                tasks.append(Task(guided, source, target, metrics | (variety.metrics() if count > 1 else {})))
+    means = [
+        Task(guided, "mean", "mean", _mean([task.metrics for task in tasks if task.guided == guided]))
+        for guided in dict.fromkeys(task.guided for task in tasks)
+    ]
+    protocol = {
+        "inputs": str(inputs),
+        "real": str(real or inputs),
+        "results of each picture": count,
+        "references": f"drawn from {inputs}" if any(task.guided == "reference" for task in tasks) else "",
+        "pictures": "8 bits, as gantool translate writes them; resized as the common metrics say",
+        "mean": f"over the {len(network.directions())} directions",
+        "seed": seed,
+        "judges": judges.files,
+        "model": {key: header.metadata[key] for key in ("model", "step", "sha256")},
+    }
+    return Tasks(tasks, means, {name: value for name, value in protocol.items() if value != ""})
+
+
+def _domain(root: Path, name: str) -> Path:
+    if not (root / name).is_dir():
+        held = ", ".join(sorted(path.name for path in root.iterdir() if path.is_dir())) if root.is_dir() else "nothing"
+        raise DataError(f"{root} has no folder {name}, a domain of these weights: it holds {held}")
+    return root / name
+
+
+def _ways(engine: Engine, names: Sequence[str], folders: dict[str, Path]) -> Iterator[str]:
+    """The ways to choose styles that this model has."""
+    if not engine.styles:
+        yield ""
+        return
+    yield "latent"
+    first = find_pictures(folders[names[0]])[0]
+    try:
+        engine.encode_style(engine.read(first, names[0]), names[0])
+    except UsageError:
+        return
+    yield "reference"
+
+
+def _references(engine: Engine, folder: Path, domain: str) -> Tensor:
+    """The style codes (M, S) of all pictures of a folder."""
+    return torch.cat([engine.encode_style(engine.read(file, domain), domain) for file in find_pictures(folder)])
+
+
+def _codes(
+    engine: Engine, references: Tensor | None, target: str, seed: int, relative: str, count: int
+) -> Tensor | None:
+    if not engine.styles:
+        return None
+    if references is None:
+        return torch.cat([engine.random_style(target, seed_of(seed, relative, k)) for k in range(count)])
+    rng = np.random.default_rng(seed_of(seed, relative))
+    chosen = rng.choice(len(references), count, replace=len(references) < count)
+    return references[torch.from_numpy(chosen)]
+
+
+def _mean(rows: Sequence[dict[str, float]]) -> dict[str, float]:
+    return {name: float(np.mean([row[name] for row in rows])) for name in rows[0] if all(name in row for row in rows)}

@@ -1,0 +1,99 @@
+"""A model with styles measured: its first translations against the real ones, all of them among each other."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from gantool.errors import UsageError
+from gantool.evaluation.models import compare_translations
+from gantool.model import ImageSpec, Model, Sizes
+from gantool.training import checkpoint, runs
+from tests.conftest import draw
+
+
+class Tinted(Model):
+    """The picture, its colours shifted by the style."""
+
+    sizes = Sizes(multiple=4)
+    style_size = 3
+
+    @dataclass(frozen=True, kw_only=True)
+    class Options:
+        pass
+
+    def __init__(self, options: object, spec: ImageSpec) -> None:
+        super().__init__(options, spec)
+        self.strength = nn.Parameter(torch.tensor(0.25))
+
+    def translate(self, images: Tensor, *, source: str, target: str, style: Tensor | None = None) -> Tensor:
+        assert style is not None
+        return (images / 2 + self.strength * style[:, :, None, None]).clamp(-1, 1)
+
+
+@pytest.fixture
+def run(tmp_path, install_plugin) -> Path:
+    install_plugin("tinted", f"{__name__}:Tinted")
+    model = checkpoint.build_model(Tinted, Tinted.Options(), ImageSpec(("A", "B"), (3, 3), 16))
+    folder = runs.save_folder(tmp_path / "run", 3)
+    checkpoint.save(folder, model, "tinted", 3, weights=model.state_dict(), state={}, notes={})
+    return tmp_path / "run"
+
+
+def loaded(folder: Path, pattern: str) -> list[np.ndarray]:
+    return [np.asarray(Image.open(path)) for path in sorted(folder.glob(pattern))]
+
+
+def test_the_pictures_measured_are_those_that_translate_makes(main, tmp_path, run):
+    draw(tmp_path / "a", 3, seed=1)
+    draw(tmp_path / "b", 3, seed=2)
+    _, out, _ = main("eval", "--model", run, "a", "b", "-n", 4, "--seed", 5, "--json")
+    found = json.loads(out)
+    main("translate", "--model", run, "a", "out", "-n", 4, "--seed", 5)
+    made = [loaded(tmp_path / "out", f"{index:02d}.*") for index in range(3)]
+    assert [len(each) for each in made] == [4, 4, 4]
+    l1 = [np.abs(one.astype(float) - other).mean() / 255 for each in made for one, other in combinations(each, 2)]
+    assert found["diversity_l1"] == pytest.approx(np.mean(l1), rel=1e-6)  # float32's rounding
+    assert found["diversity_l1"] > 0.05
+    assert found["protocol"]["styles"]["translations of each picture"] == 4
+    pairs = zip(made, loaded(tmp_path / "b", "*"), strict=False)  # the first three of the real pictures
+    assert found["l1"] == pytest.approx(np.mean([np.abs(each[0].astype(float) - b).mean() / 255 for each, b in pairs]))
+
+
+def test_ten_styles_unless_asked_otherwise_and_one_has_no_diversity(tmp_path, run):
+    draw(tmp_path / "a", 1, seed=1)
+    weights = runs.find_weights(str(run))
+    found = compare_translations(weights, tmp_path / "a", tmp_path / "a")
+    assert found.protocol["styles"]["diversity"].startswith("mean over the 45 pairs")
+    assert [row[0] for row in found.rows()][-1] == "Diversity, L1"
+    alone = compare_translations(weights, tmp_path / "a", tmp_path / "a", styles=1)
+    assert "diversity_l1" not in alone.metrics
+    assert "styles" not in alone.protocol
+
+
+def test_scores_and_perceived_diversity_come_with_their_networks(tmp_path, run, judges):
+    draw(tmp_path / "a", 2, seed=1)
+    found = compare_translations(runs.find_weights(str(run)), tmp_path / "a", tmp_path / "a", styles=2, judges=judges)
+    assert {"lpips", "diversity_lpips", "is", "is_kl", "cis", "cis_kl"} <= found.metrics.keys()
+    assert found.metrics["diversity_lpips"] > 0
+    assert 1 < found.metrics["cis"] < found.metrics["is"]  # what a picture's translations share sets it apart
+    assert "all 4 translations" in found.protocol["styles"]["inception scores"]
+
+
+def test_a_model_without_styles_has_nothing_to_count(main, tmp_path, run):
+    draw(tmp_path / "a", 1, seed=1)
+    assert "-n goes with --model" in main("eval", "a", "a", "-n", 2, code=2)[2]
+    Tinted.style_size = 0
+    try:
+        with pytest.raises(UsageError, match="tinted has one result for a picture: leave out -n"):
+            compare_translations(runs.find_weights(str(run)), tmp_path / "a", tmp_path / "a", styles=2)
+    finally:
+        Tinted.style_size = 3

@@ -1,0 +1,29 @@
+"""Inception scores of answers that can be worked out by hand. The authors' figures are in tests/parity."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from gantool.evaluation.inception_score import conditional_inception_score, inception_score
+
+
+def test_sure_and_even_answers_score_the_number_of_classes() -> None:
+    score, divergence = inception_score(np.eye(4, dtype=np.float32))  # with probabilities of exactly 0
+    assert score == pytest.approx(4)
+    assert divergence == pytest.approx(math.log(4))
+
+
+def test_answers_that_do_not_depend_on_the_picture_score_one() -> None:
+    assert inception_score(np.full((5, 3), 1 / 3)).score == pytest.approx(1)
+
+
+def test_the_conditional_score_counts_variety_within_an_input_only() -> None:
+    p = np.zeros((2, 3, 4))
+    p[0, :, 0] = p[1, :, 1] = 1  # each input has one class, whatever the style
+    assert conditional_inception_score(p).score == pytest.approx(1)
+    assert inception_score(p.reshape(-1, 4)).score == pytest.approx(2)
+    p[:] = np.eye(4)[:3]  # each style has one class, whatever the input
+    assert conditional_inception_score(p).score == pytest.approx(3)
