@@ -1,0 +1,147 @@
+"""What MUNIT and UNIT share: options, discriminators, optimisers, learning rate, perceptual loss."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gantool.data.unpaired import unpaired
+from gantool.model import ImageSpec, Model, Progress, Sizes
+from gantool.networks.initialization import INITIALIZATIONS, initialize
+from gantool.networks.resnet import PADDINGS
+from gantool.networks.vgg16 import VGG16
+from gantool.options import option
+from gantool_munit.layers import ACTIVATIONS, NORMS
+from gantool_munit.networks import MultiScaleDiscriminator
+from gantool_munit.perceptual import perceptual_loss, read_vgg
+
+
+@dataclass(frozen=True, kw_only=True)
+class SharedOptions:
+    """The options that both models have."""
+
+    width: int = option(64, "channels of the generators' first layer", low=1)
+    downsample: int = option(2, "stride-2 layers of the content encoders; sides are multiples of 2^n", low=0, high=6)
+    blocks: int = option(4, "residual blocks of each encoder, and of each decoder", low=1, high=64)
+    activation: str = option("relu", "activation in the generators", choices=ACTIVATIONS)
+    padding: str = option("reflect", "padding in the generators", choices=PADDINGS)
+    d_width: int = option(64, "channels of the discriminators' first layer", low=1)
+    d_layers: int = option(4, "stride-2 layers of the discriminators at each scale", low=1, high=8)
+    scales: int = option(
+        3, "scales at which a discriminator looks, each half as large as the one before", low=1, high=6
+    )
+    d_norm: str = option("none", "normalisation in the discriminators", choices=NORMS)
+    d_activation: str = option("lrelu", "activation in the discriminators", choices=ACTIVATIONS)
+    d_padding: str = option("reflect", "padding in the discriminators", choices=PADDINGS)
+    channels_a: int = option(3, "channels of the pictures of A: 3 (RGB) or 1 (grey)", low=1, high=3)
+    channels_b: int = option(3, "channels of the pictures of B", low=1, high=3)
+    init: str = option("kaiming", "initialisation of the generators", choices=INITIALIZATIONS)
+    gan: str = option("lsgan", "adversarial objective", choices=("lsgan", "vanilla"))
+    adversarial: float = option(1.0, "weight of the adversarial objectives, on both sides", low=0)
+    recon_x: float = option(10.0, "weight of the reconstruction of a picture from its own code", low=0)
+    vgg: str = option("", "file with the weights of Caffe's VGG-16: turns the perceptual loss on")
+    perceptual: float = option(1.0, "weight of the perceptual loss, where vgg is given", low=0)
+    lr: float = option(1e-4, "base learning rate of both Adams", low=0)
+    beta1: float = option(0.5, "first moment's decay of both Adams", low=0, high=1)
+    weight_decay: float = option(1e-4, "L2 penalty on all weights, as a part of the gradient", low=0)
+    lr_policy: str = option("step", "learning-rate schedule", choices=("step", "constant"))
+    lr_steps: int = option(100_000, "lr_policy=step: half the rate after every so many steps", low=1)
+    lr_at: str = option(
+        "end",
+        "the schedule advances at the end of a step (the authors' PyTorch 0.4.1) or at its start (a later PyTorch)",
+        choices=("end", "start"),
+    )
+
+    def __post_init__(self) -> None:
+        if 2 in (self.channels_a, self.channels_b):
+            raise ValueError("pictures have 1 or 3 channels")
+        if self.vgg and (self.channels_a, self.channels_b) != (3, 3):
+            raise ValueError("the perceptual loss wants RGB pictures: leave vgg out")
+
+
+class SharedLatent(Model):
+    """Two auto-encoders, `g_a` and `g_b`, whose codes mean the same, and the discriminators `d_a` and `d_b` of A and B.
+
+    A subclass makes the generators.
+    """
+
+    layout = unpaired()
+    training_only = ("d_a", "d_b")
+    frozen = ("vgg",)
+
+    @classmethod
+    def channels(cls, options: Any, domains: int) -> tuple[int, ...]:
+        return options.channels_a, options.channels_b
+
+    @classmethod
+    def default_steps(cls, options: Any) -> int:
+        return 1_000_000
+
+    def __init__(self, options: SharedOptions, spec: ImageSpec, generators: Sequence[nn.Module]) -> None:
+        super().__init__(options, spec)
+        self.g_a, self.g_b = generators
+        self.d_a, self.d_b = (discriminator(options, channels) for channels in spec.channels)
+        self.vgg: VGG16 | None = None
+        gain = 0.02 if options.init == "normal" else 2**0.5
+        for generator in generators:
+            initialize(generator, options.init, gain)
+        for layer in (*self.d_a.modules(), *self.d_b.modules()):
+            if type(layer) is nn.Conv2d:  # spectral norm makes the size of a weight meaningless
+                nn.init.normal_(layer.weight, 0.0, 0.02)
+                nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+        # Reflection needs more than one pixel, at the smallest size that the content encoder sees.
+        self.sizes = Sizes(2**options.downsample, max(4, 2 ** (options.downsample + 1)))
+
+    def smallest_crop(self) -> int:
+        o = self.options
+        # Reflection before the last layer needs two pixels at the smallest scale; a norm behind it, four times as many.
+        least = 2**o.d_layers * (2 if o.d_norm in ("instance", "batch") else 1)
+        side = (least - 1) * 2 ** (o.scales - 1) + 1  # scales round up
+        return max(self.sizes.fit(side, side)[0], 16 if o.vgg else 1)
+
+    def prepare_training(self) -> None:
+        if self.options.vgg:
+            self.vgg = read_vgg(self.options.vgg)
+
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        o = self.options
+
+        def adam(*networks: nn.Module) -> torch.optim.Optimizer:
+            parameters = [parameter for network in networks for parameter in network.parameters()]
+            return torch.optim.Adam(parameters, o.lr, (o.beta1, 0.999), weight_decay=o.weight_decay, fused=True)
+
+        return {"D": adam(self.d_a, self.d_b), "G": adam(self.g_a, self.g_b)}
+
+    def rate_factor(self, progress: Progress) -> float:
+        o = self.options
+        if o.lr_policy == "constant":
+            return 1.0
+        return float(0.5 ** ((progress.step + (o.lr_at == "start")) // o.lr_steps))
+
+    def perceptual_losses(self, x_ba: Tensor, x_b: Tensor, x_ab: Tensor, x_a: Tensor) -> dict[str, Tensor]:
+        """How far the translations are from what they are translations of; nothing where no `vgg` is given."""
+        if self.vgg is None:
+            return {}
+        return {"vgg_a": perceptual_loss(self.vgg, x_ba, x_b), "vgg_b": perceptual_loss(self.vgg, x_ab, x_a)}
+
+
+def discriminator(o: SharedOptions, channels: int) -> MultiScaleDiscriminator:
+    """The discriminator that the options describe."""
+    return MultiScaleDiscriminator(
+        channels,
+        width=o.d_width,
+        layers=o.d_layers,
+        scales=o.scales,
+        norm=o.d_norm,
+        activation=o.d_activation,
+        padding=o.d_padding,
+    )
+
+
+def l1(x: Tensor, y: Tensor) -> Tensor:
+    """Mean absolute difference, in single precision also of half-precision codes."""
+    return (x.float() - y.float() if x.dtype.itemsize < 4 else x - y).abs().mean()

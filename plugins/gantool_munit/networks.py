@@ -1,0 +1,207 @@
+"""The networks of MUNIT and UNIT: encoders, decoders, and the discriminator at several scales."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from gantool.losses.adversarial import adversarial_loss
+from gantool.networks.layers import OutputConv, Tanh
+from gantool.networks.passes import per_sample
+from gantool_munit.layers import ConvBlock, ResidualBlock, activation_layer, unless_flat
+
+_STYLE_STAGES = 4
+
+
+class ContentEncoder(nn.Module):
+    """Pictures (N, in_channels, H, W) to codes (N, width * 2^downsample, H / 2^downsample, W / 2^downsample).
+
+    Every convolution is followed by an instance norm, which takes the style out. Constant pictures give no gradients
+    (see `unless_flat`).
+    """
+
+    def __init__(
+        self, in_channels: int, *, width: int, downsample: int, blocks: int, activation: str, padding: str
+    ) -> None:
+        super().__init__()
+        after: dict[str, Any] = {"norm": "instance", "activation": activation, "padding": padding}
+        down = [ConvBlock(in_channels, width, 7, **after)]  # (N, width, H, W)
+        for _ in range(downsample):
+            down.append(ConvBlock(width, 2 * width, 4, 2, **after))
+            width *= 2
+        self.down = nn.Sequential(*down)
+        self.blocks = nn.Sequential(*(ResidualBlock(width, **after) for _ in range(blocks)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return unless_flat(x, self.blocks(self.down(x)))
+
+
+class StyleEncoder(nn.Module):
+    """Pictures (N, in_channels, H, W), H and W at least 16, to style codes (N, style). Norms would erase the style."""
+
+    def __init__(self, in_channels: int, *, width: int, style: int, activation: str, padding: str) -> None:
+        super().__init__()
+        after: dict[str, Any] = {"activation": activation, "padding": padding}
+        channels = [width, 2 * width] + (_STYLE_STAGES - 1) * [4 * width]
+        down = [ConvBlock(in_channels, width, 7, **after)]
+        for stage in range(_STYLE_STAGES):
+            down.append(ConvBlock(channels[stage], channels[stage + 1], 4, 2, **after))
+        self.down = nn.Sequential(*down)  # (N, 4 width, H/16, W/16)
+        self.out = nn.Conv2d(4 * width, style, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        code: Tensor = self.out(self.down(x).mean((2, 3), keepdim=True))
+        return code.flatten(1)
+
+
+class Decoder(nn.Module):
+    """Codes (N, width * 2^upsample, h, w) to pictures (N, out_channels, h * 2^upsample, w * 2^upsample) in [-1, 1].
+
+    With `norm` "adain", `forward` takes the parameters of all norms of the residual blocks, (N, `adain_size`), in the
+    blocks' order. Codes that are the same everywhere give no gradients (see `unless_flat`).
+    """
+
+    def __init__(
+        self, out_channels: int, *, width: int, upsample: int, blocks: int, norm: str, activation: str, padding: str
+    ) -> None:
+        super().__init__()
+        channels = width * 2**upsample
+        self.adain_size = blocks * 4 * channels if norm == "adain" else 0
+        self.blocks = nn.ModuleList(ResidualBlock(channels, norm, activation, padding) for _ in range(blocks))
+        up: list[nn.Module] = []
+        for _ in range(upsample):
+            up += [
+                nn.Upsample(scale_factor=2),
+                ConvBlock(channels, channels // 2, 5, norm="layer", activation=activation, padding=padding),
+            ]
+            channels //= 2
+        up += [ConvBlock(channels, out_channels, 7, padding=padding, convolution=OutputConv), Tanh()]
+        self.up = nn.Sequential(*up)
+
+    def forward(self, code: Tensor, adain: Tensor | None = None) -> Tensor:
+        x = code
+        parts = [None] * len(self.blocks) if adain is None else adain.chunk(len(self.blocks), dim=1)
+        for block, part in zip(self.blocks, parts, strict=True):
+            x = block(x, part)
+        return unless_flat(code, self.up(x))
+
+
+class StyleGenerator(nn.Module):
+    """MUNIT's auto-encoder of one domain: pictures to content and style, content and style to pictures."""
+
+    def __init__(
+        self,
+        channels: int,
+        *,
+        width: int,
+        downsample: int,
+        blocks: int,
+        style: int,
+        mlp_width: int,
+        activation: str,
+        padding: str,
+    ) -> None:
+        super().__init__()
+        same: dict[str, Any] = {"width": width, "activation": activation, "padding": padding}
+        self.style = StyleEncoder(channels, style=style, **same)
+        self.content = ContentEncoder(channels, downsample=downsample, blocks=blocks, **same)
+        self.decoder = Decoder(channels, upsample=downsample, blocks=blocks, norm="adain", **same)
+        self.mlp = nn.Sequential(
+            nn.Linear(style, mlp_width),
+            activation_layer(activation),
+            nn.Linear(mlp_width, mlp_width),
+            activation_layer(activation),
+            nn.Linear(mlp_width, self.decoder.adain_size),
+        )
+
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Content (N, C, h, w) and style (N, S) of pictures."""
+        return self.content(x), self.style(x)
+
+    def decode(self, content: Tensor, style: Tensor) -> Tensor:
+        """The pictures of this domain with this content and style."""
+        picture: Tensor = self.decoder(content, self.mlp(style))
+        return picture
+
+    def decode_both(self, first: tuple[Tensor, Tensor], second: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        """`decode` of two pairs of content and style, as one batch where their sizes agree: no layer mixes samples."""
+        if first[0].shape != second[0].shape:
+            return self.decode(*first), self.decode(*second)
+        content, style = (torch.cat(parts) for parts in zip(first, second, strict=True))
+        one, other = self.decode(content, style).chunk(2)
+        return one, other
+
+
+class LatentGenerator(nn.Module):
+    """UNIT's auto-encoder of one domain. `encoder` gives the mean of a code whose variance is 1 everywhere."""
+
+    def __init__(
+        self, channels: int, *, width: int, downsample: int, blocks: int, activation: str, padding: str
+    ) -> None:
+        super().__init__()
+        same: dict[str, Any] = {"width": width, "blocks": blocks, "activation": activation, "padding": padding}
+        self.encoder = ContentEncoder(channels, downsample=downsample, **same)
+        self.decoder = Decoder(channels, upsample=downsample, norm="instance", **same)
+
+
+class ScaleDiscriminator(nn.Module):
+    """Pictures (N, in_channels, H, W) to scores (N, 1, H / 2^layers, W / 2^layers). The first layer has no norm."""
+
+    def __init__(self, in_channels: int, *, width: int, layers: int, norm: str, activation: str, padding: str) -> None:
+        super().__init__()
+        after: dict[str, Any] = {"activation": activation, "padding": padding}
+        body = [ConvBlock(in_channels, width, 4, 2, **after)]
+        for _ in range(layers - 1):
+            body.append(ConvBlock(width, 2 * width, 4, 2, norm=norm, **after))
+            width *= 2
+        self.body = nn.Sequential(*body, nn.Conv2d(width, 1, 1))
+        self.guarded = norm == "instance"
+
+    def forward(self, x: Tensor) -> Tensor:
+        scores: Tensor = self.body(x)
+        return unless_flat(x, scores) if self.guarded else scores
+
+
+class MultiScaleDiscriminator(nn.Module):
+    """The same discriminator for the picture (N, in_channels, H, W) and for smaller and smaller versions of it.
+
+    Returns the maps of scores, those of the full size first. Each scale halves the sides, rounding up.
+    """
+
+    def __init__(
+        self, in_channels: int, *, width: int, layers: int, scales: int, norm: str, activation: str, padding: str
+    ) -> None:
+        super().__init__()
+        self.scales = nn.ModuleList(
+            ScaleDiscriminator(
+                in_channels, width=width, layers=layers, norm=norm, activation=activation, padding=padding
+            )
+            for _ in range(scales)
+        )
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        scores = []
+        for number, scale in enumerate(self.scales):
+            if number:
+                x = F.avg_pool2d(x, 3, stride=2, padding=1, count_include_pad=False)
+            scores.append(scale(x))
+        return scores
+
+
+def discriminator_loss(network: MultiScaleDiscriminator, fake: Tensor, real: Tensor, gan: str) -> Tensor:
+    """The sum over scales of the objectives on fake and on real pictures: nothing is halved or averaged."""
+    if per_sample(network) and fake.shape == real.shape:
+        on_fake, on_real = zip(*(scores.chunk(2) for scores in network(torch.cat([fake, real]))), strict=True)
+    else:
+        on_fake, on_real = network(fake), network(real)
+    terms = [adversarial_loss(scores, False, gan) for scores in on_fake]
+    terms += [adversarial_loss(scores, True, gan) for scores in on_real]
+    return torch.stack(terms).sum()
+
+
+def generator_loss(network: MultiScaleDiscriminator, fake: Tensor, gan: str) -> Tensor:
+    """The sum over scales of how far the fake pictures are from passing as real."""
+    return torch.stack([adversarial_loss(scores, True, gan) for scores in network(fake)]).sum()

@@ -1,0 +1,39 @@
+"""The domain-invariant perceptual loss (MUNIT's paper, section 5.1), and the weights that it needs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from gantool.importing.reading import read_official
+from gantool.networks.vgg16 import VGG16, vgg16
+
+_MEAN_COLOUR = (103.939, 116.779, 123.680)
+"""Blue, green, red: what Caffe's networks subtract."""
+
+
+def read_vgg(path: str) -> VGG16:
+    """The network with the weights of a .pth or .safetensors file. Raises CheckpointError for a file without them."""
+    return vgg16(read_official(Path(path).expanduser()), path)
+
+
+def caffe(pictures: Tensor) -> Tensor:
+    """RGB pictures (N, 3, H, W) in [-1, 1] as Caffe's networks take them."""
+    mean = pictures.new_tensor(_MEAN_COLOUR).view(-1, 1, 1)
+    return (pictures.flip(1) + 1) * 127.5 - mean
+
+
+def perceptual_loss(network: nn.Module, fake: Tensor, source: Tensor) -> Tensor:
+    """Mean squared difference of instance-normalised features of a translation and of the picture that it is of.
+
+    Mean and variance of features carry the domain: without them what is compared is the content. The authors' code
+    takes relu5_3 (the paper: relu4_3). Single precision also under autocast.
+    """
+    with torch.autocast(fake.device.type, enabled=False):
+        fake, source = (x.float() if x.dtype.itemsize < 4 else x for x in (fake, source))
+        with torch.no_grad():
+            wanted = F.instance_norm(network(caffe(source)))
+        return (F.instance_norm(network(caffe(fake))) - wanted).square().mean()
