@@ -1,0 +1,64 @@
+"""DRIT's losses. "Mean" is over all elements."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from gantool.losses.adversarial import adversarial_loss
+from gantool.networks.passes import together
+from gantool_drit.discriminators import ImageDiscriminator, scores
+
+
+def discriminator_loss(network: ImageDiscriminator, real: Tensor, *fakes: Tensor) -> Tensor:
+    """The sum over scales, for every fake against the real pictures. A spectral norm sees the fake first."""
+    losses = []
+    for fake in fakes:
+        for on_fake, on_real in zip(*scores(network, fake.detach(), real), strict=True):
+            losses += [adversarial_loss(on_fake, False, "vanilla"), adversarial_loss(on_real, True, "vanilla")]
+    return total(losses)
+
+
+def generator_loss(network: ImageDiscriminator, *fakes: Tensor) -> Tensor:
+    """The sum over scales, and over fakes."""
+    return total(adversarial_loss(scale, True, "vanilla") for maps in scores(network, *fakes) for scale in maps)
+
+
+def content_discriminator_loss(network: nn.Module, c_a: Tensor, c_b: Tensor) -> Tensor:
+    """Contents of A are to score 0, contents of B 1."""
+    of_a, of_b = together(network, c_a.detach(), c_b.detach())
+    return adversarial_loss(of_a, False, "vanilla") + adversarial_loss(of_b, True, "vanilla")
+
+
+def undecided(logits: Tensor) -> Tensor:
+    """How far scores are from "one or the other": binary cross-entropy with the target 1/2."""
+    x = logits.float() if logits.dtype.itemsize < 4 else logits
+    return (F.softplus(x) - 0.5 * x).mean()
+
+
+def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """Of a normal distribution from N(0, 1), summed over batch and dimensions as the authors' code does."""
+    return -0.5 * (1 + log_variance - mean**2 - log_variance.exp()).sum()
+
+
+def mode_seeking(fake_1: Tensor, fake_2: Tensor, z_1: Tensor, z_2: Tensor) -> Tensor:
+    """Small where attributes that differ give pictures that differ (Mao et al. 2019, arXiv 1903.05628)."""
+    return 1 / (l1(fake_2, fake_1) / l1(z_2, z_1) + 1e-5)
+
+
+def l1(x: Tensor, y: Tensor) -> Tensor:
+    """Mean absolute difference."""
+    return (x - y).abs().mean()
+
+
+def l2(x: Tensor) -> Tensor:
+    """Mean square."""
+    return (x**2).mean()
+
+
+def total(losses: Iterable[Tensor]) -> Tensor:
+    """Their sum."""
+    return torch.stack(list(losses)).sum()

@@ -1,0 +1,234 @@
+"""DRIT: which step trains what, what a batch holds, styles, sizes."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import pytest
+import torch
+from gantool_drit import DRIT
+from gantool_drit.layers import SpectralConv
+from torch import Tensor
+
+from gantool.errors import UsageError
+from gantool.model import ImageSpec
+from gantool.options import restore
+from gantool.training.run import TrainingRun
+
+FULL = 2
+"""With `d_iter` 3, the first step that trains everything."""
+
+
+def built(crop: int = 48, channels: tuple[int, int] = (3, 3), **options: Any) -> DRIT:
+    """A small model, always with the same weights."""
+    torch.manual_seed(0)
+    tiny = {"width": 2, "d_width": 2, "d_scales": 2, "content_layers": 1, **options}
+    a, b = channels
+    chosen = DRIT.Options(**tiny, channels_a=a, channels_b=b)
+    return DRIT(chosen, ImageSpec(("A", "B"), channels, crop)).train()
+
+
+def pictures(count: int = 2, side: int = 48, channels: tuple[int, int] = (3, 3), seed: int = 0) -> dict[str, Tensor]:
+    drawn = torch.Generator().manual_seed(seed)
+    shapes = zip("AB", channels, strict=True)
+    return {name: torch.rand(count, c, side, side, generator=drawn) * 2 - 1 for name, c in shapes}
+
+
+def trained(model: DRIT, *steps: int, batch: dict[str, Tensor] | None = None, epoch: float = 0.0) -> TrainingRun:
+    run = TrainingRun(model, model.optimizers(), total_steps=10)
+    for step in steps:
+        run.begin(step, 1.0, epoch)
+        for _ in run.batches():
+            model.training_step(pictures() if batch is None else batch, run)
+        run.end()
+    return run
+
+
+def moved(model: DRIT, other: DRIT) -> set[str]:
+    """The networks in which two models differ."""
+    theirs = other.state_dict()
+    return {key.partition(".")[0] for key, value in model.state_dict().items() if not torch.equal(value, theirs[key])}
+
+
+EVERYTHING = {"enc_c", "enc_a", "gen", "dis_a", "dis_b", "dis_a2", "dis_b2", "dis_content"}
+
+
+@pytest.mark.parametrize("injection", ["concat", "featurewise"])
+def test_most_steps_train_the_content_discriminator_alone(injection):
+    model = built(injection=injection)
+    losses = trained(model, 0, 1).losses()
+    assert losses.keys() == {"d_content"}
+    assert moved(model, built(injection=injection)) == {"dis_content"}
+    trained(model, FULL)
+    assert moved(model, built(injection=injection)) == EVERYTHING
+
+
+def full_steps(d_iter: int, length: float, epochs: int) -> list[int]:
+    """The steps that train everything, where a pass over the data is `length` batches long."""
+    model = built(d_iter=d_iter)
+    run = TrainingRun(model, model.optimizers(), total_steps=1)
+    found = []
+    for step in range(round(length * epochs)):
+        run.begin(step, 1.0, step / length)
+        if model.is_full_step(run):
+            found.append(step)
+    return found
+
+
+def test_the_cadence_begins_anew_with_every_pass_over_the_data_whose_last_two_steps_are_full():
+    assert full_steps(3, 8, 2) == [2, 5, 6, 7, 10, 13, 14, 15]
+    assert full_steps(3, 5, 3) == [2, 3, 4, 7, 8, 9, 12, 13, 14]
+    assert full_steps(1, 5, 2) == list(range(10))
+    assert full_steps(4, 102, 1) == [*range(3, 100, 4), 100, 101]
+
+
+def test_a_pass_over_the_data_need_not_be_whole_batches():
+    full = full_steps(3, 33 + 2 / 3, 6)
+    assert len(full) == pytest.approx(6 * (33.67 / 3 + 4 / 3), abs=6)
+    assert max(after - before for before, after in pairwise(full)) <= 5
+
+
+def test_a_batch_of_one_is_its_own_random_picture():
+    """What the encoders see is the first picture alone; the others are for two discriminators."""
+    once, one, two, other = (built() for _ in range(4))
+    single = pictures(1)
+    trained(once, FULL, batch=single)
+    trained(one, FULL, batch=single)
+    trained(two, FULL, batch={name: x.repeat(2, 1, 1, 1) for name, x in single.items()})
+    assert not moved(once, one)
+    assert not moved(once, two)
+    rest = pictures(1, seed=1)
+    trained(other, FULL, batch={name: torch.cat([x, rest[name]]) for name, x in single.items()})
+    assert {"dis_a2", "dis_b2"} <= moved(once, other)
+    assert not {"dis_a", "dis_b", "dis_content", "enc_a"} & moved(once, other)
+
+
+def test_only_the_gradient_of_the_content_discriminator_is_clipped():
+    """With plain gradient descent at rate 1 a step is as long as the gradient."""
+    lengths = {}
+    for name, scale in (("dis_content", 30.0), ("D", 30.0)):
+        model = built(d_iter=1)
+        optimizers = model.optimizers()
+        group = optimizers[name].param_groups[0]["params"]
+        with torch.no_grad():
+            for p in group:
+                p.mul_(scale)  # scores, and so gradients, far from 0
+        before = [p.clone() for p in group]
+        optimizers[name] = torch.optim.SGD(group, lr=1.0)
+        run = TrainingRun(model, optimizers, total_steps=1)
+        run.begin(0, 1.0)
+        for _ in run.batches():
+            model.training_step(pictures(), run)
+        lengths[name] = torch.stack([(p - q).norm() for p, q in zip(group, before, strict=True)]).norm().item()
+    assert lengths["dis_content"] == pytest.approx(5.0, rel=1e-3)
+    assert lengths["D"] > 10
+
+
+def test_both_updates_of_the_generator_stand_on_the_same_weights():
+    """With plain gradient descent two updates add up: at old weights, to the step of both losses together."""
+
+    def after(rate: float, **options: Any) -> list[Tensor]:
+        model = built(d_iter=1, **options).double()
+        start = [p.detach().clone() for p in (*model.enc_c.parameters(), *model.gen.parameters())]
+        optimizers = model.optimizers()
+        for name in ("G", "enc_a"):
+            optimizers[name] = torch.optim.SGD(optimizers[name].param_groups[0]["params"], lr=rate)
+        run = TrainingRun(model, optimizers, total_steps=1)
+        run.begin(0, 1.0)
+        for _ in run.batches():
+            model.training_step({name: x.double() for name, x in pictures().items()}, run)
+        ends = (*model.enc_c.parameters(), *model.gen.parameters())
+        return [(p - q) / rate for p, q in zip(ends, start, strict=True)]
+
+    def apart(one: list[Tensor], other: list[Tensor]) -> float:
+        return max((x - y).abs().max().item() for x, y in zip(one, other, strict=True))
+
+    slow = after(1e-9)
+    assert apart(after(1e-3), slow) < 1e-5  # the step is linear in the rate: no gradient saw a moved weight
+    assert apart(after(1e-3, official_update=True), slow) > 1e-3
+    assert apart(after(1e-9, official_update=True), slow) < 1e-3
+
+
+def test_without_mode_seeking_there_is_one_random_attribute():
+    model = built(d_iter=1, mode_seeking=0.0)
+    losses = trained(model, 0).losses()
+    assert not {"diversity_a", "diversity_b"} & losses.keys()
+    assert {"diversity_a", "diversity_b"} <= trained(built(d_iter=1), 0).losses().keys()
+
+
+@pytest.mark.parametrize("injection", ["concat", "featurewise"])
+def test_styles(injection):
+    model = built(injection=injection, style_size=5).eval()
+    x = pictures(3, side=32)
+    codes = model.encode_style(x["B"], domain="B")
+    assert codes.shape == (3, 5)
+    assert torch.equal(codes, model.encode_style(x["B"], domain="B"))
+    assert not torch.equal(codes, model.encode_style(x["B"], domain="A"))
+    assert torch.equal(model.mean_style("B"), torch.zeros(1, 5))
+    drawn = model.random_style("B", torch.Generator().manual_seed(3))
+    assert drawn.shape == (1, 5)
+    ways = {"source": "A", "target": "B"}
+    once, again = (model.translate(x["A"], style=drawn.expand(3, -1), **ways) for _ in range(2))
+    assert torch.equal(once, again)  # no noise outside training
+    assert not torch.equal(once, model.translate(x["A"], style=-drawn.expand(3, -1), **ways))
+
+
+def test_training_adds_unit_noise_to_contents():
+    model = built()
+    run = TrainingRun(model, model.optimizers(), total_steps=1)
+    run.begin(0, 1.0)
+    x = pictures(1)
+    with torch.no_grad():
+        noise = model.contents(x["A"], x["B"], run)[0] - model.enc_c(x["A"], 0)
+    assert noise.mean().item() == pytest.approx(0, abs=0.15)
+    assert noise.std().item() == pytest.approx(1, abs=0.1)
+
+
+def test_grey_to_colour_trains():
+    model = built(channels=(1, 3), d_iter=1)
+    losses = trained(model, 0, batch=pictures(channels=(1, 3))).losses()
+    assert torch.tensor(list(losses.values())).isfinite().all()
+    x = pictures(1, channels=(1, 3))
+    assert model.translate(x["A"], source="A", target="B", style=model.mean_style("B")).shape == (1, 3, 48, 48)
+
+
+@pytest.mark.parametrize(
+    ("options", "least"),
+    [
+        ({"content_layers": 3, "d_scales": 3}, 212),
+        ({"content_layers": 2, "d_scales": 3}, 100),
+        ({"content_layers": 1, "d_scales": 3}, 64),
+        ({"content_layers": 1, "d_scales": 2}, 44),
+        ({"content_layers": 0, "d_scales": 2}, 32),
+        ({"content_layers": 0, "d_scales": 1}, 36),
+        ({"content_layers": 0, "d_scales": 2, "injection": "featurewise", "spectral_norm": True}, 32),
+    ],
+)
+def test_the_smallest_crop_is_the_smallest(options, least):
+    model = built(**options, d_iter=1)
+    assert model.smallest_crop() == least
+    losses = trained(model, 0, batch=pictures(side=least)).losses()
+    assert torch.tensor(list(losses.values())).isfinite().all()
+    with pytest.raises(RuntimeError):
+        trained(model, 0, batch=pictures(side=least - 4))
+
+
+def test_spectral_norm_bounds_the_kernel_and_counts_passes():
+    torch.manual_seed(0)
+    conv = SpectralConv(3, 8, 3, 1)
+    x = torch.rand(1, 3, 8, 8)
+    before = conv.weight_u.clone()
+    for _ in range(50):
+        conv(x)
+    assert not torch.equal(conv.weight_u, before)
+    assert torch.linalg.matrix_norm(conv.weight.flatten(1), 2).item() == pytest.approx(1, abs=1e-4)
+    conv.eval()
+    before = conv.weight_u.clone()
+    assert torch.equal(conv(x), torch.conv2d(x, conv.weight, conv.bias))
+    assert torch.equal(conv.weight_u, before)
+
+
+def test_pictures_have_one_or_three_channels():
+    with pytest.raises(UsageError, match="1 or 3 channels"):
+        restore(DRIT.Options, {"channels_a": 2}, where="drit")
