@@ -1,0 +1,222 @@
+"""StarGAN: Choi, Choi, Kim, Ha, Kim and Choo, "StarGAN: Unified Generative Adversarial Networks for Multi-Domain
+Image-to-Image Translation", CVPR 2018, arXiv 1711.09020.
+
+One generator G(x, c) for all domains, told by a label c what the picture shall become, and one discriminator D with
+two heads: is a patch real, and which labels does the picture have? Labels are classes (a folder each), attributes (a
+table), or both, trained jointly. Defaults are those of the authors' PyTorch code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from gantool.data.domains import domains
+from gantool.data.layout import Layout
+from gantool.errors import UsageError
+from gantool.losses.adversarial import adversarial_loss
+from gantool.losses.gradient_penalty import gradient_penalty, interpolated
+from gantool.model import Batch, ImageSpec, Imported, Model, OfficialTensors, Progress, Run, Sizes
+from gantool.options import option
+from gantool_stargan import targets
+from gantool_stargan.networks import Discriminator, Generator
+
+
+class StarGAN(Model):
+    layout = domains()
+    paper = (
+        "Choi et al., StarGAN: Unified Generative Adversarial Networks for Multi-Domain Image-to-Image Translation,"
+        " CVPR 2018, arXiv 1711.09020"
+    )
+    sizes = Sizes(4, 8)
+
+    @dataclass(frozen=True, kw_only=True)
+    class Options:
+        attributes: tuple[str, ...] = option((), "attributes of a table to learn, in this order; none for folders")
+        test_split: int = option(
+            0, "pictures of a table kept back from training, drawn as the authors do (theirs: 1999)", low=0
+        )
+        width: int = option(64, "channels of the generator's first layer", low=1)
+        blocks: int = option(6, "residual blocks of the generator", low=0, high=64)
+        d_width: int = option(64, "channels of the discriminator's first layer; each layer doubles them", low=1)
+        d_layers: int = option(6, "stride-2 layers of the discriminator; crops are at least 2^d_layers", low=1, high=10)
+        cls: float = option(1.0, "weight of the classification losses", low=0)
+        rec: float = option(10.0, "weight of the reconstruction loss", low=0)
+        penalty: float = option(10.0, "weight of the gradient penalty", low=0)
+        n_critic: int = option(5, "steps of the discriminator for one of the generator", low=1)
+        g_lr: float = option(1e-4, "base learning rate of the generator's Adam", low=0)
+        d_lr: float = option(1e-4, "base learning rate of the discriminator's Adam", low=0)
+        beta1: float = option(0.5, "first moment's decay of both Adams", low=0, high=1)
+        beta2: float = option(0.999, "second moment's decay of both Adams", low=0, high=1)
+        n_steps: int = option(200_000, "steps of a training", low=1)
+        n_steps_decay: int = option(100_000, "of which so many at the end lower the learning rate", low=1)
+        lr_update_step: int = option(
+            1000, "the rate falls by 1/n_steps_decay every so many steps (1: a line to 0, as in the paper)", low=1
+        )
+
+        def __post_init__(self) -> None:
+            if not all(self.attributes) or len(set(self.attributes)) < len(self.attributes):
+                raise ValueError("attributes are different names with commas between")
+
+    @classmethod
+    def layout_for(cls, options: Any) -> Layout:
+        return domains(attributes=options.attributes, test_split=options.test_split)
+
+    @classmethod
+    def spec_for(cls, options: Any, domains: tuple[str, ...], size: int) -> ImageSpec:
+        return ImageSpec(domains, cls.channels(options, len(domains)), size, labels=bool(options.attributes))
+
+    @classmethod
+    def default_steps(cls, options: Any) -> int:
+        return int(options.n_steps)
+
+    @classmethod
+    def from_official(cls, files: Mapping[str, OfficialTensors]) -> Imported | None:
+        from gantool_stargan import official
+
+        return official.recognise(files)
+
+    def __init__(self, options: StarGAN.Options, spec: ImageSpec) -> None:
+        super().__init__(options, spec)
+        self.attributes = spec.domains[: len(options.attributes)]
+        self.classes = spec.domains[len(options.attributes) :]
+        both = bool(self.attributes and self.classes)
+        labels = len(spec.domains) + (2 if both else 0)  # with a mask that says which kind is meant
+        self.g = Generator(labels, width=options.width, blocks=options.blocks)
+        self.d = Discriminator(spec.size, len(spec.domains), width=options.d_width, layers=options.d_layers)
+        # Targets such as +Male need to know what the picture is, and D tells.
+        self.training_only = () if self.attributes else ("d",)
+
+    def directions(self) -> tuple[tuple[str, str], ...]:
+        names = self.spec.domains
+        return super().directions() if len(names) > 1 else ((names[0], names[0]),)
+
+    def smallest_crop(self) -> int:
+        return max(self.sizes.minimum, 1 << int(self.options.d_layers))
+
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        def adam(network: nn.Module, rate: float) -> torch.optim.Optimizer:
+            return torch.optim.Adam(network.parameters(), rate, (self.options.beta1, self.options.beta2), fused=True)
+
+        return {"G": adam(self.g, self.options.g_lr), "D": adam(self.d, self.options.d_lr)}
+
+    def rate_factor(self, progress: Progress) -> float:
+        # A run of another length is this schedule, stretched.
+        o: StarGAN.Options = self.options
+        done, constant = progress.step * o.n_steps // progress.total_steps, o.n_steps - o.n_steps_decay
+        falls: int = done // o.lr_update_step - constant // o.lr_update_step
+        return min(1.0, max(0.0, 1 - falls / o.n_steps_decay))
+
+    def training_step(self, batch: Batch, run: Run) -> None:
+        """Section 3 of the paper; the two sets of a joint training one after the other (section 3.3)."""
+        self.iteration(batch["image"], batch["label"], run, "")
+        if "image2" in batch:
+            self.iteration(batch["image2"], batch["label2"], run, "2")
+
+    def iteration(self, real: Tensor, label: Tensor, run: Run, number: str) -> None:
+        """D on these pictures, and every `n_critic`-th step G on the same."""
+        o = self.options
+        label_trg = label[run.rand(len(label)).argsort()]  # a random permutation of the batch
+        c_org, c_trg = self.condition(label), self.condition(label_trg)
+
+        with run.phase("D"):
+            fake = self.g(real, c_trg).detach()
+            src, logits = self.d(torch.cat((real, fake)))
+            d_real = adversarial_loss(src[: len(real)], True, "wgangp")
+            d_fake = adversarial_loss(src[len(real) :], False, "wgangp")
+            d_cls = self.classification(logits[: len(real)], label)  # of real pictures alone
+            # The scores' mean above, their sum here (as in the reference).
+            d_gp = gradient_penalty(self.d.source, interpolated(real, fake, run.rand(len(real))))
+            run.backward(d_real + d_fake + o.cls * d_cls + o.penalty * d_gp)
+            run.update("D")
+        losses = {"d_real": d_real, "d_fake": d_fake, "d_cls": d_cls, "d_gp": d_gp}
+
+        if (run.step + 1) % o.n_critic == 0:
+            with run.phase("G"):
+                fake = self.g(real, c_trg)
+                src, logits = self.d(fake)
+                g_fake = adversarial_loss(src, True, "wgangp")
+                g_cls = self.classification(logits, label_trg)
+                g_rec = (real - self.g(fake, c_org)).abs().mean()
+                run.backward(g_fake + o.cls * g_cls + o.rec * g_rec)
+                run.update("G")
+            losses |= {"g_fake": g_fake, "g_cls": g_cls, "g_rec": g_rec}
+        run.log(**{name + number: loss for name, loss in losses.items()})
+
+    def condition(self, label: Tensor) -> Tensor:
+        """What G is told (N, L): [attributes | class | mask], the other set's part zeros. The mask is there for both.
+
+        `label` holds attributes (N, A), 0 and 1, or classes (N,), integers.
+        """
+        count, both = len(label), bool(self.attributes and self.classes)
+        mask = torch.zeros(count, 2 if both else 0, device=label.device)
+        if label.is_floating_point():
+            mask[:, :1] = 1
+            return torch.cat((label, label.new_zeros(count, len(self.classes)), mask), dim=1)
+        mask[:, 1:] = 1
+        one_hot = F.one_hot(label, len(self.classes)).float()
+        return torch.cat((one_hot.new_zeros(count, len(self.attributes)), one_hot, mask), dim=1)
+
+    def classification(self, logits: Tensor, label: Tensor) -> Tensor:
+        """Equations 2 and 3, on the part of the logits (N, A + K) that this kind of labels has."""
+        p = logits.float() if logits.dtype.itemsize < 4 else logits
+        if label.is_floating_point():
+            p = p[:, : len(self.attributes)]
+            # Summed over the attributes: the more there are, the more this counts (as in the reference).
+            return F.binary_cross_entropy_with_logits(p, label.to(p.dtype), reduction="sum") / len(p)
+        return F.cross_entropy(p[:, len(self.attributes) :], label)
+
+    def translate(self, images: Tensor, *, source: str, target: str, style: Tensor | None = None) -> Tensor:
+        asked = self.asked(target)
+        if isinstance(asked, int):
+            label = torch.full((len(images),), asked, device=images.device)
+        elif len(asked) == len(self.attributes):
+            label = self.fixed(asked, images)
+        else:
+            label = targets.changed(self.own(images), self.attributes, asked)
+        pictures: Tensor = self.g(images, self.condition(label))
+        return pictures
+
+    def exported(self, *, source: str, target: str) -> nn.Module:
+        asked = self.asked(target)
+        weight = next(self.g.parameters())
+        if isinstance(asked, int):
+            return _Exported(self.g, self.condition(torch.tensor([asked], device=weight.device)))
+        if len(asked) < len(self.attributes):
+            raise UsageError(
+                f"an exported network has one label for all pictures, and {target} depends on the picture: name"
+                f" exactly the attributes that are to be on, as in {','.join(self.attributes[:2])}, or all with signs"
+            )
+        return _Exported(self.g, self.condition(self.fixed(asked, weight[:1])))
+
+    def asked(self, target: str) -> int | dict[str, bool]:
+        """The class that a target names, or what it wants of which attributes. Raises UsageError."""
+        return targets.asked(self.attributes, self.classes, target)
+
+    def fixed(self, asked: Mapping[str, bool], images: Tensor) -> Tensor:
+        """All attributes as asked (N, A)."""
+        row = torch.tensor([float(asked[name]) for name in self.attributes], device=images.device)
+        return row.expand(len(images), -1)
+
+    def own(self, images: Tensor) -> Tensor:
+        """The attributes (N, A) that D sees in pictures (N, 3, H, W), resized to the size it was trained with."""
+        seen = F.interpolate(images, (self.d.size, self.d.size), mode="bilinear", antialias=True)
+        return (self.d.logits(seen)[:, : len(self.attributes)] > 0).float()
+
+
+class _Exported(nn.Module):
+    """G with one label for all pictures."""
+
+    def __init__(self, g: Generator, condition: Tensor) -> None:
+        super().__init__()
+        self.g = g
+        self.register_buffer("condition", condition)
+
+    def forward(self, images: Tensor) -> Tensor:
+        pictures: Tensor = self.g(images, self.condition)
+        return pictures

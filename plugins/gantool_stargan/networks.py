@@ -1,0 +1,115 @@
+"""The two networks of StarGAN (tables 4 and 5 of the paper). Layers are numbered as in the authors' files."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from gantool.errors import UsageError
+from gantool.networks.layers import OutputConv, Tanh
+from gantool.networks.norms import AffineInstanceNorm
+
+
+class Generator(nn.Module):
+    """Pictures (N, 3, H, W) in [-1, 1] and labels (N, `labels`) to pictures (N, 3, H, W) in [-1, 1].
+
+    H and W are multiples of 4, at least 8. The labels are spread over the picture as further channels. They reach the
+    network through its borders alone: a constant channel only adds a constant to each map of the first layer, which the
+    norm takes away. So every padding is zeros; with reflections the labels would have no effect.
+    """
+
+    def __init__(self, labels: int, *, width: int = 64, blocks: int = 6) -> None:
+        super().__init__()
+        w = width
+        self.main = nn.Sequential(
+            *_normed(nn.Conv2d(3 + labels, w, 7, padding=3, bias=False)),  # (N, w, H, W)
+            *_normed(nn.Conv2d(w, 2 * w, 4, stride=2, padding=1, bias=False)),
+            *_normed(nn.Conv2d(2 * w, 4 * w, 4, stride=2, padding=1, bias=False)),  # (N, 4 w, H/4, W/4)
+            *(ResidualBlock(4 * w) for _ in range(blocks)),
+            *_normed(nn.ConvTranspose2d(4 * w, 2 * w, 4, stride=2, padding=1, bias=False)),
+            *_normed(nn.ConvTranspose2d(2 * w, w, 4, stride=2, padding=1, bias=False)),  # (N, w, H, W)
+            _LastConv(w, 3, 7, bias=False),
+            Tanh(),
+        )
+
+    def forward(self, x: Tensor, labels: Tensor) -> Tensor:
+        maps = labels.to(x.dtype)[:, :, None, None].expand(x.shape[0], -1, x.shape[2], x.shape[3])
+        pictures: Tensor = self.main(torch.cat((x, maps), dim=1))
+        return pictures
+
+
+class ResidualBlock(nn.Module):
+    """x + f(x) with two 3x3 convolutions and nothing after the sum; (N, C, H, W) both ways."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.main = nn.Sequential(
+            *_normed(nn.Conv2d(channels, channels, 3, padding=1, bias=False)),
+            nn.Conv2d(channels, channels, 3, padding=1, bias=False),
+            AffineInstanceNorm(channels),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        changed: Tensor = self.main(x)
+        return x + changed
+
+
+class Discriminator(nn.Module):
+    """Pictures (N, 3, size, size) to patch scores (N, 1, size / 2^layers, the same) and logits (N, `labels`).
+
+    The scores are unbounded; the higher, the more real. The head of the labels is as large as its map, so that the
+    network takes squares of this one size. Raises UsageError for a size below 2^layers.
+    """
+
+    def __init__(self, size: int, labels: int, *, width: int = 64, layers: int = 6) -> None:
+        super().__init__()
+        if size < 2**layers:
+            raise UsageError(
+                f"a discriminator of d_layers={layers} needs pictures of at least {2**layers} pixels, not {size}: "
+                f"larger crops, or d_layers={size.bit_length() - 1}"
+            )
+        self.size = size
+        channels = [3, *(width * 2**layer for layer in range(layers))]
+        self.main = nn.Sequential()
+        for inside, outside in pairwise(channels):
+            self.main.append(nn.Conv2d(inside, outside, 4, stride=2, padding=1))
+            self.main.append(nn.LeakyReLU(0.01, inplace=True))
+        self.conv1 = nn.Conv2d(channels[-1], 1, 3, padding=1, bias=False)
+        self.conv2 = nn.Conv2d(channels[-1], labels, size // 2**layers, bias=False)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        features = self._features(x)
+        return self.conv1(features), self.conv2(features).flatten(1)
+
+    def source(self, x: Tensor) -> Tensor:
+        """The patch scores alone."""
+        scores: Tensor = self.conv1(self._features(x))
+        return scores
+
+    def logits(self, x: Tensor) -> Tensor:
+        """The logits of the labels alone."""
+        logits: Tensor = self.conv2(self._features(x)).flatten(1)
+        return logits
+
+    def _features(self, x: Tensor) -> Tensor:
+        if x.shape[-2:] != (self.size, self.size):
+            raise UsageError(
+                f"the discriminator takes squares of {self.size} pixels, not {x.shape[-1]}x{x.shape[-2]}: "
+                "choose a preprocess that crops"
+            )
+        features: Tensor = self.main(x)
+        return features
+
+
+class _LastConv(OutputConv):
+    """Padded with zeros to keep the size."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(F.pad(x, (self.kernel_size[0] // 2,) * 4))
+
+
+def _normed(convolution: nn.Conv2d | nn.ConvTranspose2d) -> tuple[nn.Module, nn.Module, nn.Module]:
+    return convolution, AffineInstanceNorm(convolution.out_channels), nn.ReLU(inplace=True)
