@@ -5,13 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from gantool_starganv2 import MEAN_OF, StarGANv2
 from gantool_starganv2.face import FAN
-from PIL import Image
 from torch import Tensor
 
 import gantool
@@ -106,17 +104,18 @@ def test_a_step_is_the_four_updates_of_the_paper_in_double_precision():
     }
     run = TrainingRun(ours, ours.optimizers(), total_steps=4)
     for number, weight in enumerate((2.0, 4 / 3)):
-        inputs = {
-            k: v.double() if v.is_floating_point() else v for k, v in batch([0, 1], [2, 0], seed=number).items()
-        }
+        inputs = {k: v.double() if v.is_floating_point() else v for k, v in batch([0, 1], [2, 0], seed=number).items()}
         run.begin(number, 1.0)
         codes = [run.randn(2, 3), run.randn(2, 3)]  # a step draws the same ones after the same `begin`
         by_the_book(book, inputs, adams, [code.double() for code in codes], weight)
-        run.randn = lambda *shape, it=iter(codes): next(it).double()  # type: ignore[method-assign]
+        drawn = iter(codes)
+        run.randn = lambda *shape, drawn=drawn: next(drawn).double()  # type: ignore[method-assign]
         step(ours, inputs, run, number)
         del run.randn
     for (name, mine), theirs in zip(ours.named_parameters(), book.parameters(), strict=True):
-        torch.testing.assert_close(mine, theirs, rtol=0, atol=1e-10, msg=name)
+        # G's convolutions reach nothing but instance norms: their biases have no gradient but rounding noise.
+        if not (name.startswith("generator.") and name.endswith(("conv1.bias", "conv2.bias", "from_rgb.bias"))):
+            torch.testing.assert_close(mine, theirs, rtol=0, atol=1e-12, msg=name)
 
 
 def test_heads_of_absent_domains_shrink_and_unused_convolutions_do_not():
@@ -137,6 +136,23 @@ def test_heads_of_absent_domains_shrink_and_unused_convolutions_do_not():
         large = before[name].abs() > 0.01
         assert (moved.sign() == -before[name].sign())[large].all(), name
     assert all(torch.equal(p, q) for p, q in zip(unused, kept, strict=True))
+
+
+def test_masks_come_from_the_picture_that_goes_into_the_generator():
+    model, inputs = build(w_hpf=1.0), batch([0], [1])
+    seen: list[Tensor] = []
+    passes: list[tuple[Tensor, Tensor]] = []
+
+    def masks(images: Tensor) -> tuple[Tensor, Tensor]:
+        seen.append(images.detach())
+        return torch.full((1, 1, 256, 256), float(len(seen))), torch.zeros(1, 1, 256, 256)
+
+    model.masks = masks  # type: ignore[method-assign]
+    model.generator.register_forward_pre_hook(lambda _, given: passes.append((given[0].detach(), given[2][0])))
+    step(model, inputs)
+    assert len(seen) == 3  # of the real picture once, of the fakes of both updates of G
+    assert len(passes) == 2 + 3 + 3
+    assert all(torch.equal(image, seen[int(mask.max()) - 1]) for image, mask in passes)
 
 
 def test_the_weight_of_the_diversity_depends_on_the_step_alone():
@@ -231,33 +247,39 @@ def wing(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_masks_come_with_the_weights_and_need_no_flag(wing: Path, tmp_path: Path):
-    data = [draw(tmp_path / name, 3, seed=seed, size=40) for seed, name in enumerate(NAMES)]
-    settings = {"preset": "smoke", "steps": 1, "batch": 1, "workers": 0, "sample_every": 5}
-    with pytest.raises(UsageError, match=r"w_hpf > 0 needs the weights of the face network: --set fan=wing\.ckpt"):
-        gantool.train("starganv2", data, out=tmp_path / "without", set={"w_hpf": 1}, **settings)
-    choices = {"w_hpf": 1, "fan": str(wing)}
-    run = gantool.train("starganv2", data, out=tmp_path / "run", set=choices, **settings)
-    weights = runs.saves(run)[-1] / runs.WEIGHTS
-    _, model = checkpoint.load_model(weights)
+    trained = build(w_hpf=1.0, fan=str(wing))
+    trained.prepare_training()
     theirs = torch.load(wing)["state_dict"]
-    assert all(torch.equal(value, theirs[key]) for key, value in model.fan.state_dict().items())
+    assert all(torch.equal(value, theirs[key]) for key, value in trained.fan.state_dict().items())
+    inputs = batch([0], [1])
+    step(trained, inputs)
+    assert all(torch.equal(value, theirs[key]) for key, value in trained.fan.state_dict().items())
+
+    tensors = {k: v for k, v in trained.state_dict().items() if k.partition(".")[0] not in trained.training_only}
+    checkpoint.save(tmp_path / "1", trained, "starganv2", 1, weights=tensors, state={}, notes={})
+    weights = tmp_path / "1" / runs.WEIGHTS
+    wing.rename(wing.with_suffix(".moved"))
+    _, model = checkpoint.load_model(weights)
+    x, style = inputs["image"], torch.ones(1, 6)
+    with torch.no_grad():
+        masks = model.masks(x)
+        assert masks is not None
+        assert all(mask.shape == (1, 1, 256, 256) and mask.min() >= 0 and mask.max() <= 1 for mask in masks)
+        with_masks = model.translate(x, source=NAMES[0], target=NAMES[1], style=style)
+        assert torch.equal(with_masks, model.generator(x, style, masks).clamp(-1, 1))
+        assert not torch.equal(with_masks, model.generator(x, style).clamp(-1, 1))
+    assert not any(p.requires_grad for p in model.train().fan.parameters())
+    assert not any(module.training for module in model.fan.modules())
     # The next training finds the face network in these weights.
     again = build(w_hpf=1.0, fan=str(weights))
     again.prepare_training()
     assert torch.equal(again.fan.l0.weight, theirs["l0.weight"])
 
-    x = batch([0], [1])["image"]
-    with torch.no_grad():
-        masks = model.masks(x)
-        assert masks is not None
-        assert all(mask.shape == (1, 1, 256, 256) and 0 <= mask.min() and mask.max() <= 1 for mask in masks)
-        style = model.mean_style(NAMES[1])
-        with_masks = model.translate(x, source=NAMES[0], target=NAMES[1], style=style)
-        assert not torch.equal(with_masks, model.generator(x, style).clamp(-1, 1))
-    picture = Image.fromarray(np.zeros((32, 32, 3), np.uint8))
-    assert gantool.load(weights, device="cpu").translate(picture, to=NAMES[1]).size == (32, 32)
-    assert not any(p.requires_grad for p in model.train().fan.parameters())
-    assert not any(module.training for module in model.fan.modules())
+
+def test_face_networks_that_are_missing(tmp_path: Path):
+    data = [draw(tmp_path / name, 1, seed=seed, size=40) for seed, name in enumerate(NAMES)]
+    with pytest.raises(UsageError, match=r"w_hpf > 0 needs the weights of the face network: --set fan=wing\.ckpt"):
+        gantool.train("starganv2", data, out=tmp_path / "run", preset="smoke", steps=1, workers=0, set={"w_hpf": 1})
 
 
 def test_face_networks_that_are_none(tmp_path: Path):

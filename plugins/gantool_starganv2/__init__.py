@@ -1,0 +1,246 @@
+"""StarGAN v2: Choi, Uh, Yoo and Ha, "StarGAN v2: Diverse Image Synthesis for Multiple Domains", CVPR 2020,
+arXiv 1912.01865 (version 2 of the paper).
+
+One generator G(x, s) for all domains. The style s comes from a random code, s = F(z, y), or from a picture,
+s = E(x, y). One discriminator D(x, y) judges whether a picture is a real one of domain y. Defaults are the authors' for
+AFHQ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from gantool.data.domains import domains
+from gantool.errors import UsageError
+from gantool.losses.adversarial import adversarial_loss
+from gantool.model import Batch, ImageSpec, Imported, Model, OfficialTensors, Run, Sizes
+from gantool.networks.initialization import initialize
+from gantool.options import option
+from gantool_starganv2.face import FAN, face_masks
+from gantool_starganv2.networks import Discriminator, Generator, MappingNetwork, Masks, StyleEncoder, halvings
+
+MEAN_OF = 10_000
+"""Random styles that `mean_style` is the mean of."""
+
+
+class StarGANv2(Model):
+    layout = domains(references=True)
+    paper = "Choi et al., StarGAN v2: Diverse Image Synthesis for Multiple Domains, CVPR 2020, arXiv 1912.01865"
+    averaged = ("generator", "mapping_network", "style_encoder")
+    training_only = ("discriminator",)
+
+    @dataclass(frozen=True, kw_only=True)
+    class Options:
+        width: int = option(0, "channels of the first layers; 0: 16384 / crop, 64 at 256 pixels", low=0)
+        max_width: int = option(512, "most channels of a layer", low=1)
+        style_dim: int = option(64, "length of a style code", low=1)
+        latent_dim: int = option(16, "length of the random code that the mapping network takes", low=1)
+        mapping_width: int = option(512, "width of the mapping network's hidden layers", low=1)
+        w_hpf: float = option(
+            0.0, "above 0: a high-pass skip keeps the details of faces; larger is weaker (CelebA-HQ: 1)", low=0
+        )
+        fan: str = option("", "file with the weights of the face network, which w_hpf > 0 needs: wing.ckpt")
+        r1: float = option(1.0, "weight of the gradient penalty on real pictures", low=0)
+        style: float = option(1.0, "weight of the style reconstruction", low=0)
+        diversity: float = option(2.0, "weight of the diversity at the start (CelebA-HQ: 1)", low=0)
+        diversity_steps: int = option(0, "steps over which that weight falls to 0; 0: the whole run", low=0)
+        cycle: float = option(1.0, "weight of the cycle consistency", low=0)
+        lr: float = option(1e-4, "learning rate of generator, style encoder and discriminator", low=0)
+        mapping_lr: float = option(1e-6, "learning rate of the mapping network", low=0)
+        beta1: float = option(0.0, "first moment's decay of all Adams", low=0, high=1)
+        beta2: float = option(0.99, "second moment's decay of all Adams", low=0, high=1)
+        weight_decay: float = option(1e-4, "L2 regularisation within all Adams", low=0)
+        ema: float = option(
+            0.999, "decay of the averaged networks; less for runs of a few thousand steps", low=0, high=1
+        )
+
+        def __post_init__(self) -> None:
+            if self.fan and not self.w_hpf:
+                raise ValueError("fan is of use only with w_hpf > 0 (1 for faces of 256 pixels)")
+
+    @classmethod
+    def default_steps(cls, options: Any) -> int:
+        return 100_000
+
+    @classmethod
+    def from_official(cls, files: Mapping[str, OfficialTensors]) -> Imported | None:
+        from gantool_starganv2 import official
+
+        return official.recognise(files)
+
+    def __init__(self, options: StarGANv2.Options, spec: ImageSpec) -> None:
+        super().__init__(options, spec)
+        o, size, count = options, spec.size, len(spec.domains)
+        least = 16 if o.w_hpf > 0 else 32
+        if size < least or size & (size - 1):
+            raise UsageError(
+                f"starganv2 trains on squares whose side is a power of two, at least {least}, not {size}: --crop 256"
+            )
+        widths = {"width": o.width, "max_width": o.max_width}
+        self.generator = Generator(size, o.style_dim, w_hpf=o.w_hpf, **widths)
+        self.mapping_network = MappingNetwork(o.latent_dim, o.style_dim, count, width=o.mapping_width)
+        self.style_encoder = StyleEncoder(size, o.style_dim, count, **widths)
+        self.discriminator = Discriminator(size, count, **widths)
+        for network in (self.generator, self.mapping_network, self.style_encoder, self.discriminator):
+            initialize(network, "kaiming")
+        self.fan = FAN() if o.w_hpf > 0 else None
+        # The face network and the sizes of its masks know only pictures of the size of training. An instance norm needs
+        # more than one pixel at the narrowest place.
+        multiple = 2 ** halvings(size, o.w_hpf)
+        self.sizes = Sizes(exact=size) if o.w_hpf > 0 else Sizes(multiple, 2 * multiple)
+        self.style_size, self.average_decay = o.style_dim, o.ema
+
+    def smallest_crop(self) -> int:
+        return self.spec.size
+
+    def prepare_training(self) -> None:
+        """Reads the face network. Raises UsageError without a file, CheckpointError for one that does not hold it."""
+        if self.fan is None:
+            return
+        if not self.options.fan:
+            raise UsageError("starganv2: w_hpf > 0 needs the weights of the face network: --set fan=wing.ckpt")
+        from gantool_starganv2 import official
+
+        self.fan.load_state_dict(official.read_fan(Path(self.options.fan)))
+
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        o = self.options
+
+        def adam(network: nn.Module, lr: float) -> torch.optim.Optimizer:
+            betas = (o.beta1, o.beta2)
+            return torch.optim.Adam(network.parameters(), lr, betas, weight_decay=o.weight_decay, fused=True)
+
+        return {
+            "G": adam(self.generator, o.lr),
+            "F": adam(self.mapping_network, o.mapping_lr),
+            "E": adam(self.style_encoder, o.lr),
+            "D": adam(self.discriminator, o.lr),
+        }
+
+    def training_step(self, batch: Batch, run: Run) -> None:
+        """Section 2 of the paper: D and G with styles from random codes, and each with styles from pictures."""
+        g, f, e, o = self.generator, self.mapping_network, self.style_encoder, self.options
+        x_real, y_org = batch["image"], batch["label"]
+        x_ref, x_ref2, y_trg = batch["reference"], batch["reference2"], batch["target"]
+        z_trg, z_trg2 = run.randn(len(x_real), o.latent_dim), run.randn(len(x_real), o.latent_dim)
+        self.check_size(x_real)
+        masks = self.masks(x_real)
+
+        with run.phase("D"):
+            with torch.no_grad():
+                x_fake = g(x_real, f(z_trg, y_trg), masks)
+            d_latent = self.discriminator_loss(x_real, y_org, x_fake, y_trg)
+            run.backward(d_latent["total"])
+            run.update("D")
+        with run.phase("D"):
+            with torch.no_grad():
+                x_fake = g(x_real, e(x_ref, y_trg), masks)
+            d_ref = self.discriminator_loss(x_real, y_org, x_fake, y_trg)
+            run.backward(d_ref["total"])
+            run.update("D")
+
+        weight = self.diversity_weight(run.step, run.total_steps)
+        with run.phase("G", "F", "E"):
+            s_trg, s_trg2 = f(z_trg, y_trg), f(z_trg2, y_trg)
+            g_latent = self.generator_loss(x_real, y_org, y_trg, s_trg, s_trg2, masks, weight)
+            run.backward(g_latent["total"])
+            run.update("G", "F", "E")
+        with run.phase("G"):  # styles of pictures train G alone, as in the authors' code
+            s_trg, s_trg2 = e(x_ref, y_trg), e(x_ref2, y_trg)
+            g_ref = self.generator_loss(x_real, y_org, y_trg, s_trg, s_trg2, masks, weight)
+            run.backward(g_ref["total"])
+            run.update("G")
+
+        parts = {"d_latent": d_latent, "d_ref": d_ref, "g_latent": g_latent, "g_ref": g_ref}
+        run.log(**{f"{part}_{t}": loss for part, terms in parts.items() for t, loss in terms.items() if t != "total"})
+
+    def discriminator_loss(self, x_real: Tensor, y_org: Tensor, x_fake: Tensor, y_trg: Tensor) -> dict[str, Tensor]:
+        """Equation 1 for D, and R1 (Mescheder et al. 2018, arXiv 1801.04406): half the squared gradient at real ones.
+
+        R1 needs single precision, and the eager network: a compiled one cannot be differentiated twice.
+        """
+        with torch.autocast(x_real.device.type, enabled=False):
+            x_real = (x_real.float() if x_real.dtype.itemsize < 4 else x_real.detach()).requires_grad_()
+            scores = self.discriminator.forward(x_real, y_org)
+            (gradients,) = torch.autograd.grad(scores.sum(), x_real, create_graph=True)
+            r1 = 0.5 * gradients.square().flatten(1).sum(1).mean()
+        real = adversarial_loss(scores, True, "vanilla")
+        fake = adversarial_loss(self.discriminator(x_fake, y_trg), False, "vanilla")
+        return {"total": real + fake + self.options.r1 * r1, "real": real, "fake": fake, "r1": r1}
+
+    def generator_loss(
+        self,
+        x_real: Tensor,
+        y_org: Tensor,
+        y_trg: Tensor,
+        s_trg: Tensor,
+        s_trg2: Tensor,
+        masks: Masks | None,
+        weight: float,
+    ) -> dict[str, Tensor]:
+        """Equations 1 to 4 for G, F and E; `weight` is the diversity's."""
+        g, e, d, o = self.generator, self.style_encoder, self.discriminator, self.options
+        x_fake = g(x_real, s_trg, masks)
+        adversarial = adversarial_loss(d(x_fake, y_trg), True, "vanilla")
+        style = l1(e(x_fake, y_trg), s_trg)
+        with torch.no_grad():
+            x_fake2 = g(x_real, s_trg2, masks)
+        diversity = l1(x_fake, x_fake2)
+        cycle = l1(g(x_fake, e(x_real, y_org), self.masks(x_fake)), x_real)
+        total = adversarial + o.style * style - weight * diversity + o.cycle * cycle
+        return {"total": total, "adv": adversarial, "style": style, "diversity": diversity, "cycle": cycle}
+
+    def diversity_weight(self, step: int, total_steps: int) -> float:
+        """Weight of the diversity in step number `step`: it falls to 0 in a straight line, and stays there."""
+        o = self.options
+        return float(max(0.0, o.diversity * (1 - step / (o.diversity_steps or total_steps))))
+
+    def masks(self, images: Tensor) -> Masks | None:
+        """What the high-pass skip keeps of these pictures; None without one."""
+        return None if self.fan is None else face_masks(self.fan, images)
+
+    def check_size(self, images: Tensor) -> None:
+        """Raises UsageError for pictures that D and E cannot take: it happens where nothing crops them."""
+        side, (height, width) = self.spec.size, images.shape[2:]
+        if (height, width) != (side, side):
+            raise UsageError(
+                f"starganv2 trains on squares of one size, here {side}, but pictures come as {width}x{height}:"
+                " choose a --preprocess that crops, such as resize_and_crop"
+            )
+
+    def translate(self, images: Tensor, *, source: str, target: str, style: Tensor | None = None) -> Tensor:
+        """The source does not matter, and the target is in the style. G's values have no bounds: they are clipped."""
+        pictures: Tensor = self.generator(images, style, self.masks(images))
+        return pictures.clamp(-1, 1)
+
+    def random_style(self, target: str, generator: torch.Generator) -> Tensor:
+        return self.styles(torch.randn(1, self.options.latent_dim, generator=generator), target)
+
+    def mean_style(self, target: str) -> Tensor:
+        """The mean of 10,000 random styles, always the same ones."""
+        z = torch.randn(MEAN_OF, self.options.latent_dim, generator=torch.Generator().manual_seed(0))
+        return self.styles(z, target).mean(0, keepdim=True)
+
+    def styles(self, z: Tensor, target: str) -> Tensor:
+        """F(z, y): the styles (N, S) of random codes (N, latent_dim) on the CPU."""
+        s: Tensor = self.mapping_network(z.to(next(self.mapping_network.parameters())), self.spec.index(target))
+        return s
+
+    def encode_style(self, images: Tensor, *, domain: str) -> Tensor:
+        """E(x, y), of pictures of any size."""
+        side = self.spec.size
+        images = F.interpolate(images, (side, side), mode="bilinear", align_corners=False, antialias=True)
+        s: Tensor = self.style_encoder(images, self.spec.index(domain))
+        return s
+
+
+def l1(x: Tensor, y: Tensor) -> Tensor:
+    """Mean absolute difference, in single precision or better."""
+    return (x.float() - y.float() if x.dtype.itemsize < 4 else x - y).abs().mean()
