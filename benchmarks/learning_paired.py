@@ -56,11 +56,11 @@ def main() -> None:
     write(f"{arguments.model}, {run}, {len(names)} unseen pairs of {SIDE} pixels\n\n")
     write("| pictures | L1 | SSIM |\n| --- | --- | --- |\n")
     for name, pictures in rows.items():
-        errors = [l1(a, b) for a, b in zip(pictures, truth, strict=True)]
-        likeness = [ssim(a, b) for a, b in zip(pictures, truth, strict=True)]
+        errors = [l1(a / 255, b / 255) for a, b in zip(pictures, truth, strict=True)]
+        likeness = [ssim(a / 255, b / 255) for a, b in zip(pictures, truth, strict=True)]
         write(f"| {name} | {np.mean(errors):.4f} | {np.mean(likeness):.3f} |\n")
     if styles > 1:
-        best = np.min([[l1(a, b) for a, b in zip(style, truth, strict=True)] for style in results], axis=0)
+        best = np.min([[l1(a / 255, b / 255) for a, b in zip(style, truth, strict=True)] for style in results], axis=0)
         write(f"| the best of {styles} styles | {best.mean():.4f} | |\n")
         write(f"\ndiversity: {diversity(results):.4f} (mean absolute difference of two styles, in [-1, 1])\n")
 

@@ -78,9 +78,8 @@ def start(plan: Plan, console: Console) -> Path:
                 processes=processes,
             )
             _begin(plan, trainer, console)
-            for note in (*(domain.note for domain in plan.domains), dataset.cache_note):
-                if note:
-                    console.warn(note)
+            if dataset.cache_note:
+                console.warn(dataset.cache_note)
             if isinstance(report, _Report):
                 log.truncate_after(trainer.done)
                 every = trainer.read_every * (10 if total > 1000 else 1)

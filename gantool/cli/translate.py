@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gantool.cli import common
-from gantool.errors import CheckpointError, Interrupted, UsageError
-from gantool.training import runs
+from gantool.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
     from gantool.report.console import Console
@@ -146,7 +145,7 @@ def translate(
     cat photo.jpg | gantool translate --model runs/h2z - > painting.png
     """
     console = common.console(quiet, verbose, json)
-    from gantool.training.header import read_header
+    from gantool.training.header import read_weights_header
     from gantool.translation import direction, inputs, outputs, variants
     from gantool.translation.memory import parse_bytes
     from gantool.translation.outbox import Outbox
@@ -166,9 +165,7 @@ def translate(
         *paths, out = paths
 
     path = common.weights(model, console)
-    facts = read_header(path).metadata
-    if "spec" not in facts:
-        raise CheckpointError(f"{path} holds no weights to translate with: give the run folder, or {runs.WEIGHTS}")
+    facts = read_weights_header(path).metadata
     directions = direction.targets(facts["spec"], to, facts.get("directions"))
     styles = variants.styles(style, count, interpolate, facts.get("style_size", 0), facts["model"])
     if sync and styles[0][0] is None:

@@ -19,11 +19,11 @@ from gantool import registry
 from gantool.data.layout import Domain
 from gantool.data.transforms import Preparation
 from gantool.errors import CheckpointError, DataError, UsageError
-from gantool.files import write_atomically
+from gantool.files import reason, write_atomically
 from gantool.model import ImageSpec, Model
 from gantool.options import Setting
 from gantool.training import runs
-from gantool.training.header import read_header
+from gantool.training.header import read_weights_header
 from gantool.training.settings import CHANGEABLE, TrainSettings
 
 _FACTS = ("model", "data", "facts", "options", "summary")
@@ -147,7 +147,7 @@ def plan(request: Request) -> Plan:
 
     chosen = opt.build(TrainSettings, settings, where="train")
     choices = opt.build(kind.Options, options, where=name)
-    data = tuple(request.data) or tuple(Path(path) for path in stored.get("data", config.get("data", ())))
+    data = tuple(request.data) or _folders(stored or config, folder / runs.SETTINGS if stored else request.config)
     if not data:
         raise UsageError(f"which pictures? gantool train {name} A B (two folders)")
     domains = tuple(kind.layout_for(choices).find(data, aligned=chosen.aligned))
@@ -169,6 +169,14 @@ def plan(request: Request) -> Plan:
     )
 
 
+def _folders(values: Mapping[str, Any], file: Path | None) -> tuple[Path, ...]:
+    """What a YAML file says under `data`."""
+    found = values.get("data", ())
+    if isinstance(found, str) or not (isinstance(found, Sequence) and all(isinstance(path, str) for path in found)):
+        raise UsageError(f"{file}: data is a list of folders, such as [trainA, trainB], not {found!r}")
+    return tuple(map(Path, found))
+
+
 def write_settings(plan: Plan, world: int) -> None:
     """Makes the run folder and its run.yaml. Raises DataError where that is not possible."""
     path = plan.folder / runs.SETTINGS
@@ -177,7 +185,7 @@ def write_settings(plan: Plan, world: int) -> None:
         plan.folder.mkdir(parents=True, exist_ok=True)
         write_atomically(path, text.encode())
     except OSError as error:
-        raise DataError(f"cannot write to the run folder {plan.folder}: {error.strerror or error}") from error
+        raise DataError(f"cannot write to the run folder {plan.folder}: {reason(error, plan.folder)}") from error
 
 
 def fingerprint(domains: Iterable[Domain]) -> str:
@@ -248,7 +256,7 @@ def _preset(entry: registry.Plugin, name: str) -> dict[str, Any]:
 
 
 def _options_of(weights: Path, name: str) -> dict[str, Any]:
-    metadata = read_header(weights).metadata
+    metadata = read_weights_header(weights).metadata
     if metadata.get("model") != name:
         raise CheckpointError(f"{weights} holds a {metadata.get('model')}, not a {name}")
     found: dict[str, Any] = metadata["options"]

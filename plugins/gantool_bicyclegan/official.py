@@ -283,7 +283,7 @@ def _options(found: Mapping[str, tuple[str, Mapping[str, Any]]]) -> BicycleGAN.O
                 f"{file} takes {inputs['G']} channels, no picture and a code of {nz}: give latest_net_E.pth as well,"
                 " which tells the code's length"
             )
-    for role in inputs.keys() - {"G"}:
+    for role in [role for role in inputs if role != "G"]:
         pair = agreed["channels_a"] + agreed["channels_b"]
         if inputs[role] not in (pair, agreed["channels_b"]):
             raise CheckpointError(

@@ -34,7 +34,8 @@ _STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 def recognise(files: Mapping[str, OfficialTensors]) -> Imported | None:
     """The networks in these files, told apart by their names; None if one of them holds no CycleGAN network.
 
-    A single generator whose name ends in neither `_G_A` nor `_G_B` (the released `latest_net_G.pth`) translates A to B.
+    A single generator whose name ends in neither `_G_A` nor `_G_B` (the released `latest_net_G.pth`) translates A to B,
+    unless it is a U-Net with batch norm, as pix2pix's are.
     Raises CheckpointError for files that contradict their names or each other, or lack keys.
     """
     networks: dict[str, dict[str, Tensor]] = {}
@@ -45,6 +46,8 @@ def recognise(files: Mapping[str, OfficialTensors]) -> Imported | None:
         if values is None:
             return None
         networks[file], found[file] = flat, values
+    if len(found) == 1 and any(_is_pix2pix(file, values) for file, values in found.items()):
+        return None
     roles = _roles({file: "G" if "generator" in values else "D" for file, values in found.items()})
     if roles is None:
         return None
@@ -232,6 +235,13 @@ def _roles(kinds: Mapping[str, str]) -> dict[str, str] | None:
             raise CheckpointError(f"{roles[role]} and {file} are both named {role}: give each network once")
         roles[role] = file
     return roles
+
+
+def _is_pix2pix(file: str, values: Mapping[str, Any]) -> bool:
+    """Whether a lone generator is pix2pix's: the same authors' networks, and a name without a letter."""
+    match = _ROLE.fullmatch(PurePath(file).stem)
+    lettered = match is not None and match[2] is not None
+    return not lettered and values.get("generator") == "unet" and values["norm"] == "batch"
 
 
 def _options(roles: Mapping[str, str], found: Mapping[str, Mapping[str, Any]]) -> CycleGAN.Options:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from gantool.evaluation.fid import fid
 from gantool.evaluation.lpips import LPIPS, diversity
-from gantool.model import Batch, ImageSpec
+from gantool.model import ImageSpec
 from gantool.training.ema import Averages
 from gantool.training.run import TrainingRun
 
@@ -38,35 +38,37 @@ _TRAINING = {
     *("ds_iter", "w_hpf", "lr", "f_lr", "beta1", "beta2", "weight_decay", "batch_size", "total_iters"),
     *("max_conv_dim", "ema_beta"),
 }
+_BATCH = {"image": "x_src", "label": "y_src", "reference": "x_ref", "reference2": "x_ref2", "target": "y_ref"}
 _TOTALS = ("D/latent_total", "D/ref_total", "G/latent_total", "G/ref_total")
 """What the four updates of a step follow, in their order."""
 _UNKNOWN = "the suite does not know"
 
 
+_NETWORKS: dict[str, tuple[tuple[str, ...], Callable[..., nn.Module]]] = {
+    "Generator": (
+        ("img_size", "style_dim", "max_conv_dim", "w_hpf"),
+        lambda size, style, widest, w_hpf: Generator(size, style, max_width=widest, w_hpf=w_hpf),
+    ),
+    "MappingNetwork": (("latent_dim", "style_dim", "num_domains"), MappingNetwork),
+    "StyleEncoder": (
+        ("img_size", "style_dim", "num_domains", "max_conv_dim"),
+        lambda size, style, domains, widest: StyleEncoder(size, style, domains, max_width=widest),
+    ),
+    "Discriminator": (
+        ("img_size", "num_domains", "max_conv_dim"),
+        lambda size, domains, widest: Discriminator(size, domains, max_width=widest),
+    ),
+    "FAN": ((), face.FAN),
+}
+"""The reference's classes with their constructors' arguments, and ours from these arguments."""
+
+
 def network(config: Entry) -> nn.Module:
-    """The network that a configuration of the reference's constructors describes."""
-    told = dict(config)
-    kind = told.pop("class")
-    known = {
-        "Generator": {"img_size", "style_dim", "max_conv_dim", "w_hpf"},
-        "MappingNetwork": {"latent_dim", "style_dim", "num_domains"},
-        "StyleEncoder": {"img_size", "style_dim", "num_domains", "max_conv_dim"},
-        "Discriminator": {"img_size", "num_domains", "max_conv_dim"},
-        "FAN": set(),
-    }
-    assert kind in known, f"{_UNKNOWN} network {kind!r}"
-    assert told.keys() == known[kind], f"{_UNKNOWN} {told.keys() ^ known[kind]}"
-    if kind == "Generator":
-        size, widest = told["img_size"], told["max_conv_dim"]
-        return Generator(size, told["style_dim"], max_width=widest, w_hpf=told["w_hpf"])
-    if kind == "MappingNetwork":
-        return MappingNetwork(told["latent_dim"], told["style_dim"], told["num_domains"])
-    if kind == "StyleEncoder":
-        size, widest = told["img_size"], told["max_conv_dim"]
-        return StyleEncoder(size, told["style_dim"], told["num_domains"], max_width=widest)
-    if kind == "Discriminator":
-        return Discriminator(told["img_size"], told["num_domains"], max_width=told["max_conv_dim"])
-    return face.FAN()
+    """The network that a configuration describes."""
+    assert config["class"] in _NETWORKS, f"{_UNKNOWN} network {config['class']!r}"
+    names, build = _NETWORKS[config["class"]]
+    assert config.keys() == {"class", *names}, f"{_UNKNOWN} {config.keys() ^ {'class', *names}}"
+    return build(*(config[name] for name in names))
 
 
 def filled(entry: Entry) -> Any:
@@ -279,7 +281,7 @@ def _check_training(entry: Entry) -> None:
         asked = _script_masks(model, inputs)
         run.begin(step, 1.0)
         for _ in run.batches():
-            model.training_step(_batch(inputs), run)
+            model.training_step({ours: inputs[theirs] for ours, theirs in _BATCH.items()}, run)
         run.end()
         averages.update(model, run.applied())
         assert list(run.codes) == list(asked) == [], "draws or masks that nobody asked for"
@@ -299,17 +301,11 @@ def _check_training(entry: Entry) -> None:
             suite.assert_close(state[key], one, suite.EXACT, f"{name}: {key} after the run")
 
 
-def _batch(inputs: Mapping[str, Any]) -> Batch:
-    names = {"image": "x_src", "label": "y_src", "reference": "x_ref", "reference2": "x_ref2", "target": "y_ref"}
-    return {ours: inputs[theirs] for ours, theirs in names.items()}
-
-
 def _script_masks(model: StarGANv2, inputs: Mapping[str, Any]) -> Iterator[Masks]:
     """Gives the model the step's masks, in the order in which a step asks for them."""
     if "masks_source" not in inputs:
         return iter(())
-    order: Sequence[str] = ("masks_source", "masks_fake_latent", "masks_fake_reference")
-    asked = iter([inputs[name] for name in order])
+    asked = iter([inputs[name] for name in ("masks_source", "masks_fake_latent", "masks_fake_reference")])
     model.masks = lambda images: next(asked)  # type: ignore[method-assign]
     return asked
 

@@ -1,0 +1,32 @@
+"""What a person wrote that cannot be planned is one line with the remedy."""
+
+from __future__ import annotations
+
+import pytest
+
+from gantool.training import runs
+from tests.conftest import TRAIN_TINY
+from tests.training.test_saves import save
+
+
+@pytest.mark.parametrize("data", ["trainA", "3", "[1, 2]", "{a: b}"])
+def test_a_config_whose_data_is_no_list_of_folders(main, tmp_path, pictures, data):
+    (tmp_path / "c.yaml").write_text(f"model: cyclegan\ndata: {data}\n")
+    assert "error: c.yaml: data is a list of folders" in main("train", "--config", "c.yaml", "--dry-run", code=2)[2]
+
+
+def test_a_config_with_a_list_of_folders_needs_no_others(main, tmp_path, pictures):
+    (tmp_path / "c.yaml").write_text("model: cyclegan\ndata: [trainA, trainB]\n")
+    main("train", "--config", "c.yaml", "--dry-run", *TRAIN_TINY)
+
+
+def test_the_state_of_a_training_is_nothing_to_begin_with(main, tmp_path, pictures):
+    state = save(tmp_path / "run", 5) / runs.STATE
+    err = main("train", "cyclegan", "trainA", "trainB", "--from", state, code=4)[2]
+    assert err == f"error: {state} holds no weights to translate with: give the run folder, or {runs.WEIGHTS}\n"
+
+
+def test_a_file_in_the_way_of_the_run_folder_is_named(main, tmp_path, pictures):
+    (tmp_path / "file").touch()
+    err = main("train", "cyclegan", "trainA", "trainB", "-o", "file/run", *TRAIN_TINY, "--steps", 1, code=3)[2]
+    assert err.endswith("error: cannot write to the run folder file/run: file is a file\n")
