@@ -16,7 +16,9 @@ from tests.importing.official_networks import Resnet
 
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory) -> Path:
-    """trainA, trainB, testA, testB, in/, translated/, photo.jpg, latest_net_G_*.pth, and a run runs/h2z."""
+    """trainA, trainB, testA, testB, in/, translated/, photo.jpg, latest_net_G_*.pth, runs of CycleGAN and MUNIT, and
+    pictures for their styles.
+    """
     folder = tmp_path_factory.mktemp("prepared")
     draw(folder / "trainA", 6, seed=1)
     draw(folder / "trainB", 8, seed=2)
@@ -40,4 +42,16 @@ def prepared(tmp_path_factory) -> Path:
         workers=0,
         set=choices,
     )
+    gantool.train(
+        "munit",
+        [folder / "trainA", folder / "trainB"],
+        out=folder / "runs" / "munit" / "001",
+        preset="smoke",
+        steps=1,
+        workers=0,
+    )
+    draw(folder / "paintings", 2, seed=7)
+    Image.open(folder / "paintings" / "00.png").save(folder / "painting.jpg")
+    for name, source in (("one.png", "00.png"), ("other.png", "01.png")):
+        Image.open(folder / "paintings" / source).save(folder / name)
     return folder
