@@ -54,8 +54,10 @@ def start(plan: Plan, console: Console) -> Path:
         outside.enter_context(_random_and_kernels(device, plan.settings.deterministic))
         if plan.saves:
             _compare(plan, processes.world, console)
-        model = _built(plan).to(device)
+        model = _built(plan)
         _check_sizes(plan, model)
+        model.prepare_training()
+        model.to(device)
         if processes.first:
             write_settings(plan, processes.world)
         processes.wait()

@@ -67,9 +67,6 @@ class Trainer:
     def __post_init__(self) -> None:
         s = self.settings
         self.done = 0
-        device = next(self.model.parameters()).device
-        self.model.prepare_training()
-        self.model.to(device)
         self.processes.share_weights(self.model)
         self.optimizers = self.model.optimizers()
         self.averages = Averages(self.model)

@@ -205,13 +205,14 @@ class Judged(Toy):
 
 def test_a_frozen_network_is_filled_and_never_saved(tmp_path):
     run = trainer(tmp_path, Judged, steps=2)
-    assert (run.model.critic.weight == 2).all()
+    run.model.prepare_training()  # as a session does before it writes anything
     run.train()
     assert (run.model.critic.weight == 2).all()
     for name in (runs.WEIGHTS, runs.STATE):
         _, tensors = checkpoint.read(runs.save_folder(tmp_path, 2) / name)
         assert not any("critic" in key for key in tensors)
     again = trainer(tmp_path / "again", Judged, steps=3)
+    again.model.prepare_training()
     again.resume(runs.save_folder(tmp_path, 2))
     again.train()
 
