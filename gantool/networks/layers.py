@@ -52,6 +52,24 @@ class OutputConv(nn.Conv2d):
         return total if self.bias is None else total + self.bias.view(-1, 1, 1).to(total.dtype)
 
 
+class NormedConv2d(nn.Conv2d):
+    """A convolution whose bias the instance norm behind it takes away again: it is kept, and left out of the sums.
+
+    Its gradient would be rounding noise, and to add that up takes a pass over the feature map.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv2d(x, self.weight, None, self.stride, self.padding)
+
+
+class NormedConvTranspose2d(nn.ConvTranspose2d):
+    """The same for a transposed convolution."""
+
+    def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
+        assert not isinstance(self.padding, str)
+        return F.conv_transpose2d(x, self.weight, None, self.stride, self.padding, self.output_padding)
+
+
 class Tanh(nn.Module):
     """The hyperbolic tangent, in single precision also under autocast: pictures keep their 256 levels."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from gantool.networks.layers import NormedConv2d
 from gantool.networks.norms import norm_layer
 
 
@@ -16,12 +17,13 @@ class PatchDiscriminator(nn.Module):
     def __init__(self, in_channels: int, *, width: int = 64, layers: int = 3, norm: str = "instance") -> None:
         super().__init__()
         bias = norm == "instance"
+        conv = NormedConv2d if bias else nn.Conv2d
         channels = [width * min(2**k, 8) for k in range(layers + 1)]
         body: list[nn.Module] = [nn.Conv2d(in_channels, width, 4, stride=2, padding=1), nn.LeakyReLU(0.2, inplace=True)]
         for k in range(1, layers + 1):
             stride = 2 if k < layers else 1
             body += [
-                nn.Conv2d(channels[k - 1], channels[k], 4, stride=stride, padding=1, bias=bias),
+                conv(channels[k - 1], channels[k], 4, stride=stride, padding=1, bias=bias),
                 norm_layer(norm, channels[k]),
                 nn.LeakyReLU(0.2, inplace=True),
             ]

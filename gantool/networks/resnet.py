@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from gantool.networks.layers import OutputConv, ReflectionPad, Tanh
+from gantool.networks.layers import NormedConv2d, NormedConvTranspose2d, OutputConv, ReflectionPad, Tanh
 from gantool.networks.norms import norm_layer
 from gantool.networks.strips import resnet_in_strips
 
@@ -36,25 +36,26 @@ class ResnetGenerator(nn.Module):
     ) -> None:
         super().__init__()
         bias = norm == "instance"
+        conv, transposed = (NormedConv2d, NormedConvTranspose2d) if bias else (nn.Conv2d, nn.ConvTranspose2d)
         w = width
         self.width = width
         self.stem = nn.Sequential(  # (N, w, H, W)
-            ReflectionPad(3), nn.Conv2d(in_channels, w, 7, bias=bias), norm_layer(norm, w), nn.ReLU(inplace=True)
+            ReflectionPad(3), conv(in_channels, w, 7, bias=bias), norm_layer(norm, w), nn.ReLU(inplace=True)
         )
         self.down = nn.Sequential(  # (N, 4 w, H/4, W/4)
-            nn.Conv2d(w, 2 * w, 3, stride=2, padding=1, bias=bias),
+            conv(w, 2 * w, 3, stride=2, padding=1, bias=bias),
             norm_layer(norm, 2 * w),
             nn.ReLU(inplace=True),
-            nn.Conv2d(2 * w, 4 * w, 3, stride=2, padding=1, bias=bias),
+            conv(2 * w, 4 * w, 3, stride=2, padding=1, bias=bias),
             norm_layer(norm, 4 * w),
             nn.ReLU(inplace=True),
         )
         self.blocks = nn.Sequential(*(ResidualBlock(4 * w, norm, dropout, padding) for _ in range(blocks)))
         self.up = nn.Sequential(  # (N, w, H, W)
-            nn.ConvTranspose2d(4 * w, 2 * w, 3, stride=2, padding=1, output_padding=1, bias=bias),
+            transposed(4 * w, 2 * w, 3, stride=2, padding=1, output_padding=1, bias=bias),
             norm_layer(norm, 2 * w),
             nn.ReLU(inplace=True),
-            nn.ConvTranspose2d(2 * w, w, 3, stride=2, padding=1, output_padding=1, bias=bias),
+            transposed(2 * w, w, 3, stride=2, padding=1, output_padding=1, bias=bias),
             norm_layer(norm, w),
             nn.ReLU(inplace=True),
         )
@@ -75,13 +76,14 @@ class ResidualBlock(nn.Module):
         if padding not in PADDINGS:
             raise ValueError(f"there is no padding {padding!r}; known: {', '.join(PADDINGS)}")
         bias = norm == "instance"
+        conv = NormedConv2d if bias else nn.Conv2d
         layers: list[nn.Module] = []
         for last in (False, True):
             if padding == "reflect":
                 layers.append(ReflectionPad(1))
             elif padding == "replicate":
                 layers.append(nn.ReplicationPad2d(1))
-            layers.append(nn.Conv2d(channels, channels, 3, padding=int(padding == "zero"), bias=bias))
+            layers.append(conv(channels, channels, 3, padding=int(padding == "zero"), bias=bias))
             layers.append(norm_layer(norm, channels))
             if not last:
                 layers.append(nn.ReLU(inplace=True))

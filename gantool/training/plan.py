@@ -193,7 +193,8 @@ def fingerprint(domains: Iterable[Domain]) -> str:
     digest = hashlib.sha256()
     for domain in domains:
         for file in domain.files:
-            digest.update(f"{domain.name}/{file.relative_to(domain.root).as_posix()}\n".encode())
+            half = f" {domain.half}" if domain.half else ""
+            digest.update(f"{domain.name}/{file.relative_to(domain.root).as_posix()}{half}\n".encode())
     return digest.hexdigest()[:16]
 
 

@@ -189,7 +189,7 @@ def test_only_a_to_b(tmp_path):
 # -- the exported file
 
 
-@pytest.mark.slow  # to trace the graph takes 10 seconds; tests/plugins/test_every_model.py compares another one's values
+@pytest.mark.slow  # tracing takes 10 seconds; test_every_model.py compares an exported file's values
 def test_the_exported_file_gives_the_same_8_bit_pictures(tmp_path):
     built = model()
     weights = {key: value for key, value in built.state_dict().items() if not key.startswith("d.")}

@@ -69,6 +69,13 @@ _WEIGHTS = {
     "recon_x_cyc_w": "cycle",
     "vgg_w": "perceptual",
 }
+_DATA = {"display_size", "data_root", "new_size", "new_size_a", "new_size_b", "crop_image_height", "crop_image_width"}
+"""They play no part in a step."""
+_INITIALIZATIONS = {
+    "gaussian": "normal",
+    "default": "kaiming",  # the weights are given anyway
+    **{name: name for name in ("xavier", "kaiming", "orthogonal")},
+}
 _NORMS = {"none": "none", "in": "instance", "bn": "batch", "ln": "layer", "sn": "spectral"}
 _UNKNOWN = "the suite does not know"
 
@@ -138,7 +145,7 @@ def content_encoder(config: Entry) -> nn.Module:
 
 def _scores(judge: MultiScaleDiscriminator, x: Tensor) -> dict[str, Tensor]:
     outputs = {f"scale{number}": scores for number, scores in enumerate(judge(x))}
-    layer = judge.scales[0].body[1].conv
+    layer = getattr(judge.scales[0].body[1], "conv", None)
     if isinstance(layer, SpectralConv):
         outputs["state after the forward: cnns.0.1.conv.module.weight_u"] = layer.u
     return outputs
@@ -202,14 +209,15 @@ def load(network: nn.Module, tensors: Mapping[str, Tensor], where: str) -> Mappi
 
 def training_settings(config: Entry, weights: Mapping[str, str], unused: set[str]) -> dict[str, Any]:
     """Our options of the reference's configuration. `unused` are keys that it reads nowhere."""
-    fixed = {"beta2": 0.999, "gamma": 0.5, "display_size": config["display_size"]}
+    fixed = {"beta2": 0.999, "gamma": 0.5}
     own = {"weight_decay": "weight_decay", "beta1": "beta1", "lr": "lr", "lr_policy": "lr_policy"}
     own |= {"step_size": "lr_steps", "init": "init", "input_dim_a": "channels_a", "input_dim_b": "channels_b"}
-    known = {*fixed, *own, *weights, *unused, "gen", "dis"}
+    known = {*fixed, *own, *weights, *unused, *_DATA, "gen", "dis"}
     assert config.keys() <= known, f"{_UNKNOWN} {config.keys() - known}"
-    assert all(config[key] == value for key, value in fixed.items())
+    assert all(config.get(key, value) == value for key, value in fixed.items())
     settings = generator_settings(config["gen"]) | discriminator_settings(config["dis"])
-    return settings | {ours: config[theirs] for theirs, ours in (own | weights).items() if theirs in config}
+    settings |= {ours: config[theirs] for theirs, ours in (own | weights).items() if theirs in config}
+    return settings | {"init": _INITIALIZATIONS[settings["init"]]}
 
 
 def with_vgg(model: Model, config: Entry) -> Model:
