@@ -26,9 +26,14 @@ def option(
     low: float | None = None,
     high: float | None = None,
     choices: tuple[str, ...] | None = None,
+    file: bool = False,
 ) -> Any:
-    """A dataclass field with its one line of help, its range (both ends allowed) or its choices."""
-    return dataclasses.field(default=default, metadata={"help": help, "low": low, "high": high, "choices": choices})
+    """A dataclass field with its one line of help, its range (both ends allowed) or its choices.
+
+    `file` says that the text is the path of a file: it is made absolute, and may change when a run is continued.
+    """
+    metadata = {"help": help, "low": low, "high": high, "choices": choices, "file": file}
+    return dataclasses.field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,10 @@ def resolve(kind: type[Any], layers: Iterable[tuple[str, Mapping[str, Any]]], *,
         for key, value in values.items():
             if key not in fields:
                 raise UsageError(_unknown(key, fields, where))
-            settings[key] = Setting(_checked(fields[key], types[key], value, where), source)
+            checked = _checked(fields[key], types[key], value, where)
+            if fields[key].metadata.get("file") and checked:
+                checked = str(Path(checked).expanduser().absolute())
+            settings[key] = Setting(checked, source)
     return settings
 
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import torch
 
+from gantool.data.cache import Source
 from gantool.data.layout import Dataset
-from gantool.data.pictures import picture_size
 from gantool.data.transforms import resized_size
 from gantool.errors import CheckpointError, GantoolError, UsageError
 from gantool.files import write_atomically
@@ -156,18 +156,20 @@ def _check_sizes(plan: Plan, model: Model) -> None:
     """Raises UsageError for training pictures of sizes that the networks, or a batch, cannot take."""
     p, least = plan.preparation, model.smallest_crop()
     exact = model.sizes.exact
+    multiple = model.sizes.multiple
     if p.common_size is not None or p.crops:
-        if p.crop < least or (p.crop != exact if exact else model.sizes.fit(p.crop, p.crop) != (p.crop, p.crop)):
+        if p.crop < least or p.crop % multiple or p.crop != (exact or p.crop):
             wanted = f"exactly {exact}" if exact else f"at least {least} pixels, in multiples of {model.sizes.multiple}"
             raise UsageError(f"{plan.name} with these options trains on crops of {wanted}, not {p.crop}: change --crop")
         return
-    files = [file for domain in plan.domains for file in domain.files]
+    sources = [Source(file, 3, domain.half) for domain in plan.domains for file in domain.files]
     with ThreadPoolExecutor() as pool:
-        sizes = [resized_size(*size, p) for size in pool.map(picture_size, files)]
-    for file, (width, height) in zip(files, sizes, strict=True):
-        if min(width, height) < least or (exact or model.sizes.fit(height, width)) != (exact or (height, width)):
+        sizes = [resized_size(*size, p) for size in pool.map(Source.size, sources)]
+    for source, (width, height) in zip(sources, sizes, strict=True):
+        wrong = min(width, height) < least or width % multiple or height % multiple
+        if wrong or (exact and (width, height) != (exact, exact)):
             raise UsageError(
-                f"{file} is {width}x{height} after --preprocess {p.preprocess}, and {plan.name} takes"
+                f"{source.path} is {width}x{height} after --preprocess {p.preprocess}, and {plan.name} takes"
                 f" at least {least} pixels, in multiples of {model.sizes.multiple}: choose a --preprocess that crops"
             )
     if plan.settings.batch > 1 and len(set(sizes)) > 1:

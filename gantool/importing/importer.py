@@ -60,8 +60,9 @@ def import_files(
     network = checkpoint.build_model(kind, imported.options, spec)
     missing = _check(network, imported, contents)
 
-    weights = {key: value for key, value in imported.tensors.items() if _part(key) not in kind.training_only}
-    state = {f"model.{key}": value for key, value in imported.tensors.items() if _part(key) in kind.training_only}
+    apart = network.training_only  # of the instance: StarGAN's differs with its labels
+    weights = {key: value for key, value in imported.tensors.items() if _part(key) not in apart}
+    state = {f"model.{key}": value for key, value in imported.tensors.items() if _part(key) in apart}
     folder = runs.save_folder(out, 0)
     notes = {
         "source": [path.name for path in files],

@@ -233,12 +233,14 @@ def _continued(
 ) -> dict[str, Setting]:
     """The stored values, with those changes that leave it the same run."""
     old = opt.resolve(kind, [(str(folder / runs.SETTINGS), stored)], where=where)
+    files = {field.name for field in dataclasses.fields(kind) if field.metadata.get("file")}
+    changeable = CHANGEABLE if kind is TrainSettings else files  # a file may have moved
     for key, setting in new.items():
         # A run remembers its settings: only what is asked for now, by itself, can change one of them.
         asked = setting.source.startswith(("--", "GANTOOL_")) and not setting.source.startswith("--config")
         if not asked or setting.value == old[key].value:
             continue
-        if kind is not TrainSettings or key not in CHANGEABLE:
+        if key not in changeable:
             raise UsageError(
                 f"{folder} was trained with {key}={old[key].value}, not {setting.value} ({setting.source})."
                 f" --resume continues the same run; for another one: --from {folder}"

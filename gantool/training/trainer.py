@@ -239,13 +239,26 @@ class Trainer:
         state = _below("model.", checkpoint.read(beside)[1]) if beside.is_file() else {}
         networks = {name for name, child in self.model.named_children() if any(True for _ in child.parameters())}
         found = {key: value for key, value in state.items() if self._only_for_training(key) and _part(key) in networks}
-        taken |= (adopted := self.model.adopt(found))
+        taken |= (adopted := self._fitting(self.model.adopt(found)))
+        found = {key: value for key, value in found.items() if _part(key) in {_part(name) for name in adopted}}
         self.model.load_state_dict(dict(adopted), strict=False)
         for name, average in self.averages.averages.items():
             average.load_state_dict(self.model.get_submodule(name).state_dict())
         given = {**tensors, **found}
         new = {".".join(key.split(".")[:2]) for key, value in taken.items() if value is not given.get(key)}
         return sorted((networks - {*self.model.frozen, *(_part(key) for key in given)}) | new)
+
+    def _fitting(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Those of networks that have just these tensors: a discriminator of another width or depth begins anew."""
+        shapes = {key: value.shape for key, value in self.model.state_dict().items()}
+        given = {key: value.shape for key, value in tensors.items()}
+        wanted = {
+            part
+            for part in map(_part, tensors)
+            if {k: s for k, s in shapes.items() if _part(k) == part}
+            == {k: s for k, s in given.items() if _part(k) == part}
+        }
+        return {key: value for key, value in tensors.items() if _part(key) in wanted}
 
     def _only_for_training(self, key: str) -> bool:
         return _part(key) in self.model.training_only

@@ -127,8 +127,10 @@ class Engine:
     def encode_style(self, picture: Picture, domain: str) -> Tensor:
         """The style code (1, S) of a picture of this domain. Raises UsageError where the model has no such encoder."""
         pixels, _ = prepared(picture, self.channels(domain))
+        # A style encoder ends in a mean over the picture: mirrored borders would be a part of it.
+        height, width = (max(side, self.model.sizes.minimum) for side in pixels.shape[:2])
         with self._ready(0):
-            return self.model.encode_style(self._input(pixels, *self.fitted(pixels)), domain=domain)
+            return self.model.encode_style(self._input(pixels, height, width), domain=domain)
 
     def translate(
         self,

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.autograd.grad_mode import _unsafe_preserve_version_counter
 
 from gantool.data.unpaired import unpaired
+from gantool.errors import UsageError
 from gantool.model import Batch, ImageSpec, Imported, Model, OfficialTensors, Progress, Run, Sizes
 from gantool.networks.passes import together
 from gantool.options import option
@@ -162,6 +163,8 @@ class DRIT(Model):
         of random translations; a batch of one has its picture there, too.
         """
         a, b = batch["A"][:1], batch["B"][:1]
+        if a.shape[2:] != b.shape[2:]:
+            raise UsageError("DRIT trains on pictures of one size: choose a --preprocess that crops")
         if not self.is_full_step(run):
             with run.phase("dis_content"):
                 d_content = content_discriminator_loss(self.dis_content, *self.contents(a, b, run))

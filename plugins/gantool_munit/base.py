@@ -43,13 +43,15 @@ class SharedOptions:
     gan: str = option("lsgan", "adversarial objective", choices=("lsgan", "vanilla"))
     adversarial: float = option(1.0, "weight of the adversarial objectives, on both sides", low=0)
     recon_x: float = option(10.0, "weight of the reconstruction of a picture from its own code", low=0)
-    vgg: str = option("", "file with the weights of Caffe's VGG-16: turns the perceptual loss on")
+    vgg: str = option("", "file with the weights of Caffe's VGG-16: turns the perceptual loss on", file=True)
     perceptual: float = option(1.0, "weight of the perceptual loss, where vgg is given", low=0)
     lr: float = option(1e-4, "base learning rate of both Adams", low=0)
     beta1: float = option(0.5, "first moment's decay of both Adams", low=0, high=1)
     weight_decay: float = option(1e-4, "L2 penalty on all weights, as a part of the gradient", low=0)
     lr_policy: str = option("step", "learning-rate schedule", choices=("step", "constant"))
-    lr_steps: int = option(100_000, "lr_policy=step: half the rate after every so many steps", low=1)
+    lr_steps: int = option(
+        100_000, "lr_policy=step: half the rate after every so many steps, however long the run", low=1
+    )
     lr_at: str = option(
         "end",
         "the schedule advances at the end of a step (the authors' PyTorch 0.4.1) or at its start (a later PyTorch)",

@@ -72,7 +72,9 @@ class Pix2PixHD(Model):
         channels_b: int = option(3, "channels of the pictures of B", low=1, high=3)
         gan: str = option("lsgan", "adversarial objective", choices=("lsgan", "vanilla"))
         matching: float = option(10.0, "weight of the feature matching loss", low=0)
-        vgg: str = option("", "file with VGG-19's weights by torchvision's names; without it no perceptual loss")
+        vgg: str = option(
+            "", "file with VGG-19's weights by torchvision's names; without it no perceptual loss", file=True
+        )
         perceptual: float = option(10.0, "weight of the perceptual loss, if vgg names a file", low=0)
         pool: int = option(0, "generated pairs remembered for the discriminators; 0 for none", low=0)
         lr: float = option(2e-4, "base learning rate of both Adams", low=0)

@@ -46,7 +46,7 @@ class StarGANv2(Model):
         w_hpf: float = option(
             0.0, "above 0: a high-pass skip keeps the details of faces; larger is weaker (CelebA-HQ: 1)", low=0
         )
-        fan: str = option("", "file with the weights of the face network, which w_hpf > 0 needs: wing.ckpt")
+        fan: str = option("", "file with the weights of the face network, which w_hpf > 0 needs: wing.ckpt", file=True)
         r1: float = option(1.0, "weight of the gradient penalty on real pictures", low=0)
         style: float = option(1.0, "weight of the style reconstruction", low=0)
         diversity: float = option(2.0, "weight of the diversity at the start (CelebA-HQ: 1)", low=0)

@@ -121,9 +121,14 @@ class UGATIT(Model):
         run.log(gan_ba=gan_ba, cycle_b=cycle_b, identity_b=identity_b, cam_ba=cam_ba, d_b=d_b)
 
     def both(self, network: Generator, other: Tensor, own: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Pictures of the other domain and of its own through a generator, in one pass; and its classifier's loss."""
-        pictures, cam, _ = network(torch.cat([other, own]))
-        translated, same = pictures.split([len(other), len(own)])
+        """Pictures of the other domain and of its own through a generator, in one pass where they are
+        of one size; and its classifier's loss."""
+        if other.shape[1:] == own.shape[1:]:
+            pictures, cam, _ = network(torch.cat([other, own]))
+            translated, same = pictures.split([len(other), len(own)])
+        else:
+            (translated, one, _), (same, two, _) = network(other), network(own)
+            cam = None if one is None or two is None else torch.cat([one, two])
         if cam is None:
             return translated, same, translated.new_zeros(())
         cam = cam.float() if cam.dtype.itemsize < 4 else cam

@@ -77,6 +77,10 @@ class _Spectral(nn.Module):
 
     def normalised(self) -> Tensor:
         """The weight to use in this pass."""
+        with torch.autocast(self.weight.device.type, enabled=False):
+            return self._normalised()
+
+    def _normalised(self) -> Tensor:
         weight = _single(self.weight)
         matrix = weight.flatten(1)
         u, v = self.u, self.v

@@ -9,7 +9,7 @@ import pytest
 import torch
 from gantool_ugatit import UGATIT
 from gantool_ugatit.networks import NORMS
-from gantool_ugatit.norms import InstanceLayerNorm
+from gantool_ugatit.norms import InstanceLayerNorm, SpectralConv2d
 from PIL import Image
 
 import gantool as package
@@ -106,3 +106,11 @@ def test_a_model_without_attention_says_so(main, tmp_path, pictures):
     package.train("cyclegan", pictures, out=tmp_path / "cycle", preset="smoke", steps=1, workers=0)
     _, _, err = main("translate", "-m", tmp_path / "cycle", pictures[0], tmp_path / "out", "--attention", "x", code=2)
     assert "no attention" in err
+
+
+def test_spectral_norm_stays_in_single_precision_under_autocast():
+    layer = SpectralConv2d(3, 8, 4)
+    with torch.autocast("cpu", torch.bfloat16):
+        layer(torch.rand(1, 3, 16, 16))
+    assert float(layer.u.norm()) == pytest.approx(1, abs=1e-6)
+    assert float(layer.v.norm()) == pytest.approx(1, abs=1e-6)

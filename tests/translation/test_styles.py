@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import gantool as package
@@ -150,3 +151,14 @@ def test_two_style_pictures_of_one_name_are_refused(tmp_path):
     draw(tmp_path / "styles/two", 1, seed=2)
     with pytest.raises(DataError, match="several folders"):
         styles(str(tmp_path / "styles"), None, None, 8, "bicyclegan")
+
+
+def test_a_style_picture_is_not_padded(run):
+    """An encoder ends in a mean over the picture: mirrored borders would be part of it."""
+    translator = package.load(run)
+    model = translator.engine.model
+    pixels = np.random.default_rng(0).integers(0, 256, (45, 51, 3), dtype=np.uint8)
+    with torch.no_grad():
+        seen = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 127.5 - 1
+        expected = model.encode_style(seen, domain="B")[0].numpy()
+    np.testing.assert_allclose(translator.style(Image.fromarray(pixels), "B"), expected, rtol=0, atol=1e-5)

@@ -1,0 +1,52 @@
+"""`--from`: weights of another run, and files that options name."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+import gantool
+from gantool import registry
+from gantool.errors import CheckpointError, UsageError
+from gantool.networks.vgg16 import VGG16
+from gantool.options import resolve
+from gantool.training import checkpoint, runs
+from tests.conftest import draw
+
+TINY = {"depth": 4, "width": 4, "d_width": 4, "d_layers": 2}
+SMALL = {"size": 36, "crop": 32, "steps": 1, "workers": 0}
+
+
+def test_a_discriminator_of_another_size_begins_anew(tmp_path, pictures):
+    first = gantool.train("pix2pix", pictures, out=tmp_path / "first", set=TINY, **SMALL)
+    wider = gantool.train("pix2pix", pictures, out=tmp_path / "wider", from_=first, set={**TINY, "d_width": 8}, **SMALL)
+    _, state = checkpoint.read(runs.saves(wider)[-1] / runs.STATE)
+    assert any(tensor.shape[:1] == (8,) for key, tensor in state.items() if key.startswith("model.d."))
+    with pytest.raises(CheckpointError, match="does not fit"):
+        gantool.train("pix2pix", pictures, out=tmp_path / "other", from_=first, set={**TINY, "width": 8}, **SMALL)
+
+
+def test_a_file_that_an_option_names_may_move_while_a_run_pauses(tmp_path, monkeypatch):
+    data = [draw(tmp_path / "trainA", 2, seed=1, size=80), draw(tmp_path / "trainB", 2, seed=2, size=80)]
+    torch.manual_seed(0)
+    save_file({name: value.contiguous() for name, value in VGG16().state_dict().items()}, tmp_path / "vgg.safetensors")
+    monkeypatch.chdir(tmp_path)
+    more = {"preset": "smoke", "workers": 0}
+    run = gantool.train("munit", data, out="run", steps=1, set={"vgg": "vgg.safetensors"}, **more)
+    shutil.move("vgg.safetensors", "moved.safetensors")
+    with pytest.raises((CheckpointError, UsageError), match=r"vgg\.safetensors"):
+        gantool.train("munit", data, out=run, resume=True, steps=2)
+    gantool.train("munit", data, out=run, resume=True, steps=2, set={"vgg": "moved.safetensors"})
+    assert [int(save.name) for save in runs.saves(run)][-1] == 2
+    with pytest.raises(UsageError, match="was trained with"):
+        gantool.train("munit", data, out=run, resume=True, steps=3, set={"lr": 1.0})
+
+
+def test_such_a_path_is_absolute(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    kind = registry.plugin("munit").load().Options
+    settings = resolve(kind, [("--set", {"vgg": "weights/vgg.pth"})], where="munit")
+    assert settings["vgg"].value == str(tmp_path / "weights" / "vgg.pth")
