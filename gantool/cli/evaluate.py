@@ -17,8 +17,8 @@ def evaluate(
         list[Path],
         typer.Argument(
             metavar="A B",
-            help="With --model: pictures of the source and of the target domain, or (of more than two domains) a folder"
-            " that holds one for each, and another with real pictures. Without: REAL FAKE.",
+            help="With --model: pictures of the source and of the target domain, or (models of any number of domains)"
+            " a folder that holds one for each, and another with real pictures. Without: REAL FAKE.",
         ),
     ],
     model: Annotated[
@@ -87,7 +87,7 @@ def evaluate(
     if model is None and (to is not None or count is not None):
         raise UsageError(f"{'-n' if to is None else '--to'} goes with --model")
     weights = None if model is None else common.weights(model, console)
-    everything = weights is not None and to is None and _holds_all_domains(weights, folders[0])
+    everything = weights is not None and _holds_all_domains(weights, folders[0])
     if len(folders) != 2 and not (everything and len(folders) == 1):
         raise UsageError(f"eval compares two folders, not {len(folders)}")
     first, second = folders[0], folders[-1]
@@ -107,6 +107,7 @@ def evaluate(
                 weights,
                 first,
                 second,
+                to=to,
                 styles=count,
                 judges=judges,
                 size=size,
@@ -153,11 +154,16 @@ def evaluate(
 
 
 def _holds_all_domains(weights: Path, folder: Path) -> bool:
-    """Whether a folder has a folder for each domain of a model with more than two."""
-    from gantool.training.header import read_header
+    """Whether a folder has a folder for each domain of a model that knows any number of them."""
+    from gantool import registry
+    from gantool.training.header import read_weights_header
 
-    names = read_header(weights).metadata.get("spec", {}).get("domains", ())
-    return len(names) > 2 and all((folder / name).is_dir() for name in names)
+    facts = read_weights_header(weights).metadata
+    names = facts["spec"]["domains"]
+    if len(names) < 2 or not all((folder / name).is_dir() for name in names):
+        return False
+    # A and B of a model of two may well be below the folder of one domain's pictures.
+    return registry.plugin(facts["model"]).load().layout.name == "domains"
 
 
 def _two_files(text: str | None) -> tuple[Path, Path] | None:

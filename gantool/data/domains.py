@@ -54,6 +54,10 @@ class _Domains:
         if aligned is not None:
             raise UsageError("aligned is for pictures in pairs: this model takes a folder for each domain")
         tables = [path for path in paths if path.is_file()]
+        if tables and self.references:
+            raise DataError(
+                f"{tables[0]} is a file, and this model takes no table of attributes: name a folder for each domain"
+            )
         if len(tables) > 1:
             raise DataError(f"one table of attributes at most: {tables[0]} and {tables[1]} were given")
         if not tables:

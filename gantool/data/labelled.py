@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 
 from gantool.data.collection import Collection, Orders, item_generator, names
 from gantool.data.find import find_pictures
-from gantool.data.label_maps import INSTANCES, Ids, check_labels, key, read_ids, read_planes, resized
+from gantool.data.label_maps import INSTANCES, Ids, key, read_planes, resized
 from gantool.data.layout import Dataset, Domain, Item, Layout
 from gantool.data.transforms import Augmentation, Preparation, crop_and_flip, draw, middle, resized_size
 from gantool.errors import DataError, UsageError
@@ -35,6 +34,8 @@ def labelled(classes: int, *, instances: bool) -> Layout:
 class LabelMaps(Domain):
     """A domain of label maps."""
 
+    classes: int = 0
+    """Labels are less than this."""
     instances: tuple[Path, ...] = ()
     """The instance maps, in the order of `files`; empty where none are used."""
 
@@ -77,7 +78,7 @@ class _Labelled:
         label, image = names(folders[:2])
         maps = files[2] if self.instances else ()
         return (
-            LabelMaps(label, folders[0], files[0], unmatched=alone[0], note=note, instances=maps),
+            LabelMaps(label, folders[0], files[0], unmatched=alone[0], note=note, classes=self.classes, instances=maps),
             Domain(image, folders[1], files[1], unmatched=alone[1]),
         )
 
@@ -90,14 +91,15 @@ class _Labelled:
         seed: int,
         cache: Path | None,
     ) -> Dataset:
-        """The data set. Raises DataError for label maps that are none, or that hold a label which is no class."""
-        return LabelledDataset(domains, preparation, channels, classes=self.classes, seed=seed, cache=cache)
+        """The data set. Raises DataError for pictures that are too small to be cropped."""
+        return LabelledDataset(domains, preparation, channels, seed=seed, cache=cache)
 
 
 class LabelledDataset:
     """Every label map once an epoch, in an order that is shuffled for every epoch; a function of (seed, epoch, index).
 
-    Pictures are kept in the cache, maps are decoded each time: they are small.
+    Pictures are kept in the cache, maps are decoded each time: they are small. A label that is no class is a DataError
+    where its map is read: a look at all maps would delay every start by minutes, and `gantool data check` does it.
     """
 
     domains: tuple[Domain, ...]
@@ -108,7 +110,6 @@ class LabelledDataset:
         preparation: Preparation,
         channels: Sequence[int],
         *,
-        classes: int,
         seed: int,
         cache: Path | None = None,
     ) -> None:
@@ -116,11 +117,8 @@ class LabelledDataset:
             raise UsageError("label maps cannot be prepared by random_resized_crop: it would mix their numbers")
         self.domains = tuple(domains)
         self._labels, pictures = domains
-        self._instances = getattr(self._labels, "instances", ())
-        self._classes, self._seed, self._preparation = classes, seed, preparation
+        self._seed, self._preparation = seed, preparation
         self._orders = Orders(len(self._labels.files), seed)
-        with ThreadPoolExecutor() as pool:  # better now than in the middle of the first epoch
-            list(pool.map(lambda file: check_labels(read_ids(file), classes, str(file)), self._labels.files))
         self._pictures = Collection([pictures], preparation, channels[1:], cache=cache)
 
     def __len__(self) -> int:

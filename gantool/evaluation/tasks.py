@@ -14,14 +14,16 @@ from torch import Tensor
 
 from gantool.data.find import find_pictures
 from gantool.data.pictures import as_channels, encode
-from gantool.errors import DataError, UsageError
+from gantool.errors import CheckpointError, DataError, UsageError
 from gantool.evaluation.compare import NOBODY
 from gantool.evaluation.folders import compare_folders
 from gantool.evaluation.inputs import Progress, silent
 from gantool.evaluation.judges import Judges
 from gantool.evaluation.models import STYLES, translations
 from gantool.evaluation.variety import Variety
+from gantool.model import Model
 from gantool.training import checkpoint
+from gantool.translation import direction
 from gantool.translation.engine import Engine
 from gantool.translation.styles import seed_of
 
@@ -61,6 +63,7 @@ def compare_domains(
     inputs: Path,
     real: Path | None = None,
     *,
+    to: str | None = None,
     styles: int | None = None,
     judges: Judges = NOBODY,
     size: int | None = None,
@@ -68,25 +71,26 @@ def compare_domains(
     device: torch.device | None = None,
     progress: Progress = silent,
 ) -> Tasks:
-    """Every picture of every domain of `inputs` into every other one, against the pictures of that domain in `real`.
+    """Every picture of every domain of `inputs` into every other one (with `to` only into that domain), against the
+    pictures of that domain in `real`.
 
     Both folders hold a folder for each domain of the model, by its name; `real` None means `inputs` (the reference
     takes validation pictures as inputs and training pictures as real ones). A model with styles gets `styles` results
     for each picture (None: 10), once in drawn styles and, where it can, once in those of pictures of the target domain
-    in `inputs`: all of them are measured. Raises DataError for a domain without a folder and CheckpointError for the
-    weights.
+    in `inputs`: all of them are measured. Raises DataError for a domain without a folder, CheckpointError for the
+    weights, also for those that know no direction, and UsageError for `to` or for styles of a model that has none.
     """
     header, network = checkpoint.load_model(weights)
     engine = Engine(network, device or torch.device("cpu"))
     if styles is not None and not engine.styles:
         raise UsageError(f"{header.metadata['model']} has one result for a picture: leave out -n")
-    names = network.spec.domains
+    names, directions = network.spec.domains, _directions(weights, header.metadata, network, to)
     folders = {name: _domain(inputs, name) for name in names}
     reals = {name: _domain(real or inputs, name) for name in names}
     count = (styles or STYLES) if engine.styles else 1
     tasks = []
     for guided in _ways(engine, names, folders):
-        for source, target in network.directions():
+        for source, target in directions:
             say = f"{guided or 'translating'}, {source} to {target}"
             with tempfile.TemporaryDirectory(prefix="gantool-eval-") as temporary:
                 variety = Variety(judges, size=None if size is None else (size, size), device=engine.device)
@@ -116,12 +120,29 @@ def compare_domains(
         "results of each picture": count,
         "references": f"drawn from {inputs}" if any(task.guided == "reference" for task in tasks) else "",
         "pictures": "8 bits, as gantool translate writes them; resized as the common metrics say",
-        "mean": f"over the {len(network.directions())} directions",
+        "mean": f"over the {len(directions)} directions" if len(directions) > 1 else "",
         "seed": seed,
         "judges": judges.files,
         "model": {key: header.metadata[key] for key in ("model", "step", "sha256")},
     }
     return Tasks(tasks, means, {name: value for name, value in protocol.items() if value != ""})
+
+
+def _directions(weights: Path, facts: dict[str, Any], network: Model, to: str | None) -> list[tuple[str, str]]:
+    """What these weights can do, which may be less than what their model can."""
+    names, stored = network.spec.domains, facts.get("directions")
+    directions = [(source, target) for source, target in (network.directions() if stored is None else stored)]
+    if not directions:
+        raise CheckpointError(
+            f"{weights} names no directions: these weights cannot tell what a picture is, so that no pair of domains can"
+            " be measured. Compare folders: gantool translate --to NAME,NAME, then gantool eval REAL FAKE"
+        )
+    if to is None:
+        return directions
+    _, target = direction.resolve(names, to, directions, labels=network.spec.labels)
+    if target not in names:
+        raise UsageError(f"--to {to} is none of the domains that have a folder: {', '.join(names)}")
+    return [pair for pair in directions if pair[1] == target]
 
 
 def _domain(root: Path, name: str) -> Path:
