@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gantool import registry
 from gantool.cli import common
 from gantool.errors import GantoolError, UsageError
 from gantool.report.console import Console
@@ -32,7 +31,9 @@ _Format = Annotated[str, typer.Option("--format", help="File format of the resul
 
 @app.command("check")
 def check(
-    folders: Annotated[list[Path], typer.Argument(help="Folders of pictures, as for `gantool train`.")],
+    folders: Annotated[
+        list[Path], typer.Argument(help="Folders of pictures (and tables of attributes), as for `gantool train`.")
+    ],
     model: Annotated[
         str | None,
         typer.Option(
@@ -43,6 +44,13 @@ def check(
             "(default: two folders without counterparts).",
             autocompletion=common.model_names,
         ),
+    ] = None,
+    preset: Annotated[
+        str | None, typer.Option("--preset", help="Of --model: named settings, as for `gantool train`.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="An option of --model that decides on the arrangement."),
     ] = None,
     aligned: Annotated[
         str | None,
@@ -62,18 +70,37 @@ def check(
     gantool data check trainA trainB
 
     gantool data check --model pix2pix outlines colors
+
+    gantool data check --model pix2pixhd labels images instances --set label_nc=20
     """
     console = common.console(quiet, verbose, json)
     from gantool.data.check import check_folders
     from gantool.data.transforms import Preparation
-    from gantool.report.progress import progress
+    from gantool.options import assignments
+    from gantool.report.progress import stages
 
-    layout = _layout(model, aligned)
-    domains = layout.find(folders, aligned=aligned)
-    preparation = None if crop is None else Preparation("crop", crop, crop)
-    with progress(replace(console, json=False), sum(len(domain.files) for domain in domains), what="pictures") as bar:
+    if model is None:
+        if preset is not None or set_:
+            raise UsageError(f"{'--preset' if preset is not None else '--set'} goes with --model")
+        layout, preparation = _without_model(aligned), None
+        domains = layout.find(folders, aligned=aligned)
+    else:
+        from gantool.training.plan import Request, plan
+
+        flags = {} if aligned is None else {"aligned": aligned}
+        training = plan(
+            Request(model=model, data=tuple(folders), preset=preset, flags=flags, set=assignments(set_ or ()))
+        )
+        layout, preparation = training.kind.layout_for(training.options), training.preparation
+        domains = training.domains
+    if crop is not None:
+        preparation = Preparation("crop", crop, crop)
+    with stages(replace(console, json=False)) as tell:
         report = check_folders(
-            domains, preparation, pairs=layout.name == "paired", progress=lambda done, _: bar.advance(done)
+            domains,
+            preparation,
+            pairs=layout.name in ("paired", "labels"),
+            progress=lambda done, total: tell("pictures", done, total),
         )
     if json:
         console.result(to_json(report.to_dict()))
@@ -81,6 +108,8 @@ def check(
     for domain in report.domains:
         for file, reason in domain.unreadable.items():
             console.note(f"unreadable: {domain.root}/{file}: {reason}")
+        for file, reason in domain.unfit.items():
+            console.note(f"unfit: {domain.root}/{file}: {reason}")
         for file in domain.constant:
             console.note(f"a single colour: {domain.root}/{file}")
     for group in report.duplicates:
@@ -158,9 +187,7 @@ def split(
     _tell(console, done, out)
 
 
-def _layout(model: str | None, aligned: str | None) -> Layout:
-    if model is not None:
-        return registry.plugin(model).load().layout
+def _without_model(aligned: str | None) -> Layout:
     if aligned is not None:
         from gantool.data.paired import paired
 
@@ -199,6 +226,7 @@ def _rows(report: CheckReport) -> list[list[str]]:
         "formats": [counts(d.formats) for d in report.domains],
         "modes": [counts(d.modes) for d in report.domains],
         "transparent": [str(d.transparent) for d in report.domains],
+        "unfit label maps": [str(len(d.unfit)) for d in report.domains],
         "of a single colour": [str(len(d.constant)) for d in report.domains],
         "smaller than the crop": [str(len(d.too_small)) for d in report.domains],
     }

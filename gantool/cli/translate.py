@@ -148,6 +148,7 @@ def translate(
     from gantool.training.header import read_weights_header
     from gantool.translation import direction, inputs, outputs, variants
     from gantool.translation.memory import parse_bytes
+    from gantool.translation.naming import Naming
     from gantool.translation.outbox import Outbox
     from gantool.translation.sizes import parse_size
     from gantool.translation.tally import Tally
@@ -157,7 +158,7 @@ def translate(
     if json and print_:
         raise UsageError("--json names the written files already: leave out --print")
     part = outputs.parse_shard(shard)
-    naming = outputs.Naming(ext, suffix)
+    naming = Naming(ext, suffix)
     resized = None if size == "keep" else parse_size(size)
     limit = None if memory is None else parse_bytes(memory)
     existing = _existing(overwrite, skip_existing, fail_existing)
@@ -168,8 +169,11 @@ def translate(
     facts = read_weights_header(path).metadata
     directions = direction.targets(facts["spec"], to, facts.get("directions"))
     styles = variants.styles(style, count, interpolate, facts.get("style_size", 0), facts["model"])
-    if sync and styles[0][0] is None:
-        raise UsageError(f"{facts['model']} has no styles to keep in step: leave out --sync")
+    if styles[0][0] is None:
+        if sync:
+            raise UsageError(f"{facts['model']} has no styles to keep in step: leave out --sync")
+        if save_styles:
+            raise UsageError(f"{facts['model']} has no styles to save: leave out --save-styles")
     results = variants.variants(directions, styles)
     if attention is not None and "attention" not in facts.get("outputs", ()):
         raise UsageError(f"{facts['model']} has no attention to show: leave out --attention")
@@ -200,18 +204,30 @@ def translate(
             overwrite=overwrite,
             seed=seed,
             sync=sync,
-            save_styles=save_styles,
-            attention=attention,
             workers=default_workers(),
         )
 
     if grid:
-        if json or print_ or save_styles or dry_run:
-            raise UsageError("--grid makes one picture: leave out --json, --print, --save-styles and --dry-run")
+        useless = {
+            "--json": json,
+            "--print": print_,
+            "--save-styles": save_styles,
+            "--dry-run": dry_run,
+            "--attention": attention is not None,
+            "--shard": shard != "1/1",
+            "--ext": ext is not None,
+            "--suffix": bool(suffix),
+            "--skip-existing": skip_existing,
+            "--batch": batch is not None,
+        }
+        if given := [name for name, is_given in useless.items() if is_given]:
+            raise UsageError(f"--grid makes one picture, by itself: leave out {', '.join(given)}")
         _draw(found, out, existing, engine, request, console)
         return
     names = [result.suffix for result in results]
-    plan = outputs.make_plan(found, out, naming, existing=existing, shard=part, variants=names)
+    plan = outputs.make_plan(
+        found, out, naming, existing=existing, shard=part, variants=names, codes=save_styles, maps=attention
+    )
     to_stdout = plan.root is None
     if to_stdout and (json or print_):
         raise UsageError("the picture itself goes to stdout: leave out --json and --print, or name OUT")

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-import numpy as np
-
+from gantool.data.labelled import LabelMaps
 from gantool.data.layout import Domain
-from gantool.data.pictures import as_channels, read_picture
+from gantool.data.look import Finding, look, look_at_ids
 from gantool.data.transforms import Preparation
-from gantool.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -45,6 +43,9 @@ class DomainReport:
     """Pictures with a side shorter than the crop, where pictures are cropped without being resized."""
     unreadable: dict[str, str]
     """Why a file cannot be read, by file."""
+    unfit: dict[str, str]
+    """Why a label map that can be read cannot be used, by file: a label that is no class, an instance map of another
+    size."""
 
 
 @dataclass(frozen=True)
@@ -68,20 +69,6 @@ class CheckReport:
         return asdict(self)
 
 
-@dataclass(frozen=True)
-class _Finding:
-    """What is kept of one decoded picture."""
-
-    width: int
-    height: int
-    format: str
-    mode: str
-    transparent: bool
-    stretched: bool
-    constant: bool
-    content: bytes
-
-
 def check_folders(
     domains: Sequence[Domain],
     preparation: Preparation | None = None,
@@ -92,11 +79,14 @@ def check_folders(
     """Decodes every picture, on threads. `progress(done, total)` is called after each one, by this thread.
 
     With a preparation, pictures too small for its crop are reported, too; with `pairs` those that differ in size.
+    Label maps are looked at as such. Pictures that have none of the attributes in question are a domain of their own.
     """
-    work = [(file, domain.half) for domain in domains for file in domain.files]
-    findings: dict[_Place, _Finding | str] = {}
+    domains = _with_the_others(domains)
+    work = {place: look for domain in domains for place, look in _looks(domain)}
+    findings: dict[_Place, Finding | str] = {}
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for done, (place, finding) in enumerate(zip(work, pool.map(_look, work), strict=True), 1):
+        found = pool.map(lambda look: look(), work.values())
+        for done, (place, finding) in enumerate(zip(work, found, strict=True), 1):
             findings[place] = finding
             if progress is not None:
                 progress(done, len(work))
@@ -119,38 +109,31 @@ _Place = tuple[Path, str | None]
 """A file, and which half of it."""
 
 
-def _look(place: _Place) -> _Finding | str:
-    """What there is to say about a picture, or why it cannot be read."""
-    file, half = place
-    try:
-        picture = read_picture(file)
-    except DataError as error:
-        return str(error).removeprefix(f"cannot read {file}: ")
-    seen, alpha = as_channels(picture, 3), picture.alpha
-    if half is not None:
-        if seen.shape[1] % 2:
-            return f"it is {seen.shape[1]} pixels wide: an odd width has no two halves"
-        columns = slice(seen.shape[1] // 2) if half == "left" else slice(seen.shape[1] // 2, None)
-        seen, alpha = seen[:, columns], None if alpha is None else alpha[:, columns]
-    height, width, _ = seen.shape
-    return _Finding(
-        width,
-        height,
-        picture.format,
-        picture.mode,
-        alpha is not None and bool((alpha < np.iinfo(alpha.dtype).max).any()),
-        picture.stretched,
-        bool((seen == seen[0, 0]).all()),
-        hashlib.blake2b(f"{seen.shape} {seen.dtype} ".encode() + seen.tobytes(), digest_size=16).digest(),
-    )
+def _looks(domain: Domain) -> Iterator[tuple[_Place, Callable[[], Finding | str]]]:
+    for number, file in enumerate(domain.files):
+        if isinstance(domain, LabelMaps):
+            yield (file, None), partial(look_at_ids, file, domain.classes, domain.instance_map(number))
+        else:
+            yield (file, domain.half), partial(look, file, domain.half)
 
 
-def _domain_report(domain: Domain, findings: Mapping[_Place, _Finding | str], crop: int) -> DomainReport:
-    def names(wanted: Callable[[_Finding], bool]) -> tuple[str, ...]:
+def _with_the_others(domains: Sequence[Domain]) -> tuple[Domain, ...]:
+    """Attributes are not all there is of their set: training draws the pictures that have none of them, too."""
+    attributes = [domain for domain in domains if domain.without is not None]
+    others = set.intersection(*(set(domain.without or ()) for domain in attributes)) if attributes else set()
+    if not others:
+        return tuple(domains)
+    first = attributes[0]
+    rest = tuple(file for file in first.without or () if file in others)
+    return (*domains, Domain("none of these attributes", first.root, rest, without=first.files))
+
+
+def _domain_report(domain: Domain, findings: Mapping[_Place, Finding | str], crop: int) -> DomainReport:
+    def names(wanted: Callable[[Finding], bool]) -> tuple[str, ...]:
         return tuple(_relative(domain, file) for file, finding in readable if wanted(finding))
 
     mine = [(file, findings[file, domain.half]) for file in domain.files]
-    readable = [(file, finding) for file, finding in mine if isinstance(finding, _Finding)]
+    readable = [(file, finding) for file, finding in mine if isinstance(finding, Finding)]
     return DomainReport(
         domain.name,
         str(domain.root),
@@ -164,13 +147,14 @@ def _domain_report(domain: Domain, findings: Mapping[_Place, _Finding | str], cr
         names(lambda finding: finding.constant),
         names(lambda finding: min(finding.width, finding.height) < crop),
         {_relative(domain, file): reason for file, reason in mine if isinstance(reason, str)},
+        {_relative(domain, file): finding.unfit for file, finding in readable if finding.unfit},
     )
 
 
-def _duplicates(findings: Mapping[_Place, _Finding | str]) -> tuple[tuple[str, ...], ...]:
+def _duplicates(findings: Mapping[_Place, Finding | str]) -> tuple[tuple[str, ...], ...]:
     alike = defaultdict(list)
     for (file, half), finding in findings.items():
-        if isinstance(finding, _Finding):
+        if isinstance(finding, Finding):
             alike[finding.content].append(f"{file} ({half} half)" if half else str(file))
     return tuple(tuple(files) for files in alike.values() if len(files) > 1)
 
@@ -178,7 +162,8 @@ def _duplicates(findings: Mapping[_Place, _Finding | str]) -> tuple[tuple[str, .
 def _unmatched(domains: Sequence[Domain]) -> tuple[str, ...]:
     """Files whose name, without the extension, some domain lacks; none where names do not suggest pairs."""
     left_out = tuple(str(file) for domain in domains for file in domain.unmatched)
-    if len(domains) < 2 or left_out:
+    # A picture may well have several attributes, or none.
+    if len(domains) < 2 or left_out or any(domain.without is not None for domain in domains):
         return left_out
     named = [{str(Path(_relative(d, file)).with_suffix("")): file for file in d.files} for d in domains]
     everywhere = set.intersection(*map(set, named))
@@ -187,7 +172,7 @@ def _unmatched(domains: Sequence[Domain]) -> tuple[str, ...]:
     return tuple(str(file) for names in named for name, file in names.items() if name not in everywhere)
 
 
-def _unequal(domains: Sequence[Domain], findings: Mapping[_Place, _Finding | str]) -> tuple[tuple[str, str], ...]:
+def _unequal(domains: Sequence[Domain], findings: Mapping[_Place, Finding | str]) -> tuple[tuple[str, str], ...]:
     a, b = domains
     both = [
         (one, findings[one, a.half], other, findings[other, b.half])
@@ -196,8 +181,8 @@ def _unequal(domains: Sequence[Domain], findings: Mapping[_Place, _Finding | str
     return tuple(
         (str(one), str(other))
         for one, first, other, second in both
-        if isinstance(first, _Finding)
-        and isinstance(second, _Finding)
+        if isinstance(first, Finding)
+        and isinstance(second, Finding)
         and (first.width, first.height) != (second.width, second.height)
     )
 
@@ -237,6 +222,11 @@ def _fatal(reports: Sequence[DomainReport], crop: int) -> tuple[str, ...]:
             lines.append(
                 f"{report.root}: {count} of {report.pictures} cannot be read, such as {file} ({reason}); "
                 "remove or replace them"
+            )
+        if report.unfit:
+            file, reason = next(iter(report.unfit.items()))
+            lines.append(
+                f"{report.root}: {len(report.unfit)} of {report.pictures} do not fit, such as {file}: {reason}"
             )
         if report.too_small:
             lines.append(

@@ -62,7 +62,7 @@ def read_planes(source: Path | bytes, classes: int, instances: Path | None = Non
     classes and for maps of different sizes."""
     name = "the label map" if isinstance(source, bytes) else str(source)
     ids = None if instances is None else read_ids(instances)
-    return _planes(read_ids(source), ids, classes, (name, str(instances)))
+    return planes_of_ids(read_ids(source), ids, classes, (name, str(instances)))
 
 
 def planes_of(image: Image.Image, classes: int, instances: Image.Image | None = None) -> Ids:
@@ -76,10 +76,11 @@ def planes_of(image: Image.Image, classes: int, instances: Image.Image | None = 
             raise DataError(f"{name}: {error}") from error
     labels, inside = ids
     assert labels is not None
-    return _planes(labels, inside, classes, names)
+    return planes_of_ids(labels, inside, classes, names)
 
 
-def _planes(labels: Ids, instances: Ids | None, classes: int, names: tuple[str, str]) -> Ids:
+def planes_of_ids(labels: Ids, instances: Ids | None, classes: int, names: tuple[str, str]) -> Ids:
+    """`read_planes` of ids (H, W). `names` of the two maps are for the messages."""
     check_labels(labels, classes, names[0])
     if instances is None:
         return labels[..., None]

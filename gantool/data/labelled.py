@@ -39,6 +39,10 @@ class LabelMaps(Domain):
     instances: tuple[Path, ...] = ()
     """The instance maps, in the order of `files`; empty where none are used."""
 
+    def instance_map(self, number: int) -> Path | None:
+        """That of `files[number]`; None where none are used."""
+        return self.instances[number] if self.instances else None
+
 
 @dataclass(frozen=True)
 class _Labelled:
@@ -116,7 +120,9 @@ class LabelledDataset:
         if preparation.preprocess == "random_resized_crop":
             raise UsageError("label maps cannot be prepared by random_resized_crop: it would mix their numbers")
         self.domains = tuple(domains)
-        self._labels, pictures = domains
+        labels, pictures = domains
+        assert isinstance(labels, LabelMaps)
+        self._labels = labels
         self._seed, self._preparation = seed, preparation
         self._orders = Orders(len(self._labels.files), seed)
         self._pictures = Collection([pictures], preparation, channels[1:], cache=cache)
@@ -157,7 +163,7 @@ class LabelledDataset:
     def _scene(self, number: int) -> tuple[Ids, NDArray[np.uint8]]:
         """The planes and the picture of a scene after the deterministic resize."""
         file = self._labels.files[number]
-        planes = read_planes(file, self._classes, self._instances[number] if self._instances else None)
+        planes = read_planes(file, self._labels.classes, self._labels.instance_map(number))
         pixels = self._pictures.resized(0, number)
         size = resized_size(planes.shape[1], planes.shape[0], self._preparation)
         if size != (pixels.shape[1], pixels.shape[0]):

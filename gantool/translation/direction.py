@@ -42,7 +42,7 @@ def resolve(
 def targets(
     spec: Mapping[str, Any], to: str | None, directions: Sequence[Sequence[str]] | None = None
 ) -> list[tuple[str, str]]:
-    """(source, target) for each domain that `--to` names: one, several with commas between, or "all".
+    """(source, target) for each domain that `--to` names: one, several with commas between, or "all"; each once.
 
     `spec` is the header's (see `gantool.model.ImageSpec`). Of two domains, "all" is the second. Raises UsageError.
     """
@@ -57,7 +57,7 @@ def targets(
         return [resolve(domains, None, directions)]
     if to in domains:
         return [resolve(domains, to, directions)]
-    return [resolve(domains, name.strip(), directions) for name in to.split(",")]
+    return list(dict.fromkeys(resolve(domains, name.strip(), directions) for name in to.split(",")))
 
 
 def expression(domains: Sequence[str], text: str) -> tuple[dict[str, bool], bool]:

@@ -158,7 +158,7 @@ class Engine:
             except (MemoryError, RuntimeError) as error:
                 # The estimate may have been too low: a picture alone gets a second chance.
                 can = len(pixels) == 1 and not way.strips and any(can_run_in_strips(n) for n in self._resnets)
-                if not (can and _is_memory(error)):
+                if not (can and is_memory(error)):
                     raise
                 images = None
             if images is None:  # outside the handler, which would keep the failed pass's tensors alive
@@ -170,7 +170,7 @@ class Engine:
             what = (
                 f"{len(pixels)} pictures of {width}x{height}" if len(pixels) > 1 else f"a picture of {width}x{height}"
             )
-            if _is_memory(error):
+            if is_memory(error):
                 remedies = (
                     "a smaller --batch, --size or --precision bf16" if len(pixels) > 1 else "--size or --precision bf16"
                 )
@@ -289,7 +289,8 @@ def _pixels(image: Tensor, given: Array) -> Array:
     return result
 
 
-def _is_memory(error: BaseException) -> bool:
+def is_memory(error: BaseException) -> bool:
+    """Whether the error says that the memory does not suffice."""
     words = ("out of memory", "can't allocate memory", "not enough memory")
     return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or any(word in str(error) for word in words)
 

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from gantool.data.find import is_picture_name
 from gantool.data.pictures import writable_format
-from gantool.errors import DataError, UsageError
+from gantool.errors import UsageError
 from gantool.translation.inputs import STREAM, Inputs, Source
+from gantool.translation.naming import FALLBACK, SAME, Naming, checked_format
 
 Existing = Literal["overwrite", "skip", "fail"]
 """What to do where the output exists."""
-
-SAME = "same"
-"""`--ext`: the extension of the input, unless the result does not fit into such a file."""
-_FALLBACK = "png"
 
 
 @dataclass(frozen=True)
@@ -37,6 +35,12 @@ class Job:
     """Which of a picture's results this is."""
     spelled_out: bool = False
     """Whether the result's name holds the input's extension (a.gif.png), because of another input of that stem."""
+    as_png: Path | None = None
+    """Where a result goes that has to become a PNG file."""
+    code: Path | None = None
+    """Where the style code goes, if it is kept."""
+    maps: Path | None = None
+    """Where heat maps go, if they are wanted: what their names begin with."""
 
 
 @dataclass
@@ -51,42 +55,7 @@ class Plan:
     root: Path | None = None
     """The folder that results are written to or below; None for stdout."""
     owners: dict[str, str] = field(default_factory=dict)
-    """Which input each output belongs to, as `key` spells it: those of other shards and skipped ones are in it, too."""
-
-
-@dataclass(frozen=True)
-class Naming:
-    """How outputs are called."""
-
-    ext: str | None = None
-    """An extension, or `SAME`; None is "same", except that a lone picture without OUT becomes a PNG."""
-    suffix: str = ""
-
-    def __post_init__(self) -> None:
-        if "/" in self.suffix or os.sep in self.suffix:
-            raise UsageError(f'--suffix is a part of a file name, not "{self.suffix}"')
-        if self.ext not in (None, SAME):
-            _format(str(self.ext), "--ext")
-
-    def extension(self, name: str) -> str:
-        """The extension of the result for an input of this name."""
-        if self.ext not in (None, SAME):
-            return str(self.ext).removeprefix(".")
-        own = PurePosixPath(name).suffix[1:]
-        try:
-            writable_format(own)
-        except DataError:
-            return _FALLBACK
-        return own
-
-    def named(self, relative: str, variant: str = "", *, spelled_out: bool = False) -> str:
-        """The result's path for an input's; `variant` tells the results for one input apart.
-
-        `spelled_out` keeps the input's extension in it: a.gif.png.
-        """
-        path = PurePosixPath(relative)
-        stem = path.name if spelled_out else path.stem
-        return str(path.with_name(f"{stem}{self.suffix}{variant}.{self.extension(path.name)}"))
+    """What each file is for, as `key` spells it: outputs (also those of other shards and skipped ones), and inputs."""
 
 
 def make_plan(
@@ -97,16 +66,18 @@ def make_plan(
     existing: Existing | None = None,
     shard: tuple[int, int] = (1, 1),
     variants: Sequence[str] = ("",),
+    codes: bool = False,
+    maps: Path | None = None,
 ) -> Plan:
     """Gives every input its outputs, one for each of `variants`: what their names have more than the input's.
 
-    `existing` None means "fail" for a single picture and "skip" for folders and lists, so that the same command
+    With `codes` each has a file for its style code, and with `maps`, a folder, a place there. `existing` None means "fail" for a single picture and "skip" for folders and lists, so that the same command
     continues. `shard` (i, n) takes the i-th of n parts. Raises UsageError where inputs and outputs do not fit together:
     two inputs with one output, an output that is an input, a picture as the folder, a single output that exists.
     """
     policy: Existing = existing or ("fail" if inputs.single else "skip")
     if inputs.single and (out is None or not _is_folder(out, single=True)):
-        return _plan_one(inputs.sources[0], out, naming, policy, variants)
+        return _plan_one(inputs.sources[0], out, naming, policy, variants, codes, maps)
     if out is None:
         raise UsageError(
             "a folder or several pictures need a folder for the results: gantool translate --model M IN... OUT"
@@ -128,12 +99,13 @@ def make_plan(
         for spelled_out in [source.relative in alike]
         for number, name in enumerate(variants)
     ]
+    jobs = _with_more(jobs, variants, codes, maps)
     plan = Plan([], results=results, root=root, owners=_owners(jobs))
     for job in jobs:
         if _part(job.source.relative, shard[1]) == shard[0]:
             (plan.skipped if job.out and policy != "overwrite" and job.out.exists() else plan.jobs).append(job)
-    if policy == "fail" and plan.skipped:
-        raise UsageError(_exists([job.out for job in plan.skipped if job.out]))
+    if policy == "fail":
+        _refuse_existing([*plan.skipped, *plan.jobs])
     return plan
 
 
@@ -150,40 +122,81 @@ def parse_shard(text: str) -> tuple[int, int]:
     return int(first), int(second)
 
 
-def _plan_one(source: Source, out: str | None, naming: Naming, policy: Existing, variants: Sequence[str]) -> Plan:
+def _plan_one(
+    source: Source,
+    out: str | None,
+    naming: Naming,
+    policy: Existing,
+    variants: Sequence[str],
+    codes: bool,
+    maps: Path | None,
+) -> Plan:
     if out == STREAM or (out is None and source.picture is None):
         if len(variants) > 1:
             raise UsageError(f"{len(variants)} results do not go to stdout one after the other: name OUT")
-        extension = _FALLBACK if naming.ext is None else naming.extension(source.relative)
-        return Plan([Job(source, None, _format(extension, "--ext"), naming.ext == SAME)])
+        extension = FALLBACK if naming.ext is None else naming.extension(source.relative)
+        if codes:
+            raise UsageError(
+                "--save-styles writes codes beside the results, and stdout has no place for them: name OUT"
+            )
+        job = Job(source, None, checked_format(extension, "--ext"), naming.ext == SAME)
+        return Plan(_with_more([job], variants, codes, maps))
     if out is None:
         assert source.picture is not None
-        beside = Naming(naming.ext or _FALLBACK, naming.suffix or ".translated")
+        beside = Naming(naming.ext or FALLBACK, naming.suffix or ".translated")
         jobs = [
             _job(source, source.picture.with_name(beside.named(source.picture.name, name)), beside, number)
             for number, name in enumerate(variants)
         ]
     else:
-        path, format = Path(out), _format(Path(out).suffix, out)
+        path, format = Path(out), checked_format(Path(out).suffix, out)
         jobs = [
             Job(source, path.with_name(f"{path.stem}{name}{path.suffix}"), format, may_change=False, variant=number)
             for number, name in enumerate(variants)
         ]
-        if naming.suffix or (naming.ext not in (None, SAME) and _format(str(naming.ext), "--ext") != format):
+        if naming.suffix or (naming.ext not in (None, SAME) and checked_format(str(naming.ext), "--ext") != format):
             raise UsageError(f"{out} names the file already: --ext and --suffix are for output folders")
     for job in jobs:
         assert job.out is not None
         if source.picture is not None and job.out.exists() and job.out.samefile(source.picture):
             raise UsageError(f"{out} is the input itself: name another output")
+    jobs = _with_more(jobs, variants, codes, maps)
+    if policy == "fail":
+        _refuse_existing(jobs)
     there = [job for job in jobs if job.out is not None and job.out.exists()] if policy != "overwrite" else []
-    if there and policy == "fail":
-        raise UsageError(_exists([job.out for job in there if job.out]))
     assert jobs[0].out is not None
     return Plan([job for job in jobs if job not in there], there, root=jobs[0].out.parent, owners=_owners(jobs))
 
 
 def _job(source: Source, out: Path, naming: Naming, variant: int, spelled_out: bool = False) -> Job:
     return Job(source, out, writable_format(out.suffix), naming.ext in (None, SAME), variant, spelled_out)
+
+
+def _with_more(jobs: Sequence[Job], variants: Sequence[str], codes: bool, maps: Path | None) -> list[Job]:
+    """The jobs with the names of whatever else may be written for them.
+
+    Where results differ in their extension alone, these files have the extension in their names, too.
+    """
+
+    def apart(job: Job) -> str:
+        return str(PurePosixPath(job.source.relative).with_suffix("")) + variants[job.variant]
+
+    stems = Counter(key(job.out.with_suffix("")) for job in jobs if job.out)
+    inputs = Counter(os.path.normcase(apart(job)) for job in jobs)
+    more = []
+    for job in jobs:
+        name = PurePosixPath(job.source.relative)
+        if job.out is not None:
+            alike = stems[key(job.out.with_suffix(""))] > 1
+            png = name.name + job.out.stem.removeprefix(name.stem) + ".png"
+            as_png = job.out.with_name(png) if alike else job.out.with_suffix(".png")
+            code = job.out.with_name(f"{job.out.name}.npy") if alike else job.out.with_suffix(".npy")
+            job = replace(job, as_png=as_png, code=code if codes else None)
+        if maps is not None:
+            alike = inputs[os.path.normcase(apart(job))] > 1
+            job = replace(job, maps=maps / (f"{name}{variants[job.variant]}" if alike else apart(job)))
+        more.append(job)
+    return more
 
 
 def _alike(sources: Sequence[Source], naming: Naming) -> set[str]:
@@ -209,13 +222,6 @@ def _is_folder(out: str, *, single: bool) -> bool:
     if path.exists() or out == STREAM:
         return path.is_dir()
     return out.endswith(("/", os.sep)) or not (path.suffix if single else is_picture_name(path.name))
-
-
-def _format(extension: str, where: str) -> str:
-    try:
-        return writable_format(extension)
-    except DataError as error:
-        raise UsageError(f"{where}: {error}") from None
 
 
 def _without_results(
@@ -249,7 +255,7 @@ def _without_results(
 
 
 def _owners(jobs: Sequence[Job]) -> dict[str, str]:
-    """Which input each output belongs to. Raises UsageError where two have the same, or where it is an input."""
+    """What each file is for. Raises UsageError where two results have the same, or where it is an input."""
     inputs = {key(job.source.picture) for job in jobs if job.source.picture}
     owners: dict[str, str] = {}
     for job in jobs:
@@ -265,12 +271,21 @@ def _owners(jobs: Sequence[Job]) -> dict[str, str]:
                 f"the result for {name} would be written over the input {job.out}: use --suffix or another OUT"
             )
         owners[spelled] = name
+        if job.code is not None:
+            owners[key(job.code)] = name
+    for job in jobs:
+        if job.source.picture is not None:
+            owners.setdefault(key(job.source.picture), f"the input {job.source.name}")
     return owners
 
 
-def _exists(outs: Sequence[Path]) -> str:
-    more = f" (and {len(outs) - 1} more)" if len(outs) > 1 else ""
-    return f"{outs[0]} exists already{more}: --overwrite replaces, --skip-existing keeps, or name another OUT"
+def _refuse_existing(jobs: Sequence[Job]) -> None:
+    outs = [path for job in jobs for path in (job.out, job.code) if path is not None and path.exists()]
+    if outs:
+        more = f" (and {len(outs) - 1} more)" if len(outs) > 1 else ""
+        raise UsageError(
+            f"{outs[0]} exists already{more}: --overwrite replaces, --skip-existing keeps, or name another OUT"
+        )
 
 
 def _part(relative: str, parts: int) -> int:

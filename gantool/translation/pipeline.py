@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
@@ -23,7 +23,7 @@ from torch import Tensor
 from gantool.data.pictures import Array, Picture, as_channels, can_hold, encode, to_uint8
 from gantool.errors import DataError, GantoolError, OutOfMemoryError
 from gantool.files import reason, write_atomically
-from gantool.translation.engine import Engine, Way, matched, prepared
+from gantool.translation.engine import Engine, Way, is_memory, matched, prepared
 from gantool.translation.outbox import OutputRefusedError
 from gantool.translation.outputs import Job, key
 from gantool.translation.styles import Codes, seed_of
@@ -47,10 +47,6 @@ class Request:
     seed: int = 0
     sync: bool = False
     """The same random styles for all pictures."""
-    save_styles: bool = False
-    """Also write each result's style code, beside it, as .npy."""
-    attention: Path | None = None
-    """A folder for maps of where the networks look."""
     workers: int = 2
 
 
@@ -226,6 +222,7 @@ def _passes(
                 seed=seed_of(request.seed, part[0].job.source.relative),
                 way=way,
             )
+            part = [_mapped(item, engine, variant) for item in part]
         except (DataError, OutOfMemoryError) as error:
             if len(group) > 1:  # whose fault it is shows when each goes alone
                 for item in group:
@@ -235,15 +232,23 @@ def _passes(
             return
         seconds = (time.perf_counter() - begun) / len(part)
         for item, pixels in zip(part, results, strict=True):
-            if request.attention is not None:
-                maps = engine.attention(item.pixels, source=variant.source, target=variant.target)
-                item = replace(item, maps=maps)
             yield item, pixels, way, item.seconds + seconds
         group = group[len(part) :]
 
 
 def _styled(item: _Decoded, request: Request, codes: Codes) -> _Decoded:
     return replace(item, code=codes.code(request.variants[item.job.variant], item.job.source.relative))
+
+
+def _mapped(item: _Decoded, engine: Engine, variant: Variant) -> _Decoded:
+    if item.job.maps is None:
+        return item
+    try:
+        return replace(item, maps=engine.attention(item.pixels, source=variant.source, target=variant.target))
+    except (MemoryError, RuntimeError) as error:
+        if is_memory(error):
+            raise OutOfMemoryError("the memory does not suffice for its maps of attention: try --size") from error
+        raise DataError(f"the model fails on its maps of attention: {str(error).splitlines()[0]}") from error
 
 
 def _finish(
@@ -254,23 +259,23 @@ def _finish(
     try:
         pixels, alpha = matched(pixels, item.alpha)
         if job.may_change and not _fits(pixels, alpha, format):
-            out, format = (None if out is None else out.with_suffix(".png")), "PNG"
+            out, format = job.as_png, "PNG"
             if out is not None:
-                owner = owners.setdefault(key(out), job.source.name)
-                if owner != job.source.name:
-                    raise DataError(
-                        f"the result has to be a PNG file, but {out} is for {owner}: translate it apart from the others"
-                    )
+                _claim(out, job, owners)
                 if out.exists() and not request.overwrite:
                     return Skipped(job, out)
         pixels, alpha, lost = _reduced(pixels, alpha, format)
         data = encode(pixels, format, alpha=alpha, quality=request.quality, icc_profile=item.icc_profile)
-        if request.save_styles and item.code is not None and out is not None:
-            deliver(out.with_suffix(".npy"), _npy(item.code))
+        if job.code is not None and item.code is not None:
+            code = _npy(item.code)
+            if _is_to_be_written(job.code, code, request):
+                deliver(job.code, code)
         for name, heat in item.maps.items():
-            assert request.attention is not None
-            place = request.attention / PurePosixPath(job.source.relative)
-            _put(place.with_name(f"{place.stem}{request.variants[job.variant].suffix}.{name}.png"), heat)
+            assert job.maps is not None
+            path, picture = job.maps.with_name(f"{job.maps.name}.{name}.png"), encode(heat, "PNG")
+            _claim(path, job, owners)
+            if _is_to_be_written(path, picture, request):
+                _put(path, picture)
         deliver(out, data)
     except OutputRefusedError:
         raise
@@ -283,12 +288,32 @@ def _finish(
     return Done(job, out, item.size, (width, height), seconds, hashlib.sha256(data).hexdigest(), way, lost)
 
 
-def _put(path: Path, picture: Array) -> None:
+def _claim(path: Path, job: Job, owners: dict[str, str]) -> None:
+    """Raises DataError where this file is for another picture, or is an input."""
+    owner = owners.setdefault(key(path), job.source.name)
+    if owner != job.source.name:
+        raise DataError(f"{path} would be written for it, but is for {owner}: translate it apart from the others")
+
+
+def _is_to_be_written(path: Path, data: bytes, request: Request) -> bool:
+    """False where an interrupted run has written it. Raises DataError where another file would be lost."""
+    if request.overwrite or not path.exists():
+        return True
+    try:
+        same = path.read_bytes() == data
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {reason(error, path)}") from error
+    if not same:
+        raise DataError(f"{path} exists already and is another file: --overwrite replaces it")
+    return False
+
+
+def _put(path: Path, picture: bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DataError(f"cannot write {path}: {reason(error, path.parent)}") from error
-    write_atomically(path, encode(picture, "PNG"))
+    write_atomically(path, picture)
 
 
 def _npy(code: Tensor) -> bytes:

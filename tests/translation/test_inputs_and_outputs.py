@@ -13,8 +13,9 @@ from gantool.errors import DataError, UsageError
 from gantool.translation.direction import resolve
 from gantool.translation.inputs import Inputs, find_inputs
 from gantool.translation.memory import available, parse_bytes
+from gantool.translation.naming import Naming
 from gantool.translation.outbox import Outbox, OutputRefusedError
-from gantool.translation.outputs import Naming, make_plan, parse_shard
+from gantool.translation.outputs import make_plan, parse_shard
 from gantool.translation.sizes import parse_size
 
 

@@ -1,0 +1,57 @@
+"""What results are called. Imports no torch."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from gantool.data.pictures import writable_format
+from gantool.errors import DataError, UsageError
+
+SAME = "same"
+"""`--ext`: the extension of the input, unless the result does not fit into such a file."""
+FALLBACK = "png"
+
+
+@dataclass(frozen=True)
+class Naming:
+    """How outputs are called."""
+
+    ext: str | None = None
+    """An extension, or `SAME`; None is "same", except that a lone picture without OUT becomes a PNG."""
+    suffix: str = ""
+
+    def __post_init__(self) -> None:
+        if "/" in self.suffix or os.sep in self.suffix:
+            raise UsageError(f'--suffix is a part of a file name, not "{self.suffix}"')
+        if self.ext not in (None, SAME):
+            checked_format(str(self.ext), "--ext")
+
+    def extension(self, name: str) -> str:
+        """The extension of the result for an input of this name."""
+        if self.ext not in (None, SAME):
+            return str(self.ext).removeprefix(".")
+        own = PurePosixPath(name).suffix[1:]
+        try:
+            writable_format(own)
+        except DataError:
+            return FALLBACK
+        return own
+
+    def named(self, relative: str, variant: str = "", *, spelled_out: bool = False) -> str:
+        """The result's path for an input's; `variant` tells the results for one input apart.
+
+        `spelled_out` keeps the input's extension in it: a.gif.png.
+        """
+        path = PurePosixPath(relative)
+        stem = path.name if spelled_out else path.stem
+        return str(path.with_name(f"{stem}{self.suffix}{variant}.{self.extension(path.name)}"))
+
+
+def checked_format(extension: str, where: str) -> str:
+    """Pillow's name of an extension's format. Raises UsageError that begins with `where`."""
+    try:
+        return writable_format(extension)
+    except DataError as error:
+        raise UsageError(f"{where}: {error}") from None
