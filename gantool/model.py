@@ -116,6 +116,18 @@ class Imported:
     """The licence of the authors' weights, where they released them under one: kept in the header."""
 
 
+@dataclass(frozen=True)
+class Part:
+    """A network that is exported by itself (see `Model.parts`)."""
+
+    module: nn.Module
+    """One tensor of the tensors in `inputs`, in their order; row n of it of row n of each."""
+    inputs: Mapping[str, Tensor]
+    """Examples by name, at least three rows each: the graph is traced with them, and the file is checked with them."""
+    output: str
+    """What the result is called."""
+
+
 class Run(Protocol):
     """All that a training step sees of the outside."""
 
@@ -189,6 +201,9 @@ class Model(nn.Module):
     """What `translate` accepts; an instance may narrow it (a U-Net's multiple depends on its depth)."""
     style_size: int = 0
     """Length of the style codes that `translate` takes; 0 for a model with one output for one input."""
+    label_names: tuple[str, ...] = ()
+    """What the numbers of a label say, where exported files take the target as a second input, `label`: see
+    `target_label`. Without them, or with styles, a file has one target."""
     missing: tuple[str, ...] = ()
     """Sub-modules that imported weights came without: they hold what they began with. None of a trained model."""
     options: Any
@@ -302,8 +317,17 @@ class Model(nn.Module):
         """What else the weights' header and `gantool info` should say, as JSON has it."""
         return {}
 
+    def target_label(self, images: Tensor, *, target: str) -> Tensor:
+        """The label (N, length of `label_names`) with which an exported file makes of pictures what `translate` does."""
+        raise NotImplementedError(f"{type(self).__name__} has label_names, but no target_label")
+
+    def parts(self) -> Mapping[str, Part]:
+        """Networks besides the translation that `gantool export --part NAME` writes: none for most models."""
+        return {}
+
     def exported(self, *, source: str, target: str) -> nn.Module:
-        """The module that goes into an exported file: forward(images), or forward(images, style) if there are styles.
+        """The module that goes into an exported file: forward(images), or forward(images, style) if there are styles,
+        or forward(images, label) if there are `label_names`.
 
         It gives what `exported_outputs` names: a tensor, or a tuple of several. The default wraps `translate`.
         """

@@ -226,8 +226,9 @@ def _rows(report: CheckReport) -> list[list[str]]:
         "formats": [counts(d.formats) for d in report.domains],
         "modes": [counts(d.modes) for d in report.domains],
         "transparent": [str(d.transparent) for d in report.domains],
-        "unfit label maps": [str(len(d.unfit)) for d in report.domains],
         "of a single colour": [str(len(d.constant)) for d in report.domains],
         "smaller than the crop": [str(len(d.too_small)) for d in report.domains],
     }
+    if any(d.unfit for d in report.domains):
+        lines["unfit label maps"] = [str(len(d.unfit)) for d in report.domains]
     return [[name, *cells] for name, cells in lines.items()]

@@ -21,6 +21,10 @@ def export(
             "--to", metavar="DOMAIN", help="Target domain; without it the second one.", autocompletion=common.domains
         ),
     ] = None,
+    part: Annotated[
+        str | None,
+        typer.Option("--part", metavar="NAME", help="Write one network of the model instead, such as style_encoder."),
+    ] = None,
     image_io: Annotated[
         bool, typer.Option("--image-io", help="Pixels in and out: uint8 (N, H, W, C) instead of float32 in [-1, 1].")
     ] = False,
@@ -36,6 +40,8 @@ def export(
     gantool export --model runs/h2z --to A z2h.onnx
 
     gantool export --model runs/h2z h2z.pt2
+
+    gantool export --model runs/animals --part mapping_network styles.onnx
     """
     from dataclasses import asdict
 
@@ -44,17 +50,26 @@ def export(
 
     console = common.console(quiet, verbose, json)
     done = export_model(
-        common.weights(model, console), out, to=to, image_io=image_io, overwrite=overwrite, verbose=verbose > 0
+        common.weights(model, console),
+        out,
+        to=to,
+        part=part,
+        image_io=image_io,
+        overwrite=overwrite,
+        verbose=verbose > 0,
     )
     if json:
         console.result(to_json(asdict(done)))
         return
     from gantool.export.files import size_rule
 
-    console.note(f"{done.source} -> {done.target}: {done.bytes / 1e6:.1f} MB, {size_rule(done.sizes)}")
+    way = done.part or f"{done.source} -> {'what label says' if 'label' in done.inputs else done.target}"
+    console.note(f"{way}: {done.bytes / 1e6:.1f} MB, {size_rule(done.sizes)}")
     for what, table in (("in", done.inputs), ("out", done.outputs)):
         for name, form in table.items():
             console.note(f"{what}: {name}, {form}")
     sizes = ", ".join("x".join(map(str, size)) for size in done.compared)
-    console.note(f"compared with the model at {sizes} (N x H x W): it differs by {done.difference:.1g} at most")
+    console.note(
+        f"compared with the model at {sizes} ({'N' if done.part else 'N x H x W'}): it differs by {done.difference:.1g} at most"
+    )
     console.result(str(done.path))

@@ -1,7 +1,7 @@
 """Tables that say which attributes each picture has: CelebA's list, CSV, or a JSON object a line.
 
 CelebA's list   a count (ignored), the attributes' names, then `file 1 -1 ...` with spaces between
-CSV             a header; the first column is the file; then 1, 0, -1, true or false
+CSV             a header; the first column is the file; then 1, 0, -1, true or false (or with ; or tabs between)
 JSON lines      {"file": ..., "labels": ["Male", ...]} or {"file": ..., "Male": 1, ...}; what is not named is off
 
 The file's extension (.csv; .json, .jsonl, .ndjson) tells; any other is CelebA's list.
@@ -109,7 +109,10 @@ def _columns(lines: Sequence[str], path: Path, comma: bool) -> tuple[list[str], 
     """Names, and (line number, file, its attributes) of a table with a column for each attribute."""
     cells: Iterator[tuple[int, list[str]]]
     if comma:
-        cells = ((n, [cell.strip() for cell in row]) for n, row in enumerate(csv.reader(lines), start=1))
+        head = lines[0] if lines else ""
+        between = max(",;\t", key=head.count)  # spreadsheets write semicolons where a comma is the decimal point
+        reader = csv.reader(lines, delimiter=between)
+        cells = ((n, [cell.strip() for cell in row]) for n, row in enumerate(reader, start=1))
     else:
         cells = ((n, line.split()) for n, line in enumerate(lines, start=1))
         next(cells, None)  # the count

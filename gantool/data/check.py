@@ -225,9 +225,8 @@ def _fatal(reports: Sequence[DomainReport], crop: int) -> tuple[str, ...]:
             )
         if report.unfit:
             file, reason = next(iter(report.unfit.items()))
-            lines.append(
-                f"{report.root}: {len(report.unfit)} of {report.pictures} do not fit, such as {file}: {reason}"
-            )
+            count = len(report.unfit)
+            lines.append(f"{report.root}: {count} of {report.pictures} label maps do not fit, such as {file}: {reason}")
         if report.too_small:
             lines.append(
                 f"{report.root}: {_count(report.too_small)} smaller than the crop of {crop}; "

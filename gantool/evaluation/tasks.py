@@ -134,8 +134,8 @@ def _directions(weights: Path, facts: dict[str, Any], network: Model, to: str | 
     directions = [(source, target) for source, target in (network.directions() if stored is None else stored)]
     if not directions:
         raise CheckpointError(
-            f"{weights} names no directions: these weights cannot tell what a picture is, so that no pair of domains can"
-            " be measured. Compare folders: gantool translate --to NAME,NAME, then gantool eval REAL FAKE"
+            f"{weights} names no directions: these weights cannot tell what a picture is, so that no pair of domains"
+            " can be measured. Compare folders: gantool translate --to NAME,NAME, then gantool eval REAL FAKE"
         )
     if to is None:
         return directions

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from gantool.data.pictures import to_unit
 from gantool.errors import CheckpointError
-from gantool.model import Model, Sizes
+from gantool.model import Model, Part, Sizes
 
 if TYPE_CHECKING:
     from gantool.export.files import Translate
@@ -24,8 +24,8 @@ ALWAYS, NEVER = 1e-4, 1e-2
 
 _INSTANCES = 50  # objects in a made-up label map
 
-Size = tuple[int, int, int]
-"""Batch, height and width."""
+Size = tuple[int, ...]
+"""Batch, height and width; of networks that are no translation the batch alone."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Case:
 
     size: Size
     inputs: tuple[NDArray[Any], ...]
-    """The pictures as `pictures` has them, then style codes (N, S) float32 for a model that takes them."""
+    """The pictures, then style codes (N, S) or labels (N, L), float32, for a model that takes them."""
     expected: tuple[NDArray[np.float32], ...]
     """The model's outputs in the order of `Model.exported_outputs`: pictures in the order of dimensions of those that
     went in, always in [-1, 1] and not rounded; whatever else as it is."""
@@ -48,7 +48,7 @@ def inputs(model: Model, source: str, target: str, size: Size, image_io: bool) -
     """Noise of this size for every input of an exported file.
 
     Pictures are uint8 (N, H, W, C) with `image_io`, else float32 (N, C, H, W) in [-1, 1]; label maps are int32, in the
-    same order of dimensions. Style codes are what the model itself draws.
+    same order of dimensions. Style codes are what the model itself draws, labels what it tells itself of the target.
     """
     rng, channels = np.random.default_rng(0), model.spec.channels[model.spec.index(source)]
     pictures: NDArray[Any]
@@ -61,7 +61,11 @@ def inputs(model: Model, source: str, target: str, size: Size, image_io: bool) -
         planar = pictures if pictures.dtype == np.int32 else to_unit(pictures)
         pictures = np.ascontiguousarray(planar.transpose(0, 3, 1, 2))
     if not model.style_size:
-        return (pictures,)
+        if not model.label_names:
+            return (pictures,)
+        with torch.no_grad():
+            label = model.target_label(_seen([pictures], image_io)[0], target=target)
+        return pictures, label.float().cpu().numpy()
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         codes = torch.cat([model.random_style(target, generator) for _ in range(size[0])])
@@ -78,6 +82,8 @@ def example(model: Model, source: str, target: str, image_io: bool) -> tuple[Ten
 def cases(model: Model, source: str, target: str, image_io: bool) -> list[Case]:
     """Inputs of three sizes with the model's own outputs: the smallest accepted, and two that are not square.
 
+    Where the target is an input, each has another one, as far as there are.
+
     Instance norm over few pixels amplifies rounding, and so do some weights. So the measure is the model itself: how
     far its float32 is from its float64. Another order of the same sums may be ten times as far.
     """
@@ -85,19 +91,33 @@ def cases(model: Model, source: str, target: str, image_io: bool) -> list[Case]:
     low = model.sizes.exact or model.sizes.fit(1, 1)[0]
     exact = copy.deepcopy(model).double()
     made: list[Case] = []
-    for size in ((1, low, low), (2, side + more, side), (3, side, side + 2 * more)):
+    targets = [target]
+    if model.label_names:
+        targets = list(dict.fromkeys((target, *(other for _, other in model.directions()))))
+    for number, size in enumerate(((1, low, low), (2, side + more, side), (3, side, side + 2 * more))):
+        target = targets[number % len(targets)]
         given = inputs(model, source, target, size, image_io)
         expected = _outputs(model, source, target, *_seen(given, image_io))
-        doubled = [tensor.double() if tensor.is_floating_point() else tensor for tensor in _seen(given, image_io)]
-        allowed = []
-        for one, other in zip(expected, _outputs(exact, source, target, *doubled), strict=True):
-            scale = max(1.0, float(one.abs().max()))  # of pictures 1
-            rounding = float((one - other).abs().max())
-            allowed.append(min(max(ALWAYS * scale, 10 * rounding), NEVER * scale))
+        doubled = _outputs(exact, source, target, *_doubled(_seen(given, image_io)))
+        allowed = [_allowed(one, other) for one, other in zip(expected, doubled, strict=True)]
         if image_io:
             expected[0] = expected[0].permute(0, 2, 3, 1)
         types = ("uint8" if image_io else "float32", *["float32"] * (len(expected) - 1))
         made.append(Case(size, given, tuple(one.float().numpy() for one in expected), tuple(allowed), types))
+    return made
+
+
+@torch.no_grad()
+def part_cases(part: Part) -> list[Case]:
+    """The examples of a network that is exported by itself, in batches of 1, 2 and 3, with its own results."""
+    exact = copy.deepcopy(part.module).double()
+    made = []
+    for count in (1, 2, 3):
+        given = [tensor[:count] for tensor in part.inputs.values()]
+        expected: Tensor = part.module(*given)
+        allowed = _allowed(expected, exact(*_doubled(given)))
+        arrays = tuple(tensor.numpy() for tensor in given)
+        made.append(Case((count,), arrays, (expected.numpy(),), (allowed,), ("float32",)))
     return made
 
 
@@ -125,7 +145,8 @@ def compare(translate: Translate, cases: Sequence[Case]) -> dict[Size, float]:
             if difference / allowed > worst:
                 worst = difference / allowed
                 where = f" in output {number + 1}" if number else ""
-                problem = f"{difference:.2g}{where} (of pictures in [-1, 1]; {allowed:.1g} is allowed) for {what}"
+                kind = "of pictures in [-1, 1]; " if len(case.size) == 3 else ""
+                problem = f"{difference:.2g}{where} ({kind}{allowed:.1g} is allowed) for {what}"
     if problem:
         raise CheckpointError(f"not written: the exported file differs from the model by {problem}")
     return found
@@ -140,18 +161,31 @@ def _seen(given: Sequence[NDArray[Any]], image_io: bool) -> list[Tensor]:
     return [torch.from_numpy(array) for array in (pictures, *codes)]
 
 
+def _doubled(tensors: Sequence[Tensor]) -> list[Tensor]:
+    return [tensor.double() if tensor.is_floating_point() else tensor for tensor in tensors]
+
+
+def _allowed(one: Tensor, exact: Tensor) -> float:
+    scale = max(1.0, float(one.abs().max()))  # of pictures 1
+    rounding = float((one - exact).abs().max())
+    return min(max(ALWAYS * scale, 10 * rounding), NEVER * scale)
+
+
 @torch.no_grad()
-def _outputs(model: Model, source: str, target: str, images: Tensor, style: Tensor | None = None) -> list[Tensor]:
+def _outputs(model: Model, source: str, target: str, images: Tensor, *codes: Tensor) -> list[Tensor]:
     """Everything that `exported_outputs` names; the picture from `translate`, so that `exported` is checked, too."""
+    style = codes[0] if model.style_size else None
     picture = model.translate(images, source=source, target=target, style=style)
     if len(model.exported_outputs) == 1:
         return [picture]
     module = model.exported(source=source, target=target)
-    return [picture, *(module(images) if style is None else module(images, style))[1:]]
+    return [picture, *module(images, *codes)[1:]]
 
 
 def _in_words(size: Size) -> str:
     """As a person reads it: "3 pictures of 96x32" (width x height)."""
+    if len(size) == 1:
+        return f"a batch of {size[0]}"
     count, height, width = size
     return f"{count} picture{'s' if count > 1 else ''} of {width}x{height}"
 

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import importlib.util
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from gantool.errors import CheckpointError, DataError, GantoolError, UsageError
 from gantool.files import check_writable, reason, write_atomically
 from gantool.training.header import read_weights_header
 from gantool.translation import direction
+
+if TYPE_CHECKING:
+    from gantool.model import Model, Part
 
 _NEEDS = ("onnx", "onnxscript", "onnxruntime")
 
@@ -21,15 +26,19 @@ class ExportReport:
     path: Path
     format: str
     """onnx or pt2."""
-    source: str
-    target: str
+    source: str | None
+    target: str | None
+    """Of the translation; where the target is an input an example. None for a part."""
+    part: str | None
+    """The network that was exported by itself, None for the translation."""
     inputs: dict[str, str]
     """By name: type and shape, such as "uint8 (N, H, W, 3) in [0, 255]"."""
     outputs: dict[str, str]
     sizes: dict[str, int]
-    """What height and width of the pictures must be: `multiple` (they divide by it) and `minimum`, or `exact`."""
-    compared: tuple[tuple[int, int, int], ...]
-    """(N, H, W) for which the file was run and compared with the model."""
+    """What height and width of the pictures must be: `multiple` (they divide by it) and `minimum`, or `exact`. Nothing
+    for a part."""
+    compared: tuple[tuple[int, ...], ...]
+    """(N, H, W), for a part (N,), for which the file was run and compared with the model."""
     difference: float
     """The largest difference, of pictures in [-1, 1]; with `image_io` beyond what rounding to 8 bits explains."""
     bytes: int
@@ -41,6 +50,7 @@ def export_model(
     out: Path,
     *,
     to: str | None = None,
+    part: str | None = None,
     image_io: bool = False,
     overwrite: bool = False,
     verbose: bool = False,
@@ -48,31 +58,38 @@ def export_model(
     """Writes the translation to domain `to` (None: the second one) as `out`, `.onnx` or `.pt2`, with free N, H and W.
 
     Pictures are float32 (N, C, H, W) in [-1, 1] both ways; with `image_io` uint8 (N, H, W, C). A model with styles has
-    a second input, codes float32 (N, S). The file is run and compared with the model at three sizes before it is put in
+    a second input, codes float32 (N, S); one with `label_names` the target, float32 (N, L). `part` names a network of
+    `Model.parts` to write instead. The file is run and compared with the model at three sizes before it is put in
     place; whatever fails, nothing is left behind. `verbose` lets the exporter's own words through. Raises UsageError
     (file name, domain, missing packages), CheckpointError (the model cannot be exported, or the file disagrees with it)
     and DataError (the disk refuses).
     """
     format = _format(out)
+    if part is not None and (to is not None or image_io):
+        raise UsageError("--part is one network, not a translation of pictures: leave out --to and --image-io")
     if out.exists() and not overwrite:
         raise UsageError(f"{out} exists already: --overwrite replaces it")
     check_writable(out)
     metadata = read_weights_header(weights).metadata
-    spec = metadata["spec"]
-    source, target = direction.resolve(
-        spec["domains"], to, metadata.get("directions"), labels=spec.get("labels", False)
-    )
+    source, target = (None, None) if part is not None else _direction(metadata, to)
 
     from gantool.export import check, files, graph
     from gantool.training.checkpoint import load_model
 
     model = load_model(weights)[1].requires_grad_(False)
-    notes = files.notes(metadata, model, source, target, image_io)
-    cases = check.cases(model, source, target, image_io)
+    if source is None or target is None:
+        network = _part(model, metadata["model"], str(part))
+        notes = files.part_notes(metadata, model, str(part), network)
+        cases = check.part_cases(network)
+        capture = partial(graph.capture_part, network)
+    else:
+        notes = files.notes(metadata, model, source, target, image_io)
+        cases = check.cases(model, source, target, image_io)
+        capture = partial(graph.capture, model, source, target, image_io)
     write, read = files.FORMATS[format]
     with graph.quiet(verbose):
         try:
-            data = write(graph.capture(model, source, target, image_io), notes, verbose)
+            data = write(capture(), notes, verbose)
             translate = read(data)
         except (MemoryError, GantoolError):
             raise
@@ -90,6 +107,7 @@ def export_model(
         format=format,
         source=source,
         target=target,
+        part=part,
         inputs=notes["inputs"],
         outputs=notes["outputs"],
         sizes=notes["sizes"],
@@ -97,6 +115,24 @@ def export_model(
         difference=max(differences.values()),
         bytes=len(data),
     )
+
+
+def _direction(metadata: dict[str, Any], to: str | None) -> tuple[str, str]:
+    spec, directions = metadata["spec"], metadata.get("directions")
+    labels = spec.get("labels", False)
+    if labels and to is None and directions == []:
+        to = ",".join(spec["domains"][:2])  # an example: the target is an input
+    return direction.resolve(spec["domains"], to, directions, labels=labels)
+
+
+def _part(model: Model, name: str, part: str) -> Part:
+    parts = model.parts()
+    if part not in parts:
+        able = f"it has: {', '.join(parts)}" if parts else "leave out --part"
+        raise UsageError(f'{name} has no part "{part}" to export: {able}')
+    if part in model.missing:
+        raise CheckpointError(f"these weights came without {part}: there is nothing to export")
+    return parts[part]
 
 
 def _format(out: Path) -> str:

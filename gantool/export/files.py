@@ -10,17 +10,16 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from torch.export import ExportedProgram
 
 import gantool
-from gantool.model import Model
+from gantool.model import Model, Part
 
 Translate = Callable[[Sequence[NDArray[Any]]], list[NDArray[Any]]]
 """Inputs in, outputs out, in their order: what a reader makes of a file."""
 
 KEY = "gantool"
-INPUTS = ("image", "style")
-"""What a file's inputs are called; only models with styles have the second."""
 _OPSET = 20  # read by onnxruntime from 1.18 on (with the IR version that goes along)
 
 
@@ -37,8 +36,38 @@ def notes(metadata: Mapping[str, Any], model: Model, source: str, target: str, i
     inputs = {"image": pictures(source)}
     if model.style_size:
         inputs["style"] = f"float32 (N, {model.style_size}): a style code for each picture"
+    elif model.label_names:
+        inputs["label"] = f"float32 (N, {len(model.label_names)}), 0 or 1: {', '.join(model.label_names)}"
     picture, *further = model.exported_outputs
     side = model.sizes.exact
+    return {
+        **_origin(metadata, model),
+        "source": source,
+        "target": target,
+        "inputs": inputs,
+        "outputs": {picture: pictures(target), **dict.fromkeys(further, "float32")},
+        "sizes": {"exact": side} if side else {"multiple": model.sizes.multiple, "minimum": model.sizes.fit(1, 1)[0]},
+    }
+
+
+def part_notes(metadata: Mapping[str, Any], model: Model, name: str, part: Part) -> dict[str, Any]:
+    """The same for a network that is exported by itself: `part` has its name, and there is no direction."""
+
+    def form(tensor: Tensor) -> str:
+        return f"{str(tensor.dtype).removeprefix('torch.')} ({', '.join(['N', *map(str, tensor.shape[1:])])})"
+
+    with torch.no_grad():
+        result = part.module(*part.inputs.values())
+    return {
+        **_origin(metadata, model),
+        "part": name,
+        "inputs": {key: form(tensor) for key, tensor in part.inputs.items()},
+        "outputs": {part.output: form(result)},
+        "sizes": {},
+    }
+
+
+def _origin(metadata: Mapping[str, Any], model: Model) -> dict[str, Any]:
     return {
         "gantool": gantool.__version__,
         "model": metadata["model"],
@@ -46,11 +75,6 @@ def notes(metadata: Mapping[str, Any], model: Model, source: str, target: str, i
         "step": metadata["step"],
         "options": metadata["options"],
         "domains": list(model.spec.domains),
-        "source": source,
-        "target": target,
-        "inputs": inputs,
-        "outputs": {picture: pictures(target), **dict.fromkeys(further, "float32")},
-        "sizes": {"exact": side} if side else {"multiple": model.sizes.multiple, "minimum": model.sizes.fit(1, 1)[0]},
         "licence": metadata.get("licence"),
         "weights_sha256": metadata["sha256"],
     }
@@ -72,7 +96,7 @@ def write_onnx(program: ExportedProgram, notes: Mapping[str, Any], verbose: bool
     file = converted.model_proto
     file.producer_name, file.producer_version = "gantool", gantool.__version__
     file.graph.name = notes["model"]
-    file.graph.doc_string = f"{notes['source']} to {notes['target']}; {size_rule(notes['sizes'])}"
+    file.graph.doc_string = f"{summary(notes)}; {size_rule(notes['sizes'])}"
     # What the exporter notes for its developers: symbols, Python's call stacks, the names of intermediate shapes.
     del file.graph.value_info[:], file.graph.metadata_props[:]
     for part in (*file.graph.node, *file.graph.initializer, *file.graph.input, *file.graph.output):
@@ -94,9 +118,10 @@ def read_onnx(data: bytes) -> Translate:
     settings = onnxruntime.SessionOptions()
     settings.log_severity_level = 3
     session = onnxruntime.InferenceSession(data, settings, providers=["CPUExecutionProvider"])
+    names = [value.name for value in session.get_inputs()]
 
     def translate(inputs: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
-        return [np.asarray(output) for output in session.run(None, dict(zip(INPUTS, inputs, strict=False)))]
+        return [np.asarray(output) for output in session.run(None, dict(zip(names, inputs, strict=True)))]
 
     return translate
 
@@ -129,8 +154,17 @@ FORMATS: dict[str, tuple[Callable[[ExportedProgram, Mapping[str, Any], bool], by
 """Writer and reader by file extension."""
 
 
+def summary(notes: Mapping[str, Any]) -> str:
+    """What a file does: its direction, or the name of a part."""
+    if "part" in notes:
+        return str(notes["part"])
+    return f"{notes['source']} to {'what label says' if 'label' in notes['inputs'] else notes['target']}"
+
+
 def size_rule(sizes: Mapping[str, int]) -> str:
     """The sizes that a file takes, in words."""
+    if not sizes:
+        return "the batch alone is free"
     if "exact" in sizes:
         return "height and width: {exact}".format(**sizes)
     return "height and width: multiples of {multiple}, at least {minimum}".format(**sizes)

@@ -14,25 +14,25 @@ from torch.export import Dim, ExportedProgram
 from torch.fx.experimental import _config as shapes
 
 from gantool.export.check import example
-from gantool.model import Model, Sizes
+from gantool.model import Model, Part, Sizes
 
 
 class ImageIO(nn.Module):
     """uint8 pictures (N, H, W, C) in and out, around a module that maps (N, C, H, W) in [-1, 1]: the same sums, in the
     same order, as those of `gantool translate`, so the same rounding to the nearest level.
 
-    Label maps go in as their ids (N, H, W, C). A style code and further outputs stay what they are.
+    Label maps go in as their ids (N, H, W, C). Style codes, labels and further outputs stay what they are.
     """
 
     def __init__(self, module: nn.Module) -> None:
         super().__init__()
         self.module = module
 
-    def forward(self, image: Tensor, style: Tensor | None = None) -> Tensor | tuple[Tensor, ...]:
+    def forward(self, image: Tensor, code: Tensor | None = None) -> Tensor | tuple[Tensor, ...]:
         x = image.permute(0, 3, 1, 2)
         if x.dtype == torch.uint8:
             x = x.float() / 127.5 - 1
-        made = self.module(x) if style is None else self.module(x, style)
+        made = self.module(x) if code is None else self.module(x, code)
         translation, *further = made if isinstance(made, tuple) else (made,)
         levels = ((translation + 1) * 127.5).round().clamp(0, 255)
         pixels: Tensor = levels.to(torch.uint8).permute(0, 2, 3, 1)
@@ -47,6 +47,17 @@ def capture(model: Model, source: str, target: str, image_io: bool) -> ExportedP
     inputs = example(model, source, target, image_io)
     batch = Dim("batch", min=1)
     dims = ({0: batch, **_sides(model.sizes, first=1 if image_io else 2)}, {0: batch})[: len(inputs)]
+    return _captured(module, inputs, dims)
+
+
+def capture_part(part: Part) -> ExportedProgram:
+    """The same for a network that is exported by itself; only the batch is free."""
+    inputs = tuple(part.inputs.values())
+    batch = Dim("batch", min=1)
+    return _captured(part.module, inputs, tuple({0: batch} for _ in inputs))
+
+
+def _captured(module: nn.Module, inputs: tuple[Tensor, ...], dims: tuple[dict[int, Dim], ...]) -> ExportedProgram:
     program = _traced(module.eval(), inputs, dims)
     if _drop_unused(module, program):
         program = _traced(module, inputs, dims)

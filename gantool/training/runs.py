@@ -110,6 +110,8 @@ def find_weights(name: str, models: tuple[str, ...] = (), root: Path = RUNS) -> 
             )
         return saves(run)[-1] / WEIGHTS
     near = difflib.get_close_matches(name, models, n=2, cutoff=0.6)
+    if is_run(root / name):
+        near = [str(root / name)]
     hint = f". Did you mean {' or '.join(near)}?" if near else ""
     known = f" and no model ({', '.join(models)})" if models else ""
     raise CheckpointError(f"{name} is no run folder, no weights file{known}{hint}")

@@ -71,9 +71,10 @@ def make_plan(
 ) -> Plan:
     """Gives every input its outputs, one for each of `variants`: what their names have more than the input's.
 
-    With `codes` each has a file for its style code, and with `maps`, a folder, a place there. `existing` None means "fail" for a single picture and "skip" for folders and lists, so that the same command
-    continues. `shard` (i, n) takes the i-th of n parts. Raises UsageError where inputs and outputs do not fit together:
-    two inputs with one output, an output that is an input, a picture as the folder, a single output that exists.
+    With `codes` each has a file for its style code, and with `maps`, a folder, a place there. `existing` None means
+    "fail" for a single picture and "skip" for folders and lists, so that the same command continues. `shard` (i, n)
+    takes the i-th of n parts. Raises UsageError where inputs and outputs do not fit together: two inputs with one
+    output, an output that is an input, a picture as the folder, a single output that exists.
     """
     policy: Existing = existing or ("fail" if inputs.single else "skip")
     if inputs.single and (out is None or not _is_folder(out, single=True)):

@@ -86,8 +86,9 @@ class StarGAN(Model):
         self.attributes = spec.domains[: len(options.attributes)]
         self.classes = spec.domains[len(options.attributes) :]
         both = bool(self.attributes and self.classes)
-        labels = len(spec.domains) + (2 if both else 0)  # with a mask that says which kind is meant
-        self.g = Generator(labels, width=options.width, blocks=options.blocks)
+        # With a mask that says which kind is meant.
+        self.label_names = (*spec.domains, *(("attributes are meant", "a class is meant") if both else ()))
+        self.g = Generator(len(self.label_names), width=options.width, blocks=options.blocks)
         self.d = Discriminator(spec.size, len(spec.domains), width=options.d_width, layers=options.d_layers)
         # Targets such as +Male need to know what the picture is, and D tells.
         self.training_only = () if self.attributes else ("d",)
@@ -172,27 +173,21 @@ class StarGAN(Model):
         return F.cross_entropy(p[:, len(self.attributes) :], label)
 
     def translate(self, images: Tensor, *, source: str, target: str, style: Tensor | None = None) -> Tensor:
-        asked = self.asked(target)
-        if isinstance(asked, int):
-            label = torch.full((len(images),), asked, device=images.device)
-        elif len(asked) == len(self.attributes):
-            label = self.fixed(asked, images)
-        else:
-            label = targets.changed(self.own(images), self.attributes, asked)
-        pictures: Tensor = self.g(images, self.condition(label))
+        pictures: Tensor = self.g(images, self.target_label(images, target=target))
         return pictures
 
-    def exported(self, *, source: str, target: str) -> nn.Module:
+    def target_label(self, images: Tensor, *, target: str) -> Tensor:
+        """What G is told (N, L), as `label_names` has it: a class, or attributes, those not named as D sees them."""
         asked = self.asked(target)
-        weight = next(self.g.parameters())
         if isinstance(asked, int):
-            return _Exported(self.g, self.condition(torch.tensor([asked], device=weight.device)))
-        if len(asked) < len(self.attributes):
-            raise UsageError(
-                f"an exported network has one label for all pictures, and {target} depends on the picture: name"
-                f" exactly the attributes that are to be on, as in {','.join(self.attributes[:2])}, or all with signs"
-            )
-        return _Exported(self.g, self.condition(self.fixed(asked, weight[:1])))
+            return self.condition(torch.full((len(images),), asked, device=images.device))
+        if len(asked) == len(self.attributes):
+            return self.condition(self.fixed(asked, images))
+        return self.condition(targets.changed(self.own(images), self.attributes, asked))
+
+    def exported(self, *, source: str, target: str) -> nn.Module:
+        """G itself: the label is an input."""
+        return self.g
 
     def asked(self, target: str) -> int | dict[str, bool]:
         """The class that a target names, or what it wants of which attributes. Raises UsageError."""
@@ -207,16 +202,3 @@ class StarGAN(Model):
         """The attributes (N, A) that D sees in pictures (N, 3, H, W), resized to the size it was trained with."""
         seen = F.interpolate(images, (self.d.size, self.d.size), mode="bilinear", antialias=True)
         return (self.d.logits(seen)[:, : len(self.attributes)] > 0).float()
-
-
-class _Exported(nn.Module):
-    """G with one label for all pictures."""
-
-    def __init__(self, g: Generator, condition: Tensor) -> None:
-        super().__init__()
-        self.g = g
-        self.register_buffer("condition", condition)
-
-    def forward(self, images: Tensor) -> Tensor:
-        pictures: Tensor = self.g(images, self.condition)
-        return pictures

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from gantool.data.domains import domains
 from gantool.errors import UsageError
 from gantool.losses.adversarial import adversarial_loss
-from gantool.model import Batch, ImageSpec, Imported, Model, OfficialTensors, Run, Sizes
+from gantool.model import Batch, ImageSpec, Imported, Model, OfficialTensors, Part, Run, Sizes
 from gantool.networks.initialization import initialize
 from gantool.options import option
 from gantool_starganv2.face import FAN, face_masks
@@ -239,6 +239,17 @@ class StarGANv2(Model):
         images = F.interpolate(images, (side, side), mode="bilinear", align_corners=False, antialias=True)
         s: Tensor = self.style_encoder(images, self.spec.index(domain))
         return s
+
+    def parts(self) -> dict[str, Part]:
+        """F and E: styles (N, S) of random codes, or of pictures, of the domains with these numbers (N,)."""
+        rng, side = torch.Generator().manual_seed(0), self.spec.size
+        domain = torch.arange(3) % len(self.spec.domains)
+        z = torch.randn(3, self.options.latent_dim, generator=rng)
+        images = torch.rand(3, 3, side, side, generator=rng) * 2 - 1
+        return {
+            "mapping_network": Part(self.mapping_network, {"code": z, "domain": domain}, "style"),
+            "style_encoder": Part(self.style_encoder, {"image": images, "domain": domain}, "style"),
+        }
 
 
 def l1(x: Tensor, y: Tensor) -> Tensor:

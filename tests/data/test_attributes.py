@@ -22,7 +22,7 @@ JSON = """{"file": "a.jpg", "labels": ["Black_Hair", "Smiling"]}
 
 {"file": "sub/c.jpg"}
 """
-FORMS = {"list_attr.txt": CELEBA, "list.csv": CSV, "list.jsonl": JSON}
+FORMS = {"list_attr.txt": CELEBA, "list.csv": CSV, "excel.csv": CSV.replace(",", ";"), "list.jsonl": JSON}
 
 
 @pytest.fixture

@@ -8,6 +8,8 @@ import pytest
 from PIL import Image
 
 from gantool.data.check import check_folders
+from gantool.data.domains import domains
+from gantool.data.labelled import labelled
 from gantool.data.transforms import Preparation
 from gantool.data.unpaired import unpaired
 
@@ -124,3 +126,102 @@ def test_the_report_is_json(root):
     report = json.loads(json.dumps(check(root).to_dict()))
     assert report["domains"][0]["unreadable"] == {"empty.png": "the file is empty"}
     assert report["fatal"]
+
+
+@pytest.fixture
+def scenes(tmp_path) -> Path:
+    """Three label maps of the classes 0 to 4, with pictures and instance maps."""
+    for i in range(3):
+        ids = np.random.default_rng(i).integers(0, 5, (16, 20)).astype(np.uint8)
+        files = {"labels": Image.fromarray(ids), "instances": Image.fromarray(ids + 100), "images": photo(i)}
+        for name, picture in files.items():
+            (tmp_path / name).mkdir(exist_ok=True)
+            picture.save(tmp_path / name / f"{i}.png")
+    return tmp_path
+
+
+def check_maps(root: Path, classes: int, preparation: Preparation | None = None):
+    return check_folders(labelled(classes, instances=True).find([root]), preparation, pairs=True)
+
+
+def test_labels_that_are_no_classes_are_fatal_and_named(scenes):
+    sound = check_maps(scenes, 5)
+    assert (sound.fatal, sound.warnings, sound.domains[0].modes) == ((), (), {"L": 3})
+    ids = np.zeros((16, 20), np.uint8)
+    ids[3, 4] = 255
+    Image.fromarray(ids).save(scenes / "labels" / "1.png")
+    report = check_maps(scenes, 5)
+    assert set(report.domains[0].unfit) == {"1.png"}
+    assert "1 of 3 label maps do not fit, such as 1.png: it holds the label 255" in report.fatal[0]
+    assert "label_nc=256" in report.fatal[0]
+    assert not report.domains[0].unreadable
+
+
+def test_maps_that_hold_no_ids_or_do_not_belong_together_are_fatal(scenes):
+    photo(7).save(scenes / "labels" / "0.png")
+    photo(7).save(scenes / "instances" / "1.png")
+    Image.new("L", (9, 9)).save(scenes / "instances" / "2.png")
+    maps = check_maps(scenes, 5).domains[0]
+    assert "it is a colour picture" in maps.unreadable["0.png"]
+    assert str(scenes / "instances" / "1.png") in maps.unreadable["1.png"]
+    assert "it is 20x16 pixels" in maps.unfit["2.png"]
+    assert "2.png 9x9" in maps.unfit["2.png"]
+
+
+def test_a_label_map_and_a_picture_of_other_sizes(scenes):
+    photo(7, (30, 16)).save(scenes / "images" / "0.png")
+    assert any("1 pair differs in size" in line for line in check_maps(scenes, 5).warnings)
+    assert any("1 pair differs in size" in line for line in check_maps(scenes, 5, Preparation("crop", 8, 8)).fatal)
+
+
+def test_pictures_of_a_table_are_looked_at_once_also_those_that_have_no_attribute(tmp_path):
+    for i in range(6):
+        photo(i).save(tmp_path / f"{i}.png")
+    (tmp_path / "5.png").write_bytes(b"no picture")
+    rows = ["file,Odd,Small", "0.png,0,1", "1.png,1,1", "2.png,0,1", "3.png,1,0", "4.png,0,0", "5.png,0,0"]
+    (tmp_path / "list.csv").write_text("\n".join(rows))
+    seen = []
+    found = domains(attributes=("Odd", "Small")).find([tmp_path, tmp_path / "list.csv"])
+    report = check_folders(found, progress=lambda done, total: seen.append((done, total)))
+    assert [(d.name, d.pictures) for d in report.domains] == [("Odd", 2), ("Small", 3), ("none of these attributes", 2)]
+    assert seen == [(i + 1, 6) for i in range(6)]
+    assert set(report.domains[2].unreadable) == {"5.png"}
+    assert (report.duplicates, report.unmatched, report.warnings) == ((), (), ())
+
+
+# -- the command: options of the model decide on the arrangement
+
+
+def test_the_default_arrangement_of_pix2pixhd_is_label_maps(main, scenes):
+    main("data", "check", "--model", "pix2pixhd", "labels", "images", "instances")
+    _, out, err = main(
+        "data", "check", "-m", "pix2pixhd", "labels", "images", "instances", "--set", "label_nc=3", "--json", code=3
+    )
+    report = json.loads(out)
+    assert [len(domain["unfit"]) for domain in report["domains"]] == [3, 0]
+    assert "0.png" in err
+    assert "the label 4" in err
+    main("data", "check", "-m", "pix2pixhd", "labels", "images", "--preset", "smoke")  # plain pictures: label_nc=0
+
+
+def test_a_table_of_attributes_is_checked(main, tmp_path):
+    (tmp_path / "faces").mkdir()
+    for i in range(4):
+        photo(i).save(tmp_path / "faces" / f"{i}.png")
+    (tmp_path / "list.csv").write_text("file,A,B\n0.png,1,0\n1.png,0,1\n2.png,1,1\n3.png,0,0\n")
+    _, out, _ = main("data", "check", "--model", "stargan", "faces", "list.csv", "--set", "attributes=A,B", "--json")
+    assert [domain["pictures"] for domain in json.loads(out)["domains"]] == [2, 2, 1]
+    _, _, err = main("data", "check", "--model", "starganv2", "faces", "list.csv", code=3)
+    assert "takes no table" in err
+
+
+def test_a_preset_that_crops_without_resizing_says_what_is_too_small(main, root, tmp_path):
+    _, _, err = main("data", "check", "trainA", "trainB", "--set", "width=4", code=2)
+    assert "--set goes with --model" in err
+    _, _, err = main("data", "check", "-m", "cyclegan", "trainA", "trainB", "--set", "preprocess=crop", code=3)
+    assert "smaller than the crop of 256" in err
+
+
+def test_models_tells_the_layout_of_the_default_options(main):
+    _, out, _ = main("models", "pix2pixhd", "--json")
+    assert json.loads(out)["layout"] == "labels"

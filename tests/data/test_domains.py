@@ -221,6 +221,9 @@ def test_tables_and_folders_that_do_not_fit_together(tmp_path):
         odd.find([moods])
     with pytest.raises(DataError, match=r"list.csv is a table of attributes: name the folder"):
         odd.find([csv])
+    with pytest.raises(DataError, match=r"list.csv is a file, and this model takes no table") as raised:
+        domains(references=True).find([faces, csv])
+    assert "--set" not in str(raised.value)
     with pytest.raises(DataError, match="one table of attributes at most"):
         odd.find([faces, csv, csv])
     with pytest.raises(DataError, match=r"which attributes of .*list.csv\? .*attributes=Odd,Third"):

@@ -80,10 +80,12 @@ def test_what_is_no_map_of_ids_is_refused(tmp_path):
         assert str(file) in str(raised.value)
 
 
-def test_a_label_that_is_no_class_is_named_before_training(data):
+def test_a_label_that_is_no_class_is_named_where_it_is_read_and_not_searched_at_every_start(data):
     scene(data, "bad", np.full((24, 30), 255), np.zeros((24, 30)))
+    dataset = opened(data)
     with pytest.raises(DataError, match=r"label 255.*0 to 5") as raised:
-        opened(data)
+        for index in range(len(dataset)):
+            dataset.item(0, index)
     assert str(data / "labels" / "bad.png") in str(raised.value)
 
 

@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 
 import gantool as package
-from gantool.errors import DataError
+from gantool import registry
+from gantool.errors import CheckpointError, DataError, UsageError
 from gantool.evaluation.tasks import compare_domains
-from gantool.training import runs
+from gantool.model import ImageSpec
+from gantool.options import restore
+from gantool.training import checkpoint, runs
 from tests.conftest import draw
 
 NAMES = ("blue", "green", "red")
@@ -59,3 +62,59 @@ def test_a_missing_domain_is_named(root, tmp_path):
     draw(tmp_path / "blue", 1, seed=0)
     with pytest.raises(DataError, match="no folder green"):
         compare_domains(runs.saves(run)[-1] / runs.WEIGHTS, tmp_path)
+
+
+def saved(folder: Path, model: str, domains: tuple[str, ...], options: dict, **notes: object) -> Path:
+    """A run of random weights: its translations are measured, not looked at."""
+    kind = registry.plugin(model).load()
+    chosen = restore(kind.Options, options, where=model)
+    spec = ImageSpec(domains, kind.channels(chosen, len(domains)), 32, labels=bool(options.get("attributes")))
+    network = checkpoint.build_model(kind, chosen, spec)
+    save = runs.save_folder(folder, 1)
+    checkpoint.save(save, network, model, 1, weights=network.state_dict(), state={}, notes=notes)
+    return save / runs.WEIGHTS
+
+
+SMALL = {"width": 4, "blocks": 1, "d_width": 4, "d_layers": 3}
+
+
+def test_two_domains_are_measured_by_domain_too(main, root, tmp_path):
+    run = saved(tmp_path / "two", "stargan", ("blue", "red"), SMALL)
+    for folders in ([root / "val", root / "train"], [root / "val"]):
+        _, out, _ = main("eval", "-m", run, *folders, "--json")
+        assert [(task["source"], task["target"]) for task in json.loads(out)["tasks"]] == [
+            ("blue", "red"),
+            ("red", "blue"),
+        ]
+
+
+def test_a_model_of_two_folders_takes_their_pictures_whatever_lies_below(main, root, tmp_path):
+    cyclegan = {"width": 4, "blocks": 1, "d_width": 4, "d_layers": 1}
+    run = saved(tmp_path / "pair", "cyclegan", ("blue", "red"), cyclegan)
+    _, out, _ = main("eval", "-m", run, root / "val", root / "train", "--json")
+    found = json.loads(out)
+    assert "tasks" not in found
+    assert found["protocol"]["fake"]["path"] == f"blue to red of {root / 'val'}"
+
+
+def test_one_target_is_measured_from_every_other_domain(main, root, tmp_path):
+    run = saved(tmp_path / "three", "stargan", NAMES, SMALL)
+    _, out, _ = main("eval", "-m", run, root / "val", root / "train", "--to", "green", "--json")
+    found = json.loads(out)
+    assert [(task["source"], task["target"]) for task in found["tasks"]] == [("blue", "green"), ("red", "green")]
+    assert found["protocol"]["mean"] == "over the 2 directions"
+    _, out, _ = main("eval", "-m", run, root / "val/blue", root / "train/green", "--to", "green", "--json")
+    assert json.loads(out)["protocol"]["fake"]["path"].startswith("blue to green")
+
+
+def test_directions_are_those_of_the_weights(root, tmp_path):
+    attributes = {**SMALL, "attributes": NAMES}
+    some = saved(tmp_path / "some", "stargan", NAMES, attributes, directions=[["red", "blue"]])
+    assert [(task.source, task.target) for task in compare_domains(some, root / "val").tasks] == [("red", "blue")]
+    none = saved(tmp_path / "none", "stargan", NAMES, attributes, directions=[])
+    for to in (None, "green"):
+        with pytest.raises(CheckpointError, match="cannot tell what a picture is"):
+            compare_domains(none, root / "val", to=to)
+    every = saved(tmp_path / "every", "stargan", NAMES, attributes)
+    with pytest.raises(UsageError, match="none of the domains that have a folder"):
+        compare_domains(every, root / "val", to="+red,-blue")
