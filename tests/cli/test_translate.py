@@ -230,6 +230,7 @@ def test_refusals_before_any_work(main, run, tmp_path):
         (["in", "out", "--json", "--print"], "--print"),
         (["in/a.png", "-", "--json"], "stdout"),
         (["in"], "folder for the results"),
+        (["in", "out", "--save-styles"], "no styles to save"),
     ]:
         _, out, err = main("translate", "-m", run, *words, code=2)
         assert hint in err, words
@@ -347,12 +348,19 @@ def test_transparency_is_carried_over(main, run, tmp_path):
 
 
 def test_a_result_that_needs_another_name_does_not_take_that_of_another_input(main, run, tmp_path):
-    Image.fromarray(noise(36, 36, 4)).save(tmp_path / "a.png")
     (tmp_path / "in").mkdir()
-    (tmp_path / "a.png").rename(tmp_path / "in/a.bmp")  # a PNG by content
+    for name in ("a.bmp", "a.jpg", "b.jpg"):  # PNGs by content
+        Image.fromarray(noise(36, 36, 4)).save(tmp_path / "in" / name, "PNG")
     save(tmp_path / "in/a.png")
-    assert "is for in/a.png" in main("translate", "-m", run, "in", "out", "--overwrite", code=1)[2]
+    for _ in range(2):
+        main("translate", "-m", run, "in", "out")
+        assert files(tmp_path / "out") == {"a.png", "a.bmp.png", "a.jpg.png", "b.png"}
+        (tmp_path / "out/a.jpg.png").unlink()  # an interruption: the others' names do not depend on it
     assert np.array(Image.open(tmp_path / "out/a.png")).shape == (36, 40, 3)
+    assert np.array(Image.open(tmp_path / "out/a.bmp.png")).shape == (36, 36, 4)
+    save(tmp_path / "in/a.bmp.png")
+    _, _, err = main("translate", "-m", run, "in", "new", code=1)
+    assert "in/a.bmp: new/a.bmp.png would be written for it, but is for in/a.bmp.png" in err
 
 
 def test_grey_stays_grey_and_16_bits_stay_16_bits(main, run, grey_run, tmp_path):

@@ -187,6 +187,10 @@ def test_pictures_of_a_table_are_looked_at_once_also_those_that_have_no_attribut
     assert seen == [(i + 1, 6) for i in range(6)]
     assert set(report.domains[2].unreadable) == {"5.png"}
     assert (report.duplicates, report.unmatched, report.warnings) == ((), (), ())
+    (tmp_path / "list.csv").write_text("\n".join(rows[:5]))
+    report = check_folders(domains(attributes=("Odd", "Small")).find([tmp_path, tmp_path / "list.csv"]))
+    assert [d.pictures for d in report.domains] == [2, 3]
+    assert report.unmatched == ()  # 1.png is in both, which makes no pair of it
 
 
 # -- the command: options of the model decide on the arrangement
@@ -202,6 +206,9 @@ def test_the_default_arrangement_of_pix2pixhd_is_label_maps(main, scenes):
     assert "0.png" in err
     assert "the label 4" in err
     main("data", "check", "-m", "pix2pixhd", "labels", "images", "--preset", "smoke")  # plain pictures: label_nc=0
+    photo(7, (30, 16)).save(scenes / "images" / "0.png")
+    _, _, err = main("data", "check", "-m", "pix2pixhd", "labels", "images", "instances", "--crop", 8, code=3)
+    assert "1 pair differs in size" in err
 
 
 def test_a_table_of_attributes_is_checked(main, tmp_path):
@@ -220,8 +227,3 @@ def test_a_preset_that_crops_without_resizing_says_what_is_too_small(main, root,
     assert "--set goes with --model" in err
     _, _, err = main("data", "check", "-m", "cyclegan", "trainA", "trainB", "--set", "preprocess=crop", code=3)
     assert "smaller than the crop of 256" in err
-
-
-def test_models_tells_the_layout_of_the_default_options(main):
-    _, out, _ = main("models", "pix2pixhd", "--json")
-    assert json.loads(out)["layout"] == "labels"

@@ -84,8 +84,7 @@ def test_a_label_that_is_no_class_is_named_where_it_is_read_and_not_searched_at_
     scene(data, "bad", np.full((24, 30), 255), np.zeros((24, 30)))
     dataset = opened(data)
     with pytest.raises(DataError, match=r"label 255.*0 to 5") as raised:
-        for index in range(len(dataset)):
-            dataset.item(0, index)
+        [dataset.item(0, index) for index in range(len(dataset))]
     assert str(data / "labels" / "bad.png") in str(raised.value)
 
 
