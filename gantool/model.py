@@ -318,7 +318,7 @@ class Model(nn.Module):
         return {}
 
     def target_label(self, images: Tensor, *, target: str) -> Tensor:
-        """The label (N, length of `label_names`) with which an exported file makes of pictures what `translate` does."""
+        """The labels (N, length of `label_names`) that let an exported file make of pictures what `translate` makes."""
         raise NotImplementedError(f"{type(self).__name__} has label_names, but no target_label")
 
     def parts(self) -> Mapping[str, Part]:

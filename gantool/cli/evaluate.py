@@ -100,6 +100,7 @@ def evaluate(
     chosen = choose(device)
     judges = load_judges(inception=inception, lpips=_two_files(lpips), classifier=classifier)
     if weights is not None and everything:
+        from gantool.evaluation.report import flat
         from gantool.evaluation.tasks import compare_domains
 
         with stages(replace(console, json=False)) as progress:
@@ -124,7 +125,7 @@ def evaluate(
             for task in (*tasks.tasks, *tasks.means)
         ]
         console.table("", ["guided", "source", "target", *measured], rows)
-        console.table("how it was measured", ["what", "value"], [[k, str(v)] for k, v in tasks.protocol.items()])
+        console.table("how it was measured", ["what", "value"], flat("", tasks.protocol))
         return
     with stages(replace(console, json=False)) as progress:
         if weights is None:

@@ -69,7 +69,6 @@ def export(
         for name, form in table.items():
             console.note(f"{what}: {name}, {form}")
     sizes = ", ".join("x".join(map(str, size)) for size in done.compared)
-    console.note(
-        f"compared with the model at {sizes} ({'N' if done.part else 'N x H x W'}): it differs by {done.difference:.1g} at most"
-    )
+    shape = "N" if done.part else "N x H x W"
+    console.note(f"compared with the model at {sizes} ({shape}): it differs by {done.difference:.1g} at most")
     console.result(str(done.path))

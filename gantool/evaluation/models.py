@@ -86,7 +86,8 @@ def compare_translations(
             device=chosen,
             progress=progress,
         )
-    evaluation.protocol["fake"] |= {"path": f"{source} to {target} of {inputs}"}
+    two = len(spec.domains) == 2 and not spec.labels  # of more, or of attributes, a picture may be in any
+    evaluation.protocol["fake"] |= {"path": f"{f'{source} ' if two else ''}to {target} of {inputs}"}
     if variety is not None:
         evaluation.metrics.update(variety.metrics())
         evaluation.protocol["styles"] = variety.protocol()

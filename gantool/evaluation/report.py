@@ -47,7 +47,7 @@ class Evaluation:
 
     def protocol_rows(self) -> list[tuple[str, str]]:
         """For a table: (what, value), nested names joined by a dot."""
-        return _flat("", self.protocol)
+        return flat("", self.protocol)
 
 
 def _row(name: str, value: float) -> tuple[str, str, str]:
@@ -58,8 +58,9 @@ def _row(name: str, value: float) -> tuple[str, str, str]:
     return label, f"{value:.{digits}f} {unit}".strip(), meaning
 
 
-def _flat(prefix: str, table: dict[str, Any]) -> list[tuple[str, str]]:
+def flat(prefix: str, table: dict[str, Any]) -> list[tuple[str, str]]:
+    """A table within tables as rows, nested names joined by a dot."""
     rows = []
     for name, value in table.items():
-        rows += _flat(f"{prefix}{name}.", value) if isinstance(value, dict) else [(prefix + name, str(value))]
+        rows += flat(f"{prefix}{name}.", value) if isinstance(value, dict) else [(prefix + name, str(value))]
     return rows

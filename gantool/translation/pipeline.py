@@ -6,26 +6,24 @@ Threads decode ahead and encode behind (Pillow lets go of the interpreter meanwh
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeAlias
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from gantool.data.pictures import Array, Picture, as_channels, can_hold, encode, to_uint8
 from gantool.errors import DataError, GantoolError, OutOfMemoryError
-from gantool.files import reason, write_atomically
+from gantool.translation.companions import Deliver, beside, claim
 from gantool.translation.engine import Engine, Way, is_memory, matched, prepared
 from gantool.translation.outbox import OutputRefusedError
-from gantool.translation.outputs import Job, key
+from gantool.translation.outputs import Job
 from gantool.translation.styles import Codes, seed_of
 from gantool.translation.variants import Variant
 
@@ -86,8 +84,6 @@ class Failed:
 
 
 Outcome: TypeAlias = "Done | Skipped | Failed"
-Deliver: TypeAlias = "Callable[[Path | None, bytes], None]"
-"""Puts the bytes of a result where they belong (None: stdout); called from several threads."""
 
 
 @dataclass(frozen=True)
@@ -261,21 +257,12 @@ def _finish(
         if job.may_change and not _fits(pixels, alpha, format):
             out, format = job.as_png, "PNG"
             if out is not None:
-                _claim(out, job, owners)
+                claim(out, job, owners)
                 if out.exists() and not request.overwrite:
                     return Skipped(job, out)
         pixels, alpha, lost = _reduced(pixels, alpha, format)
         data = encode(pixels, format, alpha=alpha, quality=request.quality, icc_profile=item.icc_profile)
-        if job.code is not None and item.code is not None:
-            code = _npy(item.code)
-            if _is_to_be_written(job.code, code, request):
-                deliver(job.code, code)
-        for name, heat in item.maps.items():
-            assert job.maps is not None
-            path, picture = job.maps.with_name(f"{job.maps.name}.{name}.png"), encode(heat, "PNG")
-            _claim(path, job, owners)
-            if _is_to_be_written(path, picture, request):
-                _put(path, picture)
+        beside(job, item.code, item.maps, deliver, owners, overwrite=request.overwrite)
         deliver(out, data)
     except OutputRefusedError:
         raise
@@ -286,40 +273,6 @@ def _finish(
     height, width = pixels.shape[:2]
     seconds += time.perf_counter() - begun
     return Done(job, out, item.size, (width, height), seconds, hashlib.sha256(data).hexdigest(), way, lost)
-
-
-def _claim(path: Path, job: Job, owners: dict[str, str]) -> None:
-    """Raises DataError where this file is for another picture, or is an input."""
-    owner = owners.setdefault(key(path), job.source.name)
-    if owner != job.source.name:
-        raise DataError(f"{path} would be written for it, but is for {owner}: translate it apart from the others")
-
-
-def _is_to_be_written(path: Path, data: bytes, request: Request) -> bool:
-    """False where an interrupted run has written it. Raises DataError where another file would be lost."""
-    if request.overwrite or not path.exists():
-        return True
-    try:
-        same = path.read_bytes() == data
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {reason(error, path)}") from error
-    if not same:
-        raise DataError(f"{path} exists already and is another file: --overwrite replaces it")
-    return False
-
-
-def _put(path: Path, picture: bytes) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(f"cannot write {path}: {reason(error, path.parent)}") from error
-    write_atomically(path, picture)
-
-
-def _npy(code: Tensor) -> bytes:
-    buffer = io.BytesIO()
-    np.save(buffer, code[0].float().cpu().numpy())
-    return buffer.getvalue()
 
 
 def _fits(pixels: Array, alpha: Array | None, format: str) -> bool:

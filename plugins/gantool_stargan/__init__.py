@@ -18,7 +18,6 @@ from torch import Tensor, nn
 
 from gantool.data.domains import domains
 from gantool.data.layout import Layout
-from gantool.errors import UsageError
 from gantool.losses.adversarial import adversarial_loss
 from gantool.losses.gradient_penalty import gradient_penalty, interpolated
 from gantool.model import Batch, ImageSpec, Imported, Model, OfficialTensors, Progress, Run, Sizes

@@ -229,4 +229,4 @@ def of_domain(heads: nn.ModuleList, h: Tensor, y: Tensor | int) -> Tensor:
 
 def _rows(x: Tensor, y: Tensor) -> Tensor:
     """x[n, y[n]] for every n."""
-    return x[torch.arange(len(y), device=y.device), y]
+    return x[torch.arange(y.shape[0], device=y.device), y]  # len would fix the batch of an exported file

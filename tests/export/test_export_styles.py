@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from gantool.errors import CheckpointError, UsageError
 from gantool.export.exporter import export_model
-from gantool.model import ImageSpec, Model, Sizes
+from gantool.model import ImageSpec, Model, Part, Sizes
 from gantool.training import checkpoint, runs
 from gantool.translation.engine import Engine
 
@@ -76,6 +76,50 @@ class OneSize(Styled):
 
     def exported(self, *, source: str, target: str) -> nn.Module:
         return Model.exported(self, source=source, target=target)
+
+
+class Told(OneSize):
+    """Its target is an input; one part can be exported by itself."""
+
+    sizes = Sizes()
+    label_names = ("photo", "painting", "sketch", "relief")
+
+    def target_label(self, images: Tensor, *, target: str) -> Tensor:
+        return F.one_hot(torch.full((len(images),), self.label_names.index(target)), 4).float()
+
+    def told(self, images: Tensor, label: Tensor) -> Tensor:
+        return self.out(self.into(images) + label[:, :, None, None]).tanh()
+
+    def translate(self, images: Tensor, *, source: str, target: str, style: Tensor | None = None) -> Tensor:
+        return self.told(images, self.target_label(images, target=target))
+
+    def exported(self, *, source: str, target: str) -> nn.Module:
+        return _Told(self)
+
+    def parts(self) -> dict[str, Part]:
+        images = torch.rand(3, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+        return {"first": Part(self.into, {"picture": images}, "features"), "wrong": Part(_Half(), {"x": images}, "y")}
+
+
+class _Told(nn.Module):
+    def __init__(self, model: Told) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, images: Tensor, label: Tensor) -> Tensor:
+        return self.model.told(images, label)
+
+
+class OneTarget(Told):
+    """Its exported network makes the same of every label but that of the second domain."""
+
+    def told(self, images: Tensor, label: Tensor) -> Tensor:
+        return super().told(images, label * label[:, 1:2] if torch.compiler.is_exporting() else label)
+
+
+class _Half(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x / 2 if torch.compiler.is_exporting() else x
 
 
 class Labelled(OneSize):
@@ -184,6 +228,62 @@ def test_label_maps_go_in_as_their_ids(saved, tmp_path):
     (found,) = onnxruntime.InferenceSession(tmp_path / "m.onnx").run(None, {"image": ids})
     (expected,) = Engine(checkpoint.load_model(weights)[1]).translate([*ids], source="labels", target="photo")
     assert np.abs(found[0].astype(int) - expected).max() <= 1
+
+
+@pytest.mark.parametrize("image_io", [False, True])
+def test_a_target_can_be_an_input(saved, tmp_path, image_io):
+    weights = saved(Told)
+    report = export_model(weights, tmp_path / "m.onnx", image_io=image_io)
+    assert report.inputs["label"] == "float32 (N, 4), 0 or 1: photo, painting, sketch, relief"
+    session = onnxruntime.InferenceSession(tmp_path / "m.onnx")
+    pixels = noise(2, 9, 13, 3)
+    images = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2)).astype(np.float32) / 127.5 - 1
+    labels = np.eye(4, dtype=np.float32)[[3, 0]]
+    (found,) = session.run(None, {"image": pixels if image_io else images, "label": labels})
+    with torch.no_grad():
+        expected = checkpoint.load_model(weights)[1].told(torch.from_numpy(images), torch.from_numpy(labels)).numpy()
+    if image_io:
+        found = found.transpose(0, 3, 1, 2) / 127.5 - 1
+    np.testing.assert_allclose(found, expected, atol=1 / 127.5 if image_io else 1e-6)
+
+
+def test_every_target_is_compared(saved, tmp_path):
+    with pytest.raises(CheckpointError, match=r"differs from the model by .* for 2 pictures"):
+        export_model(saved(OneTarget), tmp_path / "m.pt2")
+    assert not (tmp_path / "m.pt2").exists()
+
+
+@pytest.mark.parametrize("format", ["onnx", "pt2"])
+def test_a_part_is_exported_and_compared_by_itself(saved, tmp_path, format):
+    weights = saved(Told)
+    report = export_model(weights, tmp_path / f"m.{format}", part="first")
+    assert (report.inputs, report.outputs) == (
+        {"picture": "float32 (N, 3, 8, 8)"},
+        {"features": "float32 (N, 4, 8, 8)"},
+    )
+    assert (report.part, report.target, report.compared) == ("first", None, ((1,), (2,), (3,)))
+    images = torch.rand(5, 3, 8, 8)
+    with torch.no_grad():
+        expected = checkpoint.load_model(weights)[1].into(images).numpy()
+        if format == "onnx":
+            session = onnxruntime.InferenceSession(tmp_path / "m.onnx")
+            assert json.loads(session.get_modelmeta().custom_metadata_map["gantool"])["part"] == "first"
+            (found,) = session.run(["features"], {"picture": images.numpy()})
+        else:
+            found = torch.export.load(tmp_path / "m.pt2").module()(images).numpy()
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_a_part_that_disagrees_is_not_written_and_others_are_named(saved, tmp_path):
+    weights = saved(Told)
+    with pytest.raises(CheckpointError, match=r"differs from the model by 0\.5 \(.* is allowed\) for a batch of"):
+        export_model(weights, tmp_path / "m.pt2", part="wrong")
+    with pytest.raises(UsageError, match=r'no part "third" to export: it has: first, wrong$'):
+        export_model(weights, tmp_path / "m.pt2", part="third")
+    for more in ({"to": "photo"}, {"image_io": True}):
+        with pytest.raises(UsageError, match="leave out --to and --image-io"):
+            export_model(weights, tmp_path / "m.pt2", part="first", **more)
+    assert not (tmp_path / "m.pt2").exists()
 
 
 class Unsure(OneSize):

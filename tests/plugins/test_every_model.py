@@ -194,7 +194,11 @@ def test_export_agrees_in_onnxruntime(name, trained, tmp_path):
     with torch.no_grad():
         expected = model.translate(images, source=source, target=target, style=style if model.style_size else None)
     session = onnxruntime.InferenceSession(str(out))
-    given = dict(zip([i.name for i in session.get_inputs()], (images.numpy(), style.numpy()), strict=False))
+    given = {"image": images.numpy()}
+    if model.style_size:
+        given["style"] = style.numpy()
+    if model.label_names:
+        given["label"] = model.target_label(images, target=target).numpy()
     found = session.run(None, given)[0]
     torch.testing.assert_close(torch.from_numpy(found), expected, rtol=0, atol=1e-4)
 

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 from gantool_stargan import StarGAN, targets
@@ -13,8 +14,9 @@ from PIL import Image
 
 import gantool
 from gantool.errors import UsageError
+from gantool.export.exporter import export_model
 from gantool.model import Progress
-from gantool.training import runs
+from gantool.training import checkpoint, runs
 from gantool.training.header import read_header
 from gantool.training.plan import Request, plan
 from gantool.training.run import TrainingRun
@@ -166,14 +168,36 @@ def test_relative_targets_keep_what_the_discriminator_sees():
 
 
 @torch.no_grad()
-def test_an_exported_network_has_one_label():
+def test_an_exported_network_takes_every_target_as_its_label():
     stargan = model(NAMES, ("glad", "sad"))
     images = torch.rand(2, 3, 20, 28) * 2 - 1
-    for target in ("sad", "Blond_Hair,Young", "+Blond_Hair,-Male,-Young"):
-        ours = stargan.exported(source="Male", target=target)(images)
+    assert stargan.label_names == (*NAMES, "glad", "sad", "attributes are meant", "a class is meant")
+    assert stargan.target_label(images, target="sad").tolist() == [[0, 0, 0, 0, 0, 1, 0, 1]] * 2
+    assert stargan.target_label(images, target="Blond_Hair,Young").tolist() == [[0, 1, 0, 1, 0, 0, 1, 0]] * 2
+    assert model((), ("a", "b")).label_names == ("a", "b")
+    network = stargan.exported(source="Male", target="sad")
+    for target in ("sad", "Blond_Hair,Young", "+Male"):
+        ours = network(images, stargan.target_label(images, target=target))
         assert torch.equal(ours, stargan.translate(images, source="Male", target=target))
-    with pytest.raises(UsageError, match=r"one label for all pictures, and \+Male depends"):
-        stargan.exported(source="Male", target="+Male")
+    rows = torch.cat([stargan.target_label(images[:1], target=target) for target in ("sad", "glad")])
+    alone = torch.cat([network(images[k : k + 1], rows[k : k + 1]) for k in (0, 1)])
+    torch.testing.assert_close(network(images, rows), alone)
+
+
+@torch.no_grad()
+def test_one_exported_file_has_all_targets(tmp_path):
+    stargan = model(NAMES)
+    folder = runs.save_folder(tmp_path / "run", 1)
+    kept = {"directions": []}  # as an imported generator alone has it: nothing tells what a picture is
+    checkpoint.save(folder, stargan, "stargan", 1, weights=stargan.state_dict(), state={}, notes=kept)
+    report = export_model(folder / runs.WEIGHTS, tmp_path / "m.onnx")
+    assert report.inputs["label"] == f"float32 (N, 4), 0 or 1: {', '.join(NAMES)}"
+    session = onnxruntime.InferenceSession(tmp_path / "m.onnx")
+    images = torch.rand(2, 3, 20, 28) * 2 - 1
+    labels = torch.tensor([[1.0, 0, 0, 1], [0, 0, 1, 0]])
+    (found,) = session.run(None, {"image": images.numpy(), "label": labels.numpy()})
+    torch.testing.assert_close(torch.from_numpy(found), stargan.g(images, labels), rtol=0, atol=1e-4)
+    assert not np.allclose(found, session.run(None, {"image": images.numpy(), "label": 1 - labels.numpy()})[0])
 
 
 # -- training

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import onnxruntime
 import pytest
 import torch
 import torch.nn.functional as F
@@ -14,6 +16,7 @@ from torch import Tensor
 
 import gantool
 from gantool.errors import CheckpointError, UsageError
+from gantool.export.exporter import export_model
 from gantool.model import ImageSpec
 from gantool.training import checkpoint, runs
 from gantool.training.run import TrainingRun
@@ -295,3 +298,19 @@ def test_face_networks_that_are_none(tmp_path: Path):
     torch.save({key: value for key, value in whole.items() if key != "l0.bias"}, path)
     with pytest.raises(CheckpointError, match=r"wing\.ckpt does not fit .* l0\.bias is missing"):
         build(w_hpf=1.0, fan=str(path)).prepare_training()
+
+
+@torch.no_grad()
+def test_mapping_network_and_style_encoder_are_files_of_their_own(tmp_path):
+    model = build()
+    folder = runs.save_folder(tmp_path / "run", 1)
+    checkpoint.save(folder, model, "starganv2", 1, weights=model.state_dict(), state={}, notes={})
+    domains = np.array([2, 0, 1, 2, 1])
+    given = {"code": torch.randn(5, 3), "image": torch.rand(5, 3, 32, 32) * 2 - 1}
+    for part, name in (("mapping_network", "code"), ("style_encoder", "image")):
+        report = export_model(folder / runs.WEIGHTS, tmp_path / f"{part}.onnx", part=part)
+        assert (report.inputs["domain"], report.outputs) == ("int64 (N)", {"style": "float32 (N, 6)"})
+        session = onnxruntime.InferenceSession(tmp_path / f"{part}.onnx")
+        (found,) = session.run(["style"], {name: given[name].numpy(), "domain": domains})
+        expected = getattr(model, part)(given[name], torch.from_numpy(domains))
+        torch.testing.assert_close(torch.from_numpy(found), expected, rtol=1e-4, atol=1e-5)

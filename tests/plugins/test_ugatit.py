@@ -95,6 +95,37 @@ def test_attention_is_written_beside_the_results(main, run, tmp_path):
     assert len(np.unique(heat.reshape(-1, 3), axis=0)) > 10, "a map of one colour shows nothing"
 
 
+def test_attention_never_replaces_another_file(main, run, tmp_path):
+    pictures = draw(tmp_path / "in", 2, seed=3, size=50)
+    (tmp_path / "maps").mkdir()
+    mine = tmp_path / "maps/00.global.png"
+    mine.write_bytes(b"mine")
+    words = ["translate", "-m", run, pictures, tmp_path / "out", "--attention", tmp_path / "maps"]
+    assert "00.global.png exists already and is another file" in main(*words, code=1)[2]
+    assert mine.read_bytes() == b"mine"
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["01.png"]
+    main(*words, "--overwrite")
+    assert Image.open(mine).size == (50, 50)
+    _, _, err = main("translate", "-m", run, "--grid", "--attention", "x", pictures, tmp_path / "grid.png", code=2)
+    assert "leave out --attention" in err
+
+
+def test_attention_out_of_memory_is_one_pictures_failure(main, run, tmp_path, monkeypatch):
+    pictures = draw(tmp_path / "in", 2, seed=3, size=50)
+    attention, seen = UGATIT.attention, []
+
+    def scarce(self, images, **way):
+        seen.append(images)
+        if len(seen) == 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return attention(self, images, **way)
+
+    monkeypatch.setattr(UGATIT, "attention", scarce)
+    _, _, err = main("translate", "-m", run, pictures, tmp_path / "out", "--attention", tmp_path / "maps", code=1)
+    assert "00.png: the memory does not suffice for its maps" in err
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["01.png"]
+
+
 def test_info_shows_rho(main, run):
     _, out, _ = main("info", run, "--json")
     facts = json.loads(out)["facts"]

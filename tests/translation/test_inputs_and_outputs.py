@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gantool.errors import DataError, UsageError
-from gantool.translation.direction import resolve
+from gantool.translation.direction import resolve, targets
 from gantool.translation.inputs import Inputs, find_inputs
 from gantool.translation.memory import available, parse_bytes
 from gantool.translation.naming import Naming
@@ -194,6 +194,12 @@ def test_domains_by_name_and_by_letter():
         UsageError, match=r'no domain "zebra"\. Did you mean zebras\? Domains: horses \(A\), zebras \(B\)'
     ):
         resolve(names, "zebra")
+
+
+def test_a_domain_named_twice_is_one_target():
+    spec = {"domains": ["red", "green", "blue"]}
+    assert targets(spec, "red,red") == [("green", "red")]
+    assert targets(spec, "blue,A,red, C") == [("red", "blue"), ("green", "red")]
 
 
 def test_weights_of_one_direction_say_so():

@@ -130,6 +130,56 @@ def test_what_is_wrong_with_a_style_is_one_line(main, run, photos, tmp_path, wor
     assert not (tmp_path / "out").exists()
 
 
+def test_a_saved_style_never_replaces_another_file(main, run, photos, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    np.save(out / "00.npy", np.zeros(3))
+    mine = (out / "00.npy").read_bytes()
+    words = ["translate", "-m", run, "--save-styles", photos, out]
+    assert "00.npy exists already" in main(*words, "--fail-existing", code=2)[2]
+    assert names(out) == {"00.npy"}
+    assert "00.npy exists already and is another file" in main(*words, code=1)[2]
+    assert names(out) == {"00.npy", "01.npy", "01.png"}
+    assert (out / "00.npy").read_bytes() == mine
+    main(*words, "--overwrite")
+    code = (out / "00.npy").read_bytes()
+    assert code != mine
+    (out / "00.png").unlink()
+    main(*words)  # as after an interruption between the two files
+    assert (out / "00.npy").read_bytes() == code
+    assert (out / "00.png").exists()
+
+
+def test_results_that_differ_in_their_type_alone_have_codes_of_their_own(main, run, photos, tmp_path):
+    Image.open(photos / "00.png").save(photos / "00.webp")
+    main("translate", "-m", run, "--save-styles", photos, tmp_path / "out")
+    assert names(tmp_path / "out") == {"00.png", "00.webp", "01.png", "00.png.npy", "00.webp.npy", "01.npy"}
+
+
+def test_styles_are_not_saved_where_there_is_no_place_for_them(main, run, photos):
+    assert "stdout has no place" in main("translate", "-m", run, "--save-styles", "in/00.png", "-", code=2)[2]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--shard", "1/2"],
+        ["--ext", "jpg"],
+        ["--suffix", "_x"],
+        ["--print"],
+        ["--json"],
+        ["--save-styles"],
+        ["--dry-run"],
+        ["--skip-existing"],
+        ["--batch", "2"],
+    ],
+    ids=lambda words: words[0],
+)
+def test_what_a_grid_has_no_use_for_is_refused(main, run, photos, tmp_path, words):
+    assert f"leave out {words[0]}" in main("translate", "-m", run, "--grid", *words, photos, "grid.png", code=2)[2]
+    assert not (tmp_path / "grid.png").exists()
+
+
 def test_several_results_do_not_go_to_stdout(main, run, photos, tmp_path):
     assert "name OUT" in main("translate", "-m", run, "-n", 2, "in/00.png", "-", code=2)[2]
 
