@@ -41,4 +41,4 @@ def sheet(
         rows.append(row)
         advance()
     names = [variant.suffix.lstrip(".") or variant.target for variant in request.variants]
-    return grid(rows, [request.variants[0].source, *names])
+    return grid(rows, ["input", *names])
