@@ -252,7 +252,8 @@ def translate(
             if not found.single:
                 bf16 = ", in bf16" if precision == "bf16" else ""
                 two = len(facts["spec"]["domains"]) == 2 and not facts["spec"].get("labels")
-                ways = f"{f'{directions[0][0]} ' if two else ''}to {', '.join(target for _, target in directions)} on {ready.device}{bf16}"
+                known = f"{directions[0][0]} " if two else ""
+                ways = f"{known}to {', '.join(target for _, target in directions)} on {ready.device}{bf16}"
                 console.note(f"{ways}: {len(plan.jobs)} to do, {len(plan.skipped)} done before")
             _run(ready, plan, request(ready.device.type), stdin, outbox, tally, print_)
     tally.end()
