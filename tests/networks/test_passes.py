@@ -48,6 +48,8 @@ def test_one_batch_gives_the_values_and_gradients_of_separate_passes(make):
     for results in (ours, separate):
         sum((k + 1) * (y**2).mean() for k, y in enumerate(results)).backward()
     for p, wanted in zip(network.parameters(), other.parameters(), strict=True):
+        if p.grad is None and wanted.grad is None:
+            continue  # a bias that an instance norm takes away
         assert (p.grad - wanted.grad).abs().max() < 1e-12
 
 
