@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -99,23 +99,13 @@ def evaluate(
 
     chosen = choose(device)
     judges = load_judges(inception=inception, lpips=_two_files(lpips), classifier=classifier)
+    how: dict[str, Any] = {"judges": judges, "size": size, "seed": seed, "device": chosen}
     if weights is not None and everything:
         from gantool.evaluation.report import flat
         from gantool.evaluation.tasks import compare_domains
 
         with stages(replace(console, json=False)) as progress:
-            tasks = compare_domains(
-                weights,
-                first,
-                second,
-                to=to,
-                styles=count,
-                judges=judges,
-                size=size,
-                seed=seed,
-                device=chosen,
-                progress=progress,
-            )
+            tasks = compare_domains(weights, first, second, to=to, styles=count, progress=progress, **how)
         if json:
             console.result(to_json(tasks.as_dict()))
             return
@@ -129,22 +119,9 @@ def evaluate(
         return
     with stages(replace(console, json=False)) as progress:
         if weights is None:
-            found = compare_folders(
-                first, second, judges=judges, size=size, seed=seed, device=chosen, progress=progress
-            )
+            found = compare_folders(first, second, progress=progress, **how)
         else:
-            found = compare_translations(
-                weights,
-                first,
-                second,
-                to=to,
-                styles=count,
-                judges=judges,
-                size=size,
-                seed=seed,
-                device=chosen,
-                progress=progress,
-            )
+            found = compare_translations(weights, first, second, to=to, styles=count, progress=progress, **how)
     if json:
         console.result(to_json(found.as_dict()))
         return

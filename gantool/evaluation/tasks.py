@@ -90,12 +90,14 @@ def compare_domains(
     count = (styles or STYLES) if engine.styles else 1
     tasks = []
     for guided in _ways(engine, names, folders):
+        targets = dict.fromkeys(target for _, target in directions) if guided == "reference" else {}
+        references = {target: _references(engine, folders[target], target) for target in targets}
         for source, target in directions:
             say = f"{guided or 'translating'}, {source} to {target}"
             with tempfile.TemporaryDirectory(prefix="gantool-eval-") as temporary:
                 variety = Variety(judges, size=None if size is None else (size, size), device=engine.device)
                 files = find_pictures(folders[source])
-                codes = _references(engine, folders[target], target) if guided == "reference" else None
+                codes = references.get(target)
                 for number, file in enumerate(files):
                     progress(say, number, len(files))
                     drawn = _codes(engine, codes, target, seed, file.relative_to(folders[source]).as_posix(), count)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
+from gantool.networks.precision import single
+
 GAN_MODES = ("lsgan", "vanilla", "wgangp")
 
 
@@ -15,7 +17,7 @@ def adversarial_loss(scores: Tensor, real: bool, mode: str = "lsgan") -> Tensor:
     (Goodfellow et al. 2014, arXiv 1406.2661). wgangp: -mean p or mean p (Arjovsky et al. 2017, arXiv 1701.07875), to
     which a gradient penalty belongs.
     """
-    p = scores.float() if scores.dtype.itemsize < 4 else scores
+    p = single(scores)
     if mode == "lsgan":
         return ((p - 1) ** 2 if real else p**2).mean()
     if mode == "vanilla":

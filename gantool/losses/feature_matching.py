@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from gantool.losses.reconstruction import l1
+
 
 def feature_matching_loss(fake: Sequence[Sequence[Tensor]], real: Sequence[Sequence[Tensor]]) -> Tensor:
     """Mean over scales of 4 times the mean over stages of mean |fake - real| (Wang et al. 2018, arXiv 1711.11585,
@@ -19,9 +21,5 @@ def feature_matching_loss(fake: Sequence[Sequence[Tensor]], real: Sequence[Seque
     for scale, targets in zip(fake, real, strict=True):
         weight = 4.0 / (len(fake) * (len(scale) - 1))
         for ours, theirs in zip(scale[:-1], targets[:-1], strict=True):
-            terms.append(weight * (_single(ours) - _single(theirs.detach())).abs().mean())
+            terms.append(weight * l1(ours, theirs.detach()))
     return torch.stack(terms).sum()
-
-
-def _single(x: Tensor) -> Tensor:
-    return x.float() if x.dtype.itemsize < 4 else x

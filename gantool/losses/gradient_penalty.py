@@ -7,6 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from gantool.networks.precision import single
+
 
 def gradient_penalty(discriminator: Callable[[Tensor], Tensor], pictures: Tensor, constant: float = 1.0) -> Tensor:
     """mean over samples of (||g_i|| - constant)^2, with g_i the gradient of the summed scores by picture i.
@@ -15,7 +17,7 @@ def gradient_penalty(discriminator: Callable[[Tensor], Tensor], pictures: Tensor
     which the gradient is taken: real, fake, or `interpolated` ones. Runs in single precision also under autocast.
     """
     with torch.autocast(pictures.device.type, enabled=False):
-        points = pictures.detach().float() if pictures.dtype.itemsize < 4 else pictures.detach()
+        points = single(pictures.detach())
         points.requires_grad_()
         # A compiled network cannot be differentiated twice.
         judge: Callable[[Tensor], Tensor] = getattr(discriminator, "forward", discriminator)

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from gantool.networks.precision import single
+
 WEIGHTS = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1.0)
 """Of relu1_1, relu2_1, relu3_1, relu4_1 and relu5_1."""
 
@@ -26,5 +28,5 @@ def perceptual_loss(network: Callable[[Tensor], Sequence[Tensor]], fake: Tensor,
 
 
 def _rgb(pictures: Tensor) -> Tensor:
-    pictures = pictures.float() if pictures.dtype.itemsize < 4 else pictures
+    pictures = single(pictures)
     return pictures.expand(-1, 3, -1, -1) if pictures.shape[1] == 1 else pictures

@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gantool.networks.precision import single
+
 
 class ReflectionPad(nn.Module):
     """Reflection padding on all sides.
@@ -74,7 +76,7 @@ class Tanh(nn.Module):
     """The hyperbolic tangent, in single precision also under autocast: pictures keep their 256 levels."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.tanh(x.float() if x.dtype in (torch.bfloat16, torch.float16) else x)
+        return torch.tanh(single(x))
 
 
 class _ReflectionPad(torch.autograd.Function):

@@ -7,8 +7,33 @@ pix2pix; shift `e` by one (`e - 1`) to step at its end.
 from __future__ import annotations
 
 import math
+from typing import Protocol
 
 POLICIES = ("linear", "step", "cosine", "plateau", "constant")
+
+
+class Schedule(Protocol):
+    """The options that a schedule by epochs has."""
+
+    lr: float
+    lr_policy: str
+    n_epochs: int
+    n_epochs_decay: int
+    lr_decay_epochs: int
+
+
+def by_policy(options: Schedule, e: float) -> float:
+    """The schedule that the options name (one of `POLICIES`), in epoch `e`."""
+    match options.lr_policy:
+        case "linear":
+            return linear(e, options.n_epochs, options.n_epochs_decay)
+        case "step":
+            return step(e, options.lr_decay_epochs)
+        case "cosine":
+            return cosine(e, options.n_epochs)
+        case "plateau":
+            return plateau(e, options.lr)
+    return 1.0
 
 
 def linear(e: float, n_epochs: float, n_epochs_decay: float) -> float:

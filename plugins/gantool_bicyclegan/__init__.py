@@ -20,13 +20,14 @@ from gantool.data.paired import paired
 from gantool.errors import UsageError
 from gantool.losses.adversarial import GAN_MODES
 from gantool.losses.gradient_penalty import gradient_penalty, interpolated
+from gantool.losses.reconstruction import l1
 from gantool.model import Batch, ImageSpec, Imported, Model, OfficialTensors, Progress, Run, Sizes
 from gantool.networks.initialization import INITIALIZATIONS, initialize
 from gantool.networks.norms import NORMS
 from gantool.networks.passes import per_sample
 from gantool.options import option
 from gantool.training import schedulers
-from gantool_bicyclegan.losses import all_scores, gan_loss, kl, l1
+from gantool_bicyclegan.losses import all_scores, gan_loss, kl
 from gantool_bicyclegan.networks import ACTIVATIONS, discriminator, encoder, generator
 
 
@@ -151,12 +152,7 @@ class BicycleGAN(Model):
 
     def rate_factor(self, progress: Progress) -> float:
         # A run of another length is this schedule, stretched.
-        o, e = self.options, int(progress.epoch)  # whole epochs that are over
-        if o.lr_policy == "linear":
-            return schedulers.linear(e, o.n_epochs, o.n_epochs_decay)
-        if o.lr_policy == "step":
-            return schedulers.step(e, o.lr_decay_epochs)
-        return schedulers.cosine(e, o.n_epochs) if o.lr_policy == "cosine" else 1.0
+        return schedulers.by_policy(self.options, int(progress.epoch))  # whole epochs that are over
 
     def training_step(self, batch: Batch, run: Run) -> None:
         """Section 3.4 of the paper, in the authors' order: G and E together, then the discriminators.

@@ -26,8 +26,3 @@ def all_scores(network: nn.Module) -> Callable[[Tensor], Tensor]:
 def kl(mu: Tensor, logvar: Tensor) -> Tensor:
     """KL divergence of N(mu, exp(logvar)) from N(0, 1), summed over the batch and the code."""
     return -0.5 * (1 + logvar - mu**2 - logvar.exp()).sum()
-
-
-def l1(x: Tensor, y: Tensor) -> Tensor:
-    """Mean absolute difference."""
-    return (x - y).abs().mean()

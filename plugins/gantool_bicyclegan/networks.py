@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from gantool.networks.layers import ReflectionPad, Tanh
 from gantool.networks.norms import norm_layer
+from gantool.networks.precision import single
 
 if TYPE_CHECKING:
     from gantool_bicyclegan import BicycleGAN
@@ -145,7 +146,7 @@ class Encoder(nn.Module):
             x = x[..., :_POOLED, :_POOLED]
         x = x.mean(dim=(2, 3))
         mu, logvar = self.mu(x), self.logvar(x)
-        return (mu.float(), logvar.float()) if mu.dtype.itemsize < 4 else (mu, logvar)
+        return single(mu), single(logvar)
 
 
 class EncoderBlock(nn.Module):

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from gantool.data.unpaired import unpaired
 from gantool.losses.adversarial import GAN_MODES, adversarial_loss
 from gantool.losses.gradient_penalty import gradient_penalty, interpolated
+from gantool.losses.reconstruction import l1
 from gantool.model import Batch, ImageSpec, Imported, Model, OfficialTensors, Progress, Run, Sizes
 from gantool.networks.initialization import INITIALIZATIONS, initialize
 from gantool.networks.norms import NORMS
@@ -120,15 +121,7 @@ class CycleGAN(Model):
 
     def rate_factor(self, progress: Progress) -> float:
         # A run of another length is this schedule, stretched.
-        o = self.options
-        e = int(progress.epoch) + (1 if o.lr_at == "start" else 0)
-        if o.lr_policy == "linear":
-            return schedulers.linear(e, o.n_epochs, o.n_epochs_decay)
-        if o.lr_policy == "step":
-            return schedulers.step(e, o.lr_decay_epochs)
-        if o.lr_policy == "cosine":
-            return schedulers.cosine(e, o.n_epochs)
-        return schedulers.plateau(e, o.lr) if o.lr_policy == "plateau" else 1.0
+        return schedulers.by_policy(self.options, int(progress.epoch) + (1 if self.options.lr_at == "start" else 0))
 
     def training_step(self, batch: Batch, run: Run) -> None:
         """Section 3 of the paper, in the authors' order: both generators together, then both discriminators."""
@@ -198,8 +191,3 @@ def discriminator(o: CycleGAN.Options, in_channels: int) -> nn.Module:
     if o.discriminator == "pixel":
         return PixelDiscriminator(in_channels, width=o.d_width, norm=o.norm)
     return PatchDiscriminator(in_channels, width=o.d_width, layers=o.d_layers, norm=o.norm)
-
-
-def l1(x: Tensor, y: Tensor) -> Tensor:
-    """Mean absolute difference."""
-    return (x - y).abs().mean()

@@ -19,6 +19,7 @@ from torch.autograd.grad_mode import _unsafe_preserve_version_counter
 
 from gantool.data.unpaired import unpaired
 from gantool.errors import UsageError
+from gantool.losses.reconstruction import l1
 from gantool.model import Batch, ImageSpec, Imported, Model, OfficialTensors, Progress, Run, Sizes
 from gantool.networks.passes import together
 from gantool.options import option
@@ -29,7 +30,6 @@ from gantool_drit.losses import (
     discriminator_loss,
     generator_loss,
     kl_divergence,
-    l1,
     l2,
     mode_seeking,
     total,

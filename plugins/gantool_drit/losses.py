@@ -9,7 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gantool.losses.adversarial import adversarial_loss
+from gantool.losses.reconstruction import l1
 from gantool.networks.passes import together
+from gantool.networks.precision import single
 from gantool_drit.discriminators import ImageDiscriminator, scores
 
 
@@ -35,7 +37,7 @@ def content_discriminator_loss(network: nn.Module, c_a: Tensor, c_b: Tensor) -> 
 
 def undecided(logits: Tensor) -> Tensor:
     """How far scores are from "one or the other": binary cross-entropy with the target 1/2."""
-    x = logits.float() if logits.dtype.itemsize < 4 else logits
+    x = single(logits)
     return (F.softplus(x) - 0.5 * x).mean()
 
 
@@ -47,11 +49,6 @@ def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
 def mode_seeking(fake_1: Tensor, fake_2: Tensor, z_1: Tensor, z_2: Tensor) -> Tensor:
     """Small where attributes that differ give pictures that differ (Mao et al. 2019, arXiv 1903.05628)."""
     return 1 / (l1(fake_2, fake_1) / l1(z_2, z_1) + 1e-5)
-
-
-def l1(x: Tensor, y: Tensor) -> Tensor:
-    """Mean absolute difference."""
-    return (x - y).abs().mean()
 
 
 def l2(x: Tensor) -> Tensor:

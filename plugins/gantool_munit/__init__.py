@@ -13,9 +13,10 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from gantool.losses.reconstruction import l1
 from gantool.model import Batch, ImageSpec, Imported, OfficialTensors, Run, Sizes
 from gantool.options import option
-from gantool_munit.base import SharedLatent, SharedOptions, l1
+from gantool_munit.base import SharedLatent, SharedOptions
 from gantool_munit.networks import StyleGenerator, discriminator_loss, generator_loss
 
 
@@ -99,8 +100,7 @@ class MUNIT(SharedLatent):
         run.log(g=g, d=d)
 
     def translate(self, images: Tensor, *, source: str, target: str, style: Tensor | None = None) -> Tensor:
-        if style is None:
-            style = self.mean_style(target).expand(len(images), -1)
+        assert style is not None  # the contract gives one
         return self._generator(target).decode(self._generator(source).content(images), style)
 
     def encode_style(self, images: Tensor, *, domain: str) -> Tensor:

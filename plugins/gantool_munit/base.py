@@ -142,8 +142,3 @@ def discriminator(o: SharedOptions, channels: int) -> MultiScaleDiscriminator:
         activation=o.d_activation,
         padding=o.d_padding,
     )
-
-
-def l1(x: Tensor, y: Tensor) -> Tensor:
-    """Mean absolute difference, in single precision also of half-precision codes."""
-    return (x.float() - y.float() if x.dtype.itemsize < 4 else x - y).abs().mean()

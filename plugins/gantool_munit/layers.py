@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from gantool.networks.layers import ReflectionPad
 from gantool.networks.norms import InstanceNorm
+from gantool.networks.precision import single
 
 ACTIVATIONS = ("relu", "lrelu", "prelu", "selu", "tanh", "none")
 NORMS = ("none", "instance", "batch", "layer", "spectral")
@@ -92,7 +93,7 @@ class LayerNorm(nn.Module):
         self.beta = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        wide = x.float() if x.dtype.itemsize < 4 else x
+        wide = single(x)
         _, channels, height, width = x.shape
         centred = wide - wide.mean((1, 2, 3), keepdim=True)
         # First over the pixels, then over the channels: a single sum of so many squares would lose four digits.

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gantool.importing.reading import read_official
+from gantool.networks.precision import single
 from gantool.networks.vgg16 import VGG16, vgg16
 
 _MEAN_COLOUR = (103.939, 116.779, 123.680)
@@ -33,7 +34,7 @@ def perceptual_loss(network: nn.Module, fake: Tensor, source: Tensor) -> Tensor:
     takes relu5_3 (the paper: relu4_3). Single precision also under autocast.
     """
     with torch.autocast(fake.device.type, enabled=False):
-        fake, source = (x.float() if x.dtype.itemsize < 4 else x for x in (fake, source))
+        fake, source = single(fake), single(source)
         with torch.no_grad():
             wanted = F.instance_norm(network(caffe(source)))
         return (F.instance_norm(network(caffe(fake))) - wanted).square().mean()

@@ -127,15 +127,7 @@ class Pix2Pix(Model):
 
     def rate_factor(self, progress: Progress) -> float:
         # A run of another length is this schedule, stretched.
-        o = self.options
-        e = int(progress.epoch) + (1 if o.lr_at == "start" else 0)
-        if o.lr_policy == "linear":
-            return schedulers.linear(e, o.n_epochs, o.n_epochs_decay)
-        if o.lr_policy == "step":
-            return schedulers.step(e, o.lr_decay_epochs)
-        if o.lr_policy == "cosine":
-            return schedulers.cosine(e, o.n_epochs)
-        return schedulers.plateau(e, o.lr) if o.lr_policy == "plateau" else 1.0
+        return schedulers.by_policy(self.options, int(progress.epoch) + (1 if self.options.lr_at == "start" else 0))
 
     def training_step(self, batch: Batch, run: Run) -> None:
         """Sections 3.1 and 3.3 of the paper: D learns first, then G against the D that has learnt."""

@@ -24,6 +24,7 @@ from gantool.losses.adversarial import adversarial_loss
 from gantool.losses.feature_matching import feature_matching_loss
 from gantool.losses.perceptual import perceptual_loss
 from gantool.model import Batch, ImageSpec, Imported, Model, OfficialTensors, Progress, Run, Sizes
+from gantool.networks.precision import single
 from gantool.networks.vgg import VGG19, vgg19
 from gantool.options import option
 from gantool.training.image_pool import ImagePool
@@ -245,7 +246,7 @@ class Pix2PixHD(Model):
         regions = a[:, 1:] if self.options.features == "instance" else a[:, :1]
         found = self.e(b)
         self.styles.observe(found, a[:, :1], run)
-        return pooled(found.float() if found.dtype.itemsize < 4 else found, regions)
+        return pooled(single(found), regions)
 
     def translate(self, images: Tensor, *, source: str, target: str, style: Tensor | None = None) -> Tensor:
         x = self.inputs(images)

@@ -21,6 +21,7 @@ from gantool.data.layout import Layout
 from gantool.losses.adversarial import adversarial_loss
 from gantool.losses.gradient_penalty import gradient_penalty, interpolated
 from gantool.model import Batch, ImageSpec, Imported, Model, OfficialTensors, Progress, Run, Sizes
+from gantool.networks.precision import single
 from gantool.options import option
 from gantool_stargan import targets
 from gantool_stargan.networks import Discriminator, Generator
@@ -164,7 +165,7 @@ class StarGAN(Model):
 
     def classification(self, logits: Tensor, label: Tensor) -> Tensor:
         """Equations 2 and 3, on the part of the logits (N, A + K) that this kind of labels has."""
-        p = logits.float() if logits.dtype.itemsize < 4 else logits
+        p = single(logits)
         if label.is_floating_point():
             p = p[:, : len(self.attributes)]
             # Summed over the attributes: the more there are, the more this counts (as in the reference).

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from gantool.data.domains import domains
 from gantool.errors import UsageError
 from gantool.losses.adversarial import adversarial_loss
+from gantool.losses.reconstruction import l1
 from gantool.model import Batch, ImageSpec, Imported, Model, OfficialTensors, Part, Run, Sizes
 from gantool.networks.initialization import initialize
 from gantool.options import option
@@ -250,8 +251,3 @@ class StarGANv2(Model):
             "mapping_network": Part(self.mapping_network, {"code": z, "domain": domain}, "style"),
             "style_encoder": Part(self.style_encoder, {"image": images, "domain": domain}, "style"),
         }
-
-
-def l1(x: Tensor, y: Tensor) -> Tensor:
-    """Mean absolute difference, in single precision or better."""
-    return (x.float() - y.float() if x.dtype.itemsize < 4 else x - y).abs().mean()

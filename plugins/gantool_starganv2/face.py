@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from gantool.networks.precision import single
 from gantool_starganv2.networks import Masks
 
 Matrix = NDArray[np.float64]
@@ -116,7 +117,7 @@ class FAN(nn.Module):
 def face_masks(fan: FAN, images: Tensor) -> Masks:
     """The masks of pictures (N, 3, H, W) in [-1, 1]. In single precision also under autocast."""
     with torch.autocast(images.device.type, enabled=False):
-        return masks(enlarged(heatmaps(fan, images.float() if images.dtype.itemsize < 4 else images)))
+        return masks(enlarged(heatmaps(fan, single(images))))
 
 
 def heatmaps(fan: FAN, images: Tensor) -> Tensor:

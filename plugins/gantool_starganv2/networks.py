@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gantool.networks.norms import InstanceNorm
+from gantool.networks.norms import AffineInstanceNorm, InstanceNorm
 
 Masks = tuple[Tensor, Tensor]
 """Where details of the face are kept: (N, 1, 256, 256) for the maps that are 32 high, and for those 64 and 128 high."""
@@ -29,18 +29,6 @@ def widths(size: int, width: int, max_width: int, halvings: int) -> list[int]:
 def halvings(size: int, w_hpf: float) -> int:
     """How often the generator halves a picture: down to 16 x 16, or 8 x 8 with the high-pass skip."""
     return int(log2(size)) - (3 if w_hpf > 0 else 4)
-
-
-class AffineInstanceNorm(InstanceNorm):
-    """Instance norm with a learned scale and shift for each channel."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__(channels)
-        self.weight = nn.Parameter(torch.ones(channels))
-        self.bias = nn.Parameter(torch.zeros(channels))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.addcmul(self.bias.view(-1, 1, 1), super().forward(x), self.weight.view(-1, 1, 1))
 
 
 class AdaIN(nn.Module):

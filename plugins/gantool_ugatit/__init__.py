@@ -17,7 +17,9 @@ from torch import Tensor, nn
 
 from gantool.data.unpaired import unpaired
 from gantool.losses.adversarial import adversarial_loss
+from gantool.losses.reconstruction import l1
 from gantool.model import Batch, ImageSpec, Imported, Model, OfficialTensors, Progress, Run, Sizes
+from gantool.networks.precision import single
 from gantool.options import option
 from gantool_ugatit.networks import NORMS, Discriminator, Generator, Output
 from gantool_ugatit.norms import InstanceLayerNorm
@@ -104,8 +106,8 @@ class UGATIT(Model):
             rec_a, rec_b = self.g_ba(fake_b).main, self.g_ab(fake_a).main
             gan_ba = score(self.d_a(fake_a), True) + score(self.local_a(fake_a), True)
             gan_ab = score(self.d_b(fake_b), True) + score(self.local_b(fake_b), True)
-            cycle_a, cycle_b = F.l1_loss(rec_a, a), F.l1_loss(rec_b, b)
-            identity_a, identity_b = F.l1_loss(same_a, a), F.l1_loss(same_b, b)
+            cycle_a, cycle_b = l1(rec_a, a), l1(rec_b, b)
+            identity_a, identity_b = l1(same_a, a), l1(same_b, b)
             run.backward(
                 o.adv * (gan_ab + gan_ba)
                 + o.cycle * (cycle_a + cycle_b)
@@ -131,7 +133,7 @@ class UGATIT(Model):
             cam = None if one is None or two is None else torch.cat([one, two])
         if cam is None:
             return translated, same, translated.new_zeros(())
-        cam = cam.float() if cam.dtype.itemsize < 4 else cam
+        cam = single(cam)
         from_other, from_own = cam.split([len(other), len(own)])
         return translated, same, F.softplus(-from_other).mean() + F.softplus(from_own).mean()
 

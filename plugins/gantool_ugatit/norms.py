@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gantool.networks.precision import single
+
 _EPS = 1e-5
 
 
@@ -32,7 +34,7 @@ class InstanceLayerNorm(nn.Module):
     def forward(self, x: Tensor, gamma: Tensor | None = None, beta: Tensor | None = None) -> Tensor:
         scale, shift = (self.gamma, self.beta) if gamma is None or beta is None else (_map(gamma), _map(beta))
         kind = x.dtype
-        x, rho = _single(x), _single(self.rho)
+        x, rho = single(x), single(self.rho)
         pixels, channels = x.shape[2] * x.shape[3], x.shape[1]
         variance, mean = torch.var_mean(x, (2, 3), unbiased=True, keepdim=True)  # each (N, C, 1, 1)
         # The layer's statistics follow from those of its channels: the picture is read once.
@@ -40,8 +42,8 @@ class InstanceLayerNorm(nn.Module):
         squares = (pixels - 1) * variance + pixels * (mean - whole) ** 2
         spread = squares.sum(1, keepdim=True) / (channels * pixels - 1)
         instance, layer = torch.rsqrt(variance + _EPS), torch.rsqrt(spread + _EPS)
-        factor = _single(scale) * (rho * instance + (1 - rho) * layer)
-        offset = _single(scale) * (1 - rho) * (mean - whole) * layer + _single(shift)
+        factor = single(scale) * (rho * instance + (1 - rho) * layer)
+        offset = single(scale) * (1 - rho) * (mean - whole) * layer + single(shift)
         return torch.addcmul(offset, x - mean, factor).to(kind)
 
     @torch.no_grad()
@@ -81,7 +83,7 @@ class _Spectral(nn.Module):
             return self._normalised()
 
     def _normalised(self) -> Tensor:
-        weight = _single(self.weight)
+        weight = single(self.weight)
         matrix = weight.flatten(1)
         u, v = self.u, self.v
         if self.training:
@@ -117,7 +119,3 @@ class SpectralLinear(nn.Linear, _Spectral):
 
 def _map(values: Tensor) -> Tensor:
     return values[:, :, None, None]
-
-
-def _single(x: Tensor) -> Tensor:
-    return x.float() if x.dtype.itemsize < 4 else x

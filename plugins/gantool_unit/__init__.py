@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gantool_munit.base import SharedLatent, SharedOptions, l1
+from gantool_munit.base import SharedLatent, SharedOptions
 from gantool_munit.networks import LatentGenerator, discriminator_loss, generator_loss
 from torch import Tensor
 
+from gantool.losses.reconstruction import l1
 from gantool.model import Batch, ImageSpec, Imported, OfficialTensors, Run
 from gantool.networks.passes import together
+from gantool.networks.precision import single
 from gantool.options import option
 
 
@@ -114,4 +116,4 @@ def noisy(h: Tensor, run: Run) -> Tensor:
 
 def mean_square(h: Tensor) -> Tensor:
     """The KL divergence from N(h, 1) to N(0, 1) as the authors weigh it: no factor 1/2, a mean instead of a sum."""
-    return (h.float() if h.dtype.itemsize < 4 else h).square().mean()
+    return single(h).square().mean()

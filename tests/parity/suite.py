@@ -15,11 +15,12 @@ from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any, Protocol
 
+import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gantool.model import Batch, Model
+from gantool.model import Batch, Model, Progress
 from gantool.networks.norms import InstanceNorm
 from gantool.training.run import TrainingRun
 
@@ -132,6 +133,23 @@ def check_training(entry: Entry, adapter: TrainingAdapter) -> None:
             if names[name][key] not in free:
                 tolerance = EXACT if exact else 2 * _stated(entry, "after", name, key)
                 assert_close(state[names[name][key]], told, tolerance, f"{name}: {key} after the run")
+
+
+def check_schedule(entry: Entry, build: Callable[..., Model]) -> None:
+    """Learning rates by epoch. `build` makes a model of these options, all about its schedule."""
+    model = build(
+        lr=entry["lr"],
+        lr_policy=entry["lr_policy"],
+        lr_at="start" if "START" in entry["when"].upper() else "end",
+        n_epochs=entry["n_epochs"],
+        n_epochs_decay=entry["n_epochs_decay"],
+        lr_decay_epochs=entry["lr_decay_iters"],
+    )
+    # A run that they resume in epoch `epoch_count` begins every schedule but the linear one anew: a new run for us.
+    done = 1 if entry["lr_policy"] == "linear" else entry["epoch_count"]
+    for epoch, rate in entry["rate_in_epoch"].items():
+        ours = entry["lr"] * model.rate_factor(Progress(0, 1, int(epoch) - done))
+        assert ours == pytest.approx(rate, rel=1e-9, abs=1e-12 * entry["lr"]), f"epoch {epoch}"
 
 
 def without_gradient(network: nn.Module) -> set[str]:

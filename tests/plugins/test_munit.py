@@ -104,8 +104,6 @@ def test_styles() -> None:
         generator = torch.Generator().manual_seed(5)
         drawn = [model.random_style("B", generator) for _ in range(2)]
         made = [model.translate(x, source="A", target="B", style=code) for code in (style, *drawn)]
-        middle = model.translate(x, source="A", target="B")
-        assert torch.equal(middle, model.translate(x, source="A", target="B", style=model.mean_style("B")))
         # Codes of a batch belong to its pictures, one to one.
         both = model.translate(torch.cat([x, in_b]), source="A", target="B", style=torch.cat(drawn))
     assert all((one - other).abs().max() > 1e-3 for one, other in ((made[0], made[1]), (made[1], made[2])))
@@ -132,7 +130,8 @@ def test_every_choice_trains(padding: str, place: int) -> None:
     moved = [not torch.equal(p, before[key]) for key, p in model.named_parameters() if key.endswith("weight")]
     assert all(moved)
     with torch.no_grad():
-        assert model.translate(picture(1), source="A", target="B").shape == (1, 3, 32, 32)
+        made = model.translate(picture(1), source="A", target="B", style=model.mean_style("B"))
+        assert made.shape == (1, 3, 32, 32)
 
 
 def test_losses_that_have_no_weight_are_not_computed() -> None:
@@ -148,7 +147,8 @@ def test_domains_of_other_channels_and_sizes() -> None:
     losses, _ = train(model, [{"A": picture(1, 32, channels=1), "B": picture(2, 48)}])
     assert "cycle_a" in losses
     with torch.no_grad():
-        assert model.translate(picture(2), source="B", target="A").shape == (1, 1, 32, 32)
+        made = model.translate(picture(2), source="B", target="A", style=model.mean_style("A"))
+        assert made.shape == (1, 1, 32, 32)
 
 
 @pytest.mark.parametrize("options", [{}, {"d_norm": "instance"}, {"d_layers": 3, "scales": 3}, {"d_norm": "batch"}])

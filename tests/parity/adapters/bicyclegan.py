@@ -9,10 +9,11 @@ from typing import Any, ClassVar
 import pytest
 import torch
 from gantool_bicyclegan import BicycleGAN, official
-from gantool_bicyclegan.losses import gan_loss, kl, l1
+from gantool_bicyclegan.losses import gan_loss, kl
 from gantool_bicyclegan.networks import Encoder, MultiScaleDiscriminator, StyleUnet
 from torch import Tensor, nn
 
+from gantool.losses.reconstruction import l1
 from gantool.model import Batch, ImageSpec, Model, Run
 
 from .. import fill, suite

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from gantool.losses.adversarial import adversarial_loss
 from gantool.losses.gradient_penalty import gradient_penalty, interpolated
-from gantool.model import Batch, ImageSpec, Model, Progress
+from gantool.model import Batch, ImageSpec, Model
 from gantool.training.image_pool import ImagePool
 from gantool.training.run import TrainingRun
 
@@ -156,23 +156,10 @@ def _check_loss(entry: Entry) -> None:
 
 
 def _check_schedule(entry: Entry) -> None:
-    options = CycleGAN.Options(
-        width=1,
-        d_width=1,
-        blocks=0,
-        lr=entry["lr"],
-        lr_policy=entry["lr_policy"],
-        lr_at="start" if "START" in entry["when"].upper() else "end",
-        n_epochs=entry["n_epochs"],
-        n_epochs_decay=entry["n_epochs_decay"],
-        lr_decay_epochs=entry["lr_decay_iters"],
+    spec = ImageSpec(("A", "B"), (3, 3), 64)
+    suite.check_schedule(
+        entry, lambda **schedule: CycleGAN(CycleGAN.Options(width=1, d_width=1, blocks=0, **schedule), spec)
     )
-    cyclegan = CycleGAN(options, ImageSpec(("A", "B"), (3, 3), 64))
-    # A run that they resume in epoch `epoch_count` begins every schedule but the linear one anew: a new run for us.
-    done = 1 if entry["lr_policy"] == "linear" else entry["epoch_count"]
-    for epoch, rate in entry["rate_in_epoch"].items():
-        ours = entry["lr"] * cyclegan.rate_factor(Progress(0, 1, int(epoch) - done))
-        assert ours == pytest.approx(rate, rel=1e-9, abs=1e-12 * entry["lr"]), f"epoch {epoch}"
 
 
 def _check_pool(entry: Entry) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from gantool_munit import MUNIT, generator, official
-from gantool_munit.base import discriminator, l1
+from gantool_munit.base import discriminator
 from gantool_munit.layers import AdaIN, LayerNorm, SpectralConv
 from gantool_munit.networks import (
     ContentEncoder,
@@ -23,6 +23,7 @@ from gantool_munit.perceptual import caffe, perceptual_loss
 from torch import Tensor, nn
 
 from gantool.evaluation.inception_score import conditional_inception_score, inception_score
+from gantool.losses.reconstruction import l1
 from gantool.model import Batch, ImageSpec, Model
 from gantool.networks.vgg16 import VGG16, vgg16
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from gantool.data.pictures import Picture, as_channels, from_unit
 from gantool.data.transforms import crop_and_flip, paired_parameters, resize
 from gantool.losses.adversarial import adversarial_loss
-from gantool.model import Batch, ImageSpec, Model, Progress
+from gantool.model import Batch, ImageSpec, Model
 
 from .. import fill, pictures, suite
 from ..suite import Entry
@@ -119,23 +119,10 @@ def _check_loss(entry: Entry) -> None:
 
 
 def _check_schedule(entry: Entry) -> None:
-    options = Pix2Pix.Options(
-        width=1,
-        depth=3,
-        d_width=1,
-        lr=entry["lr"],
-        lr_policy=entry["lr_policy"],
-        lr_at="start" if "START" in entry["when"].upper() else "end",
-        n_epochs=entry["n_epochs"],
-        n_epochs_decay=entry["n_epochs_decay"],
-        lr_decay_epochs=entry["lr_decay_iters"],
+    spec = ImageSpec(("A", "B"), (3, 3), 64)
+    suite.check_schedule(
+        entry, lambda **schedule: Pix2Pix(Pix2Pix.Options(width=1, depth=3, d_width=1, **schedule), spec)
     )
-    pix2pix = Pix2Pix(options, ImageSpec(("A", "B"), (3, 3), 64))
-    # A run that they resume in epoch `epoch_count` begins every schedule but the linear one anew: a new run for us.
-    done = 1 if entry["lr_policy"] == "linear" else entry["epoch_count"]
-    for epoch, rate in entry["rate_in_epoch"].items():
-        ours = entry["lr"] * pix2pix.rate_factor(Progress(0, 1, int(epoch) - done))
-        assert ours == pytest.approx(rate, rel=1e-9, abs=1e-12 * entry["lr"]), f"epoch {epoch}"
 
 
 def _check_aligned(entry: Entry) -> None:

@@ -1,0 +1,10 @@
+"""What must not be computed in half precision: losses, statistics of norms, spectral norms."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+
+def single(x: Tensor) -> Tensor:
+    """Half precision as single; single and double stay as they are."""
+    return x.float() if x.dtype.itemsize < 4 else x
