@@ -37,10 +37,12 @@ def unit(pictures: Sequence[Pixels]) -> Tensor:
 
 
 def translated(translator: Translator, pictures: Sequence[Pixels], to: str | None, seed: int = 0) -> list[Pixels]:
-    """What the model makes of them; `seed` says in which style, where it has styles."""
+    """What the model makes of them, each in a random style of its own, as `gantool translate` draws them."""
     return [
-        np.asarray(translator.translate(Image.fromarray(picture), to=to, seed=seed).convert("RGB"))
-        for picture in pictures
+        np.asarray(
+            translator.translate(Image.fromarray(picture), to=to, seed=seed * len(pictures) + index).convert("RGB")
+        )
+        for index, picture in enumerate(pictures)
     ]
 
 
