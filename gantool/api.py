@@ -49,7 +49,7 @@ class Translator:
         size: tuple[int, int] | None = None,
         seed: int = 0,
     ) -> Image.Image:
-        """The picture in domain `to` (a name, or "A", "B"; None: the second one), as large as the input.
+        """The picture in domain `to` (a name, or "A", "B"; None: the second of two), as large as the input.
 
         For models with styles, `style` is "random" (None: the same, drawn from `seed`), "mean", a code (S,), or a
         picture of the target domain whose style is taken. Transparency is kept, and the 16 bits of a grey picture in a
@@ -92,7 +92,9 @@ class Translator:
         return Picture(planes_of(image, self.engine.model.spec.classes, instances), None, "", None)
 
     def style(self, image: Image.Image, domain: str | None = None) -> np.ndarray[Any, Any]:
-        """The style code (S,) of a picture of this domain (None: the second one), for `translate(style=...)`."""
+        """The style code (S,) of a picture of this domain (None: the second of two), for `translate(style=...)`."""
+        if domain is None:
+            direction.require_named(self.domains)
         _, target = direction.resolve(self.domains, domain)
         code = self.engine.encode_style(_picture(image), target)
         found: np.ndarray[Any, Any] = code[0].float().cpu().numpy()

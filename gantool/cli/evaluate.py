@@ -34,7 +34,7 @@ def evaluate(
     to: Annotated[
         str | None,
         typer.Option(
-            "--to", metavar="DOMAIN", help="Target domain (default: the second).", autocompletion=common.domains
+            "--to", metavar="DOMAIN", help="Target domain (default: the second of two).", autocompletion=common.domains
         ),
     ] = None,
     inception: Annotated[

@@ -51,7 +51,7 @@ def translate(
         _option(
             "--to",
             metavar="DOMAIN",
-            help="Target domain (default: the second), several with commas between, or all.",
+            help="Target domain (default: the second of two), several with commas between, or all.",
             panel=_WHAT,
             autocompletion=common.domains,
         ),

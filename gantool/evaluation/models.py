@@ -42,8 +42,8 @@ def compare_translations(
     device: torch.device | None = None,
     progress: Progress = silent,
 ) -> Evaluation:
-    """Translates the pictures below `inputs` to domain `to` (None: the second) and measures them against those below
-    `real`.
+    """Translates the pictures below `inputs` to domain `to` (None: the second of two) and measures them against those
+    below `real`.
 
     A model with styles translates each picture `styles` times (None: `STYLES`), with the codes that `gantool translate
     --style random -n STYLES --seed SEED` draws: the first is measured against `real`, all among each other.
@@ -53,6 +53,8 @@ def compare_translations(
     """
     header, network = checkpoint.load_model(weights)
     spec, chosen = network.spec, device or torch.device("cpu")
+    if to is None:
+        direction.require_named(spec.domains, header.metadata.get("directions"), labels=spec.labels)
     source, target = direction.resolve(spec.domains, to, header.metadata.get("directions"), labels=spec.labels)
     engine = Engine(network, chosen)
     if styles is not None and not engine.styles:

@@ -44,9 +44,12 @@ def targets(
 ) -> list[tuple[str, str]]:
     """(source, target) for each domain that `--to` names: one, several with commas between, or "all"; each once.
 
-    `spec` is the header's (see `gantool.model.ImageSpec`). Of two domains, "all" is the second. Raises UsageError.
+    `spec` is the header's (see `gantool.model.ImageSpec`). Of two domains, "all" is the second. Raises UsageError, also
+    for None where there is more to choose from.
     """
     domains = tuple(spec["domains"])
+    if to is None:
+        require_named(domains, directions, labels=bool(spec.get("labels")))
     if spec.get("labels"):
         names = domains if to == "all" and "all" not in domains else (to,)
         return [resolve(domains, name, directions, labels=True) for name in names]
@@ -58,6 +61,15 @@ def targets(
     if to in domains:
         return [resolve(domains, to, directions)]
     return list(dict.fromkeys(resolve(domains, name.strip(), directions) for name in to.split(",")))
+
+
+def require_named(
+    domains: Sequence[str], directions: Sequence[Sequence[str]] | None = None, *, labels: bool = False
+) -> None:
+    """Raises UsageError if "the other domain" would be a guess: among three and more, or among attributes."""
+    reached = [domain for domain in domains if directions is None or labels or domain in {t for _, t in directions}]
+    if len(reached) > 1 and (labels or len(domains) > 2):
+        raise UsageError(f"say with --to what the pictures shall become: {', '.join(reached)}")
 
 
 def expression(domains: Sequence[str], text: str) -> tuple[dict[str, bool], bool]:

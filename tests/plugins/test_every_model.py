@@ -124,7 +124,7 @@ def test_weights_alone_translate_and_say_what_they_are(name, trained, tmp_path):
     alone = tmp_path / "w.safetensors"
     alone.write_bytes((runs.saves(trained)[-1] / runs.WEIGHTS).read_bytes())
     picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (50, 41, 3), dtype=np.uint8))
-    one, other = (gantool.load(path, device="cpu").translate(picture) for path in (alone, trained))
+    one, other = (gantool.load(path, device="cpu").translate(picture, to="B") for path in (alone, trained))
     assert one.tobytes() == other.tobytes()
     metadata = gantool.load(alone, device="cpu").header.metadata
     assert (metadata["model"], metadata["step"]) == (name, 3)
@@ -148,7 +148,7 @@ def test_translation_is_repeatable_and_leaves_the_model_alone(name, trained):
     translator = gantool.load(trained, device="cpu")
     state = {key: value.clone() for key, value in translator.engine.model.state_dict().items()}
     picture = Image.fromarray(np.random.default_rng(1).integers(0, 256, (40, 44, 3), dtype=np.uint8))
-    assert translator.translate(picture, seed=3).tobytes() == translator.translate(picture, seed=3).tobytes()
+    assert translator.translate(picture, "B", seed=3).tobytes() == translator.translate(picture, "B", seed=3).tobytes()
     assert all(torch.equal(value, state[key]) for key, value in translator.engine.model.state_dict().items())
 
 
@@ -209,7 +209,7 @@ def test_a_style_code_decides_the_result_alone(name, trained):
     engine, model = translator.engine, translator.engine.model
     if not model.style_size:
         with pytest.raises(UsageError, match="leave out style"):
-            translator.translate(Image.new("RGB", (40, 40)), style="mean")
+            translator.translate(Image.new("RGB", (40, 40)), to="B", style="mean")
         return
     source, target = model.directions()[0]
     side = model.sizes.exact or model.sizes.fit(40, 40)[0]

@@ -128,7 +128,8 @@ def test_targets_are_checked_against_the_names():
     def resolved(to, directions=None):
         return [target for _, target in direction.targets(spec, to, directions)]
 
-    assert resolved(None) == ["Blond_Hair"]
+    with pytest.raises(UsageError, match="--to"):
+        resolved(None)
     assert resolved("all") == list(NAMES)
     assert resolved("C") == ["Male"]
     assert resolved("+Young,-Male") == ["+Young,-Male"]

@@ -202,6 +202,14 @@ def test_a_domain_named_twice_is_one_target():
     assert targets(spec, "blue,A,red, C") == [("red", "blue"), ("green", "red")]
 
 
+def test_among_more_than_two_domains_the_target_is_no_guess():
+    for spec in ({"domains": ["red", "green", "blue"]}, {"domains": ["Male", "Smiling"], "labels": True}):
+        with pytest.raises(UsageError, match=f"--to what the pictures shall become: {', '.join(spec['domains'])}"):
+            targets(spec, None)
+    assert targets({"domains": ["red", "green", "blue"]}, None, [["red", "blue"]]) == [("red", "blue")]
+    assert targets({"domains": ["horses", "zebras"]}, None) == [("horses", "zebras")]
+
+
 def test_weights_of_one_direction_say_so():
     names, back = ["horses", "zebras"], [["zebras", "horses"]]
     assert resolve(names, None, back) == resolve(names, "horses", back) == ("zebras", "horses")
