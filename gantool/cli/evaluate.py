@@ -116,6 +116,8 @@ def evaluate(
         ]
         console.table("", ["guided", "source", "target", *measured], rows)
         console.table("how it was measured", ["what", "value"], flat("", tasks.protocol))
+        for note in tasks.notes:
+            console.note(f"note: {note}")
         return
     with stages(replace(console, json=False)) as progress:
         if weights is None:

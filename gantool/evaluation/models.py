@@ -61,6 +61,7 @@ def compare_translations(
         raise UsageError(f"{header.metadata['model']} has one result for a picture: leave out -n")
     count = (styles or STYLES) if engine.styles else 1
     files = find_pictures(inputs)
+    side = network.sizes.exact  # some models take pictures of one size only
     variety = Variety(judges, size=None if size is None else (size, size), device=chosen) if count > 1 else None
     with tempfile.TemporaryDirectory(prefix="gantool-eval-") as folder:
         for done, file in enumerate(files):
@@ -70,7 +71,7 @@ def compare_translations(
             if engine.styles:
                 codes = torch.cat([engine.random_style(target, seed_of(seed, relative, k)) for k in range(count)])
             made = translations(
-                engine, engine.read(file, source), source, target, codes, count, seed_of(seed, relative)
+                engine, engine.read(file, source), source, target, codes, count, seed_of(seed, relative), side
             )
             if variety is not None:
                 variety.add([as_channels(one, one.pixels.shape[2]) for one in made])
@@ -99,15 +100,26 @@ def compare_translations(
         "model": header.metadata["model"],
         "step": header.metadata["step"],
         "precision": "fp32",
+        "translates": "pictures as stored" if side is None else f"pictures resized to {side}x{side}",
     }
     return evaluation
 
 
 def translations(
-    engine: Engine, picture: Picture, source: str, target: str, codes: Tensor | None, count: int, seed: int
+    engine: Engine,
+    picture: Picture,
+    source: str,
+    target: str,
+    codes: Tensor | None,
+    count: int,
+    seed: int,
+    side: int | None,
 ) -> list[Picture]:
-    """The picture in `count` styles, as many in one pass as the memory allows."""
-    pixels, alpha = prepared(picture, engine.channels(source))
+    """The picture in `count` styles, as many in one pass as the memory allows; resized to a square of this side first.
+
+    None leaves its size.
+    """
+    pixels, alpha = prepared(picture, engine.channels(source), None if side is None else (side, side))
     way = engine.way(*engine.fitted(pixels))
     results: list[Array] = []
     while len(results) < count:

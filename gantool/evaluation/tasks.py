@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,8 @@ from torch import Tensor
 from gantool.data.find import find_pictures
 from gantool.data.pictures import as_channels, encode
 from gantool.errors import CheckpointError, DataError, UsageError
-from gantool.evaluation.compare import NOBODY
-from gantool.evaluation.folders import compare_folders
+from gantool.evaluation.compare import NOBODY, compare
+from gantool.evaluation.folders import Folder
 from gantool.evaluation.inputs import Progress, silent
 from gantool.evaluation.judges import Judges
 from gantool.evaluation.models import STYLES, translations
@@ -38,6 +38,8 @@ class Task:
     target: str
     metrics: dict[str, float]
     """By the names of `gantool.evaluation.report.Evaluation`; means over all tasks stand under "mean"."""
+    protocol: dict[str, Any] = field(default_factory=dict)
+    """Where the direction was measured otherwise than all: counts, hashes."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,8 @@ class Tasks:
     means: list[Task]
     """One for each way of choosing styles: source and target are "mean"."""
     protocol: dict[str, Any]
+    notes: list[str]
+    """What the reader of the figures should know, a sentence each."""
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -55,6 +59,7 @@ class Tasks:
             "mean": {task.guided or "all": task.metrics for task in self.means},
             "tasks": [vars(task) for task in self.tasks],
             "protocol": self.protocol,
+            "notes": self.notes,
         }
 
 
@@ -77,8 +82,9 @@ def compare_domains(
     Both folders hold a folder for each domain of the model, by its name; `real` None means `inputs` (the reference
     takes validation pictures as inputs and training pictures as real ones). A model with styles gets `styles` results
     for each picture (None: 10), once in drawn styles and, where it can, once in those of pictures of the target domain
-    in `inputs`: all of them are measured. Raises DataError for a domain without a folder, CheckpointError for the
-    weights, also for those that know no direction, and UsageError for `to` or for styles of a model that has none.
+    in `inputs`: all of them are measured. As in the reference pictures are squeezed to squares before they are
+    translated: of side `size`, or that of training. Raises DataError for a domain without a folder, CheckpointError for
+    the weights, also for those that know no direction, and UsageError for `to` or for styles of a model that has none.
     """
     header, network = checkpoint.load_model(weights)
     engine = Engine(network, device or torch.device("cpu"))
@@ -88,7 +94,8 @@ def compare_domains(
     folders = {name: _domain(inputs, name) for name in names}
     reals = {name: _domain(real or inputs, name) for name in names}
     count = (styles or STYLES) if engine.styles else 1
-    tasks = []
+    side = network.sizes.exact or size or network.spec.size
+    tasks, measured, notes = [], [], dict[str, None]()
     for guided in _ways(engine, names, folders):
         targets = dict.fromkeys(target for _, target in directions) if guided == "reference" else {}
         references = {target: _references(engine, folders[target], target) for target in targets}
@@ -101,17 +108,22 @@ def compare_domains(
                 for number, file in enumerate(files):
                     progress(say, number, len(files))
                     drawn = _codes(engine, codes, target, seed, file.relative_to(folders[source]).as_posix(), count)
-                    made = translations(engine, engine.read(file, source), source, target, drawn, count, seed)
+                    made = translations(engine, engine.read(file, source), source, target, drawn, count, seed, side)
                     if count > 1:
                         variety.add([as_channels(one, one.pixels.shape[2]) for one in made])
                     for k, one in enumerate(made):
                         data = encode(one.pixels, "PNG", alpha=one.alpha)
                         (Path(temporary) / f"{number + 1:04d}_{k + 1:02d}.png").write_bytes(data)
-                found = compare_folders(
-                    reals[target], Path(temporary), judges=judges, size=size, seed=seed, device=engine.device
-                )
+                truth, results = Folder(reals[target]), Folder(Path(temporary))
+                found = compare(truth, results, judges=judges, size=size, seed=seed, device=engine.device)
                 metrics = {name: value for name, value in found.metrics.items() if not name.startswith("swd_")}
                 tasks.append(Task(guided, source, target, metrics | (variety.metrics() if count > 1 else {})))
+                measured.append(found.protocol | ({"styles": variety.protocol()} if count > 1 else {}))
+                notes |= dict.fromkeys(found.notes)
+    sets = ("real", "fake")  # each direction has its own
+    shared = _shared([{name: table[name] for name in table if name not in sets} for table in measured])
+    for task, protocol in zip(tasks, measured, strict=True):
+        task.protocol.update(_without(protocol, shared))
     means = [
         Task(guided, "mean", "mean", _mean([task.metrics for task in tasks if task.guided == guided]))
         for guided in dict.fromkeys(task.guided for task in tasks)
@@ -121,13 +133,12 @@ def compare_domains(
         "real": str(real or inputs),
         "results of each picture": count,
         "references": f"drawn from {inputs}" if any(task.guided == "reference" for task in tasks) else "",
-        "pictures": "8 bits, as gantool translate writes them; resized as the common metrics say",
+        "translated": f"pictures resized to {side}x{side}, results of 8 bits",
         "mean": f"over the {len(directions)} directions" if len(directions) > 1 else "",
-        "seed": seed,
-        "judges": judges.files,
+        **shared,
         "model": {key: header.metadata[key] for key in ("model", "step", "sha256")},
     }
-    return Tasks(tasks, means, {name: value for name, value in protocol.items() if value != ""})
+    return Tasks(tasks, means, {name: value for name, value in protocol.items() if value != ""}, list(notes))
 
 
 def _directions(weights: Path, facts: dict[str, Any], network: Model, to: str | None) -> list[tuple[str, str]]:
@@ -183,6 +194,34 @@ def _codes(
     rng = np.random.default_rng(seed_of(seed, relative))
     chosen = rng.choice(len(references), count, replace=len(references) < count)
     return references[torch.from_numpy(chosen)]
+
+
+def _shared(tables: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """What is the same in all of them, within tables of tables, too."""
+    first, *others = tables
+    found = {}
+    for name, value in first.items():
+        if isinstance(value, dict):
+            value = _shared([table[name] for table in tables])
+        elif any(table.get(name) != value for table in others):
+            continue
+        if value != {}:
+            found[name] = value
+    return found
+
+
+def _without(table: dict[str, Any], shared: dict[str, Any]) -> dict[str, Any]:
+    """What `shared` leaves of it."""
+    found = {}
+    for name, value in table.items():
+        if isinstance(value, dict):
+            value = _without(value, shared.get(name, {}))
+            if not value:
+                continue
+        elif name in shared:
+            continue
+        found[name] = value
+    return found
 
 
 def _mean(rows: Sequence[dict[str, float]]) -> dict[str, float]:

@@ -10,6 +10,7 @@ import pytest
 import gantool as package
 from gantool import registry
 from gantool.errors import CheckpointError, DataError, UsageError
+from gantool.evaluation.models import compare_translations
 from gantool.evaluation.tasks import compare_domains
 from gantool.model import ImageSpec
 from gantool.options import restore
@@ -44,6 +45,16 @@ def test_every_direction_is_measured_in_drawn_and_in_taken_styles(main, root):
         assert mean["diversity_l1"] == pytest.approx(sum(row["diversity_l1"] for row in rows) / 6)
         assert mean["swd"] == pytest.approx(sum(row["swd"] for row in rows) / 6)
     assert found["protocol"]["results of each picture"] == 2
+    # Pictures of 40 pixels, weights of 32: squeezed, as the reference does.
+    assert found["protocol"]["translated"] == "pictures resized to 32x32, results of 8 bits"
+    assert {task["protocol"]["fake"]["size"] for task in found["tasks"]} == {"32x32"}
+    assert {task["protocol"]["real"]["pictures"] for task in found["tasks"]} == {4}
+    assert found["protocol"]["swd"]["size"] == "40x40"
+    assert found["protocol"]["size"] == "as stored"
+    assert "mean over the 1 pairs" in found["protocol"]["styles"]["diversity"]
+    _, out, err = main("eval", "-m", run, root / "val", root / "train", "-n", 1, "--size", 16, "--to", "red")
+    assert "pictures resized to 16x16" in out + err
+    assert "neighbourhoods" in out + err
     _, again, _ = main("eval", "-m", run, root / "val", root / "train", "-n", 2, "--json")
     assert json.loads(again)["tasks"] == found["tasks"]
 
@@ -55,6 +66,14 @@ def test_a_model_without_styles_has_one_result_and_no_diversity(root):
     assert len(found.tasks) == 6
     assert "diversity_l1" not in found.means[0].metrics
     assert found.means[0].metrics["swd"] > 0
+
+
+def test_weights_that_take_one_size_get_that_size(root, tmp_path):
+    ugatit = {"width": 4, "blocks": 1, "d_width": 4}
+    one = saved(tmp_path / "one", "ugatit", ("blue", "red"), ugatit)
+    found = compare_translations(one, root / "val/blue", root / "val/red")
+    assert found.protocol["fake"]["size"] == "32x32"
+    assert found.protocol["model"]["translates"] == "pictures resized to 32x32"
 
 
 def test_a_missing_domain_is_named(root, tmp_path):
