@@ -195,6 +195,11 @@ class Model(nn.Module):
     """Sub-modules that translation does not need: they are saved with the training state, not with the weights. An
     instance may name more."""
 
+    default_batch: ClassVar[int] = 1
+    """Pictures a domain and a step where nobody says: the authors'."""
+    smallest_batch: ClassVar[int] = 1
+    """Fewer pictures a process and a step would teach nothing, such as one alone where labels change places."""
+
     average_decay: float = 0.999
     """Decay of the averages per step; an instance may change it."""
     sizes: Sizes = Sizes()

@@ -96,7 +96,8 @@ def train(
         ),
     ] = None,
     batch: Annotated[
-        int | None, _option("--batch", help="Pictures a domain, step and process (default: 1).", panel=_MACHINE)
+        int | None,
+        _option("--batch", help="Pictures a domain, step and process (default: the authors').", panel=_MACHINE),
     ] = None,
     accumulate: Annotated[
         int | None, _option("--accumulate", help="Batches that make one step (default: 1).", panel=_MACHINE)

@@ -53,6 +53,9 @@ class _Domains:
         """
         if aligned is not None:
             raise UsageError("aligned is for pictures in pairs: this model takes a folder for each domain")
+        for path in paths:
+            if not path.exists():
+                raise DataError(f"{path} does not exist")
         tables = [path for path in paths if path.is_file()]
         if tables and self.references:
             raise DataError(

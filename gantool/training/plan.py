@@ -64,6 +64,8 @@ class Plan:
     start_from: Path | None
     began: Mapping[str, Any]
     """The facts that a run to be continued was begun with, from its run.yaml."""
+    licence: str | None
+    """That of the weights that the run begins with, if they have one: it holds for what is made of them."""
 
     def total_steps(self, items: int, world: int) -> int:
         """Steps of the run, for a data set of so many items an epoch and so many processes."""
@@ -91,6 +93,7 @@ class Plan:
                 "processes": world,
                 "domains": {domain.name: len(domain.files) for domain in self.domains},
                 "pictures": fingerprint(self.domains),
+                **({"licence": self.licence} if self.licence else {}),
                 "sources": {
                     key: setting.source for key, setting in self.sources.items() if setting.source != "default"
                 },
@@ -122,6 +125,7 @@ def plan(request: Request) -> Plan:
     settings = opt.resolve(
         TrainSettings,
         [
+            ("default", {"batch": kind.default_batch}),
             *((source, _exclusive(_without(values, _FACTS))) for source, values in layers),
             *((f"GANTOOL_{key.upper()}", {key: value}) for key, value in _exclusive(_environment()).items()),
             *(("--" + key.replace("_", "-"), {key: value}) for key, value in _exclusive(request.flags).items()),
@@ -146,12 +150,18 @@ def plan(request: Request) -> Plan:
         options = _continued(options, stored.get("options", {}), kind.Options, name, folder)
 
     chosen = opt.build(TrainSettings, settings, where="train")
+    if chosen.batch < kind.smallest_batch:
+        raise UsageError(
+            f"{name} learns from pictures that are in one batch together: --batch is at least {kind.smallest_batch},"
+            f" not {chosen.batch}; --accumulate does not replace it"
+        )
     choices = opt.build(kind.Options, options, where=name)
     data = tuple(request.data) or _folders(stored or config, folder / runs.SETTINGS if stored else request.config)
     if not data:
         raise UsageError(f"which pictures? gantool train {name} A B (two folders)")
     domains = tuple(kind.layout_for(choices).find(data, aligned=chosen.aligned))
     size, crop = chosen.sides()
+    began = _mapping(stored.get("facts", {}), str(folder / runs.SETTINGS))
     return Plan(
         name=name,
         kind=kind,
@@ -165,7 +175,8 @@ def plan(request: Request) -> Plan:
         folder=folder,
         saves=saves,
         start_from=weights,
-        began=_mapping(stored.get("facts", {}), str(folder / runs.SETTINGS)),
+        began=began,
+        licence=began.get("licence") if weights is None else read_weights_header(weights).metadata.get("licence"),
     )
 
 

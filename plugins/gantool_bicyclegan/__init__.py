@@ -35,6 +35,7 @@ class BicycleGAN(Model):
     layout = paired()
     paper = "Zhu et al., Toward Multimodal Image-to-Image Translation, NIPS 2017, arXiv 1711.11586"
     training_only = ("d", "d2")
+    default_batch = 2
 
     @dataclass(frozen=True, kw_only=True)
     class Options:

@@ -55,6 +55,7 @@ class DRIT(Model):
         " DRIT++, IJCV 2020, arXiv 1905.01270"
     )
     training_only = ("dis_a", "dis_b", "dis_a2", "dis_b2", "dis_content")
+    default_batch = 2
 
     @dataclass(frozen=True, kw_only=True)
     class Options:

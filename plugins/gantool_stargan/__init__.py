@@ -34,6 +34,8 @@ class StarGAN(Model):
         " CVPR 2018, arXiv 1711.09020"
     )
     sizes = Sizes(4, 8)
+    default_batch = 16
+    smallest_batch = 2  # a picture becomes what another picture of its batch is
 
     @dataclass(frozen=True, kw_only=True)
     class Options:
@@ -62,6 +64,8 @@ class StarGAN(Model):
         def __post_init__(self) -> None:
             if not all(self.attributes) or len(set(self.attributes)) < len(self.attributes):
                 raise ValueError("attributes are different names with commas between")
+            if self.n_steps_decay > self.n_steps:
+                raise ValueError("n_steps_decay is a part of n_steps, so at most that")
 
     @classmethod
     def layout_for(cls, options: Any) -> Layout:

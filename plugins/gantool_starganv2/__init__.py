@@ -36,6 +36,7 @@ class StarGANv2(Model):
     paper = "Choi et al., StarGAN v2: Diverse Image Synthesis for Multiple Domains, CVPR 2020, arXiv 1912.01865"
     averaged = ("generator", "mapping_network", "style_encoder")
     training_only = ("discriminator",)
+    default_batch = 8
 
     @dataclass(frozen=True, kw_only=True)
     class Options:

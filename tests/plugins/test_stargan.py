@@ -13,7 +13,7 @@ from gantool_stargan import StarGAN, targets
 from PIL import Image
 
 import gantool
-from gantool.errors import UsageError
+from gantool.errors import DataError, UsageError
 from gantool.export.exporter import export_model
 from gantool.model import Progress
 from gantool.training import checkpoint, runs
@@ -56,6 +56,24 @@ def picture() -> Image.Image:
 
 
 # -- whole runs
+
+
+def test_a_batch_of_one_is_refused_because_it_has_no_other_label(tmp_path):
+    data = (draw(tmp_path / "glad", 3, seed=2), draw(tmp_path / "sad", 3, seed=3))
+    assert plan(Request("stargan", data)).settings.batch == 16, "the authors'"
+    with pytest.raises(UsageError, match="--batch is at least 2, not 1"):
+        plan(Request("stargan", data, flags={"batch": 1, "accumulate": 4}))
+
+
+def test_the_rate_cannot_fall_for_longer_than_the_run(tmp_path):
+    data = (draw(tmp_path / "glad", 3, seed=2), draw(tmp_path / "sad", 3, seed=3))
+    with pytest.raises(UsageError, match="n_steps_decay is a part of n_steps"):
+        plan(Request("stargan", data, set={"n_steps": 1000}))
+
+
+def test_a_table_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(DataError, match=r"lost\.csv does not exist"):
+        plan(Request("stargan", (faces(tmp_path)[0], tmp_path / "lost.csv"), set={"attributes": "Male"}))
 
 
 def test_two_sets_are_trained_jointly_and_every_target_translates(joint):

@@ -12,8 +12,9 @@ import gantool
 from gantool import registry
 from gantool.errors import CheckpointError, UsageError
 from gantool.networks.vgg16 import VGG16
-from gantool.options import resolve
+from gantool.options import resolve, restore
 from gantool.training import checkpoint, runs
+from gantool.training.header import read_header
 from tests.conftest import draw
 
 TINY = {"depth": 4, "width": 4, "d_width": 4, "d_layers": 2}
@@ -27,6 +28,18 @@ def test_a_discriminator_of_another_size_begins_anew(tmp_path, pictures):
     assert any(tensor.shape[:1] == (8,) for key, tensor in state.items() if key.startswith("model.d."))
     with pytest.raises(CheckpointError, match="does not fit"):
         gantool.train("pix2pix", pictures, out=tmp_path / "other", from_=first, set={**TINY, "width": 8}, **SMALL)
+
+
+def test_a_licence_holds_for_what_is_made_of_the_weights(tmp_path, pictures):
+    kind = registry.plugin("pix2pix").load()
+    chosen = restore(kind.Options, TINY, where="pix2pix")
+    network = checkpoint.build_model(kind, chosen, kind.spec_for(chosen, ("A", "B"), 32))
+    theirs, licence = runs.save_folder(tmp_path / "theirs", 1), "CC BY-NC 4.0"
+    weights = network.state_dict()
+    checkpoint.save(theirs, network, "pix2pix", 1, weights=weights, state={}, notes={"licence": licence})
+    ours = gantool.train("pix2pix", pictures, out=tmp_path / "ours", from_=theirs / runs.WEIGHTS, set=TINY, **SMALL)
+    gantool.train("pix2pix", pictures, out=ours, resume=True, steps=2)
+    assert [read_header(save / runs.WEIGHTS).metadata["licence"] for save in runs.saves(ours)] == [licence] * 2
 
 
 def test_a_file_that_an_option_names_may_move_while_a_run_pauses(tmp_path, monkeypatch):
