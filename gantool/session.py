@@ -29,7 +29,7 @@ from gantool.training.devices import choose
 from gantool.training.plan import Plan, fingerprint, write_settings
 from gantool.training.precision import half_precision_note
 from gantool.training.trainer import Trainer
-from gantool.translation import samples
+from gantool.translation import direction, samples
 from gantool.translation.engine import Engine
 
 _SAMPLES = 4  # rows of a sample grid
@@ -91,7 +91,9 @@ def start(plan: Plan, console: Console) -> Path:
                 console.note(f"{plan.folder} is at step {trainer.done} of {total} already: --steps N goes on")
             trainer.train()
         dataset.close(remove=processes.first)
-    console.note(f"done: {plan.folder}. Translate with: gantool translate --model {plan.folder} IN OUT")
+    targets = direction.to_choose_from(plan.spec.domains, labels=plan.spec.labels)
+    to = f" --to {targets[-1]}" if targets else ""
+    console.note(f"done: {plan.folder}. Translate with: gantool translate --model {plan.folder}{to} IN OUT")
     console.event("done", run=str(plan.folder), step=total)
     return plan.folder
 
@@ -214,6 +216,7 @@ def _notes(plan: Plan) -> dict[str, Any]:
     return {
         "preparation": vars(plan.preparation),
         "pictures": {domain.name: len(domain.files) for domain in plan.domains},
+        **({"licence": plan.licence} if plan.licence else {}),
     }
 
 

@@ -44,8 +44,8 @@ def targets(
 ) -> list[tuple[str, str]]:
     """(source, target) for each domain that `--to` names: one, several with commas between, or "all"; each once.
 
-    `spec` is the header's (see `gantool.model.ImageSpec`). Of two domains, "all" is the second. Raises UsageError, also
-    for None where there is more to choose from.
+    `spec` is the header's (see `gantool.model.ImageSpec`). Raises UsageError, also for None where there is more to
+    choose from.
     """
     domains = tuple(spec["domains"])
     if to is None:
@@ -53,12 +53,10 @@ def targets(
     if spec.get("labels"):
         names = domains if to == "all" and "all" not in domains else (to,)
         return [resolve(domains, name, directions, labels=True) for name in names]
-    if to == "all" and len(domains) > 2 and "all" not in domains:
+    if to == "all" and "all" not in domains:
         reached = {target for _, target in directions} if directions is not None else set(domains)
         return [resolve(domains, name, directions) for name in domains if name in reached]
-    if to is None or to == "all":
-        return [resolve(domains, None, directions)]
-    if to in domains:
+    if to is None or to in domains:
         return [resolve(domains, to, directions)]
     return list(dict.fromkeys(resolve(domains, name.strip(), directions) for name in to.split(",")))
 
@@ -67,9 +65,16 @@ def require_named(
     domains: Sequence[str], directions: Sequence[Sequence[str]] | None = None, *, labels: bool = False
 ) -> None:
     """Raises UsageError if "the other domain" would be a guess: among three and more, or among attributes."""
+    if choice := to_choose_from(domains, directions, labels=labels):
+        raise UsageError(f"say with --to what the pictures shall become: {', '.join(choice)}")
+
+
+def to_choose_from(
+    domains: Sequence[str], directions: Sequence[Sequence[str]] | None = None, *, labels: bool = False
+) -> list[str]:
+    """The targets of which one must be named; empty where there is no choice, or only that of two."""
     reached = [domain for domain in domains if directions is None or labels or domain in {t for _, t in directions}]
-    if len(reached) > 1 and (labels or len(domains) > 2):
-        raise UsageError(f"say with --to what the pictures shall become: {', '.join(reached)}")
+    return reached if len(reached) > 1 and (labels or len(domains) > 2) else []
 
 
 def expression(domains: Sequence[str], text: str) -> tuple[dict[str, bool], bool]:

@@ -202,6 +202,13 @@ def test_a_domain_named_twice_is_one_target():
     assert targets(spec, "blue,A,red, C") == [("red", "blue"), ("green", "red")]
 
 
+def test_all_is_one_result_a_domain():
+    names = ["horses", "zebras"]
+    assert targets({"domains": names}, "all") == [("zebras", "horses"), ("horses", "zebras")]
+    assert targets({"domains": names}, "all", [["horses", "zebras"]]) == [("horses", "zebras")]
+    assert targets({"domains": ["x", "y", "z"]}, "all") == [("y", "x"), ("x", "y"), ("x", "z")]
+
+
 def test_among_more_than_two_domains_the_target_is_no_guess():
     for spec in ({"domains": ["red", "green", "blue"]}, {"domains": ["Male", "Smiling"], "labels": True}):
         with pytest.raises(UsageError, match=f"--to what the pictures shall become: {', '.join(spec['domains'])}"):
