@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from gantool.networks.flat import unless_flat
 from gantool.networks.layers import NormedConv2d, NormedConvTranspose2d, OutputConv, ReflectionPad, Tanh
 from gantool.networks.norms import norm_layer
 from gantool.networks.strips import resnet_in_strips
@@ -16,7 +17,7 @@ class ResnetGenerator(nn.Module):
 
     H and W must be multiples of 4 and at least 8. `padding` is that of the residual blocks; `dropout` puts one (p =
     0.5) into each block. Convolutions before a norm have a bias only where the norm does not bring one (not "batch" and
-    "none", as in the reference).
+    "none", as in the reference). With instance norm, constant pictures give no gradients (see `unless_flat`).
     """
 
     strip_rows: int | None = None
@@ -39,6 +40,7 @@ class ResnetGenerator(nn.Module):
         conv, transposed = (NormedConv2d, NormedConvTranspose2d) if bias else (nn.Conv2d, nn.ConvTranspose2d)
         w = width
         self.width = width
+        self.guarded = norm == "instance"
         self.stem = nn.Sequential(  # (N, w, H, W)
             ReflectionPad(3), conv(in_channels, w, 7, bias=bias), norm_layer(norm, w), nn.ReLU(inplace=True)
         )
@@ -65,7 +67,7 @@ class ResnetGenerator(nn.Module):
         if self.strip_rows is not None:
             return resnet_in_strips(self, x, self.strip_rows)
         output: Tensor = self.head(self.up(self.blocks(self.down(self.stem(x)))))
-        return output
+        return unless_flat(x, output) if self.guarded else output
 
 
 class ResidualBlock(nn.Module):

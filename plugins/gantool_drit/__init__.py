@@ -243,7 +243,7 @@ class DRIT(Model):
             return bool((run.step + 1) % o.d_iter == 0)
         length = run.step / run.epoch
         done = round(run.epoch % 1 * length)
-        return bool((done + 1) % o.d_iter == 0 or done >= length - 2)
+        return bool((done + 1) % o.d_iter == 0 or done >= length - 2 - 1e-6)  # the length is a quotient
 
     def contents(self, a: Tensor, b: Tensor, run: Run) -> tuple[Tensor, Tensor]:
         """Contents (N, 4 width, H/4, W/4) of pictures of A and of B, each with unit noise, as training has them."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from gantool.networks.flat import unless_flat
 from gantool.networks.layers import ReflectionPad, Tanh
 from gantool.networks.norms import InstanceNorm
 from gantool_drit.layers import PoolingBlock, leaky_conv, norm_conv, residual, up_conv, with_maps
@@ -12,7 +13,8 @@ from gantool_drit.layers import PoolingBlock, leaky_conv, norm_conv, residual, u
 class ContentEncoder(nn.Module):
     """Pictures (N, channels[domain], H, W) to content (N, 4 width, H/4, W/4), without training's noise.
 
-    H and W are multiples of 4 (other sides are rounded up) and at least 8.
+    H and W are multiples of 4 (other sides are rounded up) and at least 8. Constant pictures give no gradients (see
+    `unless_flat`).
     """
 
     def __init__(self, channels: tuple[int, ...], width: int) -> None:
@@ -29,8 +31,7 @@ class ContentEncoder(nn.Module):
         self.shared = residual(4 * width)
 
     def forward(self, x: Tensor, domain: int) -> Tensor:
-        content: Tensor = self.shared(self.domains[domain](x))
-        return content
+        return unless_flat(x, self.shared(self.domains[domain](x)))
 
 
 class ConcatAttributeEncoder(nn.Module):

@@ -12,7 +12,6 @@ from gantool.networks.precision import single
 ACTIVATIONS = ("relu", "lrelu", "prelu", "selu", "tanh", "none")
 NORMS = ("none", "instance", "batch", "layer", "spectral")
 
-_FLAT = 1e-3
 """Range below which a channel counts as constant: an eighth of one of a picture's 256 levels."""
 
 
@@ -143,20 +142,6 @@ def activation_layer(name: str) -> nn.Module:
         "none": nn.Identity(),
     }
     return layers[name]
-
-
-def unless_flat(x: Tensor, y: Tensor) -> Tensor:
-    """`y`, computed from `x` (both N, ..., H, W), without gradients for samples whose `x` is the same everywhere.
-
-    Of a constant picture every instance norm sees zero variance and multiplies gradients by 1 / sqrt(1e-5) = 316. A
-    chain of seven makes 3e17 of it: finite, and squared in Adam's second moments it would end training for good. A
-    single pixel that is one level off is enough to keep gradients as they are for any picture.
-    """
-    if not y.requires_grad:
-        return y
-    with torch.no_grad():
-        flat = (x.amax((2, 3)) - x.amin((2, 3)) < _FLAT).all(dim=1).view(-1, 1, 1, 1)
-    return torch.where(flat, y.detach(), y)
 
 
 def _padding(padding: str, width: int) -> nn.Module:

@@ -9,9 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gantool.losses.adversarial import adversarial_loss
+from gantool.networks.flat import unless_flat
 from gantool.networks.layers import OutputConv, Tanh
 from gantool.networks.passes import per_sample
-from gantool_munit.layers import ConvBlock, ResidualBlock, activation_layer, unless_flat
+from gantool_munit.layers import ConvBlock, ResidualBlock, activation_layer
 
 _STYLE_STAGES = 4
 

@@ -54,7 +54,12 @@ def imported(
     CheckpointError for files that contradict each other, lack keys, or hold no generators.
     """
     roles: dict[str, str] = {}
+    skipped = {file: content for file, content in files.items() if set(content) == {"gen", "dis"}}  # optimizer.pt
+    if len(skipped) == len(files):
+        return None
     for file, content in files.items():
+        if file in skipped:
+            continue
         role = _role(content, encoder)
         if role is None:
             return None
@@ -68,7 +73,11 @@ def imported(
 
     tensors: dict[str, Tensor] = {}
     used: dict[tuple[str, str], str] = {}
-    dropped: dict[tuple[str, str], str] = {}
+    dropped = {
+        (file, key): "state of the optimisers, which a new run has no use for"
+        for file, content in skipped.items()
+        for key, _ in leaves(content)
+    }
     channels = options.channels_a, options.channels_b
     for (role, side), half in halves.items():
         ours, count = f"{role[0]}_{side}", channels["ab".index(side)]

@@ -285,6 +285,21 @@ def test_discriminators_come_along_for_further_training(tmp_path: Path, norm: st
     assert_judges(report, a, b)
 
 
+def test_the_optimisers_file_beside_them_is_left_out(tmp_path: Path) -> None:
+    """`optimizer.pt` lies in the authors' folders, and people give whole folders."""
+    a, b = Generator(), Generator()
+    optimizer = torch.optim.Adam(a.parameters())
+    sum(p.sum() for p in a.parameters()).backward()
+    optimizer.step()
+    torch.save({"gen": optimizer.state_dict(), "dis": optimizer.state_dict()}, tmp_path / "optimizer.pt")
+    gen = write(tmp_path, "gen", a, b)
+    alone = import_files([gen], tmp_path / "alone")
+    report = import_files([gen, tmp_path / "optimizer.pt"], tmp_path / "run")
+    assert report.options == alone.options
+    assert {file for file, _ in report.dropped.keys() - alone.dropped.keys()} == {str(tmp_path / "optimizer.pt")}
+    refused([tmp_path / "optimizer.pt"], tmp_path / "none", "files of no installed model")
+
+
 def test_grey_and_colour(tmp_path: Path) -> None:
     a, b = Discriminator(1), Discriminator(3)
     files = [write(tmp_path, "gen", Generator(1), Generator(3)), write(tmp_path, "dis", a, b)]
