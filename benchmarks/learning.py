@@ -5,8 +5,8 @@
 `--data` holds trainA, trainB (unpaired) and testA, testB (the same emoji in both styles, under the same names). `--run
 RUN` measures a run that is there already. The figures are printed as a Markdown table:
 
-- sliced Wasserstein distance (x1000) to the true testB, of the untranslated testA and of its translations: lower is
-better;
+- sliced Wasserstein distance (x1000) to the true testB, of the untranslated testA and of its translations, each in a
+  random style of its own where the model has styles: lower is better;
 - L1 and SSIM to the true picture of the same emoji;
 - the share of pictures that a small classifier, trained here on the training pictures alone, takes for style B;
 - for models with styles, how much the results of one picture in five styles differ (mean absolute difference).
