@@ -93,8 +93,8 @@ class Translator:
 
     def style(self, image: Image.Image, domain: str | None = None) -> np.ndarray[Any, Any]:
         """The style code (S,) of a picture of this domain (None: the second of two), for `translate(style=...)`."""
-        if domain is None:
-            direction.require_named(self.domains)
+        if domain is None and len(self.domains) > 2:
+            raise UsageError(f"say in which domain the picture is: {', '.join(self.domains)}")
         _, target = direction.resolve(self.domains, domain)
         code = self.engine.encode_style(_picture(image), target)
         found: np.ndarray[Any, Any] = code[0].float().cpu().numpy()

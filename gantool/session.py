@@ -175,9 +175,10 @@ def _check_sizes(plan: Plan, model: Model) -> None:
                 f" at least {least} pixels, in multiples of {model.sizes.multiple}: choose a --preprocess that crops"
             )
     if plan.settings.batch > 1 and len(set(sizes)) > 1:
+        one = "--batch 1, or " if plan.kind.smallest_batch == 1 else ""
         raise UsageError(
-            f"pictures of different sizes (--preprocess {p.preprocess}) cannot share a batch: --batch 1, or a"
-            " --preprocess that crops"
+            f"pictures of different sizes (--preprocess {p.preprocess}) cannot share a batch: {one}a --preprocess that"
+            " crops"
         )
 
 

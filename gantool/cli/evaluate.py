@@ -64,7 +64,12 @@ def evaluate(
         ),
     ] = None,
     size: Annotated[
-        int | None, typer.Option("--size", help="Compare all pictures at this size (default: as stored).")
+        int | None,
+        typer.Option(
+            "--size",
+            min=1,
+            help="Compare all pictures at this size (default: as stored); of many domains, also translate at it.",
+        ),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Of random projections, subsets and styles.")] = 0,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",

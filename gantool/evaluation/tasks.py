@@ -90,6 +90,8 @@ def compare_domains(
     engine = Engine(network, device or torch.device("cpu"))
     if styles is not None and not engine.styles:
         raise UsageError(f"{header.metadata['model']} has one result for a picture: leave out -n")
+    if size is not None and size < 1:
+        raise UsageError(f"size is at least 1, not {size}")
     names, directions = network.spec.domains, _directions(weights, header.metadata, network, to)
     folders = {name: _domain(inputs, name) for name in names}
     reals = {name: _domain(real or inputs, name) for name in names}

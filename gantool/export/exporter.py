@@ -83,6 +83,9 @@ def export_model(
         cases = check.part_cases(network)
         capture = partial(graph.capture_part, network)
     else:
+        if to is None and not (model.style_size or model.label_names):  # with either, one file has all targets
+            spec = model.spec
+            direction.require_named(spec.domains, metadata.get("directions"), labels=spec.labels)
         notes = files.notes(metadata, model, source, target, image_io)
         cases = check.cases(model, source, target, image_io)
         capture = partial(graph.capture, model, source, target, image_io)

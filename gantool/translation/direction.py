@@ -55,7 +55,7 @@ def targets(
         return [resolve(domains, name, directions, labels=True) for name in names]
     if to == "all" and "all" not in domains:
         reached = {target for _, target in directions} if directions is not None else set(domains)
-        return [resolve(domains, name, directions) for name in domains if name in reached]
+        return [resolve(domains, name, directions) for name in domains if name in (reached or domains)]
     if to is None or to in domains:
         return [resolve(domains, to, directions)]
     return list(dict.fromkeys(resolve(domains, name.strip(), directions) for name in to.split(",")))
@@ -72,7 +72,12 @@ def require_named(
 def to_choose_from(
     domains: Sequence[str], directions: Sequence[Sequence[str]] | None = None, *, labels: bool = False
 ) -> list[str]:
-    """The targets of which one must be named; empty where there is no choice, or only that of two."""
+    """The targets of which one must be named; empty where there is no choice, or only that of two.
+
+    Weights that cannot tell a picture's attributes have no directions: what to name then, `resolve` says.
+    """
+    if labels and directions is not None and not directions:
+        return []
     reached = [domain for domain in domains if directions is None or labels or domain in {t for _, t in directions}]
     return reached if len(reached) > 1 and (labels or len(domains) > 2) else []
 

@@ -64,8 +64,6 @@ class StarGAN(Model):
         def __post_init__(self) -> None:
             if not all(self.attributes) or len(set(self.attributes)) < len(self.attributes):
                 raise ValueError("attributes are different names with commas between")
-            if self.n_steps_decay > self.n_steps:
-                raise ValueError("n_steps_decay is a part of n_steps, so at most that")
 
     @classmethod
     def layout_for(cls, options: Any) -> Layout:
@@ -113,7 +111,7 @@ class StarGAN(Model):
     def rate_factor(self, progress: Progress) -> float:
         # A run of another length is this schedule, stretched.
         o: StarGAN.Options = self.options
-        done, constant = progress.step * o.n_steps // progress.total_steps, o.n_steps - o.n_steps_decay
+        done, constant = progress.step * o.n_steps // progress.total_steps, max(0, o.n_steps - o.n_steps_decay)
         falls: int = done // o.lr_update_step - constant // o.lr_update_step
         return min(1.0, max(0.0, 1 - falls / o.n_steps_decay))
 

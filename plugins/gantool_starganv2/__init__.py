@@ -23,6 +23,7 @@ from gantool.losses.adversarial import adversarial_loss
 from gantool.losses.reconstruction import l1
 from gantool.model import Batch, ImageSpec, Imported, Model, OfficialTensors, Part, Run, Sizes
 from gantool.networks.initialization import initialize
+from gantool.networks.precision import single
 from gantool.options import option
 from gantool_starganv2.face import FAN, face_masks
 from gantool_starganv2.networks import Discriminator, Generator, MappingNetwork, Masks, StyleEncoder, halvings
@@ -169,7 +170,7 @@ class StarGANv2(Model):
         R1 needs single precision, and the eager network: a compiled one cannot be differentiated twice.
         """
         with torch.autocast(x_real.device.type, enabled=False):
-            x_real = (x_real.float() if x_real.dtype.itemsize < 4 else x_real.detach()).requires_grad_()
+            x_real = single(x_real.detach()).requires_grad_()
             scores = self.discriminator.forward(x_real, y_org)
             (gradients,) = torch.autograd.grad(scores.sum(), x_real, create_graph=True)
             r1 = 0.5 * gradients.square().flatten(1).sum(1).mean()

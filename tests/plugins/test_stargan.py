@@ -65,12 +65,6 @@ def test_a_batch_of_one_is_refused_because_it_has_no_other_label(tmp_path):
         plan(Request("stargan", data, flags={"batch": 1, "accumulate": 4}))
 
 
-def test_the_rate_cannot_fall_for_longer_than_the_run(tmp_path):
-    data = (draw(tmp_path / "glad", 3, seed=2), draw(tmp_path / "sad", 3, seed=3))
-    with pytest.raises(UsageError, match="n_steps_decay is a part of n_steps"):
-        plan(Request("stargan", data, set={"n_steps": 1000}))
-
-
 def test_a_table_that_is_not_there_is_named(tmp_path):
     with pytest.raises(DataError, match=r"lost\.csv does not exist"):
         plan(Request("stargan", (faces(tmp_path)[0], tmp_path / "lost.csv"), set={"attributes": "Male"}))
@@ -241,7 +235,7 @@ def test_the_generator_moves_every_n_critic_steps():
 
 
 def rates(total: int, **options) -> list[float]:
-    stargan = model((), ("a", "b"), n_steps=400, n_steps_decay=200, **options)
+    stargan = model((), ("a", "b"), **{"n_steps": 400, "n_steps_decay": 200, **options})
     return [stargan.rate_factor(Progress(step, total, 0.0)) for step in range(total + 1)]
 
 
@@ -255,3 +249,5 @@ def test_the_rate_falls_as_the_authors_or_in_a_line():
     # A run of another length is the same schedule, stretched.
     assert rates(40, lr_update_step=1) == line[::10]
     assert rates(4000, lr_update_step=1)[::10] == line
+    # A fall that is longer than the run begins at once, and does not begin half-way down.
+    assert rates(400, n_steps=400, n_steps_decay=800, lr_update_step=1)[::200] == [1.0, 0.75, 0.5]
