@@ -17,7 +17,7 @@ class ResnetGenerator(nn.Module):
 
     H and W must be multiples of 4 and at least 8. `padding` is that of the residual blocks; `dropout` puts one (p =
     0.5) into each block. Convolutions before a norm have a bias only where the norm does not bring one (not "batch" and
-    "none", as in the reference). With instance norm, constant pictures give no gradients (see `unless_flat`).
+    "none", as in the reference). Constant pictures give no gradients (see `unless_flat`).
     """
 
     strip_rows: int | None = None
@@ -40,7 +40,7 @@ class ResnetGenerator(nn.Module):
         conv, transposed = (NormedConv2d, NormedConvTranspose2d) if bias else (nn.Conv2d, nn.ConvTranspose2d)
         w = width
         self.width = width
-        self.guarded = norm == "instance"
+        self.norm = norm
         self.stem = nn.Sequential(  # (N, w, H, W)
             ReflectionPad(3), conv(in_channels, w, 7, bias=bias), norm_layer(norm, w), nn.ReLU(inplace=True)
         )
@@ -67,7 +67,7 @@ class ResnetGenerator(nn.Module):
         if self.strip_rows is not None:
             return resnet_in_strips(self, x, self.strip_rows)
         output: Tensor = self.head(self.up(self.blocks(self.down(self.stem(x)))))
-        return unless_flat(x, output) if self.guarded else output
+        return unless_flat(x, output, self.norm)
 
 
 class ResidualBlock(nn.Module):

@@ -28,7 +28,6 @@ ROLES = {"G_A": "g_ab", "G_B": "g_ba", "D_A": "d_b", "D_B": "d_a"}
 _ROLE = re.compile(r"(?:.*[_-])?([GD])(?:_([AB]))?")
 _BLOCK = re.compile(r"model\.(\d+)\.conv_block\.(\d+)\.weight")
 _LAYER = re.compile(r"model\.(\d+)\.weight")
-_STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
 
 def recognise(files: Mapping[str, OfficialTensors]) -> Imported | None:

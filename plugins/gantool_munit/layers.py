@@ -12,8 +12,6 @@ from gantool.networks.precision import single
 ACTIVATIONS = ("relu", "lrelu", "prelu", "selu", "tanh", "none")
 NORMS = ("none", "instance", "batch", "layer", "spectral")
 
-"""Range below which a channel counts as constant: an eighth of one of a picture's 256 levels."""
-
 
 class ConvBlock(nn.Module):
     """Padding, convolution with bias, norm, activation: (N, into, H, W) to (N, out, H / stride, W / stride).

@@ -42,7 +42,7 @@ class Generator(nn.Module):
             Enhancer(in_channels, width // 2**k, local_blocks, norm) for k in range(1, enhancers + 1)
         )
         self.head = _head(width // 2**enhancers, out_channels)
-        self.guarded = norm == "instance"  # constant inputs, see `unless_flat`
+        self.norm = norm
 
     def forward(self, x: Tensor) -> Tensor:
         pyramid = [x]
@@ -52,7 +52,7 @@ class Generator(nn.Module):
         for enhancer in self.enhancers:
             features = enhancer(pyramid.pop(), features)
         pictures: Tensor = self.head(features)
-        return unless_flat(x, pictures) if self.guarded else pictures
+        return unless_flat(x, pictures, self.norm)
 
 
 class Enhancer(nn.Module):
@@ -100,11 +100,11 @@ class Encoder(nn.Module):
         self.down = nn.Sequential(*(layer for k in range(down) for layer in _halve(width * 2**k, norm)))
         self.up = nn.Sequential(*(layer for k in range(down) for layer in _double(deepest // 2**k, norm)))
         self.head = _head(width, features)
-        self.guarded = norm == "instance"  # constant pictures, see `unless_flat`
+        self.norm = norm
 
     def forward(self, x: Tensor) -> Tensor:
         features: Tensor = self.head(self.up(self.down(self.stem(x))))
-        return unless_flat(x, features) if self.guarded else features
+        return unless_flat(x, features, self.norm)
 
 
 class MultiScaleDiscriminator(nn.Module):
