@@ -104,7 +104,7 @@ class Plan:
 def plan(request: Request) -> Plan:
     """Raises UsageError, DataError or CheckpointError with what is wrong; touches nothing on disk."""
     config = opt.read_yaml(request.config) if request.config else {}
-    name = request.model or config.get("model")
+    name = request.model or config.get("model") or _model_of(request.resume)
     if not isinstance(name, str):
         raise UsageError("which model? gantool train MODEL DATA... (installed: " + ", ".join(registry.plugins()) + ")")
     entry = registry.plugin(name)
@@ -150,10 +150,10 @@ def plan(request: Request) -> Plan:
         options = _continued(options, stored.get("options", {}), kind.Options, name, folder)
 
     chosen = opt.build(TrainSettings, settings, where="train")
-    if chosen.batch < kind.smallest_batch:
+    if chosen.batch < kind.smallest_batch and not stored:
         raise UsageError(
             f"{name} learns from pictures that are in one batch together: --batch is at least {kind.smallest_batch},"
-            f" not {chosen.batch}; --accumulate does not replace it"
+            f" not {chosen.batch} ({settings['batch'].source}); --accumulate does not replace it"
         )
     choices = opt.build(kind.Options, options, where=name)
     data = tuple(request.data) or _folders(stored or config, folder / runs.SETTINGS if stored else request.config)
@@ -207,6 +207,15 @@ def fingerprint(domains: Iterable[Domain]) -> str:
             half = f" {domain.half}" if domain.half else ""
             digest.update(f"{domain.name}/{file.relative_to(domain.root).as_posix()}{half}\n".encode())
     return digest.hexdigest()[:16]
+
+
+def _model_of(run: str | None) -> Any:
+    """The model of a run that is to be continued, by its run.yaml, if its folder or one of its saves is named."""
+    if run is None or run == "auto":
+        return None
+    path = Path(run)
+    files = [folder / runs.SETTINGS for folder in (path, *path.parents) if (folder / runs.SETTINGS).is_file()]
+    return opt.read_yaml(files[0]).get("model") if files else None
 
 
 def _where(request: Request, name: str) -> tuple[Path, tuple[Path, ...]]:
