@@ -46,6 +46,16 @@ def translated(translator: Translator, pictures: Sequence[Pixels], to: str | Non
     ]
 
 
+def in_styles_of(translator: Translator, pictures: Sequence[Pixels], references: Sequence[Pixels]) -> list[Pixels]:
+    """What the model makes of them in B, each in the style of one of the references, drawn at random."""
+    drawn = np.random.default_rng(0).integers(len(references), size=len(pictures))
+    chosen = (Image.fromarray(references[index]) for index in drawn)
+    return [
+        np.asarray(translator.translate(Image.fromarray(picture), to="B", style=style).convert("RGB"))
+        for picture, style in zip(pictures, chosen, strict=True)
+    ]
+
+
 def diversity(styles: Sequence[Sequence[Pixels]]) -> float:
     """Mean absolute difference, in [-1, 1], of the results of one picture in two styles, over all pairs."""
     tensors = [unit(pictures) for pictures in styles]

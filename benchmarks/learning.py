@@ -5,8 +5,8 @@
 `--data` holds trainA, trainB (unpaired) and testA, testB (the same emoji in both styles, under the same names). `--run
 RUN` measures a run that is there already. The figures are printed as a Markdown table:
 
-- sliced Wasserstein distance (x1000) to the true testB, of the untranslated testA and of its translations, each in a
-  random style of its own where the model has styles: lower is better;
+- sliced Wasserstein distance (x1000) to the true testB, of the untranslated testA and of its translations: lower is
+  better. A model with styles translates each picture in a style of its own: drawn, and that of a picture of trainB;
 - L1 and SSIM to the true picture of the same emoji;
 - the share of pictures that a small classifier, trained here on the training pictures alone, takes for style B;
 - for models with styles, how much the results of one picture in five styles differ (mean absolute difference).
@@ -19,7 +19,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from learned import SIDE, Pixels, diversity, draw_sheet, folder, taken_for, train_classifier, translated
+from learned import SIDE, Pixels, diversity, draw_sheet, folder, in_styles_of, taken_for, train_classifier, translated
 from torch import nn
 
 import gantool
@@ -64,11 +64,14 @@ def main() -> None:
     results = [translated(translator, inputs, "B", seed) for seed in range(styles)]
 
     classifier = train_classifier([list(sets["trainA"].values()), list(sets["trainB"].values())])
-    rows = {
-        "testA as it is": measured(inputs, truth, classifier),
-        "testA translated": measured(results[0], truth, classifier),
-        "the true testB": {"taken for B": taken_for(classifier, truth, 1)},
-    }
+    rows = {"testA as it is": measured(inputs, truth, classifier)}
+    if styles > 1:
+        guided = in_styles_of(translator, inputs, list(sets["trainB"].values()))
+        rows["translated, styles drawn"] = measured(results[0], truth, classifier)
+        rows["translated, styles of trainB"] = measured(guided, truth, classifier)
+    else:
+        rows["testA translated"] = measured(results[0], truth, classifier)
+    rows["the true testB"] = {"taken for B": taken_for(classifier, truth, 1)}
     write = sys.stdout.write
     write(f"{arguments.model}, {run}, {len(names)} unseen pictures of {SIDE} pixels\n\n")
     write("| pictures | SWD x1000 | L1 | SSIM | taken for B |\n| --- | --- | --- | --- | --- |\n")
