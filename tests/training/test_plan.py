@@ -18,7 +18,8 @@ def request(pictures, **more) -> Request:
     return Request(model="cyclegan", data=pictures, **more)
 
 
-def test_the_papers_settings_are_the_defaults(pictures):
+def test_the_papers_settings_are_the_defaults(pictures, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     decided = plan(request(pictures))
     assert (decided.preparation.size, decided.preparation.crop) == (286, 256)
     assert (decided.options.width, decided.options.blocks, decided.options.identity) == (64, 9, 0.5)
