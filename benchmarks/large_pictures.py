@@ -34,8 +34,8 @@ def large_picture(pixels: int, folder: Path) -> dict[str, dict[str, Any]]:
 def _measure(way: str, pixels: int, file: Path) -> dict[str, float]:
     import textbook
 
+    from gantool.inference.engine import ROWS
     from gantool.networks.resnet import ResnetGenerator
-    from gantool.translation.engine import ROWS
 
     torch.set_num_threads(1)
     torch.manual_seed(0)

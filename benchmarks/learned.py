@@ -14,8 +14,8 @@ from PIL import Image
 from torch import Tensor, nn
 
 from gantool.api import Translator
-from gantool.data.find import find_pictures
-from gantool.data.pictures import read_pixels
+from gantool.pictures.file import read_pixels
+from gantool.pictures.find import find_pictures
 from gantool.report.grids import grid
 
 SIDE = 64

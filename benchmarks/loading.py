@@ -12,10 +12,10 @@ from textbook import transform
 from timing import Comparison, compare
 from torch import Tensor
 
-from gantool.data.layout import Dataset
+from gantool.data.dataset import Dataset
+from gantool.data.layouts.unpaired import unpaired
 from gantool.data.loader import batches, to_device
 from gantool.data.transforms import Preparation
-from gantool.data.unpaired import unpaired
 
 PICTURES = 12  # a domain
 PREPARATION = Preparation("resize_and_crop", 286, 256)

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from gantool.version import __version__
+
 if TYPE_CHECKING:
     from gantool.api import Translator, load, train
 
-__version__ = "0.1.0"
 __all__ = ["Translator", "__version__", "load", "train"]
 
 

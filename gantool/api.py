@@ -11,19 +11,19 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from gantool import registry, session
-from gantool.data.decoding import arrays, orientation, upright
-from gantool.data.label_maps import planes_of
-from gantool.data.pictures import Picture
+from gantool import direction, registry
 from gantool.errors import UsageError
+from gantool.inference.codes import seed_of
+from gantool.inference.devices import choose
+from gantool.inference.engine import Engine
+from gantool.pictures.decoding import arrays, orientation, upright
+from gantool.pictures.file import Picture
+from gantool.pictures.ids import planes_of
 from gantool.report.console import Console
-from gantool.training import checkpoint, runs
-from gantool.training.devices import choose
-from gantool.training.header import Header
-from gantool.training.plan import Request, plan
-from gantool.translation import direction
-from gantool.translation.engine import Engine
-from gantool.translation.styles import seed_of
+from gantool.runs import checkpoint, folders
+from gantool.runs.header import Header
+from gantool.training import session
+from gantool.training.request import Request, plan
 
 
 class Translator:
@@ -139,7 +139,7 @@ def load(run_or_file_or_name: str | Path, device: str = "auto", *, precision: st
     """
     if precision not in ("fp32", "bf16"):
         raise UsageError(f"precision is fp32 or bf16, not {precision}")
-    path = runs.find_weights(str(run_or_file_or_name), tuple(registry.plugins()))
+    path = folders.find_weights(str(run_or_file_or_name), tuple(registry.plugins()))
     header, model = checkpoint.load_model(path)
     return Translator(header, Engine(model, choose(device), precision))
 

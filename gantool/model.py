@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from gantool.errors import DataError, UsageError
 
 if TYPE_CHECKING:
-    from gantool.data.layout import Layout
+    from gantool.data.dataset import Layout
 
 Batch = Mapping[str, Tensor]
 """What a layout makes of the files: pictures (N, C, H, W) in [-1, 1] under its names ("A", "B"); labels as they are."""

@@ -10,7 +10,7 @@ import typer
 from gantool import registry
 from gantool.errors import GantoolError
 from gantool.report.console import Console
-from gantool.training import runs
+from gantool.runs import folders
 
 Quiet = Annotated[int, typer.Option("-q", "--quiet", count=True, help="Say only errors (-q) or nothing (-qq).")]
 Verbose = Annotated[int, typer.Option("-v", "--verbose", count=True, help="Say more; errors with their traceback.")]
@@ -29,17 +29,17 @@ def model_names(incomplete: str) -> list[str]:
 
 def model_or_run(incomplete: str) -> list[str]:
     """Completion of `--model`: installed models and the runs below ./runs."""
-    found = [str(folder) for folder in runs.RUNS.glob("*/*") if runs.saves(folder)]
-    found += [str(folder) for folder in runs.RUNS.glob("*") if runs.saves(folder)]
+    found = [str(folder) for folder in folders.RUNS.glob("*/*") if folders.saves(folder)]
+    found += [str(folder) for folder in folders.RUNS.glob("*") if folders.saves(folder)]
     return [name for name in [*registry.plugins(), *sorted(found)] if name.startswith(incomplete)]
 
 
 def domains(context: typer.Context, incomplete: str) -> list[str]:
     """Completion of `--to`: the domains of the model that `--model` names, read from its header."""
-    from gantool.training.header import read_weights_header
+    from gantool.runs.header import read_weights_header
 
     try:
-        path = runs.find_weights(str(context.params.get("model") or ""), tuple(registry.plugins()))
+        path = folders.find_weights(str(context.params.get("model") or ""), tuple(registry.plugins()))
         names = read_weights_header(path).metadata["spec"]["domains"]
     except GantoolError:
         return []
@@ -49,7 +49,7 @@ def domains(context: typer.Context, incomplete: str) -> list[str]:
 def weights(model: str, console: Console) -> Path:
     """The weights file that `--model` means, and a word on which run it is where only a model was named."""
     names = tuple(registry.plugins())
-    path = runs.find_weights(model, names)
+    path = folders.find_weights(model, names)
     if model in names and not Path(model).exists():
         console.note(f"{model}: {path.parent}")
     return path

@@ -15,9 +15,9 @@ from gantool.report.console import Console
 from gantool.report.text import to_json
 
 if TYPE_CHECKING:
-    from gantool.data.check import CheckReport
-    from gantool.data.layout import Layout
-    from gantool.data.pairing import Conversion
+    from gantool.data.care.check import CheckReport
+    from gantool.data.care.pairing import Conversion
+    from gantool.data.dataset import Layout
 
 app = typer.Typer(
     help="Look at folders of pictures before training on them; join and split pairs.",
@@ -74,7 +74,7 @@ def check(
     gantool data check --model pix2pixhd labels images instances --set label_nc=20
     """
     console = common.console(quiet, verbose, json)
-    from gantool.data.check import check_folders
+    from gantool.data.care.check import check_folders
     from gantool.data.transforms import Preparation
     from gantool.options import assignments
     from gantool.report.progress import stages
@@ -85,7 +85,7 @@ def check(
         layout, preparation = _without_model(aligned), None
         domains = layout.find(folders, aligned=aligned)
     else:
-        from gantool.training.plan import Request, plan
+        from gantool.training.request import Request, plan
 
         flags = {} if aligned is None else {"aligned": aligned}
         training = plan(
@@ -142,7 +142,7 @@ def pair(
     gantool data pair outlines colors pairs
     """
     console = common.console(quiet, verbose, json)
-    from gantool.data import pairing
+    from gantool.data.care import pairing
     from gantool.report.progress import progress
 
     with progress(replace(console, json=False), None, what="pairs") as bar:
@@ -170,7 +170,7 @@ def split(
     gantool data split facades/train folders
     """
     console = common.console(quiet, verbose, json)
-    from gantool.data import pairing
+    from gantool.data.care import pairing
     from gantool.report.progress import progress
 
     if aligned not in ("AB", "BA"):
@@ -189,10 +189,10 @@ def split(
 
 def _without_model(aligned: str | None) -> Layout:
     if aligned is not None:
-        from gantool.data.paired import paired
+        from gantool.data.layouts.paired import paired
 
         return paired()
-    from gantool.data.unpaired import unpaired
+    from gantool.data.layouts.unpaired import unpaired
 
     return unpaired()
 

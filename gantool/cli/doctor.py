@@ -75,8 +75,8 @@ def _devices() -> str:
 
 
 def _precision() -> str:
-    from gantool.training.devices import choose
-    from gantool.training.precision import half_precision_note
+    from gantool.inference.devices import choose
+    from gantool.inference.precision import half_precision_note
 
     device = choose("auto")
     words = [
@@ -87,7 +87,7 @@ def _precision() -> str:
 
 
 def _memory() -> str:
-    from gantool.translation.memory import available, in_words
+    from gantool.inference.memory import available, in_words
 
     return f"{in_words(available('cpu'))} free"
 

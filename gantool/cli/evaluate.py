@@ -98,16 +98,16 @@ def evaluate(
     first, second = folders[0], folders[-1]
     from gantool.evaluation.folders import compare_folders
     from gantool.evaluation.judges import load_judges
-    from gantool.evaluation.models import compare_translations
+    from gantool.evaluation.translations import compare_translations
+    from gantool.inference.devices import choose
     from gantool.report.progress import stages
-    from gantool.training.devices import choose
 
     chosen = choose(device)
     judges = load_judges(inception=inception, lpips=_two_files(lpips), classifier=classifier)
     how: dict[str, Any] = {"judges": judges, "size": size, "seed": seed, "device": chosen}
     if weights is not None and everything:
+        from gantool.evaluation.domains import compare_domains
         from gantool.evaluation.report import flat
-        from gantool.evaluation.tasks import compare_domains
 
         with stages(replace(console, json=False)) as progress:
             tasks = compare_domains(weights, first, second, to=to, styles=count, progress=progress, **how)
@@ -141,7 +141,7 @@ def evaluate(
 def _holds_all_domains(weights: Path, folder: Path) -> bool:
     """Whether a folder has a folder for each domain of a model that knows any number of them."""
     from gantool import registry
-    from gantool.training.header import read_weights_header
+    from gantool.runs.header import read_weights_header
 
     facts = read_weights_header(weights).metadata
     names = facts["spec"]["domains"]

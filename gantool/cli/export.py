@@ -45,7 +45,7 @@ def export(
     """
     from dataclasses import asdict
 
-    from gantool.export.exporter import export_model
+    from gantool.export.session import export_model
     from gantool.report.text import to_json
 
     console = common.console(quiet, verbose, json)

@@ -29,7 +29,7 @@ def info(
 
     gantool info runs/h2z
     """
-    from gantool.training.header import naming_the_save_before, read_header
+    from gantool.runs.header import naming_the_save_before, read_header
 
     console = common.console(quiet, verbose, json)
     path = common.weights(name, console)

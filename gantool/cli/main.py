@@ -14,7 +14,7 @@ import gantool
 from gantool.cli import data, demo, doctor, evaluate, export, importing, info, models, train, translate
 from gantool.errors import DataError, GantoolError, Interrupted, TimeLimitReached
 from gantool.report.console import Console
-from gantool.training import runs
+from gantool.runs import folders
 
 EXIT_CODES = (
     "Exit codes: 0 done, 1 some inputs failed, 2 usage, 3 data, 4 checkpoint or plugin, 5 memory, 6 training diverged, "
@@ -112,7 +112,9 @@ def _with_resume_value(words: list[str]) -> list[str]:
         done.append(word)
         if word == "--resume":
             value = words[position + 1] if position + 1 < len(words) else "-"
-            named = value == "auto" or runs.is_resumable(value) or not (value.startswith("-") or Path(value).exists())
+            named = (
+                value == "auto" or folders.is_resumable(value) or not (value.startswith("-") or Path(value).exists())
+            )
             if not named:
                 done.append("auto")
     return done

@@ -133,10 +133,10 @@ def train(
     gantool train cyclegan horses zebras -o runs/h2z --resume --time 7h50m
     """
     console = common.console(quiet, verbose, json)
-    from gantool import session
     from gantool.options import assignments
     from gantool.report.text import words
-    from gantool.training.plan import Request, plan
+    from gantool.training import session
+    from gantool.training.request import Request, plan
 
     given = {
         "steps": steps,

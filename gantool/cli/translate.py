@@ -17,8 +17,8 @@ from gantool.cli import common
 from gantool.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
+    from gantool.inference.engine import Engine
     from gantool.report.console import Console
-    from gantool.translation.engine import Engine
     from gantool.translation.inputs import Inputs
     from gantool.translation.outbox import Outbox
     from gantool.translation.outputs import Existing, Plan
@@ -145,12 +145,13 @@ def translate(
     cat photo.jpg | gantool translate --model runs/h2z - > painting.png
     """
     console = common.console(quiet, verbose, json)
-    from gantool.training.header import read_weights_header
-    from gantool.translation import direction, inputs, outputs, variants
-    from gantool.translation.memory import parse_bytes
+    from gantool import direction
+    from gantool.inference.memory import parse_bytes
+    from gantool.pictures.resize import parse_size
+    from gantool.runs.header import read_weights_header
+    from gantool.translation import inputs, outputs, variants
     from gantool.translation.naming import Naming
     from gantool.translation.outbox import Outbox
-    from gantool.translation.sizes import parse_size
     from gantool.translation.tally import Tally
 
     if precision not in ("fp32", "bf16"):
@@ -183,10 +184,10 @@ def translate(
     )
 
     def engine() -> Engine:
-        from gantool.training import checkpoint
-        from gantool.training.devices import choose
-        from gantool.training.precision import half_precision_note
-        from gantool.translation.engine import Engine
+        from gantool.inference.devices import choose
+        from gantool.inference.engine import Engine
+        from gantool.inference.precision import half_precision_note
+        from gantool.runs import checkpoint
 
         chosen = choose(device)
         if note := half_precision_note(chosen, precision):
@@ -304,9 +305,9 @@ def _draw(
     console: Console,
 ) -> None:
     """`--grid`."""
-    from gantool.data.pictures import encode, writable_format
     from gantool.errors import DataError
     from gantool.files import write_atomically
+    from gantool.pictures.file import encode, writable_format
     from gantool.report.progress import files_progress
     from gantool.translation.inputs import STREAM
 

@@ -29,10 +29,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import __version__ as pillow_version
 
-from gantool.data.pictures import picture_size, read_pixels
 from gantool.data.transforms import Pixels, Preparation, resize
 from gantool.errors import DataError
 from gantool.files import reason
+from gantool.pictures.file import picture_size, read_pixels
 
 SHARE = 0.5
 """The share of the free disk that a cache may take."""

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gantool.data.cache import PictureCache, Source, open_cache
-from gantool.data.layout import Domain
+from gantool.data.dataset import Domain
 from gantool.data.transforms import Augmentation, Pixels, Preparation, crop_and_flip, resize, resized_size
 from gantool.errors import DataError
 

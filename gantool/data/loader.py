@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gantool.data.layout import Dataset, Item
+from gantool.data.dataset import Dataset, Item
 from gantool.errors import DataError, UsageError
 
 _AHEAD = 2  # batches decoded in advance, a worker

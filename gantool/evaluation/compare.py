@@ -14,15 +14,15 @@ import torch
 
 from gantool import __version__
 from gantool.errors import DataError, UsageError
-from gantool.evaluation import inputs, pixels
+from gantool.evaluation import pictures, pixels
 from gantool.evaluation import swd as sliced
-from gantool.evaluation.classifier import PROTOCOL, class_probabilities
 from gantool.evaluation.fid import KID_SUBSETS, fid, kid, kid_subset_size
-from gantool.evaluation.inception import RESIZE, inception_features
 from gantool.evaluation.inception_score import inception_score
-from gantool.evaluation.inputs import Pictures, Progress, as_rgb, silent
 from gantool.evaluation.judges import Judges
-from gantool.evaluation.lpips import LPIPS
+from gantool.evaluation.networks.classifier import PROTOCOL, class_probabilities
+from gantool.evaluation.networks.inception import RESIZE, inception_features
+from gantool.evaluation.networks.lpips import LPIPS
+from gantool.evaluation.pictures import Pictures, Progress, as_rgb, silent
 from gantool.evaluation.report import Evaluation
 
 ENOUGH_FOR_FID = 2048
@@ -73,7 +73,7 @@ def compare(
         "real": real_seen.described(),
         "fake": fake_seen.described(),
         "size": f"{size}x{size}" if size else "as stored",
-        "resize": inputs.RESIZE,
+        "resize": pictures.RESIZE,
         "seed": seed,
     }
 

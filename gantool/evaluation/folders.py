@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from gantool.data.decoding import Array
-from gantool.data.find import find_pictures
-from gantool.data.pictures import as_channels, read_picture
 from gantool.evaluation.compare import NOBODY, compare
-from gantool.evaluation.inputs import Progress, silent
 from gantool.evaluation.judges import Judges
+from gantool.evaluation.pictures import Progress, silent
 from gantool.evaluation.report import Evaluation
+from gantool.pictures.decoding import Array
+from gantool.pictures.file import as_channels, read_picture
+from gantool.pictures.find import find_pictures
 
 
 def compare_folders(

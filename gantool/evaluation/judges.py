@@ -8,10 +8,10 @@ from hashlib import sha256
 from pathlib import Path
 
 from gantool.errors import UsageError
-from gantool.evaluation import lpips as perceptual
-from gantool.evaluation.classifier import Classifier, load_classifier
-from gantool.evaluation.inception import FILE, Inception, load_inception
-from gantool.evaluation.lpips import LPIPS
+from gantool.evaluation.networks import lpips as perceptual
+from gantool.evaluation.networks.classifier import Classifier, load_classifier
+from gantool.evaluation.networks.inception import FILE, Inception, load_inception
+from gantool.evaluation.networks.lpips import LPIPS
 
 
 @dataclass(frozen=True)

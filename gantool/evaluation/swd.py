@@ -23,9 +23,9 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gantool.data.decoding import Array
 from gantool.errors import DataError
-from gantool.evaluation.inputs import Pictures, Progress, as_rgb, silent
+from gantool.evaluation.pictures import Pictures, Progress, as_rgb, silent
+from gantool.pictures.decoding import Array
 
 NEIGHBOURHOOD = 7
 PER_PICTURE = 128

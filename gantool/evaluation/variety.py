@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gantool.data.decoding import Array
-from gantool.evaluation.classifier import PROTOCOL, class_probabilities
 from gantool.evaluation.inception_score import conditional_inception_score, inception_score
-from gantool.evaluation.inputs import as_rgb
 from gantool.evaluation.judges import Judges
-from gantool.evaluation.lpips import diversity
+from gantool.evaluation.networks.classifier import PROTOCOL, class_probabilities
+from gantool.evaluation.networks.lpips import diversity
+from gantool.evaluation.pictures import as_rgb
+from gantool.pictures.decoding import Array
 
 
 class Variety:

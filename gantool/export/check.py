@@ -12,9 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gantool.data.pictures import to_unit
 from gantool.errors import CheckpointError
 from gantool.model import Model, Part, Sizes
+from gantool.pictures.file import to_unit
 
 if TYPE_CHECKING:
     from gantool.export.files import Translate

@@ -11,7 +11,7 @@ from gantool import registry
 from gantool.errors import CheckpointError, UsageError
 from gantool.importing.reading import leaves, read_official
 from gantool.model import ImageSpec, Imported, Model, OfficialTensors
-from gantool.training import checkpoint, runs
+from gantool.runs import checkpoint, folders
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def import_files(
     apart = network.training_only  # of the instance: StarGAN's differs with its labels
     weights = {key: value for key, value in imported.tensors.items() if _part(key) not in apart}
     state = {f"model.{key}": value for key, value in imported.tensors.items() if _part(key) in apart}
-    folder = runs.save_folder(out, 0)
+    folder = folders.save_folder(out, 0)
     notes = {
         "source": [path.name for path in files],
         "licence": licence or imported.licence or None,
@@ -73,7 +73,7 @@ def import_files(
     checkpoint.save(folder, network, name, 0, weights=weights, state=state, notes=notes)
     return Report(
         model=name,
-        weights=folder / runs.WEIGHTS,
+        weights=folder / folders.WEIGHTS,
         training=bool(state),
         options=imported.options,
         spec=spec,

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from gantool.errors import CheckpointError
 from gantool.model import OfficialTensors
-from gantool.training.header import KEY
+from gantool.runs.header import KEY
 
 _WRAPPERS = ("module.", "_orig_mod.")
 """What DataParallel and `torch.compile` put before every key."""

@@ -15,10 +15,10 @@ import torch
 from torch import Tensor
 
 from gantool.data import loader
-from gantool.data.layout import Dataset
+from gantool.data.dataset import Dataset
 from gantool.errors import DataError, DivergedError, Interrupted, TimeLimitReached
 from gantool.model import Model, Progress
-from gantool.training import checkpoint, runs
+from gantool.runs import checkpoint, folders
 from gantool.training.distributed import Processes
 from gantool.training.ema import Averages
 from gantool.training.run import TrainingRun
@@ -164,7 +164,7 @@ class Trainer:
         if skipped:
             self.observer.skipped(self.done, skipped)
         if skipped >= GIVE_UP_AFTER:
-            last = runs.saves(self.folder)[-1:]
+            last = folders.saves(self.folder)[-1:]
             kept = f"The save at step {int(last[0].name)} is intact" if last else "There was no save yet"
             raise DivergedError(
                 f"training diverged: {skipped} steps in a row, up to step {self.done}, had losses that are not finite."
@@ -197,7 +197,7 @@ class Trainer:
             return
         started = self.clock()
         if self.processes.first:
-            folder = runs.save_folder(self.folder, self.done)
+            folder = folders.save_folder(self.folder, self.done)
             with self.averages.in_place_of(self.model):
                 everything = {k: v for k, v in self.model.state_dict().items() if _part(k) not in self.model.frozen}
             weights = {key: value for key, value in everything.items() if not self._only_for_training(key)}
@@ -208,16 +208,16 @@ class Trainer:
             checkpoint.save(folder, self.model, self.name, self.done, weights=weights, state=state, notes=self.notes)
             self.observer.saved(self.done, folder)
             if self.settings.keep:
-                for old in runs.saves(self.folder)[: -self.settings.keep]:
-                    runs.remove_save(old)
+                for old in folders.saves(self.folder)[: -self.settings.keep]:
+                    folders.remove_save(old)
         self._saved_at = self.done
         self._save_seconds = self.clock() - started
         self.processes.wait()
 
     def resume(self, save: Path) -> None:
         """Continues from a save of this run: everything as it was after that step."""
-        header, weights = checkpoint.read(save / runs.WEIGHTS)
-        _, state = checkpoint.read(save / runs.STATE)
+        header, weights = checkpoint.read(save / folders.WEIGHTS)
+        _, state = checkpoint.read(save / folders.STATE)
         checkpoint.load_weights(self.model, weights, str(save))
         for name, average in self.averages.averages.items():
             average.load_state_dict(_below(f"{name}.", weights))
@@ -235,7 +235,7 @@ class Trainer:
         header, tensors = checkpoint.read(weights)
         taken = dict(self.model.adopt(tensors))
         checkpoint.load_weights(self.model, taken, str(weights), lacking=header.metadata.get("missing", ()))
-        beside = weights.with_name(runs.STATE)
+        beside = weights.with_name(folders.STATE)
         state = _below("model.", checkpoint.read(beside)[1]) if beside.is_file() else {}
         networks = {name for name, child in self.model.named_children() if any(True for _ in child.parameters())}
         found = {key: value for key, value in state.items() if self._only_for_training(key) and _part(key) in networks}

@@ -10,9 +10,9 @@ from typing import TypeAlias
 import numpy as np
 from torch import Tensor
 
-from gantool.data.pictures import Array, encode
 from gantool.errors import DataError
 from gantool.files import reason, write_atomically
+from gantool.pictures.file import Array, encode
 from gantool.translation.outputs import Job, key
 
 Deliver: TypeAlias = "Callable[[Path | None, bytes], None]"

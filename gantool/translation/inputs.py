@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gantool.data.find import find_pictures
 from gantool.errors import DataError, UsageError
+from gantool.pictures.find import find_pictures
 
 STREAM = "-"
 """stdin as the input, stdout as the output."""

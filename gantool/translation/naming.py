@@ -6,8 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from gantool.data.pictures import writable_format
 from gantool.errors import DataError, UsageError
+from gantool.pictures.file import writable_format
 
 SAME = "same"
 """`--ext`: the extension of the input, unless the result does not fit into such a file."""

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from gantool.data.find import is_picture_name
-from gantool.data.pictures import writable_format
 from gantool.errors import UsageError
+from gantool.pictures.file import writable_format
+from gantool.pictures.find import is_picture_name
 from gantool.translation.inputs import STREAM, Inputs, Source
 from gantool.translation.naming import FALLBACK, SAME, Naming, checked_format
 

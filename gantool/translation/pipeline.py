@@ -18,13 +18,13 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
-from gantool.data.pictures import Array, Picture, as_channels, can_hold, encode, to_uint8
 from gantool.errors import DataError, GantoolError, OutOfMemoryError
+from gantool.inference.codes import Codes, seed_of
+from gantool.inference.engine import Engine, Way, is_memory, matched, prepared
+from gantool.pictures.file import Array, Picture, as_channels, can_hold, encode, to_uint8
 from gantool.translation.companions import Deliver, beside, claim
-from gantool.translation.engine import Engine, Way, is_memory, matched, prepared
 from gantool.translation.outbox import OutputRefusedError
 from gantool.translation.outputs import Job
-from gantool.translation.styles import Codes, seed_of
 from gantool.translation.variants import Variant
 
 _HELD_BYTES = 200_000_000  # decoded pictures that may wait for the network or for a place on the disk

@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 
 from PIL import Image
 
-from gantool.data.label_maps import shown
-from gantool.data.pictures import to_uint8
+from gantool.inference.codes import Codes, seed_of
+from gantool.inference.engine import Engine, prepared
+from gantool.pictures.file import to_uint8
+from gantool.pictures.ids import shown
 from gantool.report.grids import grid
-from gantool.translation.engine import Engine, prepared
 from gantool.translation.inputs import Source
 from gantool.translation.pipeline import Request
-from gantool.translation.styles import Codes, seed_of
 
 
 def sheet(

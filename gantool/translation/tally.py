@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gantool.errors import GantoolError
+from gantool.inference.memory import in_words
 from gantool.report.console import Console
-from gantool.translation.memory import in_words
 from gantool.translation.outputs import Job
 
 if TYPE_CHECKING:

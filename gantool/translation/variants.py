@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from gantool.data.find import find_pictures, is_picture_name
 from gantool.errors import DataError, UsageError
+from gantool.pictures.find import find_pictures, is_picture_name
 
 STEPS = 8
 """Results of `--interpolate` where `-n` says nothing else."""

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gantool.data.paired import paired
+from gantool.data.layouts.paired import paired
 from gantool.errors import UsageError
 from gantool.losses.adversarial import GAN_MODES
 from gantool.losses.gradient_penalty import gradient_penalty, interpolated
@@ -26,7 +26,7 @@ from gantool.networks.initialization import INITIALIZATIONS, initialize
 from gantool.networks.norms import NORMS
 from gantool.networks.passes import per_sample
 from gantool.options import option
-from gantool.training import schedulers
+from gantool.training import schedules
 from gantool_bicyclegan.losses import all_scores, gan_loss, kl
 from gantool_bicyclegan.networks import ACTIVATIONS, discriminator, encoder, generator
 
@@ -77,7 +77,7 @@ class BicycleGAN(Model):
         lr: float = option(2e-4, "base learning rate of all Adams", low=0)
         beta1: float = option(0.5, "first moment's decay of all Adams", low=0, high=1)
         lr_policy: str = option(
-            "linear", "learning-rate schedule", choices=tuple(p for p in schedulers.POLICIES if p != "plateau")
+            "linear", "learning-rate schedule", choices=tuple(p for p in schedules.POLICIES if p != "plateau")
         )
         n_epochs: int = option(100, "epochs at the base learning rate", low=0)
         n_epochs_decay: int = option(100, "epochs of linear decay after them", low=0)
@@ -153,7 +153,7 @@ class BicycleGAN(Model):
 
     def rate_factor(self, progress: Progress) -> float:
         # A run of another length is this schedule, stretched.
-        return schedulers.by_policy(self.options, int(progress.epoch))  # whole epochs that are over
+        return schedules.by_policy(self.options, int(progress.epoch))  # whole epochs that are over
 
     def training_step(self, batch: Batch, run: Run) -> None:
         """Section 3.4 of the paper, in the authors' order: G and E together, then the discriminators.

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gantool.data.unpaired import unpaired
+from gantool.data.layouts.unpaired import unpaired
 from gantool.losses.adversarial import GAN_MODES, adversarial_loss
 from gantool.losses.gradient_penalty import gradient_penalty, interpolated
 from gantool.losses.reconstruction import l1
@@ -27,7 +27,7 @@ from gantool.networks.patchgan import PatchDiscriminator, PixelDiscriminator
 from gantool.networks.resnet import PADDINGS, ResnetGenerator
 from gantool.networks.unet import UnetGenerator
 from gantool.options import option
-from gantool.training import schedulers
+from gantool.training import schedules
 from gantool.training.image_pool import ImagePool
 
 
@@ -67,7 +67,7 @@ class CycleGAN(Model):
         pool: int = option(50, "generated pictures remembered for the discriminators; 0 for none", low=0)
         lr: float = option(2e-4, "base learning rate of both Adams", low=0)
         beta1: float = option(0.5, "first moment's decay of both Adams", low=0, high=1)
-        lr_policy: str = option("linear", "learning-rate schedule", choices=schedulers.POLICIES)
+        lr_policy: str = option("linear", "learning-rate schedule", choices=schedules.POLICIES)
         lr_at: str = option(
             "start",
             "the schedule advances at the start of an epoch (as the authors') or at its end",
@@ -121,7 +121,7 @@ class CycleGAN(Model):
 
     def rate_factor(self, progress: Progress) -> float:
         # A run of another length is this schedule, stretched.
-        return schedulers.by_policy(self.options, int(progress.epoch) + (1 if self.options.lr_at == "start" else 0))
+        return schedules.by_policy(self.options, int(progress.epoch) + (1 if self.options.lr_at == "start" else 0))
 
     def training_step(self, batch: Batch, run: Run) -> None:
         """Section 3 of the paper, in the authors' order: both generators together, then both discriminators."""

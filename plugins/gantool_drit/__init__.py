@@ -17,13 +17,13 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.grad_mode import _unsafe_preserve_version_counter
 
-from gantool.data.unpaired import unpaired
+from gantool.data.layouts.unpaired import unpaired
 from gantool.errors import UsageError
 from gantool.losses.reconstruction import l1
 from gantool.model import Batch, ImageSpec, Imported, Model, OfficialTensors, Progress, Run, Sizes
 from gantool.networks.passes import together
 from gantool.options import option
-from gantool.training import schedulers
+from gantool.training import schedules
 from gantool_drit.discriminators import ContentDiscriminator, ImageDiscriminator, smallest_content
 from gantool_drit.losses import (
     content_discriminator_loss,
@@ -154,8 +154,8 @@ class DRIT(Model):
         # A run of another length is this schedule, stretched.
         o, e = self.options, int(progress.epoch)
         if o.lr_policy == "linear":
-            return schedulers.linear(e - 1, o.n_epochs, o.n_epochs_decay)
-        return schedulers.step(e, o.lr_decay_epochs) if o.lr_policy == "step" else 1.0
+            return schedules.linear(e - 1, o.n_epochs, o.n_epochs_decay)
+        return schedules.step(e, o.lr_decay_epochs) if o.lr_policy == "step" else 1.0
 
     def training_step(self, batch: Batch, run: Run) -> None:
         """The content discriminator alone, or all discriminators and then encoders and generator (DRIT++, section 3).

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gantool.data.unpaired import unpaired
+from gantool.data.layouts.unpaired import unpaired
 from gantool.model import ImageSpec, Model, Progress, Sizes
 from gantool.networks.initialization import INITIALIZATIONS, initialize
 from gantool.networks.resnet import PADDINGS

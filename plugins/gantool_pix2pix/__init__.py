@@ -15,8 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gantool.data.layout import Layout
-from gantool.data.paired import colour_pictures, paired
+from gantool.data.dataset import Layout
+from gantool.data.layouts.paired import colour_pictures, paired
 from gantool.losses.adversarial import GAN_MODES, adversarial_loss
 from gantool.losses.gradient_penalty import gradient_penalty, interpolated
 from gantool.model import Batch, ImageSpec, Imported, Model, OfficialTensors, Progress, Run, Sizes
@@ -27,7 +27,7 @@ from gantool.networks.patchgan import PatchDiscriminator, PixelDiscriminator
 from gantool.networks.resnet import PADDINGS, ResnetGenerator
 from gantool.networks.unet import UnetGenerator
 from gantool.options import option
-from gantool.training import schedulers
+from gantool.training import schedules
 from gantool_pix2pix import inference, lab
 
 
@@ -66,7 +66,7 @@ class Pix2Pix(Model):
         penalty: float = option(0.0, "weight of a gradient penalty on the discriminator (10 suits gan=wgangp)", low=0)
         lr: float = option(2e-4, "base learning rate of both Adams", low=0)
         beta1: float = option(0.5, "first moment's decay of both Adams", low=0, high=1)
-        lr_policy: str = option("linear", "learning-rate schedule", choices=schedulers.POLICIES)
+        lr_policy: str = option("linear", "learning-rate schedule", choices=schedules.POLICIES)
         lr_at: str = option(
             "start",
             "the schedule advances at the start of an epoch (as the authors') or at its end",
@@ -127,7 +127,7 @@ class Pix2Pix(Model):
 
     def rate_factor(self, progress: Progress) -> float:
         # A run of another length is this schedule, stretched.
-        return schedulers.by_policy(self.options, int(progress.epoch) + (1 if self.options.lr_at == "start" else 0))
+        return schedules.by_policy(self.options, int(progress.epoch) + (1 if self.options.lr_at == "start" else 0))
 
     def training_step(self, batch: Batch, run: Run) -> None:
         """Sections 3.1 and 3.3 of the paper: D learns first, then G against the D that has learnt."""

@@ -16,9 +16,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gantool.data.labelled import labelled
-from gantool.data.layout import Layout
-from gantool.data.paired import paired
+from gantool.data.dataset import Layout
+from gantool.data.layouts.labelled import labelled
+from gantool.data.layouts.paired import paired
 from gantool.importing.reading import read_official
 from gantool.losses.adversarial import adversarial_loss
 from gantool.losses.feature_matching import feature_matching_loss

@@ -16,8 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gantool.data.domains import domains
-from gantool.data.layout import Layout
+from gantool.data.dataset import Layout
+from gantool.data.layouts.domains import domains
 from gantool.losses.adversarial import adversarial_loss
 from gantool.losses.gradient_penalty import gradient_penalty, interpolated
 from gantool.model import Batch, ImageSpec, Imported, Model, OfficialTensors, Progress, Run, Sizes

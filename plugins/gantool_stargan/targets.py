@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
+from gantool.direction import expression
 from gantool.errors import UsageError
-from gantool.translation.direction import expression
 
 HAIR = ("Black_Hair", "Blond_Hair", "Brown_Hair", "Gray_Hair")
 """CelebA's attributes of which a head has one: to switch one on switches the others off."""

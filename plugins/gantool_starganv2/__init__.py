@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gantool.data.domains import domains
+from gantool.data.layouts.domains import domains
 from gantool.errors import UsageError
 from gantool.losses.adversarial import adversarial_loss
 from gantool.losses.reconstruction import l1

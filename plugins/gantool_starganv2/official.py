@@ -18,7 +18,7 @@ from gantool import options as opt
 from gantool.errors import CheckpointError, UsageError
 from gantool.importing.reading import read_official
 from gantool.model import ImageSpec, Imported, OfficialTensors
-from gantool.training import checkpoint
+from gantool.runs import checkpoint
 from gantool_starganv2 import StarGANv2
 from gantool_starganv2.face import FAN
 from gantool_starganv2.networks import HighPass

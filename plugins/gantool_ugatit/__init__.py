@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gantool.data.unpaired import unpaired
+from gantool.data.layouts.unpaired import unpaired
 from gantool.losses.adversarial import adversarial_loss
 from gantool.losses.reconstruction import l1
 from gantool.model import Batch, ImageSpec, Imported, Model, OfficialTensors, Progress, Run, Sizes

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from gantool.training import checkpoint, runs
+from gantool.runs import checkpoint, folders
 from tests.translation.small_models import tiny
 
 
 def saved(run: Path, step: int = 7, **notes: object) -> Path:
     model = tiny()
     weights = {key: value for key, value in model.state_dict().items() if key[0] == "g"}
-    folder = runs.save_folder(run, step)
+    folder = folders.save_folder(run, step)
     checkpoint.save(folder, model, "cyclegan", step, weights=weights, state={"x": torch.ones(1)}, notes=notes)
     return folder
 
@@ -40,17 +40,17 @@ def test_every_fact_has_a_row_that_people_can_read(main, tmp_path):
 
 
 def test_the_state_of_a_training_is_shown_too_and_is_no_model(main, tmp_path):
-    state = saved(tmp_path / "run") / runs.STATE
+    state = saved(tmp_path / "run") / folders.STATE
     assert rows(main("info", state)[1])["step"] == "7"
     for words in (["export", "-m", state, "a.pt2"], ["eval", "-m", state, "a", "b"]):
         err = main(*words, code=4)[2]
-        assert err == f"error: {state} holds no weights to translate with: give the run folder, or {runs.WEIGHTS}\n"
+        assert err == f"error: {state} holds no weights to translate with: give the run folder, or {folders.WEIGHTS}\n"
 
 
 @pytest.mark.parametrize("verb", ["info", "translate", "export"])
 def test_the_remedy_for_a_damaged_save_is_named(main, tmp_path, verb):
     earlier, newest = saved(tmp_path / "run", 5), saved(tmp_path / "run", 10)
-    weights = newest / runs.WEIGHTS
+    weights = newest / folders.WEIGHTS
     weights.write_bytes(weights.read_bytes()[:-9])
     (tmp_path / "a.png").touch()
     words = {"info": ["run"], "translate": ["-m", "run", "a.png", "b.png"], "export": ["-m", "run", "a.pt2"]}[verb]

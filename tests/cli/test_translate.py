@@ -18,7 +18,7 @@ import torch
 from PIL import Image, ImageCms
 
 import gantool as package
-from gantool.training import checkpoint, runs
+from gantool.runs import checkpoint, folders
 from tests.translation.small_models import noise, tiny
 
 TERMS = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -30,7 +30,7 @@ def saved(folder: Path, channels: tuple[int, int] = (3, 3), **notes: object) -> 
         name: tensor for name, tensor in model.state_dict().items() if name.partition(".")[0] not in model.training_only
     }
     checkpoint.save(
-        runs.save_folder(folder, 7), model, "cyclegan", 7, weights=weights, state={"x": torch.ones(1)}, notes=notes
+        folders.save_folder(folder, 7), model, "cyclegan", 7, weights=weights, state={"x": torch.ones(1)}, notes=notes
     )
     return folder
 
@@ -251,7 +251,7 @@ def test_pictures_of_one_name_keep_their_type_in_the_results_name_and_it_is_said
 
 def test_weights_that_are_none(main, run, tmp_path):
     save(tmp_path / "a.png")
-    whole = (run / "checkpoints/00000007" / runs.WEIGHTS).read_bytes()
+    whole = (run / "checkpoints/00000007" / folders.WEIGHTS).read_bytes()
     (tmp_path / "flipped.safetensors").write_bytes(whole[:-5] + bytes([whole[-5] ^ 1]) + whole[-4:])
     (tmp_path / "short.safetensors").write_bytes(whole[:-100])
     for model, hint in [
@@ -260,7 +260,7 @@ def test_weights_that_are_none(main, run, tmp_path):
         ("a.png", "no weights file"),
         ("nothing", "no run folder"),
         ("cyclegan", "no run of cyclegan"),
-        (run / "checkpoints/00000007" / runs.STATE, "no weights to translate with"),
+        (run / "checkpoints/00000007" / folders.STATE, "no weights to translate with"),
     ]:
         assert hint in main("translate", "-m", model, "a.png", "b.png", code=4)[2]
     assert files(tmp_path) == {"a.png", "flipped.safetensors", "short.safetensors"}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from gantool.data.attributes import attribute_domains, read_table, split
+from gantool.data.layouts.attributes import attribute_domains, read_table, split
 from gantool.errors import DataError
 
 CELEBA = """3

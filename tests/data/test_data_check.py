@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gantool.data.check import check_folders
-from gantool.data.domains import domains
-from gantool.data.labelled import labelled
+from gantool.data.care.check import check_folders
+from gantool.data.layouts.domains import domains
+from gantool.data.layouts.labelled import labelled
+from gantool.data.layouts.unpaired import unpaired
 from gantool.data.transforms import Preparation
-from gantool.data.unpaired import unpaired
 
 
 def photo(seed: int, size: tuple[int, int] = (20, 16)) -> Image.Image:

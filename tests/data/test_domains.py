@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gantool.data.domains import domains
+from gantool.data.layouts.domains import domains
 from gantool.data.transforms import Augmentation, Preparation, crop_and_flip, draw
 from gantool.errors import DataError, UsageError
 

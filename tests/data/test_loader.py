@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from gantool.data.layouts.unpaired import unpaired
 from gantool.data.loader import batches, to_device
-from gantool.data.pictures import to_unit
 from gantool.data.transforms import Preparation
-from gantool.data.unpaired import unpaired
 from gantool.errors import DataError
+from gantool.pictures.file import to_unit
 
 
 @pytest.mark.parametrize("workers", [0, 2])

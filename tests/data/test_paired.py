@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from gantool.data.layouts.paired import colour_pictures, paired
 from gantool.data.modes import PREPROCESS
-from gantool.data.paired import colour_pictures, paired
 from gantool.data.transforms import Preparation
 from gantool.errors import DataError, UsageError
 

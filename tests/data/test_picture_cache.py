@@ -14,11 +14,11 @@ import pytest
 from PIL import Image
 
 from gantool.data.cache import Source, open_cache
+from gantool.data.layouts.unpaired import unpaired
 from gantool.data.modes import PREPROCESS
-from gantool.data.pictures import picture_size, read_pixels
 from gantool.data.transforms import Preparation, resize, resized_size
-from gantool.data.unpaired import unpaired
 from gantool.errors import DataError
+from gantool.pictures.file import picture_size, read_pixels
 
 FIXED = Preparation("resize_and_crop", 24, 16)
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from gantool.data.layouts.unpaired import unpaired
 from gantool.data.transforms import Preparation
-from gantool.data.unpaired import unpaired
 from gantool.errors import DataError
 
 EXACT = Preparation("crop", 8, 8, flip=False)

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from gantool.evaluation.inception import Inception
 from gantool.evaluation.judges import Judges, load_judges
-from gantool.evaluation.lpips import LPIPS
+from gantool.evaluation.networks.inception import Inception
+from gantool.evaluation.networks.lpips import LPIPS
 
 
 @pytest.fixture(autouse=True)

@@ -15,8 +15,8 @@ from gantool.errors import DataError, UsageError
 from gantool.evaluation import pixels
 from gantool.evaluation.compare import compare
 from gantool.evaluation.fid import fid, kid
-from gantool.evaluation.inception import inception_features
 from gantool.evaluation.judges import load_judges
+from gantool.evaluation.networks.inception import inception_features
 
 
 def pictures(count: int, seed: int, height: int = 16, width: int = 16) -> list[np.ndarray]:

@@ -14,9 +14,9 @@ from PIL import Image
 from torch import Tensor, nn
 
 from gantool.errors import UsageError
-from gantool.evaluation.models import compare_translations
+from gantool.evaluation.translations import compare_translations
 from gantool.model import ImageSpec, Model, Sizes
-from gantool.training import checkpoint, runs
+from gantool.runs import checkpoint, folders
 from tests.conftest import draw
 
 
@@ -43,7 +43,7 @@ class Tinted(Model):
 def run(tmp_path, install_plugin) -> Path:
     install_plugin("tinted", f"{__name__}:Tinted")
     model = checkpoint.build_model(Tinted, Tinted.Options(), ImageSpec(("A", "B"), (3, 3), 16))
-    folder = runs.save_folder(tmp_path / "run", 3)
+    folder = folders.save_folder(tmp_path / "run", 3)
     checkpoint.save(folder, model, "tinted", 3, weights=model.state_dict(), state={}, notes={})
     return tmp_path / "run"
 
@@ -70,7 +70,7 @@ def test_the_pictures_measured_are_those_that_translate_makes(main, tmp_path, ru
 
 def test_ten_styles_unless_asked_otherwise_and_one_has_no_diversity(tmp_path, run):
     draw(tmp_path / "a", 1, seed=1)
-    weights = runs.find_weights(str(run))
+    weights = folders.find_weights(str(run))
     found = compare_translations(weights, tmp_path / "a", tmp_path / "a")
     assert found.protocol["styles"]["diversity"].startswith("mean over the 45 pairs")
     assert [row[0] for row in found.rows()][-1] == "Diversity, L1"
@@ -81,7 +81,9 @@ def test_ten_styles_unless_asked_otherwise_and_one_has_no_diversity(tmp_path, ru
 
 def test_scores_and_perceived_diversity_come_with_their_networks(tmp_path, run, judges):
     draw(tmp_path / "a", 2, seed=1)
-    found = compare_translations(runs.find_weights(str(run)), tmp_path / "a", tmp_path / "a", styles=2, judges=judges)
+    found = compare_translations(
+        folders.find_weights(str(run)), tmp_path / "a", tmp_path / "a", styles=2, judges=judges
+    )
     assert {"lpips", "diversity_lpips", "is", "is_kl", "cis", "cis_kl"} <= found.metrics.keys()
     assert found.metrics["diversity_lpips"] > 0
     assert 1 < found.metrics["cis"] < found.metrics["is"]  # what a picture's translations share sets it apart
@@ -94,6 +96,6 @@ def test_a_model_without_styles_has_nothing_to_count(main, tmp_path, run):
     Tinted.style_size = 0
     try:
         with pytest.raises(UsageError, match="tinted has one result for a picture: leave out -n"):
-            compare_translations(runs.find_weights(str(run)), tmp_path / "a", tmp_path / "a", styles=2)
+            compare_translations(folders.find_weights(str(run)), tmp_path / "a", tmp_path / "a", styles=2)
     finally:
         Tinted.style_size = 3

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 
 from gantool.errors import CheckpointError
-from gantool.evaluation.inception import Inception, inception_features, load_inception, prepare
+from gantool.evaluation.networks.inception import Inception, inception_features, load_inception, prepare
 
 CPU = torch.device("cpu")
 

@@ -8,10 +8,10 @@ import torch
 import torch.nn.functional as F
 
 from gantool.errors import CheckpointError, DataError, UsageError
-from gantool.evaluation.classifier import class_probabilities, load_classifier
 from gantool.evaluation.compare import compare
 from gantool.evaluation.inception_score import inception_score
 from gantool.evaluation.judges import load_judges
+from gantool.evaluation.networks.classifier import class_probabilities, load_classifier
 
 CPU = torch.device("cpu")
 

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gantool.errors import CheckpointError
-from gantool.evaluation.lpips import LPIPS, diversity, load
+from gantool.evaluation.networks.lpips import LPIPS, diversity, load
 
 CONVOLUTIONS = {  # of torchvision's AlexNet: place, shape, stride, padding
     0: ((64, 3, 11, 11), 4, 2),

@@ -10,11 +10,11 @@ import pytest
 import gantool as package
 from gantool import registry
 from gantool.errors import CheckpointError, DataError, UsageError
-from gantool.evaluation.models import compare_translations
-from gantool.evaluation.tasks import compare_domains
+from gantool.evaluation.domains import compare_domains
+from gantool.evaluation.translations import compare_translations
 from gantool.model import ImageSpec
 from gantool.options import restore
-from gantool.training import checkpoint, runs
+from gantool.runs import checkpoint, folders
 from tests.conftest import draw
 
 NAMES = ("blue", "green", "red")
@@ -61,7 +61,7 @@ def test_every_direction_is_measured_in_drawn_and_in_taken_styles(main, root):
 
 def test_a_model_without_styles_has_one_result_and_no_diversity(root):
     run = trained(root, "stargan")
-    found = compare_domains(runs.saves(run)[-1] / runs.WEIGHTS, root / "val")
+    found = compare_domains(folders.saves(run)[-1] / folders.WEIGHTS, root / "val")
     assert [task.guided for task in found.means] == [""]
     assert len(found.tasks) == 6
     assert "diversity_l1" not in found.means[0].metrics
@@ -80,7 +80,7 @@ def test_a_missing_domain_is_named(root, tmp_path):
     run = next(path for path in (root / "stargan", root / "starganv2") if path.exists())
     draw(tmp_path / "blue", 1, seed=0)
     with pytest.raises(DataError, match="no folder green"):
-        compare_domains(runs.saves(run)[-1] / runs.WEIGHTS, tmp_path)
+        compare_domains(folders.saves(run)[-1] / folders.WEIGHTS, tmp_path)
 
 
 def saved(folder: Path, model: str, domains: tuple[str, ...], options: dict, **notes: object) -> Path:
@@ -89,9 +89,9 @@ def saved(folder: Path, model: str, domains: tuple[str, ...], options: dict, **n
     chosen = restore(kind.Options, options, where=model)
     spec = ImageSpec(domains, kind.channels(chosen, len(domains)), 32, labels=bool(options.get("attributes")))
     network = checkpoint.build_model(kind, chosen, spec)
-    save = runs.save_folder(folder, 1)
+    save = folders.save_folder(folder, 1)
     checkpoint.save(save, network, model, 1, weights=network.state_dict(), state={}, notes=notes)
-    return save / runs.WEIGHTS
+    return save / folders.WEIGHTS
 
 
 SMALL = {"width": 4, "blocks": 1, "d_width": 4, "d_layers": 3}
@@ -99,8 +99,8 @@ SMALL = {"width": 4, "blocks": 1, "d_width": 4, "d_layers": 3}
 
 def test_two_domains_are_measured_by_domain_too(main, root, tmp_path):
     run = saved(tmp_path / "two", "stargan", ("blue", "red"), SMALL)
-    for folders in ([root / "val", root / "train"], [root / "val"]):
-        _, out, _ = main("eval", "-m", run, *folders, "--json")
+    for given in ([root / "val", root / "train"], [root / "val"]):
+        _, out, _ = main("eval", "-m", run, *given, "--json")
         assert [(task["source"], task["target"]) for task in json.loads(out)["tasks"]] == [
             ("blue", "red"),
             ("red", "blue"),

@@ -19,11 +19,11 @@ from torch import nn
 
 import gantool
 from gantool.errors import CheckpointError, UsageError
-from gantool.export.exporter import export_model
+from gantool.export.session import export_model
+from gantool.inference.engine import Engine
 from gantool.model import ImageSpec, Model
-from gantool.training import checkpoint, runs
-from gantool.training.header import read_header
-from gantool.translation.engine import Engine
+from gantool.runs import checkpoint, folders
+from gantool.runs.header import read_header
 
 SPEC = ImageSpec(domains=("horse", "zebra"), channels=(3, 3), size=32)
 FURTHER = [(1, 8, 12), (3, 20, 8), (5, 36, 44), (1, 100, 52)]
@@ -35,9 +35,9 @@ def saved(run: Path, notes: dict[str, Any] | None = None, spec: ImageSpec = SPEC
     options = {"width": 4, "blocks": 1, "d_width": 4, "d_layers": 1, "init_gain": 0.2, **options}
     model = checkpoint.build_model(CycleGAN, CycleGAN.Options(**options), spec, seed=1)
     weights = {name: tensor for name, tensor in model.state_dict().items() if name[:4] in ("g_ab", "g_ba")}
-    folder = runs.save_folder(run, 7)
+    folder = folders.save_folder(run, 7)
     checkpoint.save(folder, model, "cyclegan", 7, weights=weights, state={}, notes=notes or {})
-    return folder / runs.WEIGHTS
+    return folder / folders.WEIGHTS
 
 
 def pixels(*shape: int) -> np.ndarray:

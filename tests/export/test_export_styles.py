@@ -14,10 +14,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gantool.errors import CheckpointError, UsageError
-from gantool.export.exporter import export_model
+from gantool.export.session import export_model
+from gantool.inference.engine import Engine
 from gantool.model import ImageSpec, Model, Part, Sizes
-from gantool.training import checkpoint, runs
-from gantool.translation.engine import Engine
+from gantool.runs import checkpoint, folders
 
 SPEC = ImageSpec(("photo", "painting"), (3, 3), 16)
 
@@ -145,9 +145,9 @@ def saved(tmp_path, install_plugin):
     def save(kind: type[Model], spec: ImageSpec = SPEC) -> Path:
         install_plugin("small", f"{__name__}:{kind.__name__}")
         model = checkpoint.build_model(kind, kind.Options(), spec, seed=1)
-        folder = runs.save_folder(tmp_path / "run", 3)
+        folder = folders.save_folder(tmp_path / "run", 3)
         checkpoint.save(folder, model, "small", 3, weights=model.state_dict(), state={}, notes={})
-        return folder / runs.WEIGHTS
+        return folder / folders.WEIGHTS
 
     return save
 

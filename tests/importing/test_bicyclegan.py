@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from gantool.errors import CheckpointError, UsageError
 from gantool.importing.importer import Report, import_files
-from gantool.training import checkpoint, runs
+from gantool.runs import checkpoint, folders
 from gantool.training.run import TrainingRun
 
 from .official_networks import Patch, Unet, norm_of
@@ -237,7 +237,7 @@ def test_discriminators_come_along_for_further_training(tmp_path: Path, judges: 
     assert (o.d_layers, o.d2_layers, o.scales) == (judges.get("layers", 2), 2, judges.get("scales", 2))
     assert (o.d_width, o.conditional) == (8, True)
     _, model = checkpoint.load_model(report.weights)
-    _, state = checkpoint.read(report.weights.with_name(runs.STATE))
+    _, state = checkpoint.read(report.weights.with_name(folders.STATE))
     model.load_state_dict({key.partition(".")[2]: value for key, value in state.items()}, strict=False)
     with torch.no_grad():
         for network, theirs in ((model.d, d), (model.d2, d2)):
@@ -260,7 +260,7 @@ def test_files_of_2017(tmp_path: Path) -> None:
     report = import_files(files, tmp_path / "run")
     assert {key for file, key in report.dropped if file == str(files[3])} == old.keys()
     assert "running_mean" in " ".join(key for file, key in report.dropped if file == str(files[0]))
-    _, state = checkpoint.read(report.weights.with_name(runs.STATE))
+    _, state = checkpoint.read(report.weights.with_name(folders.STATE))
     assert torch.equal(state["model.d.scales.1.0.weight"], judge.state_dict()["model_1.0.weight"])
     for network in (generator, encoder):
         for layer in network.modules():

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from gantool.errors import CheckpointError
 from gantool.importing.importer import Report, import_files
-from gantool.training import checkpoint, runs
+from gantool.runs import checkpoint, folders
 
 W, Z = 4, 8
 
@@ -264,7 +264,7 @@ def test_discriminators_come_along_for_further_training(tmp_path: Path) -> None:
     assert report.options.d_scales == 1
     assert report.training
     assert_translates(report, file)
-    _, state = checkpoint.read(report.weights.with_name(runs.STATE))
+    _, state = checkpoint.read(report.weights.with_name(folders.STATE))
     theirs = file.content["disB2"]["model.3.model.1.weight"]
     assert torch.equal(state["model.dis_b2.scales.0.3.1.weight"], theirs)
     assert torch.equal(state["model.dis_content.body.3.1.bias"], file.content["disContent"]["model.3.model.1.bias"])
@@ -286,7 +286,7 @@ def test_spectral_norm_keeps_its_state(tmp_path: Path) -> None:
                 file.content[name] |= {f"{key}_orig": 2 * kernel, f"{key}_u": torch.rand(len(kernel))}
     report = import_files([file.write(tmp_path)], tmp_path / "run")
     assert report.options.spectral_norm
-    _, state = checkpoint.read(report.weights.with_name(runs.STATE))
+    _, state = checkpoint.read(report.weights.with_name(folders.STATE))
     kernel, trained = (state[f"model.dis_a.scales.1.4.weight{end}"] for end in ("", "_orig"))
     assert torch.equal(trained, 2 * kernel)
     assert torch.equal(state["model.dis_a.scales.1.4.weight_u"], file.content["disA"]["Diss.1.4.weight_u"])

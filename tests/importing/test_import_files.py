@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from gantool.errors import CheckpointError, UsageError
 from gantool.importing.importer import Report, import_files
-from gantool.training import checkpoint, runs
-from gantool.training.header import read_header
+from gantool.runs import checkpoint, folders
+from gantool.runs.header import read_header
 from gantool.training.run import TrainingRun
 
 from .official_networks import Patch, Pixel, Resnet, Unet
@@ -123,7 +123,7 @@ def test_discriminators_come_along_for_further_training(tmp_path: Path, judge: t
     assert report.training
     assert {name: getattr(report.options, name) for name in options} == options
     _, model = checkpoint.load_model(report.weights)
-    _, state = checkpoint.read(report.weights.with_name(runs.STATE))
+    _, state = checkpoint.read(report.weights.with_name(folders.STATE))
     assert {key.split(".")[1] for key in state if key.startswith("model.")} == {"d_a", "d_b"}
     model.load_state_dict({key.partition(".")[2]: value for key, value in state.items()}, strict=False)
     x = picture(1, 64)
@@ -141,8 +141,8 @@ def test_discriminators_come_along_for_further_training(tmp_path: Path, judge: t
 def test_without_discriminators_there_is_no_training_state(tmp_path: Path) -> None:
     report = import_files(write(tmp_path, G_A=Resnet(), G_B=Resnet()), tmp_path / "run")
     assert not report.training
-    assert [path.name for path in report.weights.parent.iterdir()] == [runs.WEIGHTS]
-    assert runs.find_weights(str(tmp_path / "run")) == report.weights
+    assert [path.name for path in report.weights.parent.iterdir()] == [folders.WEIGHTS]
+    assert folders.find_weights(str(tmp_path / "run")) == report.weights
 
 
 @pytest.mark.parametrize(

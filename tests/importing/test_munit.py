@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from gantool.errors import CheckpointError
 from gantool.importing.importer import Report, import_files
-from gantool.training import checkpoint, runs
+from gantool.runs import checkpoint, folders
 from gantool.training.run import TrainingRun
 
 # The authors' networks, numbered as their files are: the other side of the key map, written independently of it.
@@ -211,7 +211,7 @@ def assert_judges(report: Report, a: Discriminator, b: Discriminator, channels: 
     """The discriminators that came along judge as the authors' do, and a training goes on with them."""
     assert report.training
     _, model = checkpoint.load_model(report.weights)
-    _, state = checkpoint.read(report.weights.with_name(runs.STATE))
+    _, state = checkpoint.read(report.weights.with_name(folders.STATE))
     model.load_state_dict({key.partition(".")[2]: value for key, value in state.items()}, strict=False)
     with torch.no_grad():
         for ours, theirs, count in ((model.d_a, a, channels[0]), (model.d_b, b, channels[1])):

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from gantool.errors import CheckpointError
 from gantool.importing.importer import import_files
-from gantool.training import checkpoint, runs
+from gantool.runs import checkpoint, folders
 from gantool.training.run import TrainingRun
 
 from .official_networks import Patch, Pixel, Resnet, Unet
@@ -86,7 +86,7 @@ def test_a_conditional_discriminator_makes_a_run_that_can_be_trained_further(
     assert report.training
     assert {name: getattr(report.options, name) for name in options} == options
     _, model = checkpoint.load_model(report.weights)
-    _, state = checkpoint.read(report.weights.with_name(runs.STATE))
+    _, state = checkpoint.read(report.weights.with_name(folders.STATE))
     model.load_state_dict({key.partition(".")[2]: value for key, value in state.items()}, strict=False)
     a, b = (picture(channels) for channels in report.spec.channels)
     pair = torch.cat([a, b], 1)

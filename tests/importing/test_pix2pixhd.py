@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from gantool.errors import CheckpointError
 from gantool.importing.importer import Report, import_files
-from gantool.training import checkpoint, runs
+from gantool.runs import checkpoint, folders
 
 from .official_networks import Block, Resnet, norm_of
 
@@ -208,7 +208,7 @@ def test_discriminators_come_along(tmp_path: Path, plain: bool, layers: int, sca
     assert (o.d_width, o.d_layers, o.scales, o.label_nc) == (4, layers, scales, 5)
     assert report.training
     _, model = checkpoint.load_model(report.weights)
-    _, state = checkpoint.read(report.weights.with_name(runs.STATE))
+    _, state = checkpoint.read(report.weights.with_name(folders.STATE))
     model.load_state_dict({key.partition(".")[2]: value for key, value in state.items()}, strict=False)
     x = torch.rand(1, 9, 32, 32)
     with torch.no_grad():
@@ -222,7 +222,7 @@ def test_an_encoder_tells_how_many_channels_are_features(tmp_path: Path) -> None
     o = report.options
     assert (o.label_nc, o.features, o.feature_nc, o.e_width, o.e_down) == (5, "instance", 2, 3, 2)
     _, model = checkpoint.load_model(report.weights)
-    _, state = checkpoint.read(report.weights.with_name(runs.STATE))
+    _, state = checkpoint.read(report.weights.with_name(folders.STATE))
     model.load_state_dict({key.partition(".")[2]: value for key, value in state.items()}, strict=False)
     x = torch.rand(1, 3, 32, 32)
     with torch.no_grad():

@@ -15,8 +15,8 @@ import gantool
 from gantool import registry
 from gantool.errors import CheckpointError, UsageError
 from gantool.importing.importer import import_files
-from gantool.training import checkpoint
-from gantool.training.header import read_header
+from gantool.runs import checkpoint
+from gantool.runs.header import read_header
 
 
 def normed(convolution: nn.Module, channels: int) -> list[nn.Module]:

@@ -18,7 +18,7 @@ from gantool.errors import CheckpointError
 from gantool.importing.importer import import_files
 from gantool.importing.reading import read_official
 from gantool.model import Imported
-from gantool.training import checkpoint, runs
+from gantool.runs import checkpoint, folders
 from tests.parity import fill, suite
 from tests.parity.test_parity import GOLDEN
 
@@ -61,7 +61,7 @@ def test_a_file_of_averages_translates_as_theirs(tmp_path: Path):
     assert report.used[str(file), "style_encoder.unshared.2.bias"] == "style_encoder.unshared.2.bias"
     assert not report.training
 
-    header, model = checkpoint.load_model(runs.find_weights(str(tmp_path / "run")))
+    header, model = checkpoint.load_model(folders.find_weights(str(tmp_path / "run")))
     assert header.metadata["missing"] == []
     assert header.metadata["licence"] == "CC BY-NC 4.0"
     x, z = (fill.given(AFHQ["inputs"][name]) for name in ("x", "z"))
@@ -117,7 +117,7 @@ def test_running_networks_bring_the_discriminator(tmp_path: Path):
     assert "averaged network of" in report.dropped[str(files[0]), "generator.from_rgb.bias"]
     _, model = checkpoint.load_model(report.weights)
     assert torch.equal(model.generator.from_rgb.weight, networks()["generator"]["from_rgb.weight"])
-    _, state = checkpoint.read(report.weights.with_name(runs.STATE))
+    _, state = checkpoint.read(report.weights.with_name(folders.STATE))
     assert torch.equal(state["model.discriminator.main.0.bias"], discriminator()["main.0.bias"])
     assert all(key.startswith("model.discriminator.") for key in state)
 

@@ -13,7 +13,7 @@ from gantool_ugatit.networks import Discriminator, Generator
 import gantool
 from gantool.errors import CheckpointError
 from gantool.importing.importer import import_files
-from gantool.training import checkpoint, runs
+from gantool.runs import checkpoint, folders
 from tests.conftest import draw
 from tests.parity import fill
 
@@ -56,7 +56,7 @@ def test_an_official_file_translates_and_trains_on(tmp_path):
     data = [draw(tmp_path / "trainA", 2, seed=1, size=120), draw(tmp_path / "trainB", 2, seed=2, size=120)]
     more = {"size": 96, "crop": 96, "steps": 1, "workers": 0}
     run = gantool.train("ugatit", data, out=tmp_path / "more", from_=tmp_path / "run", **more)
-    assert runs.saves(run)
+    assert folders.saves(run)
 
 
 def test_a_full_generator_tells_its_size(tmp_path):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from gantool.importing.importer import import_files
-from gantool.training import checkpoint
+from gantool.runs import checkpoint
 
 from .test_munit import Discriminator, assert_judges, assert_same, content_encoder, decoder, picture, refused, write
 from .test_munit import Generator as MunitGenerator

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gantool.data.loader import to_device
-from gantool.data.pictures import Picture, as_channels
 from gantool.data.transforms import (
     Augmentation,
     Preparation,
@@ -21,6 +20,7 @@ from gantool.data.transforms import (
     resize_crop,
     resized_size,
 )
+from gantool.pictures.file import Picture, as_channels
 
 from . import fill
 from .suite import Entry, assert_close, differences

@@ -19,10 +19,10 @@ from gantool import options, registry
 from gantool.data.loader import batches, to_device
 from gantool.data.transforms import Preparation
 from gantool.errors import DataError, UsageError
-from gantool.export.exporter import export_model
+from gantool.export.session import export_model
 from gantool.model import Progress
-from gantool.training import checkpoint, runs
-from gantool.training.plan import Request, plan
+from gantool.runs import checkpoint, folders
+from gantool.training.request import Request, plan
 from gantool.training.run import TrainingRun
 from tests.conftest import draw, draw_ids
 
@@ -30,7 +30,7 @@ MODELS = sorted(registry.plugins())
 pytestmark = pytest.mark.parametrize("name", MODELS, scope="module")
 
 
-def folders(layout: str, root: Path) -> list[Path]:
+def pictures_for(layout: str, root: Path) -> list[Path]:
     """Training pictures as the layout wants them. A new layout is added here."""
     if layout == "unpaired":
         return [draw(root / "trainA", 4, seed=1, size=80), draw(root / "trainB", 5, seed=2, size=80)]
@@ -46,7 +46,7 @@ def folders(layout: str, root: Path) -> list[Path]:
 
 def smoke(name: str, tmp_path: Path, **flags):
     """The plan of a smoke run of this model."""
-    data = folders(registry.plugin(name).load().layout.name, tmp_path)
+    data = pictures_for(registry.plugin(name).load().layout.name, tmp_path)
     return plan(Request(model=name, data=tuple(data), out=tmp_path / "run", preset="smoke", flags=flags))
 
 
@@ -63,7 +63,7 @@ def built(decided, seed: int = 0):
 def trained(name, tmp_path_factory) -> Path:
     """A run of this model, three steps long."""
     root = tmp_path_factory.mktemp(name)
-    data = folders(registry.plugin(name).load().layout.name, root)
+    data = pictures_for(registry.plugin(name).load().layout.name, root)
     return gantool.train(name, data, out=root / "run", preset="smoke", steps=3, workers=0)
 
 
@@ -76,7 +76,7 @@ def test_presets_and_options_are_complete(name, tmp_path):
         found = options.read_yaml(entry.presets()[preset])
         assert found["summary"], preset
         layout = kind.layout_for(options.restore(kind.Options, found.get("options", {}), where=name)).name
-        decided = plan(Request(model=name, data=tuple(folders(layout, tmp_path)), preset=preset))
+        decided = plan(Request(model=name, data=tuple(pictures_for(layout, tmp_path)), preset=preset))
         assert decided.total_steps(10, world=1) >= 1
     assert all(row.help for row in options.describe(kind.Options))
 
@@ -106,23 +106,23 @@ def test_a_step_trains_every_network(name, tmp_path):
 
 
 def test_resuming_in_the_middle_gives_the_same_bytes(name, tmp_path):
-    data = folders(registry.plugin(name).load().layout.name, tmp_path)
+    data = pictures_for(registry.plugin(name).load().layout.name, tmp_path)
     more = {"preset": "smoke", "workers": 0, "steps": 4, "save_every": 2, "keep": 0}
     straight = gantool.train(name, data, out=tmp_path / "straight", **more)
     broken = tmp_path / "broken"
-    (broken / runs.CHECKPOINTS).mkdir(parents=True)
-    for file in (runs.SETTINGS,):
+    (broken / folders.CHECKPOINTS).mkdir(parents=True)
+    for file in (folders.SETTINGS,):
         (broken / file).write_bytes((straight / file).read_bytes())
-    runs.save_folder(straight, 2).rename(runs.save_folder(broken, 2))
+    folders.save_folder(straight, 2).rename(folders.save_folder(broken, 2))
     gantool.train(name, data, out=broken, resume=True, **more)
-    for file in (runs.WEIGHTS, runs.STATE):
-        ours, theirs = (runs.save_folder(run, 4) / file for run in (broken, straight))
+    for file in (folders.WEIGHTS, folders.STATE):
+        ours, theirs = (folders.save_folder(run, 4) / file for run in (broken, straight))
         assert ours.read_bytes() == theirs.read_bytes()
 
 
 def test_weights_alone_translate_and_say_what_they_are(name, trained, tmp_path):
     alone = tmp_path / "w.safetensors"
-    alone.write_bytes((runs.saves(trained)[-1] / runs.WEIGHTS).read_bytes())
+    alone.write_bytes((folders.saves(trained)[-1] / folders.WEIGHTS).read_bytes())
     picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (50, 41, 3), dtype=np.uint8))
     one, other = (gantool.load(path, device="cpu").translate(picture, to="B") for path in (alone, trained))
     assert one.tobytes() == other.tobytes()
@@ -157,7 +157,7 @@ def test_the_last_sample_is_what_translate_makes(name, trained):
     sheet = np.asarray(Image.open(sorted((trained / "samples").glob("*.png"))[-1]).convert("RGB"))
     translator = gantool.load(trained, device="cpu")
     facts = translator.header.metadata["preparation"]
-    decided = plan(Request(model=None, config=trained / runs.SETTINGS, out=trained.parent / "unused"))
+    decided = plan(Request(model=None, config=trained / folders.SETTINGS, out=trained.parent / "unused"))
     assert decided.preparation == Preparation(**facts)
     source, target = translator.engine.model.directions()[0]
     picture = opened(decided).samples(4)[source][0]
@@ -196,9 +196,9 @@ def test_constant_pictures_leave_training_as_it_was(name, tmp_path):
 
 def test_export_agrees_in_onnxruntime(name, trained, tmp_path):
     out = tmp_path / "model.onnx"
-    _, model = checkpoint.load_model(runs.saves(trained)[-1] / runs.WEIGHTS)
+    _, model = checkpoint.load_model(folders.saves(trained)[-1] / folders.WEIGHTS)
     source, target = model.directions()[0]
-    export_model(runs.saves(trained)[-1] / runs.WEIGHTS, out, to=target, image_io=False)
+    export_model(folders.saves(trained)[-1] / folders.WEIGHTS, out, to=target, image_io=False)
     height, width = model.sizes.fit(*((model.sizes.exact,) * 2 if model.sizes.exact else (37, 61)))
     images = torch.rand(3, model.spec.channels[model.spec.index(source)], height, width) * 2 - 1
     style = torch.cat([model.random_style(target, torch.Generator().manual_seed(k)) for k in range(3)]).detach()

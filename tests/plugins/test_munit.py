@@ -17,7 +17,7 @@ from gantool.errors import CheckpointError
 from gantool.model import ImageSpec, Progress
 from gantool.networks.resnet import PADDINGS
 from gantool.networks.vgg16 import VGG16
-from gantool.training import checkpoint, runs
+from gantool.runs import checkpoint, folders
 from gantool.training.run import TrainingRun
 from tests.conftest import draw
 
@@ -253,8 +253,8 @@ def test_a_run_with_the_perceptual_loss_translates_without_the_file(vgg_file: Pa
         "munit", data, out=tmp_path / "run", preset="smoke", steps=1, workers=0, set={"vgg": str(moved)}
     )
     moved.unlink()
-    for file in (runs.WEIGHTS, runs.STATE):
-        assert not [key for key in checkpoint.read(runs.saves(run)[-1] / file)[1] if "vgg" in key]
+    for file in (folders.WEIGHTS, folders.STATE):
+        assert not [key for key in checkpoint.read(folders.saves(run)[-1] / file)[1] if "vgg" in key]
     assert gantool.load(run, device="cpu").domains == ("A", "B")
 
 

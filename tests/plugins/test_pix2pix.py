@@ -14,12 +14,12 @@ from torch import Tensor
 
 import gantool
 from gantool.errors import UsageError
-from gantool.export.exporter import export_model
+from gantool.export.session import export_model
+from gantool.inference.engine import Engine
 from gantool.model import ImageSpec
 from gantool.networks.strips import can_run_in_strips
-from gantool.training import checkpoint, runs
+from gantool.runs import checkpoint, folders
 from gantool.training.run import TrainingRun
-from gantool.translation.engine import Engine
 from tests.conftest import draw
 
 TINY = {"width": 4, "depth": 6, "d_width": 4, "d_layers": 1}
@@ -193,9 +193,9 @@ def test_only_a_to_b(tmp_path):
 def test_the_exported_file_gives_the_same_8_bit_pictures(tmp_path):
     built = model()
     weights = {key: value for key, value in built.state_dict().items() if not key.startswith("d.")}
-    folder = runs.save_folder(tmp_path / "run", 1)
+    folder = folders.save_folder(tmp_path / "run", 1)
     checkpoint.save(folder, built, "pix2pix", 1, weights=weights, state={"x": torch.ones(1)}, notes={})
-    export_model(folder / runs.WEIGHTS, tmp_path / "model.onnx", image_io=True)
+    export_model(folder / folders.WEIGHTS, tmp_path / "model.onnx", image_io=True)
     session = onnxruntime.InferenceSession(str(tmp_path / "model.onnx"))
     for count, height, width in ((1, 64, 64), (3, 64, 128)):
         pixels = np.random.default_rng(count).integers(0, 256, (count, height, width, 3), dtype=np.uint8)

@@ -16,7 +16,7 @@ from gantool import options as opt
 from gantool.errors import CheckpointError, DataError, UsageError
 from gantool.model import Progress
 from gantool.networks.vgg import VGG19
-from gantool.training import checkpoint, runs
+from gantool.runs import checkpoint, folders
 from gantool.training.run import TrainingRun
 from tests.conftest import draw, draw_ids
 
@@ -65,8 +65,8 @@ def step(model: Pix2PixHD, run: TrainingRun, number: int) -> None:
 
 
 def weights(run: Path) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
-    save = runs.saves(run)[-1]
-    return checkpoint.read(save / runs.WEIGHTS)[1], checkpoint.read(save / runs.STATE)[1]
+    save = folders.saves(run)[-1]
+    return checkpoint.read(save / folders.WEIGHTS)[1], checkpoint.read(save / folders.STATE)[1]
 
 
 # Label maps and instance maps.

@@ -13,14 +13,14 @@ from gantool_stargan import StarGAN, targets
 from PIL import Image
 
 import gantool
+from gantool import direction
 from gantool.errors import DataError, UsageError
-from gantool.export.exporter import export_model
+from gantool.export.session import export_model
 from gantool.model import Progress
-from gantool.training import checkpoint, runs
-from gantool.training.header import read_header
-from gantool.training.plan import Request, plan
+from gantool.runs import checkpoint, folders
+from gantool.runs.header import read_header
+from gantool.training.request import Request, plan
 from gantool.training.run import TrainingRun
-from gantool.translation import direction
 from tests.conftest import draw
 
 NAMES = ("Black_Hair", "Blond_Hair", "Male", "Young")
@@ -88,7 +88,7 @@ def test_two_sets_are_trained_jointly_and_every_target_translates(joint):
 
 
 def test_the_weights_of_attributes_hold_the_discriminator_and_those_of_classes_do_not(joint, tmp_path):
-    held = {key.partition(".")[0] for key in read_header(runs.saves(joint)[-1] / runs.WEIGHTS).tensors}
+    held = {key.partition(".")[0] for key in read_header(folders.saves(joint)[-1] / folders.WEIGHTS).tensors}
     assert held == {"g", "d"}
     assert model((), ("a", "b")).training_only == ("d",)
 
@@ -200,10 +200,10 @@ def test_an_exported_network_takes_every_target_as_its_label():
 @torch.no_grad()
 def test_one_exported_file_has_all_targets(tmp_path):
     stargan = model(NAMES)
-    folder = runs.save_folder(tmp_path / "run", 1)
+    folder = folders.save_folder(tmp_path / "run", 1)
     kept = {"directions": []}  # as an imported generator alone has it: nothing tells what a picture is
     checkpoint.save(folder, stargan, "stargan", 1, weights=stargan.state_dict(), state={}, notes=kept)
-    report = export_model(folder / runs.WEIGHTS, tmp_path / "m.onnx")
+    report = export_model(folder / folders.WEIGHTS, tmp_path / "m.onnx")
     assert report.inputs["label"] == f"float32 (N, 4), 0 or 1: {', '.join(NAMES)}"
     session = onnxruntime.InferenceSession(tmp_path / "m.onnx")
     images = torch.rand(2, 3, 20, 28) * 2 - 1

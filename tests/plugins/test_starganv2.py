@@ -16,9 +16,9 @@ from torch import Tensor
 
 import gantool
 from gantool.errors import CheckpointError, UsageError
-from gantool.export.exporter import export_model
+from gantool.export.session import export_model
 from gantool.model import ImageSpec
-from gantool.training import checkpoint, runs
+from gantool.runs import checkpoint, folders
 from gantool.training.run import TrainingRun
 from tests.conftest import draw
 
@@ -260,7 +260,7 @@ def test_masks_come_with_the_weights_and_need_no_flag(wing: Path, tmp_path: Path
 
     tensors = {k: v for k, v in trained.state_dict().items() if k.partition(".")[0] not in trained.training_only}
     checkpoint.save(tmp_path / "1", trained, "starganv2", 1, weights=tensors, state={}, notes={})
-    weights = tmp_path / "1" / runs.WEIGHTS
+    weights = tmp_path / "1" / folders.WEIGHTS
     wing.rename(wing.with_suffix(".moved"))
     _, model = checkpoint.load_model(weights)
     x, style = inputs["image"], torch.ones(1, 6)
@@ -303,12 +303,12 @@ def test_face_networks_that_are_none(tmp_path: Path):
 @torch.no_grad()
 def test_mapping_network_and_style_encoder_are_files_of_their_own(tmp_path):
     model = build()
-    folder = runs.save_folder(tmp_path / "run", 1)
+    folder = folders.save_folder(tmp_path / "run", 1)
     checkpoint.save(folder, model, "starganv2", 1, weights=model.state_dict(), state={}, notes={})
     domains = np.array([2, 0, 1, 2, 1])
     given = {"code": torch.randn(5, 3), "image": torch.rand(5, 3, 32, 32) * 2 - 1}
     for part, name in (("mapping_network", "code"), ("style_encoder", "image")):
-        report = export_model(folder / runs.WEIGHTS, tmp_path / f"{part}.onnx", part=part)
+        report = export_model(folder / folders.WEIGHTS, tmp_path / f"{part}.onnx", part=part)
         assert (report.inputs["domain"], report.outputs) == ("int64 (N)", {"style": "float32 (N, 6)"})
         session = onnxruntime.InferenceSession(tmp_path / f"{part}.onnx")
         (found,) = session.run(["style"], {name: given[name].numpy(), "domain": domains})

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from gantool.data.transforms import Preparation
 from gantool.model import ImageSpec, Model
 from gantool.options import option
-from gantool.training import checkpoint
+from gantool.runs import checkpoint
 from gantool.training.distributed import Processes
 from gantool.training.settings import TrainSettings
 from gantool.training.trainer import Trainer

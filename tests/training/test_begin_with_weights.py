@@ -13,8 +13,8 @@ from gantool import registry
 from gantool.errors import CheckpointError, UsageError
 from gantool.networks.vgg16 import VGG16
 from gantool.options import resolve, restore
-from gantool.training import checkpoint, runs
-from gantool.training.header import read_header
+from gantool.runs import checkpoint, folders
+from gantool.runs.header import read_header
 from tests.conftest import draw
 
 TINY = {"depth": 4, "width": 4, "d_width": 4, "d_layers": 2}
@@ -24,7 +24,7 @@ SMALL = {"size": 36, "crop": 32, "steps": 1, "workers": 0}
 def test_a_discriminator_of_another_size_begins_anew(tmp_path, pictures):
     first = gantool.train("pix2pix", pictures, out=tmp_path / "first", set=TINY, **SMALL)
     wider = gantool.train("pix2pix", pictures, out=tmp_path / "wider", from_=first, set={**TINY, "d_width": 8}, **SMALL)
-    _, state = checkpoint.read(runs.saves(wider)[-1] / runs.STATE)
+    _, state = checkpoint.read(folders.saves(wider)[-1] / folders.STATE)
     assert any(tensor.shape[:1] == (8,) for key, tensor in state.items() if key.startswith("model.d."))
     with pytest.raises(CheckpointError, match="does not fit"):
         gantool.train("pix2pix", pictures, out=tmp_path / "other", from_=first, set={**TINY, "width": 8}, **SMALL)
@@ -34,12 +34,12 @@ def test_a_licence_holds_for_what_is_made_of_the_weights(tmp_path, pictures):
     kind = registry.plugin("pix2pix").load()
     chosen = restore(kind.Options, TINY, where="pix2pix")
     network = checkpoint.build_model(kind, chosen, kind.spec_for(chosen, ("A", "B"), 32))
-    theirs, licence = runs.save_folder(tmp_path / "theirs", 1), "CC BY-NC 4.0"
+    theirs, licence = folders.save_folder(tmp_path / "theirs", 1), "CC BY-NC 4.0"
     weights = network.state_dict()
     checkpoint.save(theirs, network, "pix2pix", 1, weights=weights, state={}, notes={"licence": licence})
-    ours = gantool.train("pix2pix", pictures, out=tmp_path / "ours", from_=theirs / runs.WEIGHTS, set=TINY, **SMALL)
+    ours = gantool.train("pix2pix", pictures, out=tmp_path / "ours", from_=theirs / folders.WEIGHTS, set=TINY, **SMALL)
     gantool.train("pix2pix", pictures, out=ours, resume=True, steps=2)
-    assert [read_header(save / runs.WEIGHTS).metadata["licence"] for save in runs.saves(ours)] == [licence] * 2
+    assert [read_header(save / folders.WEIGHTS).metadata["licence"] for save in folders.saves(ours)] == [licence] * 2
 
 
 def test_a_file_that_an_option_names_may_move_while_a_run_pauses(tmp_path, monkeypatch):
@@ -53,7 +53,7 @@ def test_a_file_that_an_option_names_may_move_while_a_run_pauses(tmp_path, monke
     with pytest.raises((CheckpointError, UsageError), match=r"vgg\.safetensors"):
         gantool.train("munit", data, out=run, resume=True, steps=2)
     gantool.train("munit", data, out=run, resume=True, steps=2, set={"vgg": "moved.safetensors"})
-    assert [int(save.name) for save in runs.saves(run)][-1] == 2
+    assert [int(save.name) for save in folders.saves(run)][-1] == 2
     with pytest.raises(UsageError, match="was trained with"):
         gantool.train("munit", data, out=run, resume=True, steps=3, set={"lr": 1.0})
 

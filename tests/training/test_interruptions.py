@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from gantool.training import checkpoint, runs
+from gantool.runs import checkpoint, folders
 from tests.conftest import TRAIN_TINY
 
 
@@ -44,7 +44,7 @@ def wait_for(process: subprocess.Popen[str], text: str) -> None:
 
 
 def whole(save: Path) -> bool:
-    for name in (runs.WEIGHTS, runs.STATE):
+    for name in (folders.WEIGHTS, folders.STATE):
         checkpoint.read(save / name)
     return True
 
@@ -58,14 +58,14 @@ def test_one_signal_saves_and_says_how_to_go_on(tmp_path, pictures, number, code
     assert process.returncode == code, said
     assert "--resume" in said
     assert "Traceback" not in said
-    (save,) = runs.saves(tmp_path / "run")
+    (save,) = folders.saves(tmp_path / "run")
     assert whole(save)
 
 
 def test_a_full_disk_ends_with_one_line_and_leaves_the_last_save(tmp_path, pictures):
     first = launch(tmp_path, "--steps", "2")
     assert first.wait() == 0
-    before = runs.saves(tmp_path / "run")
+    before = folders.saves(tmp_path / "run")
 
     def little_room() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))
@@ -76,7 +76,7 @@ def test_a_full_disk_ends_with_one_line_and_leaves_the_last_save(tmp_path, pictu
     errors = [line for line in said.splitlines() if line.startswith("error: ")]
     assert len(errors) == 1, said
     assert "Traceback" not in said
-    assert runs.saves(tmp_path / "run") == before
+    assert folders.saves(tmp_path / "run") == before
     assert all(whole(save) for save in before)
     assert not list((tmp_path / "run/checkpoints").glob(".*"))
 
@@ -87,7 +87,7 @@ def test_divergence_ends_with_6_and_the_last_save_is_whole(tmp_path, pictures):
     assert process.returncode == 6, said
     assert "not applied" in said
     assert said.count("error: training diverged") == 1
-    assert whole(runs.saves(tmp_path / "run")[-1])
+    assert whole(folders.saves(tmp_path / "run")[-1])
 
 
 def test_an_unreadable_picture_is_named_and_the_work_so_far_is_saved(tmp_path, pictures):
@@ -97,4 +97,4 @@ def test_an_unreadable_picture_is_named_and_the_work_so_far_is_saved(tmp_path, p
     _, said = process.communicate()
     assert process.returncode == 3, said
     assert "03.png" in said
-    assert all(whole(save) for save in runs.saves(tmp_path / "run"))
+    assert all(whole(save) for save in folders.saves(tmp_path / "run"))

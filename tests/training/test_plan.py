@@ -9,8 +9,8 @@ import yaml
 
 import gantool
 from gantool.errors import CheckpointError, DataError, UsageError
-from gantool.training import runs
-from gantool.training.plan import Request, plan
+from gantool.runs import folders
+from gantool.training.request import Request, plan
 from gantool.training.settings import TrainSettings, seconds
 
 
@@ -64,10 +64,10 @@ def test_run_yaml_repeats_the_run(pictures, tmp_path):
 
 def test_a_run_that_goes_on_knows_its_model_and_data(pictures, tmp_path):
     run = gantool.train("cyclegan", pictures, out=tmp_path / "run", preset="smoke", steps=1, workers=0)
-    for path in (run, runs.saves(run)[-1]):
+    for path in (run, folders.saves(run)[-1]):
         again = plan(Request(model=None, resume=str(path)))
         assert (again.name, again.data, again.folder) == ("cyclegan", pictures, run)
-        assert again.saves == (runs.saves(run)[-1],)
+        assert again.saves == (folders.saves(run)[-1],)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gantool.training import runs
+from gantool.runs import folders
 from tests.conftest import TRAIN_TINY
 from tests.training.test_saves import save
 
@@ -21,9 +21,9 @@ def test_a_config_with_a_list_of_folders_needs_no_others(main, tmp_path, picture
 
 
 def test_the_state_of_a_training_is_nothing_to_begin_with(main, tmp_path, pictures):
-    state = save(tmp_path / "run", 5) / runs.STATE
+    state = save(tmp_path / "run", 5) / folders.STATE
     err = main("train", "cyclegan", "trainA", "trainB", "--from", state, code=4)[2]
-    assert err == f"error: {state} holds no weights to translate with: give the run folder, or {runs.WEIGHTS}\n"
+    assert err == f"error: {state} holds no weights to translate with: give the run folder, or {folders.WEIGHTS}\n"
 
 
 def test_a_file_in_the_way_of_the_run_folder_is_named(main, tmp_path, pictures):

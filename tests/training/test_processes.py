@@ -19,7 +19,8 @@ import sys
 from pathlib import Path
 import torch
 from tests.training.helpers import Noise, Notes, trainer
-from gantool.training import checkpoint, distributed
+from gantool.runs import checkpoint
+from gantool.training import distributed
 from gantool.training.settings import TrainSettings
 from gantool.training.trainer import Trainer
 from gantool.model import ImageSpec

@@ -10,15 +10,15 @@ import pytest
 import torch
 
 from gantool.errors import CheckpointError, DataError
-from gantool.training import checkpoint, runs
-from gantool.training.header import KEY, read_header, read_weights_header
+from gantool.runs import checkpoint, folders
+from gantool.runs.header import KEY, read_header, read_weights_header
 from tests.translation.small_models import tiny
 
 
 def save(run: Path, step: int) -> Path:
     model = tiny()
     weights = {key: value for key, value in model.state_dict().items() if key[0] == "g"}
-    folder = runs.save_folder(run, step)
+    folder = folders.save_folder(run, step)
     checkpoint.save(folder, model, "cyclegan", step, weights=weights, state={"x": torch.ones(1)}, notes={})
     return folder
 
@@ -38,10 +38,10 @@ def without(key: str):
 
 
 def test_what_a_kill_left_of_saves_is_gone_after_the_next_one(tmp_path):
-    checkpoints = tmp_path / runs.CHECKPOINTS
+    checkpoints = tmp_path / folders.CHECKPOINTS
     for name in (".00000003.4711", ".00000001.old"):
         (checkpoints / name).mkdir(parents=True)
-        (checkpoints / name / runs.WEIGHTS).write_bytes(b"half")
+        (checkpoints / name / folders.WEIGHTS).write_bytes(b"half")
     (checkpoints / ".mine").mkdir()
     save(tmp_path, 5)
     assert sorted(path.name for path in checkpoints.iterdir()) == [".mine", "00000005"]
@@ -61,7 +61,7 @@ def test_what_a_kill_left_of_saves_is_gone_after_the_next_one(tmp_path):
     ],
 )
 def test_a_damaged_header_is_one_line(tmp_path, change, said):
-    path = save(tmp_path, 5) / runs.WEIGHTS
+    path = save(tmp_path, 5) / folders.WEIGHTS
     with_header(path, change)
     with pytest.raises(CheckpointError, match=said) as caught:
         checkpoint.load_model(path)
@@ -70,7 +70,7 @@ def test_a_damaged_header_is_one_line(tmp_path, change, said):
 
 
 def test_the_state_of_a_training_is_no_weights_file(tmp_path):
-    path = save(tmp_path, 5) / runs.STATE
+    path = save(tmp_path, 5) / folders.STATE
     assert read_header(path).metadata["step"] == 5
     with pytest.raises(CheckpointError, match="no weights to translate with: give the run folder"):
         read_weights_header(path)
@@ -78,7 +78,7 @@ def test_the_state_of_a_training_is_no_weights_file(tmp_path):
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "header"])
 def test_the_save_before_a_damaged_one_is_named(tmp_path, damage):
-    earlier, path = save(tmp_path, 5), save(tmp_path, 10) / runs.WEIGHTS
+    earlier, path = save(tmp_path, 5), save(tmp_path, 10) / folders.WEIGHTS
     save(tmp_path, 15)
     whole = path.read_bytes()
     if damage == "cut":
@@ -91,11 +91,11 @@ def test_the_save_before_a_damaged_one_is_named(tmp_path, damage):
     with pytest.raises(CheckpointError) as caught:
         checkpoint.load_model(path)
     assert str(caught.value).endswith(f". The save before it: {earlier}")
-    assert runs.find_weights(str(earlier)) == earlier / runs.WEIGHTS
+    assert folders.find_weights(str(earlier)) == earlier / folders.WEIGHTS
 
 
 def test_a_damaged_file_with_no_save_before_it_has_no_remedy(tmp_path):
-    path = save(tmp_path, 5) / runs.WEIGHTS
+    path = save(tmp_path, 5) / folders.WEIGHTS
     elsewhere = tmp_path / "w.safetensors"
     for place in (path, elsewhere):
         place.write_bytes(path.read_bytes()[:-7])
@@ -112,6 +112,6 @@ def test_a_file_in_the_way_of_a_save_is_named(tmp_path):
 
 def test_models_of_nearly_that_name_are_proposed():
     with pytest.raises(CheckpointError, match=r"cyclgan is no run folder.*Did you mean cyclegan\?$"):
-        runs.find_weights("cyclgan", ("cyclegan", "pix2pix"))
+        folders.find_weights("cyclgan", ("cyclegan", "pix2pix"))
     with pytest.raises(CheckpointError, match=r"and no model \(cyclegan, pix2pix\)$"):
-        runs.find_weights("runs/horses", ("cyclegan", "pix2pix"))
+        folders.find_weights("runs/horses", ("cyclegan", "pix2pix"))

@@ -13,7 +13,7 @@ from torch import nn
 
 from gantool.errors import DivergedError, Interrupted, TimeLimitReached
 from gantool.model import ImageSpec
-from gantool.training import checkpoint, runs
+from gantool.runs import checkpoint, folders
 from tests.training.helpers import SPEC, Toy, parameters, trainer
 
 TINY = CycleGAN.Options(width=4, blocks=1, d_width=4, d_layers=1, pool=2)
@@ -40,10 +40,10 @@ def test_ten_in_a_row_end_the_run_and_leave_the_last_save(tmp_path):
     with pytest.raises(DivergedError, match="step 15") as found:
         poisoned.train()
     assert found.value.exit_code == 6
-    saves = runs.saves(tmp_path)
+    saves = folders.saves(tmp_path)
     assert [save.name for save in saves] == ["00000005", "00000010"]
     for save in saves:
-        checkpoint.read(save / runs.WEIGHTS)
+        checkpoint.read(save / folders.WEIGHTS)
 
 
 def test_nine_in_a_row_do_not_end_it(tmp_path):
@@ -109,7 +109,7 @@ def test_averages_follow_the_weights_and_are_what_is_saved_to_translate(tmp_path
         for name, value in now.items():
             averaged = name in dict(run.model.network.named_parameters())
             expected[name] = 0.5 * expected[name] + 0.5 * value if averaged else value
-    _, weights = checkpoint.read(runs.save_folder(tmp_path, 3) / runs.WEIGHTS)
+    _, weights = checkpoint.read(folders.save_folder(tmp_path, 3) / folders.WEIGHTS)
     for name, value in expected.items():
         torch.testing.assert_close(weights[f"network.{name}"], value)
     assert not torch.equal(weights["network.0.weight"], run.model.network[0].weight)
@@ -119,10 +119,10 @@ def test_resuming_restores_weights_averages_optimisers_and_dropout(tmp_path):
     straight = trainer(tmp_path / "straight", steps=8, save_every=4)
     straight.train()
     again = trainer(tmp_path / "again", steps=8)
-    again.resume(runs.save_folder(tmp_path / "straight", 4))
+    again.resume(folders.save_folder(tmp_path / "straight", 4))
     again.train()
-    for name in (runs.WEIGHTS, runs.STATE):
-        ours, theirs = (runs.save_folder(tmp_path / run, 8) / name for run in ("again", "straight"))
+    for name in (folders.WEIGHTS, folders.STATE):
+        ours, theirs = (folders.save_folder(tmp_path / run, 8) / name for run in ("again", "straight"))
         assert ours.read_bytes() == theirs.read_bytes()
 
 
@@ -209,12 +209,12 @@ def test_a_frozen_network_is_filled_and_never_saved(tmp_path):
     run.model.prepare_training()  # as a session does before it writes anything
     run.train()
     assert (run.model.critic.weight == 2).all()
-    for name in (runs.WEIGHTS, runs.STATE):
-        _, tensors = checkpoint.read(runs.save_folder(tmp_path, 2) / name)
+    for name in (folders.WEIGHTS, folders.STATE):
+        _, tensors = checkpoint.read(folders.save_folder(tmp_path, 2) / name)
         assert not any("critic" in key for key in tensors)
     again = trainer(tmp_path / "again", Judged, steps=3)
     again.model.prepare_training()
-    again.resume(runs.save_folder(tmp_path, 2))
+    again.resume(folders.save_folder(tmp_path, 2))
     again.train()
 
 

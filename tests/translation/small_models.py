@@ -8,7 +8,7 @@ from torch import Tensor
 
 from gantool import registry
 from gantool.model import ImageSpec, Model, Sizes
-from gantool.training.checkpoint import build_model
+from gantool.runs.checkpoint import build_model
 
 
 class Identity(Model):

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from gantool.direction import resolve, targets
 from gantool.errors import DataError, UsageError
-from gantool.translation.direction import resolve, targets
+from gantool.inference.memory import available, parse_bytes
+from gantool.pictures.resize import parse_size
 from gantool.translation.inputs import Inputs, find_inputs
-from gantool.translation.memory import available, parse_bytes
 from gantool.translation.naming import Naming
 from gantool.translation.outbox import Outbox, OutputRefusedError
 from gantool.translation.outputs import make_plan, parse_shard
-from gantool.translation.sizes import parse_size
 
 
 @pytest.fixture(autouse=True)

@@ -10,13 +10,15 @@ from PIL import Image
 
 import gantool
 from gantool.errors import CheckpointError, UsageError
-from gantool.training import checkpoint, runs
+from gantool.runs import checkpoint, folders
 from tests.translation.small_models import noise, tiny
 
 
 def saved(folder: Path, channels: tuple[int, int]) -> Path:
     model = tiny(channels)
-    checkpoint.save(runs.save_folder(folder, 1), model, "cyclegan", 1, weights=model.state_dict(), state={}, notes={})
+    checkpoint.save(
+        folders.save_folder(folder, 1), model, "cyclegan", 1, weights=model.state_dict(), state={}, notes={}
+    )
     return folder
 
 

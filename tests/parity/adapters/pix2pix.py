@@ -15,10 +15,10 @@ from gantool_cyclegan.official import load as load_official
 from gantool_pix2pix import Pix2Pix, discriminator, generator, lab, official
 from torch import Tensor, nn
 
-from gantool.data.pictures import Picture, as_channels, from_unit
 from gantool.data.transforms import crop_and_flip, paired_parameters, resize
 from gantool.losses.adversarial import adversarial_loss
 from gantool.model import Batch, ImageSpec, Model
+from gantool.pictures.file import Picture, as_channels, from_unit
 
 from .. import fill, pictures, suite
 from ..suite import Entry

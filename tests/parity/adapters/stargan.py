@@ -11,7 +11,7 @@ from gantool_stargan import StarGAN, official, targets
 from gantool_stargan.networks import Discriminator, Generator
 from torch import Tensor, nn
 
-from gantool.data.attributes import split
+from gantool.data.layouts.attributes import split
 from gantool.losses.adversarial import adversarial_loss
 from gantool.losses.gradient_penalty import gradient_penalty, interpolated
 from gantool.model import Progress

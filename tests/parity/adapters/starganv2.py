@@ -13,7 +13,7 @@ from gantool_starganv2.networks import Discriminator, Generator, MappingNetwork,
 from torch import Tensor, nn
 
 from gantool.evaluation.fid import fid
-from gantool.evaluation.lpips import LPIPS, diversity
+from gantool.evaluation.networks.lpips import LPIPS, diversity
 from gantool.model import ImageSpec
 from gantool.training.ema import Averages
 from gantool.training.run import TrainingRun

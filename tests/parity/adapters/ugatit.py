@@ -13,9 +13,9 @@ from gantool_ugatit.networks import Discriminator, Generator
 from gantool_ugatit.norms import InstanceLayerNorm
 from torch import Tensor, nn
 
+from gantool.inference.heatmaps import coloured
 from gantool.losses.adversarial import adversarial_loss
 from gantool.model import Batch, ImageSpec, Model, Progress
-from gantool.translation.heatmaps import coloured
 
 from .. import fill, suite
 from ..suite import Entry

@@ -1,0 +1,44 @@
+"""Pictures as the metrics see them: any sequence of decoded pictures, and RGB values in [0, 1] of one size."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from gantool.pictures.decoding import Array
+
+RESIZE = "bicubic with anti-aliasing, in floating point, clipped to the valid range"
+
+
+class Pictures(Protocol):
+    """A list of decoded pictures (H, W, C), C = 1 or 3, uint8 or uint16, or what reads them from files one by one."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Array: ...
+
+
+class Progress(Protocol):
+    """Told what is being done, and how far it is."""
+
+    def __call__(self, stage: str, done: int, total: int) -> None: ...
+
+
+def silent(stage: str, done: int, total: int) -> None:
+    """The `Progress` of a caller that does not want to know."""
+
+
+def as_rgb(pixels: Array, size: tuple[int, int] | None = None, dtype: torch.dtype = torch.float32) -> Tensor:
+    """The picture as a tensor (1, 3, H, W) in [0, 1]; grey is repeated.
+
+    `size` is (height, width); a picture of another size is resized as `RESIZE` says.
+    """
+    scaled = torch.from_numpy(pixels.astype(np.float64) / np.iinfo(pixels.dtype).max).to(dtype)
+    image = scaled.permute(2, 0, 1)[None].expand(-1, 3, -1, -1).contiguous()
+    if size is None or image.shape[-2:] == size:
+        return image
+    return F.interpolate(image, size, mode="bicubic", align_corners=False, antialias=True).clamp(0, 1)

@@ -1,0 +1,243 @@
+"""Pictures of any kind as arrays, and back: what a person sees in a viewer, at the depth of the file.
+
+Pixels are uint8 or uint16 arrays (H, W, C) over the full range of their type. No function keeps state, so threads may
+call them at once (Pillow releases the interpreter's lock while it decodes).
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from gantool.errors import DataError
+from gantool.pictures.decoding import Array as Array
+from gantool.pictures.decoding import arrays, orientation, upright
+
+FORMATS = {
+    "PNG": ("png",),
+    "JPEG": ("jpg", "jpeg", "jpe", "jfif"),
+    "WEBP": ("webp",),
+    "TIFF": ("tif", "tiff"),
+    "JPEG2000": ("jp2", "j2k", "jpx"),
+    "AVIF": ("avif",),
+    "BMP": ("bmp", "dib"),
+    "PPM": ("ppm", "pgm", "pnm"),
+}
+"""The formats that can be written (Pillow's names), each with its file extensions, the usual one first."""
+
+ALPHA = ("PNG", "WEBP", "TIFF", "JPEG2000", "AVIF")
+SIXTEEN_BIT = ("PNG", "TIFF", "JPEG2000", "PPM")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One decoded picture, upright."""
+
+    pixels: Array
+    """(H, W, C), C = 1 (grey) or 3 (RGB). Where `alpha` is 0 the values are hidden: never show them."""
+    alpha: Array | None
+    """(H, W) in the type of `pixels`: 0 is transparent; None where the file has no transparency."""
+    format: str
+    """Pillow's name of the file format: PNG, JPEG, TIFF, ..."""
+    icc_profile: bytes | None
+    mode: str = ""
+    """Pillow's name of the pixel type on file: L, RGB, P, RGBA, I;16, F, ..."""
+    stretched: bool = False
+    """Whether values beyond the known ranges were stretched to fit, each picture by itself."""
+
+
+def read_picture(source: Path | bytes) -> Picture:
+    """Decodes a file, or a file's content. Raises DataError "cannot read PATH: reason".
+
+    Grey stays grey, colour of any kind (palette, CMYK, YCbCr, Lab) becomes RGB, transparency of any kind becomes
+    `alpha`, EXIF orientation is applied, and of several frames the first is read. 16-bit grey stays 16-bit. Other
+    integers and floats become uint16: integers in [0, 65535] as they are, floats in [0, 1] times 65535; values beyond
+    are stretched linearly from their own minimum and maximum to the full range (`stretched`), never clipped. Pillow
+    reads 16-bit colour as 8-bit.
+    """
+    with explained(source), opened(source) as image:
+        image.load()
+        mode, icc_profile = image.mode, image.info.get("icc_profile")
+        pixels, alpha, stretched = arrays(image)
+        turn = orientation(image)
+        return Picture(
+            upright(pixels, turn),
+            None if alpha is None else upright(alpha, turn),
+            image.format or "",
+            icc_profile or None,
+            mode,
+            stretched,
+        )
+
+
+def picture_size(path: Path) -> tuple[int, int]:
+    """(width, height) of the upright picture, from the file's header alone. Raises DataError as `read_picture`.
+
+    An orientation that a PNG states after its pixels is not seen.
+    """
+    with explained(path), opened(path) as image:
+        width, height = image.size
+        # Pillow turns a TIFF's size by itself; asking a PNG that has no EXIF so far would decode its pixels.
+        known = image.format == "TIFF" or (image.format == "PNG" and "exif" not in image.info)
+        turned = not known and orientation(image) >= 5
+        return (height, width) if turned else (width, height)
+
+
+def read_pixels(path: Path, channels: int) -> NDArray[np.uint8]:
+    """The picture (H, W, channels) as training sees it: 8 bits, transparency on white. Raises DataError."""
+    return to_uint8(as_channels(read_picture(path), channels))
+
+
+def as_channels(picture: Picture, channels: int, background: int = 255) -> Array:
+    """The visible picture (H, W, channels), channels = 1 or 3, at its own depth.
+
+    Transparent pixels are laid over `background` (a grey level in [0, 255], whatever the depth). Grey from RGB is
+    ITU-R 601 luma, bit for bit Pillow's "L".
+    """
+    pixels: Array = picture.pixels
+    full = np.iinfo(pixels.dtype).max
+    if picture.alpha is not None and not (picture.alpha == full).all():
+        # The largest sum, 65535^2 + 32767, just fits into 32 bits.
+        opacity = picture.alpha[..., None].astype(np.uint32)
+        behind = np.uint32(background * (full // 255))
+        blend = pixels * opacity + behind * (full - opacity) + np.uint32(full // 2)
+        pixels = _like(pixels, blend // np.uint32(full))
+    if pixels.shape[2] == channels:
+        return pixels
+    if channels == 3:
+        return _like(pixels, np.repeat(pixels, 3, axis=2))
+    if channels == 1:
+        red, green, blue = (pixels[..., i].astype(np.uint32) for i in range(3))
+        luma = (red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16
+        return _like(pixels, luma[..., None])
+    raise ValueError(f"pictures have 1 or 3 channels, not {channels}")
+
+
+def to_uint8(pixels: Array) -> NDArray[np.uint8]:
+    """16-bit pixels scaled to 8 bits and rounded to nearest; 8-bit ones as they are."""
+    if pixels.dtype == np.uint8:
+        return pixels.astype(np.uint8, copy=False)
+    return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
+def to_unit(pixels: Array) -> NDArray[np.float32]:
+    """Pixels as float32 in [-1, 1]: what networks see."""
+    values: NDArray[np.float32] = pixels.astype(np.float32)
+    values /= np.float32(np.iinfo(pixels.dtype).max / 2)
+    values -= np.float32(1)
+    return values
+
+
+def from_unit(array: NDArray[np.floating[Any]], dtype: type[np.uint8] | type[np.uint16] | np.dtype[Any]) -> Array:
+    """The inverse of `to_unit`, exact for every value of both depths: rounded to nearest, clipped. No NaN."""
+    half = np.float32(np.iinfo(dtype).max / 2)
+    levels = np.rint((array.astype(np.float32, copy=False) + np.float32(1)) * half)
+    result: Array = np.clip(levels, 0, np.iinfo(dtype).max).astype(dtype)
+    return result
+
+
+def writable_format(extension: str) -> str:
+    """Pillow's format name for a file extension ("jpg", ".JPG"). Raises DataError for one that is not written here."""
+    wanted = extension.lower().removeprefix(".")
+    for name, extensions in FORMATS.items():
+        if wanted in extensions:
+            return name
+    known = ", ".join(extensions[0] for extensions in FORMATS.values())
+    raise DataError(f"pictures cannot be written as {wanted!r}: choose one of {known}")
+
+
+def can_hold(format: str, *, channels: int, sixteen_bit: bool, alpha: bool) -> bool:
+    """Whether `encode` can write such pixels in this format. With 16 bits only opaque grey is written."""
+    if sixteen_bit:
+        return format in SIXTEEN_BIT and channels == 1 and not alpha
+    return format in ALPHA if alpha else format in FORMATS
+
+
+def encode(
+    pixels: Array, format: str, *, alpha: Array | None = None, quality: int = 95, icc_profile: bytes | None = None
+) -> bytes:
+    """Pixels (H, W, 1 or 3) and alpha (H, W) of one type as the content of a file.
+
+    `format` is a name of `FORMATS`. `quality` in [1, 100] matters for JPEG (full colour resolution from 90 on), WEBP
+    (100 is lossless) and AVIF; the others are lossless. A profile that does not describe such pixels is left out.
+    Raises DataError for pixels that the format cannot hold, naming formats that can.
+    """
+    channels, sixteen_bit = pixels.shape[2], pixels.dtype == np.uint16
+    if not can_hold(format, channels=channels, sixteen_bit=sixteen_bit, alpha=alpha is not None):
+        raise DataError(_refusal(format, channels, sixteen_bit, alpha is not None))
+    settings: dict[str, Any] = {}
+    if format == "PNG":
+        settings["compress_level"] = 3  # half the time of the default for a few per cent of size
+    elif format in ("JPEG", "WEBP", "AVIF"):
+        settings["quality"] = quality
+        if format == "JPEG" and quality >= 90:
+            settings["subsampling"] = 0
+        if format == "WEBP" and quality == 100:
+            settings["lossless"] = True
+    elif format == "TIFF":
+        settings["compression"] = "tiff_lzw"
+    if icc_profile is not None and icc_profile[16:20] == (b"GRAY" if channels == 1 else b"RGB "):
+        settings["icc_profile"] = icc_profile
+
+    layers = pixels if alpha is None else np.concatenate([pixels, alpha[..., None]], axis=2)
+    image = Image.fromarray(layers[..., 0] if layers.shape[2] == 1 else layers)
+    buffer = io.BytesIO()
+    try:
+        image.save(buffer, format, **settings)
+    except (OSError, ValueError, KeyError) as error:
+        # KeyError: this Pillow was built without the format's library. The others: larger than the format allows.
+        size = f"{pixels.shape[1]}x{pixels.shape[0]} pixels"
+        raise DataError(f"cannot write {size} as {format}: {error}; choose another format, such as png") from error
+    return buffer.getvalue()
+
+
+def _like(pixels: Array, values: NDArray[Any]) -> Array:
+    return values.astype(np.uint8) if pixels.dtype == np.uint8 else values.astype(np.uint16)
+
+
+@contextmanager
+def opened(source: Path | bytes) -> Iterator[Image.Image]:
+    with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
+        if not file.read(1):
+            raise ValueError("the file is empty")
+        file.seek(0)
+        with Image.open(file) as image:
+            yield image
+
+
+@contextmanager
+def explained(source: Path | bytes) -> Iterator[None]:
+    """Damaged files make Pillow's readers raise almost anything: all of it is a picture that cannot be read."""
+    try:
+        yield
+    except (MemoryError, DataError):
+        raise
+    except Exception as error:
+        if isinstance(error, UnidentifiedImageError):
+            reason = "not a picture, or of a format that Pillow does not know"
+        elif isinstance(error, Image.DecompressionBombError):
+            limit = 2 * (Image.MAX_IMAGE_PIXELS or 0) // 1_000_000
+            reason = (
+                f"it claims more than {limit} megapixels, which may exhaust the memory; cut it into smaller pictures"
+            )
+        else:
+            lines = str((error.strerror if isinstance(error, OSError) else None) or error).splitlines()
+            reason = lines[0] if lines else type(error).__name__
+        name = "the picture" if isinstance(source, bytes) else str(source)
+        raise DataError(f"cannot read {name}: {reason}") from error
+
+
+def _refusal(format: str, channels: int, sixteen_bit: bool, alpha: bool) -> str:
+    what = ("16-bit " if sixteen_bit else "") + ("grey" if channels == 1 else "colour")
+    what += " with transparency" if alpha else ""
+    able = [name for name in FORMATS if can_hold(name, channels=channels, sixteen_bit=sixteen_bit, alpha=alpha)]
+    remedy = f"choose {', '.join(able)}" if able else "make it 8-bit first"
+    return f"{format} cannot hold {what} pixels: {remedy}"

@@ -1,0 +1,166 @@
+"""Label maps and instance maps: pictures whose values are ids, not colours. Nothing ever mixes two ids.
+
+A label map's value is a class; an instance map's value tells one object from the next, also from one of its class. Both
+are grey or palette pictures (of a palette picture the index is the id), of 8, 16 or 32 bits.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from gantool.errors import DataError
+from gantool.pictures.decoding import orientation, upright
+from gantool.pictures.file import explained, opened, to_uint8
+
+Ids: TypeAlias = NDArray[Any]
+"""int32 (H, W), or planes (H, W, C): the labels, and the instances if C is 2."""
+
+INSTANCES = ("inst", "instance", "instances")
+"""What stands in the name of a folder of instance maps where that of label maps has "label" or "labels"."""
+
+_LOSSY = ("JPEG", "JPEG2000", "WEBP", "AVIF")
+# Cityscapes ends the names of the files that belong together in different ways.
+_ENDS = re.compile(r"(?:_gt(?:Fine|Coarse)_(?:label|instance)(?:Train)?Ids|_leftImg8bit)$")
+_LABEL = re.compile(r"[Ll]abels?(?![a-z])")
+_SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".pgm")
+
+
+def read_ids(source: Path | bytes) -> Ids:
+    """The ids (H, W) of a file, or of a file's content. Raises DataError for what is not a map of ids."""
+    with explained(source), opened(source) as image:
+        image.load()
+        return upright(ids_of(image), orientation(image))
+
+
+def ids_of(image: Image.Image) -> Ids:
+    """The ids (H, W) of an opened picture. Raises ValueError for one that holds no ids."""
+    if image.format in _LOSSY:
+        raise ValueError(f"{image.format} changes the values of a map of ids: save it as PNG")
+    if image.mode.startswith("F"):
+        raise ValueError("it holds fractions, but ids are whole numbers")
+    if image.mode in ("1", "L", "P") or image.mode.startswith("I"):
+        values = np.asarray(image)
+    else:
+        layers = np.asarray(image.convert("RGB"))
+        if (layers != layers[..., :1]).any():
+            raise ValueError("it is a colour picture, not a map of ids (grey or palette, a value for each class)")
+        values = layers[..., 0]
+    ids = values.astype(np.int32)
+    if (ids < 0).any():
+        raise ValueError(f"it holds {ids.min()}, but ids are not negative")
+    return ids
+
+
+def read_planes(source: Path | bytes, classes: int, instances: Path | None = None) -> Ids:
+    """The planes (H, W, 1), or (H, W, 2) with those of an instance map, int32. Raises DataError for labels that are no
+    classes and for maps of different sizes."""
+    name = "the label map" if isinstance(source, bytes) else str(source)
+    ids = None if instances is None else read_ids(instances)
+    return planes_of_ids(read_ids(source), ids, classes, (name, str(instances)))
+
+
+def planes_of(image: Image.Image, classes: int, instances: Image.Image | None = None) -> Ids:
+    """`read_planes` of opened pictures."""
+    names = "the label map", "the instance map"
+    ids = []
+    for picture, name in zip((image, instances), names, strict=True):
+        try:
+            ids.append(None if picture is None else ids_of(picture))
+        except ValueError as error:
+            raise DataError(f"{name}: {error}") from error
+    labels, inside = ids
+    assert labels is not None
+    return planes_of_ids(labels, inside, classes, names)
+
+
+def planes_of_ids(labels: Ids, instances: Ids | None, classes: int, names: tuple[str, str]) -> Ids:
+    """`read_planes` of ids (H, W). `names` of the two maps are for the messages."""
+    check_labels(labels, classes, names[0])
+    if instances is None:
+        return labels[..., None]
+    if instances.shape != labels.shape:
+        raise DataError(f"{names[0]} is {_size(labels)} pixels and {names[1]} {_size(instances)}: they have to agree")
+    return np.stack([labels, instances], axis=2)
+
+
+def check_labels(labels: Ids, classes: int, name: str) -> None:
+    """Raises DataError that names a label that is no class."""
+    largest = int(labels.max())
+    if largest >= classes:
+        usual = "; 255 often marks pixels to be ignored: give them a class" if largest == 255 else ""
+        raise DataError(
+            f"{name} holds the label {largest}, but the classes are 0 to {classes - 1}: change it, or train with"
+            f" --set label_nc={largest + 1}{usual}"
+        )
+
+
+def key(name: str) -> str:
+    """What the files of one scene have in common: the name without extension (and without Cityscapes' endings)."""
+    return _ENDS.sub("", str(Path(name).with_suffix("")))
+
+
+def find_instances(label_map: Path) -> Path:
+    """The instance map of a label map: in a folder beside its own whose name has `INSTANCES` instead of label(s).
+
+    `test_inst/x.png` for `test_label/x.png`, `instances/a/x.png` for `labels/a/x.png`. The extension may differ. Raises
+    DataError that says what was looked for.
+    """
+    looked: list[Path] = []
+    folder = next((folder for folder in label_map.absolute().parents if _LABEL.search(folder.name)), None)
+    if folder is not None:
+        inside = label_map.absolute().parent.relative_to(folder)
+        looked = [folder.with_name(_LABEL.sub(word, folder.name)) / inside for word in INSTANCES]
+        stems = (label_map.stem, re.sub(r"_label((?:Train)?Ids)$", r"_instance\1", label_map.stem))
+        for beside in looked:
+            for name in (stem + suffix for stem in stems for suffix in (label_map.suffix, *_SUFFIXES)):
+                if (beside / name).is_file():
+                    return beside / name
+    where = f"looked in {', '.join(map(str, looked))}" if looked else "no folder above it has label in its name"
+    raise DataError(
+        f"{label_map} has no instance map, which these weights need: {where}. Expected: labels/NAME.png and"
+        " instances/NAME.png, or X_label/NAME.png and X_inst/NAME.png"
+    )
+
+
+def resized(ids: Ids, width: int, height: int) -> Ids:
+    """(H, W) or (H, W, C) at another size: each pixel is the nearest one's, by Pillow's rule."""
+    nearest: Ids = ids[_nearest(ids.shape[0], height)][:, _nearest(ids.shape[1], width)]
+    return nearest
+
+
+def _nearest(old: int, new: int) -> NDArray[np.int32]:
+    """Which of `old` pixels in a row each of `new` ones is."""
+    numbers = Image.fromarray(np.arange(old, dtype=np.int32)[None])
+    taken: NDArray[np.int32] = np.asarray(numbers.resize((new, 1), Image.Resampling.NEAREST))[0]
+    return taken
+
+
+def padded(ids: Ids, height: int, width: int) -> Ids:
+    """(H, W, C) to (height, width, C): the last row and column are repeated."""
+    down, right = height - ids.shape[0], width - ids.shape[1]
+    return np.pad(ids, ((0, down), (0, right), (0, 0)), mode="edge") if down or right else ids
+
+
+def coloured(ids: Ids) -> NDArray[np.uint8]:
+    """Planes (H, W, C) as a picture (H, W, 3) for people: a colour for each label, the same in every picture."""
+    labels = ids[..., 0]
+    picture = np.zeros((*labels.shape, 3), np.uint8)
+    for place in range(8):  # bits of the label, three by three, from the most significant bit of each colour down
+        for channel in range(3):
+            picture[..., channel] |= (((labels >> (3 * place + channel)) & 1) << (7 - place)).astype(np.uint8)
+    return picture
+
+
+def shown(pixels: NDArray[Any]) -> NDArray[np.uint8]:
+    """What a person is shown of a network's input: a picture (H, W, C) in 8 bits, or planes of ids in colours."""
+    return coloured(pixels) if pixels.dtype == np.int32 else to_uint8(pixels)
+
+
+def _size(ids: Ids) -> str:
+    return f"{ids.shape[1]}x{ids.shape[0]}"
