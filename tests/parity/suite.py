@@ -109,13 +109,14 @@ def check_training(entry: Entry, adapter: TrainingAdapter) -> None:
         for name, told in entry["networks"].items()
     }
     model.double().train()
-    run = _Recording(model, model.optimizers(), total_steps=len(entry["batches"]))
+    run = _Recording(model, model.optimizers())
     draws = adapter.scripted(model, entry)
     expected = entry["float64"] if exact else entry
     with masks(entry):
         for step, (rules, losses) in enumerate(zip(entry["batches"], expected["losses"], strict=True)):
             batch = adapter.batch({name: fill.given(rule).double() for name, rule in rules.items()}, config)
-            run.begin(step, adapter.rate(model, step, config) if hasattr(adapter, "rate") else 1.0)
+            now = Progress(step, len(entry["batches"]), **(adapter.pace(config) if hasattr(adapter, "pace") else {}))
+            run.begin(now, adapter.rate(model, step, config) if hasattr(adapter, "rate") else 1.0)
             for _ in run.batches():
                 model.training_step(batch, run)
             run.end()
@@ -148,7 +149,7 @@ def check_schedule(entry: Entry, build: Callable[..., Model]) -> None:
     # A run that they resume in epoch `epoch_count` begins every schedule but the linear one anew: a new run for us.
     done = 1 if entry["lr_policy"] == "linear" else entry["epoch_count"]
     for epoch, rate in entry["rate_in_epoch"].items():
-        ours = entry["lr"] * model.rate_factor(Progress(0, 1, int(epoch) - done))
+        ours = entry["lr"] * model.rate_factor(Progress(0, 1, schedule=int(epoch) - done))
         assert ours == pytest.approx(rate, rel=1e-9, abs=1e-12 * entry["lr"]), f"epoch {epoch}"
 
 

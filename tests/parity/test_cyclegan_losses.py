@@ -30,8 +30,8 @@ def test_each_loss_has_its_own_weight() -> None:
             "identity_a": 2 * 3 * distance(model.g_ba(a), a),
             "identity_b": 2 * 7 * distance(model.g_ab(b), b),
         }
-    run = TrainingRun(model, model.optimizers(), total_steps=1)
-    run.begin(0, 1.0)
+    run = TrainingRun(model, model.optimizers())
+    run.begin(Progress(0, 1), 1.0)
     model.training_step({"A": a, "B": b}, run)
     losses = run.losses()
     for name, value in expected.items():

@@ -39,7 +39,7 @@ def pairs(count: int = 2, a: int = 3, b: int = 3) -> dict[str, Tensor]:
 def step(model: BicycleGAN, batch: dict[str, Tensor], **settings) -> tuple[dict[str, float], TrainingRun]:
     """One step: the losses and the run."""
     run = TrainingRun(model.train(), model.optimizers(), total_steps=1, **settings)
-    run.begin(0, 1.0)
+    run.begin(Progress(0, 1), 1.0)
     for _ in run.batches():
         model.training_step(batch, run)
     run.end()

@@ -36,9 +36,9 @@ def pictures(count: int = 2, side: int = 48, channels: tuple[int, int] = (3, 3),
 
 
 def trained(model: DRIT, *steps: int, batch: dict[str, Tensor] | None = None, epoch: float = 0.0) -> TrainingRun:
-    run = TrainingRun(model, model.optimizers(), total_steps=10)
+    run = TrainingRun(model, model.optimizers())
     for step in steps:
-        run.begin(step, 1.0, epoch)
+        run.begin(Progress(step, 1), 1.0, epoch)
         for _ in run.batches():
             model.training_step(pictures() if batch is None else batch, run)
         run.end()
@@ -67,10 +67,10 @@ def test_most_steps_train_the_content_discriminator_alone(injection):
 def full_steps(d_iter: int, length: float, epochs: int) -> list[int]:
     """The steps that train everything, where a pass over the data is `length` batches long."""
     model = built(d_iter=d_iter)
-    run = TrainingRun(model, model.optimizers(), total_steps=1)
+    run = TrainingRun(model, model.optimizers())
     found = []
     for step in range(round(length * epochs)):
-        run.begin(step, 1.0, step / length)
+        run.begin(Progress(step, 1), 1.0, step / length)
         if model.is_full_step(run):
             found.append(step)
     return found
@@ -96,12 +96,12 @@ def test_a_blank_picture_leaves_training_as_it_was(injection: str):
 
     def largest(blank: bool) -> float:
         model = built(32, width=4, content_layers=0, d_iter=1, injection=injection)
-        run = TrainingRun(model, model.optimizers(), total_steps=3, precision="bf16")
+        run = TrainingRun(model, model.optimizers(), precision="bf16")
         for step in range(3):
             batch = pictures(1, side=32, seed=step)
             if blank and step == 1:
                 batch["A"] = torch.full_like(batch["A"], 0.3)
-            run.begin(step, 1.0)
+            run.begin(Progress(step, 1), 1.0)
             for _ in run.batches():
                 model.training_step(batch, run)
             run.end()
@@ -138,8 +138,8 @@ def test_only_the_gradient_of_the_content_discriminator_is_clipped():
                 p.mul_(scale)  # scores, and so gradients, far from 0
         before = [p.clone() for p in group]
         optimizers[name] = torch.optim.SGD(group, lr=1.0)
-        run = TrainingRun(model, optimizers, total_steps=1)
-        run.begin(0, 1.0)
+        run = TrainingRun(model, optimizers)
+        run.begin(Progress(0, 1), 1.0)
         for _ in run.batches():
             model.training_step(pictures(), run)
         lengths[name] = torch.stack([(p - q).norm() for p, q in zip(group, before, strict=True)]).norm().item()
@@ -156,8 +156,8 @@ def test_both_updates_of_the_generator_stand_on_the_same_weights():
         optimizers = model.optimizers()
         for name in ("G", "enc_a"):
             optimizers[name] = torch.optim.SGD(optimizers[name].param_groups[0]["params"], lr=rate)
-        run = TrainingRun(model, optimizers, total_steps=1)
-        run.begin(0, 1.0)
+        run = TrainingRun(model, optimizers)
+        run.begin(Progress(0, 1), 1.0)
         for _ in run.batches():
             model.training_step({name: x.double() for name, x in pictures().items()}, run)
         ends = (*model.enc_c.parameters(), *model.gen.parameters())
@@ -198,8 +198,8 @@ def test_styles(injection):
 
 def test_training_adds_unit_noise_to_contents():
     model = built()
-    run = TrainingRun(model, model.optimizers(), total_steps=1)
-    run.begin(0, 1.0)
+    run = TrainingRun(model, model.optimizers())
+    run.begin(Progress(0, 1), 1.0)
     x = pictures(1)
     with torch.no_grad():
         noise = model.contents(x["A"], x["B"], run)[0] - model.enc_c(x["A"], 0)

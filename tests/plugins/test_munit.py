@@ -47,7 +47,7 @@ def train(model, batches: list[dict[str, Tensor]]) -> tuple[dict[str, float], Tr
     """A step for each batch, none of them skipped: the mean losses and the run."""
     run = TrainingRun(model.train(), model.optimizers(), total_steps=len(batches))
     for step, batch in enumerate(batches):
-        run.begin(step, 1.0)
+        run.begin(Progress(step, 1), 1.0)
         for _ in run.batches():
             model.training_step(batch, run)
         run.end()

@@ -166,9 +166,9 @@ def _output_of(layer: torch.nn.Module, call) -> list[Tensor]:
 )
 def test_every_objective_trains_every_pair_of_networks(gan, networks):
     built = model(gan=gan, **networks).train()
-    run = TrainingRun(built, built.optimizers(), total_steps=2)
+    run = TrainingRun(built, built.optimizers())
     before = {key: value.clone() for key, value in built.named_parameters()}
-    run.begin(0, 1.0)
+    run.begin(Progress(0, 1), 1.0)
     for _ in run.batches():
         built.training_step({"A": noise(2, 1, built.spec.channels[0]), "B": noise(2, 2, built.spec.channels[1])}, run)
     run.end()

@@ -59,7 +59,7 @@ def batch(model: Pix2PixHD, count: int = 2) -> dict[str, torch.Tensor]:
 
 
 def step(model: Pix2PixHD, run: TrainingRun, number: int) -> None:
-    run.begin(number, 1.0)
+    run.begin(Progress(number, 1), 1.0)
     model.training_step(batch(model), run)
     run.end()
 
@@ -149,8 +149,8 @@ def test_sizes_follow_from_the_depth():
         model = build(**options)
         side = model.smallest_crop()
         small = {name: images[..., :side, :side] for name, images in batch(model, 1).items()}
-        run = TrainingRun(model, model.optimizers(), total_steps=1)
-        run.begin(0, 1.0)
+        run = TrainingRun(model, model.optimizers())
+        run.begin(Progress(0, 1), 1.0)
         model.training_step(small, run)
 
 
@@ -174,7 +174,7 @@ def test_a_local_run_begins_with_the_global_runs_weights(data, trained, tmp_path
 def test_what_the_enhancer_encloses_waits_and_then_begins_with_fresh_moments():
     model = build(enhancers=1, n_epochs=2, n_epochs_decay=2, fix_global=2)
     optimizers = model.optimizers()
-    run = TrainingRun(model, optimizers, total_steps=4)  # as many epochs
+    run = TrainingRun(model, optimizers)  # as many epochs
     inside = [p for name, p in model.g.named_parameters() if not name.startswith(("enhancers", "head"))]
     outside = [p for name, p in model.g.named_parameters() if name.startswith(("enhancers", "head"))]
     start = [p.clone() for p in inside]
@@ -201,7 +201,7 @@ def test_both_learning_rates_decay_after_n_epochs():
 def test_features_train_the_encoder_and_give_styles(data, tmp_path):
     model = build(features="instance", e_width=4, e_down=2)
     before = [p.clone() for p in model.e.parameters() if p.dim() == 4]
-    run = TrainingRun(model, model.optimizers(), total_steps=2)
+    run = TrainingRun(model, model.optimizers())
     for number in range(2):
         step(model, run, number)
     assert all(
@@ -247,14 +247,14 @@ def test_another_file_is_refused_before_training(data, tmp_path):
 
 def test_without_feature_matching(data):
     model = build(matching=0, gan="vanilla")
-    run = TrainingRun(model, model.optimizers(), total_steps=1)
+    run = TrainingRun(model, model.optimizers())
     step(model, run, 0)
     assert set(run.losses()) == {"gan", "d_real", "d_fake"}
 
 
 def test_the_pool_remembers_pairs():
     model = build(pool=2)
-    run = TrainingRun(model, model.optimizers(), total_steps=2)
+    run = TrainingRun(model, model.optimizers())
     for number in range(2):
         step(model, run, number)
     assert [image.shape for image in model.pool.images] == [(1, 5 + 3, 32, 32)] * 2

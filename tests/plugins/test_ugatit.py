@@ -32,8 +32,8 @@ def run(tmp_path_factory):
 def one_step(**options) -> UGATIT:
     torch.manual_seed(0)
     model = UGATIT(UGATIT.Options(**{**TINY, "light": True, **options}), SPEC)
-    step = TrainingRun(model, model.optimizers(), total_steps=4)
-    step.begin(0, 1.0)
+    step = TrainingRun(model, model.optimizers())
+    step.begin(Progress(0, 1), 1.0)
     for _ in step.batches():
         model.training_step({name: torch.rand(1, 3, 32, 32) * 2 - 1 for name in "AB"}, step)
     step.end()
@@ -56,8 +56,8 @@ def test_without_attention_there_is_no_classifier():
 
 def test_rho_stays_between_0_and_1():
     model = UGATIT(UGATIT.Options(**TINY, light=True, lr=5.0), SPEC)
-    step = TrainingRun(model, model.optimizers(), total_steps=4)
-    step.begin(0, 1.0)
+    step = TrainingRun(model, model.optimizers())
+    step.begin(Progress(0, 1), 1.0)
     for _ in step.batches():
         model.training_step({name: torch.rand(1, 3, 32, 32) * 2 - 1 for name in "AB"}, step)
     rhos = torch.cat([m.rho.flatten() for m in model.modules() if isinstance(m, InstanceLayerNorm)])

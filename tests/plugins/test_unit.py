@@ -45,7 +45,7 @@ def test_training_adds_noise_to_the_code() -> None:
     batch = {"A": picture(1), "B": picture(2)}
     (first, _), (second, run) = train(model, [batch]), train(model, [batch])
     assert first == second  # all draws follow from the number of the step
-    run.begin(1, 1.0)
+    run.begin(Progress(1, 1), 1.0)
     model.training_step(batch, run)
     other = run.losses()
     assert other["kl_a"] == first["kl_a"]  # of the mean code

@@ -229,9 +229,9 @@ def _check_gradients(entry: Entry) -> None:
         for name, told in entry["networks"].items()
     }
     ours.double().train()
-    run = _FirstGradients(ours, ours.optimizers(), total_steps=1)
+    run = _FirstGradients(ours, ours.optimizers())
     pictures = {name: fill.given(rule).double() for name, rule in entry["batches"][0].items()}
-    run.begin(0, 1.0)
+    run.begin(Progress(0, 1), 1.0)
     ours.training_step(batch(pictures, config), run)
     for name, figures in entry["first_gradients"].items():
         parameters = dict(networks(ours)[name].named_parameters())

@@ -227,7 +227,7 @@ def _check_training(entry: Entry) -> None:
     stargan.double().train()
     moved = Statistics(stargan.g, statistics["G"])
     total = config["num_iters"]
-    run = _Scripted(stargan, stargan.optimizers(), total_steps=total)
+    run = _Scripted(stargan, stargan.optimizers())
     losses = iter(expected["losses"])
     for step, sets in enumerate(entry["batches"]):
         batch, draws = {}, []
@@ -240,7 +240,7 @@ def _check_training(entry: Entry) -> None:
                 fill.given(told["alpha"]).flatten().double(),
             ]
         run.draws = iter(draws)
-        run.begin(step, stargan.rate_factor(Progress(step, total, 0.0)))
+        run.begin(Progress(step, 1), stargan.rate_factor(Progress(step, total, 0.0)))
         for _ in run.batches():
             stargan.training_step(batch, run)
         run.end()
