@@ -15,7 +15,7 @@ _ARGUMENT = re.compile("\ue000([^\ue001]*)\ue001")
 
 
 def argument(name: str, value: object = "") -> str:
-    """An argument, as part of a message. `name` is Python's; for an option of a model it is "set", value "key=value"."""
+    """An argument, as part of a message, by its name in Python. An option of a model is "set" with "key=value"."""
     return f"\ue000{name}={value}\ue001"
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 CONTRACT = 2
 """The version of this contract. docs/contract-changes.md lists what each version changed."""
 
-O = TypeVar("O")
+OptionsT = TypeVar("OptionsT")
 """The model's options."""
 
 Batch: TypeAlias = Mapping[str, Tensor]
@@ -139,7 +139,7 @@ class Run(Protocol):
         """Keeps losses for the report. They stay on the device until they are read."""
 
 
-class Model(nn.Module, Generic[O]):
+class Model(nn.Module, Generic[OptionsT]):
     """A GAN: networks, replay pools and everything else that a run remembers are its sub-modules."""
 
     contract: ClassVar[int] = 1
@@ -148,7 +148,7 @@ class Model(nn.Module, Generic[O]):
     """Authors, title, venue and arXiv number."""
     Options: ClassVar[type]
     """The dataclass of all hyper-parameters, each declared with `gantool.options.option`."""
-    options: O
+    options: OptionsT
     """The options that this model was built from."""
     spec: Spec
     """Domains and training crops."""
@@ -158,16 +158,16 @@ class Model(nn.Module, Generic[O]):
     """Which training crops all networks accept."""
 
     @classmethod
-    def data(cls, o: O) -> Data:
+    def data(cls, o: OptionsT) -> Data:
         """What a model with these options is trained on."""
         raise NotImplementedError(f"{cls.__name__} does not say what it is trained on")
 
     @classmethod
-    def length(cls, o: O) -> Epochs | Steps:
+    def length(cls, o: OptionsT) -> Epochs | Steps:
         """Length of a training, unless a person says otherwise."""
         raise NotImplementedError(f"{cls.__name__} does not say how long it is trained")
 
-    def __init__(self, options: O, spec: Spec) -> None:
+    def __init__(self, options: OptionsT, spec: Spec) -> None:
         super().__init__()
         self.options = options
         self.spec = spec

@@ -90,6 +90,5 @@ def plugin(name: str) -> Plugin:
     if name in installed:
         return installed[name]
     hint = did_you_mean(name, installed, most=2, cutoff=0.5)
-    raise UsageError(
-        f'there is no model "{name}". {hint} Installed: {", ".join(installed) or "none"}. See: gantool models'
-    )
+    known = ", ".join(installed) or "none"
+    raise UsageError(f'there is no model "{name}". {hint} Installed: {known}. See: gantool models')

@@ -153,7 +153,7 @@ def facts_from_json(table: Mapping[str, Any]) -> Facts:
         step=table["step"],
         options=table["options"],
         spec=spec,
-        sizes=Sizes(**{key: _number(table["sizes"], key) for key in table["sizes"]}),
+        sizes=_sizes(table["sizes"]),
         can=frozenset(_texts(table, "can")),
         directions=tuple(_direction(pair, spec) for pair in table["directions"]),
         code_size=_number(table, "code_size") or 0,
@@ -195,6 +195,10 @@ def _kind(table: Any) -> Kind:
     if isinstance(table, dict) and set(table) == {"classes", "instances"}:
         return LabelMaps(_number(table, "classes") or 0, table["instances"] is True)
     raise ValueError(f"its header describes a domain as {table}")
+
+
+def _sizes(table: Mapping[str, Any]) -> Sizes:
+    return Sizes(_number(table, "multiple") or 1, _number(table, "minimum") or 1, _number(table, "exact"))
 
 
 def _direction(pair: Any, spec: Spec) -> Direction:

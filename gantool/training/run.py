@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ class TrainingRun:
 
     def __init__(
         self,
-        model: Model,
+        model: Model[Any],
         optimizers: dict[str, torch.optim.Optimizer],
         *,
         precision: str = "fp32",
