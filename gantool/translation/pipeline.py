@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -19,6 +19,7 @@ from torch import Tensor
 from gantool.errors import DataError, GantoolError, OutOfMemoryError, argument
 from gantool.inference.codes import Codes, seed_of
 from gantool.inference.engine import Engine, Way, is_memory, matched, prepared
+from gantool.inference.styles import Style
 from gantool.pictures.file import Array
 from gantool.translation.outputs import Job
 from gantool.translation.variants import Variant
@@ -84,14 +85,27 @@ class Translated:
     seconds: float
 
 
+class Chooser(Protocol):
+    """Chooses style codes."""
+
+    def code(self, style: Style | None, target: str, relative: str) -> Tensor | None:
+        """(1, S) in this style of domain `target` for the picture of this path; None for a model without styles."""
+
+
 def translate_all(
-    engine: Engine, jobs: Sequence[Job], recipe: Recipe, finish: Callable[[Translated], T], *, stdin: bytes = b""
+    engine: Engine,
+    jobs: Sequence[Job],
+    recipe: Recipe,
+    finish: Callable[[Translated], T],
+    *,
+    codes: Chooser | None = None,
+    stdin: bytes = b"",
 ) -> Generator[T | Failed, None, None]:
     """What `finish` makes of each translated picture, in the order in which they come about.
 
-    `finish` is called in other threads. `stdin` is the content of the picture without a path. Pictures of one padded
-    size share a pass of up to `recipe.batch`. However the loop ends, pictures in flight are finished or dropped whole
-    before control returns.
+    `finish` is called in other threads. `codes` chooses style codes; None for those that the variants name. `stdin` is
+    the content of the picture without a path. Pictures of one padded size share a pass of up to `recipe.batch`. However
+    the loop ends, pictures in flight are finished or dropped whole before control returns.
     """
     batch = recipe.batch if engine.batches else 1
     pool = ThreadPoolExecutor(recipe.workers, thread_name_prefix="gantool-translate")
@@ -99,7 +113,7 @@ def translate_all(
     decoding: deque[Future[Decoded | Failed]] = deque()
     finishing: deque[tuple[int, Future[T | Failed]]] = deque()
     groups: dict[tuple[int, int, str], list[Decoded]] = {}
-    codes = Codes(engine, recipe.seed, recipe.sync)
+    codes = codes or Codes(engine, recipe.seed, recipe.sync)
     more = True
 
     def waiting_bytes() -> int:
@@ -177,7 +191,7 @@ def _decode(job: Job, engine: Engine, recipe: Recipe, stdin: bytes) -> Decoded |
     return Decoded(job, (width, height), picture.icc_profile, pixels, alpha, time.perf_counter() - begun)
 
 
-def _passes(engine: Engine, group: list[Decoded], recipe: Recipe, codes: Codes) -> Iterator[Translated | Failed]:
+def _passes(engine: Engine, group: list[Decoded], recipe: Recipe, codes: Chooser) -> Iterator[Translated | Failed]:
     """The group through the network, in as many passes as the memory demands."""
     while group:
         begun = time.perf_counter()
@@ -208,7 +222,7 @@ def _passes(engine: Engine, group: list[Decoded], recipe: Recipe, codes: Codes) 
         group = group[len(part) :]
 
 
-def _styled(item: Decoded, recipe: Recipe, codes: Codes) -> Decoded:
+def _styled(item: Decoded, recipe: Recipe, codes: Chooser) -> Decoded:
     variant = recipe.variants[item.job.variant]
     return replace(item, code=codes.code(variant.style, variant.direction.target, item.job.source.relative))
 
