@@ -42,8 +42,9 @@ class Translation:
     @property
     def outputs(self) -> tuple[str, ...]:
         """The picture first."""
-        own: tuple[str, ...] = self.model.outputs if isinstance(self.model, Exports) else ("translation",)
-        return own
+        if isinstance(self.model, Exports):
+            return tuple(map(str, self.model.outputs))  # nn.Module makes attributes of a mix-in look like tensors
+        return ("translation",)
 
     def module(self) -> nn.Module:
         """The module that is exported."""

@@ -42,7 +42,7 @@ class Report:
     weights: Path
     """The new weights file; `state.safetensors` lies beside it if `training` is true."""
     training: bool
-    """Whether networks came that only training needs: `gantool train --from` goes on with them."""
+    """Whether networks came that only training needs: training can begin with them."""
     options: Any
     """The model's options as the files tell them."""
     spec: Spec
@@ -115,9 +115,8 @@ def _recognised(contents: Mapping[str, OfficialTensors], model: str | None) -> t
             if imported is not None:
                 found.append((plugin.name, kind, imported))
     if len(found) > 1:
-        raise CheckpointError(
-            f"{', '.join(contents)} could be of {' or '.join(name for name, _, _ in found)}: say which with {argument('model')}"
-        )
+        names = " or ".join(name for name, _, _ in found)
+        raise CheckpointError(f"{', '.join(contents)} could be of {names}: say which with {argument('model')}")
     if found:
         return found[0]
     if misfits:
