@@ -186,7 +186,7 @@ def translate(
     def engine() -> Engine:
         from gantool.inference.devices import choose
         from gantool.inference.engine import Engine
-        from gantool.inference.precision import half_precision_note
+        from gantool.inference.devices import half_precision_note
         from gantool.runs import checkpoint
 
         chosen = choose(device)

@@ -22,7 +22,7 @@ from gantool.files import write_atomically
 from gantool.inference import grids
 from gantool.inference.devices import choose
 from gantool.inference.engine import Engine
-from gantool.inference.precision import half_precision_note
+from gantool.inference.devices import half_precision_note
 from gantool.model import Model, Progress
 from gantool.report.console import Console
 from gantool.report.gallery import write_gallery

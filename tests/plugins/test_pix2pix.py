@@ -17,7 +17,6 @@ from gantool.errors import UsageError
 from gantool.export.session import export_model
 from gantool.inference.engine import Engine
 from gantool.model import ImageSpec
-from gantool.networks.strips import can_run_in_strips
 from gantool.runs import checkpoint, folders
 from gantool.training.run import TrainingRun
 from tests.conftest import draw
@@ -101,8 +100,8 @@ def test_a_generator_without_dropout_has_no_style(options):
 
 def test_large_pictures_go_in_strips_only_where_nothing_is_dropped():
     settings = {"generator": "resnet", "blocks": 1, "norm": "instance"}
-    assert not can_run_in_strips(model(**settings).g)
-    assert can_run_in_strips(model(**settings, test_dropout=False).g)
+    assert not model(**settings).g.can_run_in_strips()
+    assert model(**settings, test_dropout=False).g.can_run_in_strips()
 
 
 @pytest.mark.parametrize("norm", ["batch", "instance"])
