@@ -16,9 +16,10 @@ from gantool import options as opt
 from gantool.errors import CheckpointError, UsageError
 from gantool.importing import keys
 from gantool.importing.official import Imported, OfficialTensors
+from gantool.networks.multiscale import MultiScaleDiscriminator
 from gantool.spec import Direction
 from gantool_pix2pixhd import Pix2PixHD, discriminator, encoder, generator
-from gantool_pix2pixhd.networks import Encoder, Generator, MultiScaleDiscriminator
+from gantool_pix2pixhd.networks import Encoder, Generator
 
 _BLOCK = re.compile(r"model(?:(\d+)_2)?\.(\d+)\.conv_block\.1\.weight")
 _LEVEL = re.compile(r"model(\d+)_1\.1\.weight")
