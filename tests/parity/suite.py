@@ -79,6 +79,11 @@ def assert_close(tensor: Tensor, figures: Entry, tolerance: float, what: str) ->
     assert difference <= tolerance, f"{what} differs by {difference:.3g} (allowed {tolerance:.3g})"
 
 
+def assert_value(value: Tensor, figure: float) -> None:
+    """Fails where a float32 loss is not its figure."""
+    assert value.item() == pytest.approx(figure, rel=VALUE, abs=1e-7), f"the loss is {value.item()}, not {figure}"
+
+
 def check_network(entry: Entry, build: Callable[[Entry], nn.Module], load: Callable[..., Mapping[str, str]]) -> None:
     """A network built from the reference's configuration, filled under its names: the outputs and moved statistics."""
     network = build(entry["config"])

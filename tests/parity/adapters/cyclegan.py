@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import pytest
 import torch
 from gantool_cyclegan import CycleGAN, discriminator, generator, official
 from torch import Tensor, nn
@@ -159,7 +158,7 @@ def _check_loss(entry: Entry) -> None:
         (gradients,) = torch.autograd.grad(judge(at).sum(), at)
         largest = max(abs(v) for v in entry["outputs"]["g"]["values"])
         suite.assert_close(gradients.flatten(1), entry["outputs"]["g"], suite.NETWORK * largest, "the gradient")
-    assert value.item() == pytest.approx(entry["value"], rel=suite.VALUE, abs=1e-7)
+    suite.assert_value(value, entry["value"])
 
 
 def _check_schedule(entry: Entry) -> None:

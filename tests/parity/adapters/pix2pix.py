@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
-import pytest
 import torch
 from gantool_cyclegan.official import load as load_official
 from gantool_pix2pix import Pix2Pix, discriminator, generator, lab, official
@@ -123,7 +122,7 @@ def _check_loss(entry: Entry) -> None:
         assert entry["name"] == "l1", f"{_UNKNOWN} the loss {entry['name']!r}"
         weight = suite.stated(r"lambda_L1 = ([\d.]+)", entry["formula"])
         value = weight * (inputs["fake"] - inputs["real"]).abs().mean()
-    assert value.item() == pytest.approx(entry["value"], rel=suite.VALUE, abs=1e-7)
+    suite.assert_value(value, entry["value"])
 
 
 def _check_schedule(entry: Entry) -> None:
