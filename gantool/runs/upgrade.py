@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from gantool.errors import UsageError
+
 FORMAT = 2
 
 Table = dict[str, Any]
@@ -22,6 +24,17 @@ GONE: Mapping[str, Mapping[str, Any]] = {
     "drit": {"official_update": False},
 }
 """Options of 0.1 that only comparisons with the authors' code need, with the values that every other run has."""
+
+
+def current_options(model: str, options: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Stored options without those that are gone. Raises UsageError for one with another value than every run has."""
+    gone = GONE.get(model, {})
+    for key, neutral in gone.items():
+        if options.get(key, neutral) != neutral:
+            raise UsageError(
+                f"{where}: {model} was trained with {key}={options[key]}, which gantool 0.1 alone can go on with"
+            )
+    return {key: value for key, value in options.items() if key not in gone}
 
 
 def upgraded(metadata: Table) -> Table:
