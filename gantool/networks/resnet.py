@@ -104,14 +104,20 @@ class ResnetGenerator(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """x + f(x) with two 3x3 convolutions and no activation after the sum; (N, C, H, W) both ways."""
+    """x + f(x) with two 3x3 convolutions and no activation after the sum; (N, C, H, W) both ways.
 
-    def __init__(self, channels: int, norm: str, dropout: bool, padding: str) -> None:
+    The convolutions have a bias where `bias` says so. By default they have one before an instance norm, which takes it
+    away again: it is kept, and left out of the sums.
+    """
+
+    def __init__(
+        self, channels: int, norm: str, dropout: bool = False, padding: str = "reflect", *, bias: bool | None = None
+    ) -> None:
         super().__init__()
         if padding not in PADDINGS:
             raise ValueError(f"there is no padding {padding!r}; known: {', '.join(PADDINGS)}")
-        bias = norm == "instance"
-        conv = NormedConv2d if bias else nn.Conv2d
+        conv = NormedConv2d if bias is None and norm == "instance" else nn.Conv2d
+        bias = norm == "instance" if bias is None else bias
         layers: list[nn.Module] = []
         for last in (False, True):
             if padding == "reflect":
