@@ -43,7 +43,8 @@ class Translation:
     def outputs(self) -> tuple[str, ...]:
         """The picture first."""
         if isinstance(self.model, Exports):
-            return tuple(map(str, self.model.outputs))  # nn.Module makes attributes of a mix-in look like tensors
+            own: Any = self.model.outputs  # an nn.Module makes its attributes look like tensors
+            return tuple(own)
         return ("translation",)
 
     def module(self) -> nn.Module:
