@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from gantool.errors import CheckpointError
-from gantool.model import OfficialTensors
+from gantool.importing.official import OfficialTensors
 from gantool.runs.header import KEY
 
 _WRAPPERS = ("module.", "_orig_mod.")
