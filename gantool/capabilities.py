@@ -139,11 +139,13 @@ class Graph:
 class Exports:
     """Exports more than the translation, or the translation in a way of its own."""
 
+    outputs: tuple[str, ...] = ("translation",)
+    """What the module of `translation` gives, in its order: the picture first."""
+
     def translation(self, direction: Direction) -> nn.Module | None:
         """The module to export for a direction: forward(images), then the code or the condition where there is one.
 
-        It gives the picture, or the picture and then the `maps` of attention. None for the default, which calls
-        `translate` and `attention`.
+        It gives a tensor, or a tuple of all `outputs`. None for the default, which calls `translate`.
         """
         return None
 

@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from gantool import options as opt
 from gantool.errors import CheckpointError, UsageError
+from gantool.importing.official import Imported, OfficialTensors
 from gantool.importing.reading import leaves
-from gantool.model import ImageSpec, Imported, OfficialTensors
+from gantool.spec import Direction, Spec
 from gantool_drit import DRIT, attribute_encoder, discriminator, generator
 from gantool_drit.discriminators import ContentDiscriminator, ImageDiscriminator
 from gantool_drit.networks import AttributeEncoder, ConcatAttributeEncoder, ConcatGenerator, ContentEncoder
@@ -71,11 +72,11 @@ def recognise(files: Mapping[str, OfficialTensors]) -> Imported | None:
     }
     return Imported(
         options=options,
-        spec=ImageSpec(("A", "B"), (options.channels_a, options.channels_b), 216),
+        spec=Spec(("A", "B"), options.kinds, 216),
         tensors=tensors,
         used=used,
         dropped=dropped,
-        directions=(("A", "B"), ("B", "A")),
+        directions=(Direction("A", "B"), Direction("B", "A")),
     )
 
 

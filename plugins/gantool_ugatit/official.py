@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from gantool import options as opt
 from gantool.errors import CheckpointError, UsageError
-from gantool.model import ImageSpec, Imported, OfficialTensors
+from gantool.importing.official import Imported, OfficialTensors
+from gantool.spec import Direction, Pictures, Spec
 from gantool_ugatit import UGATIT, discriminator, generator
 from gantool_ugatit.networks import Discriminator
 
@@ -67,10 +68,10 @@ def recognise(files: Mapping[str, OfficialTensors]) -> Imported | None:
         names = load(network, found, f"{file} ({role})")
         used |= {(file, f"{role}.{key}"): f"{ROLES[role]}.{name}" for key, name in names.items()}
         tensors |= {f"{ROLES[role]}.{name}": value for name, value in network.state_dict().items()}
-    ways = {"genA2B": ("A", "B"), "genB2A": ("B", "A")}
+    ways = {"genA2B": Direction("A", "B"), "genB2A": Direction("B", "A")}
     return Imported(
         options=options,
-        spec=ImageSpec(("A", "B"), (3, 3), size),
+        spec=Spec(("A", "B"), (Pictures(), Pictures()), size),
         tensors=tensors,
         used=used,
         dropped={},

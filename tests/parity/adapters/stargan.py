@@ -202,7 +202,7 @@ def _check_translate(entry: Entry) -> None:
         suite.assert_close(((found + 1) / 2).clamp(0, 1), figures, suite.NETWORK, f"target {number}")
 
 
-class _Scripted(suite._Recording):
+class _Scripted(suite.Recording):
     """A run whose draws are those of an entry: a permutation, as numbers in its order, then the penalty's places."""
 
     draws: Iterator[Tensor]

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gantool_munit.official import Half, content_options, imported
-
 from gantool.errors import CheckpointError
+from gantool.importing.official import Imported, OfficialTensors
 from gantool.importing.reading import leaves
-from gantool.model import Imported, OfficialTensors
-from gantool_unit import UNIT, generator
+from gantool_munit.munit.official import Half, content_options, imported
+from gantool_munit.unit import UNIT, generator
 
 _OLDER = ("encode_A.", "enc_shared.", "dec_shared.", "decode_A.")
 """What the keys of the first code, of NIPS 2017, begin with."""

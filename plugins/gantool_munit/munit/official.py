@@ -14,12 +14,14 @@ from torch import Tensor, nn
 
 from gantool import options as opt
 from gantool.errors import CheckpointError, UsageError
+from gantool.importing.official import Imported, OfficialTensors
 from gantool.importing.reading import leaves
-from gantool.model import ImageSpec, Imported, OfficialTensors
-from gantool.networks.norms import InstanceNorm
-from gantool_munit import MUNIT, generator
+from gantool.networks.norms import AdaIN, InstanceNorm
+from gantool.networks.spectral import SpectralConv2d
+from gantool.spec import Direction, Spec
 from gantool_munit.base import SharedOptions, discriminator
-from gantool_munit.layers import AdaIN, ConvBlock, SpectralConv
+from gantool_munit.layers import ConvBlock
+from gantool_munit.munit import MUNIT, generator
 from gantool_munit.networks import (
     ContentEncoder,
     Decoder,
@@ -89,11 +91,11 @@ def imported(
         tensors |= {f"{ours}.{name}": value for name, value in network.state_dict().items()}
     return Imported(
         options=options,
-        spec=ImageSpec(("A", "B"), channels, 256),
+        spec=Spec(("A", "B"), options.kinds, 256),
         tensors=tensors,
         used=used,
         dropped=dropped,
-        directions=(("A", "B"), ("B", "A")),
+        directions=(Direction("A", "B"), Direction("B", "A")),
     )
 
 
@@ -144,7 +146,7 @@ def official_keys(network: nn.Module) -> tuple[dict[str, str], set[str]]:
         if isinstance(layer, (InstanceNorm, AdaIN)):
             norms.add(theirs)
         for last in layer.state_dict():
-            keys[f"{theirs}.{_SPECTRAL[last] if isinstance(layer, SpectralConv) else last}"] = f"{ours}.{last}"
+            keys[f"{theirs}.{_SPECTRAL[last] if isinstance(layer, SpectralConv2d) else last}"] = f"{ours}.{last}"
     return keys, norms
 
 
