@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 
 class Meaning(NamedTuple):
+    """What a loss measures, in words for people."""
+
     title: str
     """What it is, as a heading."""
     reading: str
