@@ -12,7 +12,7 @@ import numpy as np
 from gantool.data.collection import Collection
 from gantool.data.dataset import Dataset, Domain, Item, Layout, Order, Recipe
 from gantool.data.layouts.folders import first_of, listed, matched, names, only_two, train
-from gantool.data.transforms import Planes, crop_and_flip, draw
+from gantool.data.transforms import Planes, crop_and_flip, draw, resized_size
 from gantool.errors import DataError, UsageError, argument
 from gantool.pictures.file import picture_size
 from gantool.pictures.find import find_pictures
@@ -71,10 +71,9 @@ class _Paired:
         pictures = Collection(a if once else [*a, *b], recipe.preparation, recipe.cache)
         # The width of a file with two halves may be odd; and without a resize to one size the two of a pair may differ.
         if not once and (a[0].half is not None or recipe.preparation.common_size is None):
-            resized = pictures.resized_sizes()
-            for number in range(len(a)):
-                if resized[number] != resized[len(a) + number]:
-                    raise _differ(domains, number, pictures.sizes[number], pictures.sizes[len(a) + number], recipe)
+            for number, (one, other) in enumerate(zip(pictures.sizes[: len(a)], pictures.sizes[len(a) :], strict=True)):
+                if resized_size(*one, recipe.preparation) != resized_size(*other, recipe.preparation):
+                    raise _differ(domains, number, one, other, recipe)
 
         def both(number: int) -> tuple[Planes, Planes]:
             one = pictures.resized(number)
