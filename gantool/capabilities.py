@@ -63,7 +63,7 @@ class Encodes(Coded):
     """Finds the style code of a picture."""
 
     encoders: tuple[str, ...] = ()
-    """The networks that `encode` needs, by name: imported weights may lack them."""
+    """The networks that `encode` needs, by name: imported weights may lack them, and options leave them out (None)."""
 
     def encode(self, images: Tensor, *, domain: int) -> Tensor:
         """The codes (N, `code_size`) of pictures (N, C, H, W) in [-1, 1] of this domain."""
@@ -173,7 +173,7 @@ def abilities(model: Model[Any], missing: Collection[str] = ()) -> frozenset[str
     can = {name for name, kind in _KINDS.items() if isinstance(model, kind)}
     if isinstance(model, Coded) and not model.code_size:
         can -= {"code", "encode"}
-    if isinstance(model, Encodes) and set(model.encoders) & set(missing):
+    if isinstance(model, Encodes) and any(name in missing or getattr(model, name) is None for name in model.encoders):
         can -= {"encode"}
     if isinstance(model, Attends) and not model.maps:
         can -= {"attend"}

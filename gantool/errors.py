@@ -1,7 +1,7 @@
 """What can go wrong for a person, each with the exit code a script sees.
 
 A message says what is wrong, where, and what to do. It names arguments with `argument`: Python spells them `crop=256`,
-the command line `--crop 256`.
+the command line as a flag.
 """
 
 from __future__ import annotations

@@ -135,6 +135,8 @@ class Facts:
     licence: str | None = None
     gantool: str = ""
     """The version that wrote it."""
+    sha256: str = ""
+    """Hash of the tensors; empty before they are written."""
 
     def as_json(self) -> dict[str, Any]:
         """As JSON has it; `from_json` is the inverse. What is empty is left out."""
@@ -166,6 +168,7 @@ def facts_from_json(table: Mapping[str, Any]) -> Facts:
         source=_texts(table, "source"),
         licence=None if table.get("licence") is None else str(table["licence"]),
         gantool=str(table.get("gantool", "")),
+        sha256=str(table.get("sha256", "")),
     )
 
 

@@ -16,21 +16,25 @@ from gantool.errors import DataError
 
 
 class Collection:
-    """Pictures after the deterministic resize; safe for threads.
+    """Pictures, or label maps, after the deterministic resize; safe for threads.
 
-    `cache` is a folder for the resized pictures, or None. Raises DataError for pictures that are too small to be
-    cropped.
+    Raises DataError for pictures that are too small to be cropped.
     """
 
-    def __init__(self, sources: Sequence[Source], preparation: Preparation, cache: Path | None) -> None:
+    def __init__(self, sources: Sequence[Source], preparation: Preparation) -> None:
         self.sources = sources
         self.preparation = preparation
         self._cache: PictureCache | None = None
         self._no_cache: str | None = None
         if preparation.preprocess == "crop":
             _check_crop(sources, self.sizes, preparation.crop)
-        if cache is not None:
-            self._cache, self._no_cache = open_cache(cache, sources, self.resized_sizes(), preparation)
+
+    def keep_in(self, folder: Path) -> None:
+        """Keeps resized pictures in a file in this folder, which processes share. Label maps, which are small, are not
+        kept: they are decoded each time.
+        """
+        if not self.sources[0].classes:
+            self._cache, self._no_cache = open_cache(folder, self.sources, self.resized_sizes(), self.preparation)
 
     @cached_property
     def sizes(self) -> list[tuple[int, int]]:

@@ -37,8 +37,7 @@ class Recipe:
     channels: tuple[int, ...]
     """Channels of each domain's pictures."""
     seed: int = 0
-    cache: Path | None = None
-    """A folder for decoded and resized pictures that all workers share; None decodes them each time."""
+    """Of all random draws."""
 
 
 class Dataset:
@@ -91,6 +90,14 @@ class Dataset:
             for source, size in zip(pictures.sources, pictures.resized_sizes(), strict=True)
         ]
 
+    def keep_in(self, folder: Path) -> None:
+        """Keeps decoded and resized pictures in this folder, which is made if need be and shared by all processes.
+
+        Without it they are decoded each time.
+        """
+        for pictures in self._collections:
+            pictures.keep_in(folder)
+
     @property
     def cache_note(self) -> str | None:
         """Why pictures are decoded anew although a cache was asked for; None where all is well."""
@@ -113,6 +120,10 @@ class Layout(Protocol):
     """How a model's training pictures are arranged on disk."""
 
     name: str
+    pairs: bool
+    """Whether pictures of its domains belong together, one of each."""
+    many: bool
+    """Whether it takes any number of domains, a folder for each."""
 
     def find(self, paths: Sequence[Path], *, aligned: str | None = None) -> tuple[Domain, ...]:
         """The domains below these paths. Raises DataError with what was looked for.

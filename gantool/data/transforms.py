@@ -8,7 +8,6 @@ people write them. Imports no torch.
 from __future__ import annotations
 
 import math
-import random
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -141,23 +140,6 @@ def draw(rng: np.random.Generator, width: int, height: int, preparation: Prepara
     return Augmentation(x, y, preparation.flip and bool(rng.random() < 0.5), part)
 
 
-def paired_parameters(rng: random.Random, width: int, height: int, preparation: Preparation) -> Augmentation:
-    """The one draw that both pictures of a pair share, in the reference's order: x, y, mirror.
-
-    `width` and `height` are those of the picture on file. A crop position is drawn in every mode; modes without a crop
-    ignore it.
-    """
-    size, crop = preparation.size, preparation.crop
-    if preparation.preprocess == "scale_width_and_crop":
-        width, height = size, size * height // width
-    elif preparation.crops:
-        width, height = resized_size(width, height, preparation)
-    x = rng.randint(0, max(0, width - crop))
-    y = rng.randint(0, max(0, height - crop))
-    mirrored = rng.random() > 0.5
-    return Augmentation(x, y, preparation.flip and mirrored)
-
-
 def crop_square(planes: Planes, x: int, y: int, side: int) -> Planes:
     """The square of this side at (x, y). A picture that is nowhere larger is left alone; what lies outside is black."""
     channels, height, width = planes.shape
@@ -183,13 +165,6 @@ def crop_and_flip(planes: Planes, preparation: Preparation, augmentation: Augmen
     elif preparation.crops:
         planes = crop_square(planes, augmentation.x, augmentation.y, preparation.crop)
     return planes[..., ::-1] if augmentation.flip else planes
-
-
-def resize_crop(pixels: Pixels, preparation: Preparation, augmentation: Augmentation) -> Planes:
-    """The whole preparation of a picture on file; `augmentation` refers to its size after `resized_size`."""
-    # Resampling only what the crop keeps (Pillow's box=) would save a few per cent of decoding and resizing, and differ
-    # from a cached picture by up to 5 levels: Pillow orders its two passes, each of which rounds, by the result's size.
-    return crop_and_flip(resize(pixels, preparation), preparation, augmentation)
 
 
 def middle(pixels: Pixels, side: int) -> Pixels:

@@ -47,7 +47,7 @@ def resize(pixels: NDArray[Any], size: tuple[int, int], filter: str = "bicubic")
         return nearest
     if pixels.dtype == np.uint8:
         squeezed = pixels[..., 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels
-        resized = np.array(Image.fromarray(squeezed).resize(size, _FILTERS[filter]))
+        resized: NDArray[Any] = np.array(Image.fromarray(squeezed).resize(size, _FILTERS[filter]))
         return resized.reshape(size[1], size[0], *pixels.shape[2:])
     if pixels.ndim == 3:
         return np.stack([resize(pixels[..., i], size, filter) for i in range(pixels.shape[2])], axis=2)

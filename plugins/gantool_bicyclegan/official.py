@@ -15,8 +15,9 @@ from torch import Tensor, nn
 
 from gantool import options as opt
 from gantool.errors import CheckpointError, UsageError
-from gantool.model import ImageSpec, Imported, OfficialTensors
+from gantool.importing.official import Imported, OfficialTensors
 from gantool.networks.norms import InstanceNorm
+from gantool.spec import Direction
 from gantool_bicyclegan import BicycleGAN
 from gantool_bicyclegan.networks import Encoder, EncoderBlock, StyleUnet, discriminator, encoder, generator
 
@@ -75,11 +76,11 @@ def recognise(files: Mapping[str, OfficialTensors]) -> Imported | None:
         ours |= {f"{ROLES[role]}.{name}": value for name, value in network.state_dict().items()}
     return Imported(
         options=options,
-        spec=ImageSpec(("A", "B"), (a, b), 2 ** (options.e_layers + 3)),
+        spec=BicycleGAN.data(options).spec(("A", "B"), 2 ** (options.e_layers + 3)),
         tensors=ours,
         used=used,
         dropped=dropped,
-        directions=(("A", "B"),),
+        directions=(Direction("A", "B"),),
     )
 
 

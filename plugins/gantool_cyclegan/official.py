@@ -16,10 +16,11 @@ from torch import Tensor, nn
 from gantool import options as opt
 from gantool.errors import CheckpointError, UsageError
 from gantool.importing import keys
-from gantool.model import ImageSpec, Imported, OfficialTensors
+from gantool.importing.official import Imported, OfficialTensors
 from gantool.networks.patchgan import PatchDiscriminator
 from gantool.networks.resnet import ResnetGenerator
 from gantool.networks.unet import UnetGenerator
+from gantool.spec import Direction
 from gantool_cyclegan import CycleGAN, discriminator, generator
 
 ROLES = {"G_A": "g_ab", "G_B": "g_ba", "D_A": "d_b", "D_B": "d_a"}
@@ -68,10 +69,10 @@ def recognise(files: Mapping[str, OfficialTensors]) -> Imported | None:
         used |= {(file, key): f"{ROLES[role]}.{name}" for key, name in names.items()}
         dropped |= {(file, key): why for key, why in unused.items()}
         tensors |= {f"{ROLES[role]}.{name}": value for name, value in network.state_dict().items()}
-    ways = {"G_A": ("A", "B"), "G_B": ("B", "A")}
+    ways = {"G_A": Direction("A", "B"), "G_B": Direction("B", "A")}
     return Imported(
         options=options,
-        spec=ImageSpec(("A", "B"), channels, 256),
+        spec=CycleGAN.data(options).spec(("A", "B"), 256),
         tensors=tensors,
         used=used,
         dropped=dropped,

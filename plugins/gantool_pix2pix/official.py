@@ -16,7 +16,8 @@ from torch import Tensor
 
 from gantool import options as opt
 from gantool.errors import CheckpointError, UsageError
-from gantool.model import ImageSpec, Imported, OfficialTensors
+from gantool.importing.official import Imported, OfficialTensors
+from gantool.spec import Direction
 from gantool_pix2pix import Pix2Pix, discriminator, generator
 
 ROLES = {"G": "g", "D": "d"}
@@ -56,15 +57,14 @@ def recognise(files: Mapping[str, OfficialTensors]) -> Imported | None:
         used |= {(file, key): f"{ROLES[role]}.{name}" for key, name in names.items()}
         dropped |= {(file, key): why for key, why in unused.items()}
         tensors |= {f"{ROLES[role]}.{name}": value for name, value in network.state_dict().items()}
+    domains = ("grey", "colour") if options.colorization else ("A", "B")
     return Imported(
         options=options,
-        spec=ImageSpec(
-            ("grey", "colour") if options.colorization else ("A", "B"), (options.channels_a, options.channels_b), 256
-        ),
+        spec=Pix2Pix.data(options).spec(domains, 256),
         tensors=tensors,
         used=used,
         dropped=dropped,
-        directions=((("grey", "colour"),) if options.colorization else (("A", "B"),)),
+        directions=(Direction(*domains),),
     )
 
 

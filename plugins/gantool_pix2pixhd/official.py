@@ -15,9 +15,11 @@ from torch import Tensor, nn
 from gantool import options as opt
 from gantool.errors import CheckpointError, UsageError
 from gantool.importing import keys
-from gantool.model import Imported, OfficialTensors
+from gantool.importing.official import Imported, OfficialTensors
+from gantool.networks.multiscale import MultiScaleDiscriminator
+from gantool.spec import Direction
 from gantool_pix2pixhd import Pix2PixHD, discriminator, encoder, generator
-from gantool_pix2pixhd.networks import Encoder, Generator, MultiScaleDiscriminator
+from gantool_pix2pixhd.networks import Encoder, Generator
 
 _BLOCK = re.compile(r"model(?:(\d+)_2)?\.(\d+)\.conv_block\.1\.weight")
 _LEVEL = re.compile(r"model(\d+)_1\.1\.weight")
@@ -72,11 +74,11 @@ def recognise(files: Mapping[str, OfficialTensors]) -> Imported | None:
     domains = ("label", "image") if options.label_nc else ("A", "B")
     return Imported(
         options=options,
-        spec=Pix2PixHD.spec_for(options, domains, 512),
+        spec=Pix2PixHD.data(options).spec(domains, 512),
         tensors=tensors,
         used=used,
         dropped=dropped,
-        directions=(domains,),
+        directions=(Direction(*domains),),
     )
 
 

@@ -49,17 +49,17 @@ class TrainingAdapter(Protocol):
     LOSSES: Mapping[str, str]
     """The reference's name of each loss, and ours."""
 
-    def model(self, config: Entry) -> Model: ...
+    def model(self, config: Entry) -> Model[Any]: ...
 
     def load(self, network: nn.Module, tensors: Mapping[str, Tensor], where: str) -> Mapping[str, str]:
         """Loads a reference's state dict through the key map of `gantool import`; returns its keys with our names."""
 
-    def networks(self, model: Model) -> Mapping[str, nn.Module]:
+    def networks(self, model: Model[Any]) -> Mapping[str, nn.Module]:
         """The model's networks by the reference's names."""
 
     def batch(self, pictures: Batch, config: Entry) -> Batch: ...
 
-    def scripted(self, model: Model, entry: Entry) -> Iterator[Any]:
+    def scripted(self, model: Model[Any], entry: Entry) -> Iterator[Any]:
         """Makes the model draw what the entry says; what is left in the iterator at the end was not drawn."""
 
 
@@ -77,6 +77,11 @@ def assert_close(tensor: Tensor, figures: Entry, tolerance: float, what: str) ->
     """Fails, naming `what`, where a tensor is further from its figures than this."""
     difference = differences(tensor, figures)
     assert difference <= tolerance, f"{what} differs by {difference:.3g} (allowed {tolerance:.3g})"
+
+
+def assert_value(value: Tensor, figure: float) -> None:
+    """Fails where a float32 loss is not its figure."""
+    assert value.item() == pytest.approx(figure, rel=VALUE, abs=1e-7), f"the loss is {value.item()}, not {figure}"
 
 
 def check_network(entry: Entry, build: Callable[[Entry], nn.Module], load: Callable[..., Mapping[str, str]]) -> None:
@@ -136,7 +141,20 @@ def check_training(entry: Entry, adapter: TrainingAdapter) -> None:
                 assert_close(state[names[name][key]], told, tolerance, f"{name}: {key} after the run")
 
 
-def check_schedule(entry: Entry, build: Callable[..., Model]) -> None:
+def check_adam(config: Entry) -> None:
+    """Fails for an optimiser that is not the one that all our models have."""
+    told = config.get("optimiser", "Adam, betas (beta1, 0.999), eps 1e-8, no weight decay")
+    assert told == "Adam, betas (beta1, 0.999), eps 1e-8, no weight decay", f"the suite does not know {told!r}"
+
+
+def stated(pattern: str, text: str) -> float:
+    """The number that the pattern's group finds in an entry's words."""
+    found = re.search(pattern, text)
+    assert found, f"the suite does not find {pattern!r} in {text!r}"
+    return float(found[1])
+
+
+def check_schedule(entry: Entry, build: Callable[..., Model[Any]]) -> None:
     """Learning rates by epoch. `build` makes a model of these options, all about its schedule."""
     model = build(
         lr=entry["lr"],

@@ -46,6 +46,8 @@ class _Domains:
     test_split: int
 
     name = "domains"
+    pairs = False
+    many = True
 
     def find(self, paths: Sequence[Path], *, aligned: str | None = None) -> tuple[Domain, ...]:
         """The domains in these folders, or in one that holds a folder for each, itself or below `train`.
@@ -164,7 +166,7 @@ def _of_attributes(domains: Sequence[Domain], recipe: Recipe) -> _Set:
 def _set(
     sources: Sequence[Source], labels: NDArray[np.generic], members: Sequence[NDArray[np.int64]], recipe: Recipe
 ) -> _Set:
-    pictures = Collection(sources, recipe.preparation, recipe.cache)
+    pictures = Collection(sources, recipe.preparation)
     return _Set(pictures, labels, members, Order(len(sources), recipe.seed))
 
 

@@ -24,8 +24,8 @@ def labelled(classes: int, *, instances: bool) -> Layout:
     The planes of A are the classes and, with `instances`, the ids of the instance map. The files of one scene have one
     name, but for the extension; a crop, a mirror and a resize are the same for all, and no two ids are mixed.
 
-    Pictures are kept in the cache, maps are decoded each time: they are small. An id that is no class is a DataError
-    where its map is read: a look at all maps would delay every start by minutes, and `gantool data check` does it.
+    An id that is no class is a DataError where its map is read: a look at all maps would delay every start by minutes,
+    and `gantool data check` does it.
     """
     return _Labelled(classes, instances)
 
@@ -36,6 +36,8 @@ class _Labelled:
     instances: bool
 
     name = "label maps"
+    pairs = True
+    many = False
 
     def find(self, paths: Sequence[Path], *, aligned: str | None = None) -> tuple[Domain, ...]:
         """The label maps and pictures in two folders (labels, pictures) or three (labels, pictures, instances), or in
@@ -68,8 +70,7 @@ class _Labelled:
         if recipe.preparation.preprocess == "random_resized_crop":
             raise UsageError("label maps cannot be prepared by random_resized_crop: it would mix their ids")
         a, b = (domain.sources(channels) for domain, channels in zip(domains, recipe.channels, strict=True))
-        maps = Collection(a, recipe.preparation, None)
-        pictures = Collection(b, recipe.preparation, recipe.cache)
+        maps, pictures = Collection(a, recipe.preparation), Collection(b, recipe.preparation)
 
         def both(number: int) -> tuple[Planes, Planes]:
             return maps.resized(number), pictures.resized(number)

@@ -30,6 +30,8 @@ def paired() -> Layout:
 
 class _Paired:
     name = "paired"
+    pairs = True
+    many = False
 
     def find(self, paths: Sequence[Path], *, aligned: str | None = None) -> tuple[Domain, ...]:
         """The two domains in two folders (matched by the path below them, the extension aside), or in one folder.
@@ -68,7 +70,7 @@ class _Paired:
         if len(a) != len(b):
             raise ValueError(f"{len(a)} pictures in one domain, {len(b)} in the other: those are no pairs")
         once = a == b  # both of a pair are the same picture
-        pictures = Collection(a if once else [*a, *b], recipe.preparation, recipe.cache)
+        pictures = Collection(a if once else [*a, *b], recipe.preparation)
         # The width of a file with two halves may be odd; and without a resize to one size the two of a pair may differ.
         if not once and (a[0].half is not None or recipe.preparation.common_size is None):
             for number, (one, other) in enumerate(zip(pictures.sizes[: len(a)], pictures.sizes[len(a) :], strict=True)):

@@ -26,6 +26,8 @@ def unpaired() -> Layout:
 
 class _Unpaired:
     name = "unpaired"
+    pairs = False
+    many = False
 
     def find(self, paths: Sequence[Path], *, aligned: str | None = None) -> tuple[Domain, ...]:
         """The domains in two folders, or in one that holds trainA and trainB, train/A and train/B, or two folders."""
@@ -51,7 +53,7 @@ class _Unpaired:
         """The data set. Raises DataError for pictures that are too small to be cropped."""
         sources = [domain.sources(channels) for domain, channels in zip(domains, recipe.channels, strict=True)]
         count_a, count_b = map(len, sources)
-        pictures = Collection([*sources[0], *sources[1]], recipe.preparation, recipe.cache)
+        pictures = Collection([*sources[0], *sources[1]], recipe.preparation)
         length = max(count_a, count_b)
         order = Order(length, recipe.seed)
 
