@@ -15,7 +15,7 @@ from torch import Tensor
 from gantool.capabilities import Graph
 from gantool.errors import CheckpointError
 from gantool.export.translation import Translation
-from gantool.pictures.file import to_unit
+from gantool.pictures.resize import to_unit
 from gantool.spec import LabelMaps, Sizes
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def inputs(translation: Translation, size: Size, image_io: bool) -> tuple[NDArra
     else:
         pictures = rng.integers(0, 256, (*size, kind.channels), dtype=np.uint8)
     if not image_io:
-        planar = pictures if pictures.dtype == np.int32 else to_unit(pictures)
+        planar = pictures if pictures.dtype == np.int32 else to_unit(pictures.astype(np.float32))
         pictures = np.ascontiguousarray(planar.transpose(0, 3, 1, 2))
     second = translation.second_input(_seen([pictures], image_io)[0])
     return (pictures,) if second is None else (pictures, second.float().cpu().numpy())
@@ -148,7 +148,7 @@ def _seen(given: Sequence[NDArray[Any]], image_io: bool) -> list[Tensor]:
     """A file's inputs as the model takes them."""
     pictures, *codes = given
     if image_io:
-        planar = pictures if pictures.dtype == np.int32 else to_unit(pictures)
+        planar = pictures if pictures.dtype == np.int32 else to_unit(pictures.astype(np.float32))
         pictures = planar.transpose(0, 3, 1, 2).copy()
     return [torch.from_numpy(array) for array in (pictures, *codes)]
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from gantool.errors import DataError
+from gantool.errors import DataError, argument
 from gantool.pictures.decoding import orientation, upright
 from gantool.pictures.file import explained, opened, to_uint8
 
@@ -96,7 +96,7 @@ def check_labels(labels: Ids, classes: int, name: str) -> None:
         usual = "; 255 often marks pixels to be ignored: give them a class" if largest == 255 else ""
         raise DataError(
             f"{name} holds the label {largest}, but the classes are 0 to {classes - 1}: change it, or train with"
-            f" --set label_nc={largest + 1}{usual}"
+            f" {argument('set', f'label_nc={largest + 1}')}{usual}"
         )
 
 
@@ -126,25 +126,6 @@ def find_instances(label_map: Path) -> Path:
         f"{label_map} has no instance map, which these weights need: {where}. Expected: labels/NAME.png and"
         " instances/NAME.png, or X_label/NAME.png and X_inst/NAME.png"
     )
-
-
-def resized(ids: Ids, width: int, height: int) -> Ids:
-    """(H, W) or (H, W, C) at another size: each pixel is the nearest one's, by Pillow's rule."""
-    nearest: Ids = ids[_nearest(ids.shape[0], height)][:, _nearest(ids.shape[1], width)]
-    return nearest
-
-
-def _nearest(old: int, new: int) -> NDArray[np.int32]:
-    """Which of `old` pixels in a row each of `new` ones is."""
-    numbers = Image.fromarray(np.arange(old, dtype=np.int32)[None])
-    taken: NDArray[np.int32] = np.asarray(numbers.resize((new, 1), Image.Resampling.NEAREST))[0]
-    return taken
-
-
-def padded(ids: Ids, height: int, width: int) -> Ids:
-    """(H, W, C) to (height, width, C): the last row and column are repeated."""
-    down, right = height - ids.shape[0], width - ids.shape[1]
-    return np.pad(ids, ((0, down), (0, right), (0, 0)), mode="edge") if down or right else ids
 
 
 def coloured(ids: Ids) -> NDArray[np.uint8]:

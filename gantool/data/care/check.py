@@ -13,8 +13,7 @@ from statistics import median
 from typing import Any
 
 from gantool.data.care.look import Finding, look, look_at_ids
-from gantool.data.dataset import Domain
-from gantool.data.layouts.labelled import LabelMaps
+from gantool.data.source import Domain
 from gantool.data.transforms import Preparation
 
 
@@ -110,11 +109,11 @@ _Place = tuple[Path, str | None]
 
 
 def _looks(domain: Domain) -> Iterator[tuple[_Place, Callable[[], Finding | str]]]:
-    for number, file in enumerate(domain.files):
-        if isinstance(domain, LabelMaps):
-            yield (file, None), partial(look_at_ids, file, domain.classes, domain.instance_map(number))
+    for source in domain.sources(3):
+        if source.classes:
+            yield (source.path, None), partial(look_at_ids, source.path, source.classes, source.instances)
         else:
-            yield (file, domain.half), partial(look, file, domain.half)
+            yield (source.path, source.half), partial(look, source.path, source.half)
 
 
 def _with_the_others(domains: Sequence[Domain]) -> tuple[Domain, ...]:

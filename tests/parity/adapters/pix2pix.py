@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from gantool.data.transforms import crop_and_flip, resize
 from gantool.losses.adversarial import adversarial_loss
 from gantool.model import Batch, Model
-from gantool.pictures.file import Picture, as_channels, from_unit
+from gantool.pictures.file import Picture, as_channels
+from gantool.pictures.resize import from_unit
 
 from .. import fill, pictures, suite
 from ..suite import Entry

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from gantool.data.dataset import Recipe
 from gantool.data.layouts.paired import colour_pictures, paired
 from gantool.data.modes import PREPROCESS
 from gantool.data.transforms import Preparation
-from gantool.errors import DataError, UsageError
+from gantool.errors import DataError, UsageError, argument
 
 EXACT = Preparation("crop", 8, 8, flip=False)
 
@@ -41,7 +42,10 @@ def joined(folder: Path, count: int = 3, size: tuple[int, int] = (14, 14)) -> Pa
 
 def opened(*paths: Path, preparation: Preparation = EXACT, channels=(3, 3), cache=None, aligned=None):
     layout = paired()
-    return layout.open(layout.find(paths, aligned=aligned), preparation, channels, seed=0, cache=cache)
+    dataset = layout.open(layout.find(paths, aligned=aligned), Recipe(preparation, channels))
+    if cache is not None:
+        dataset.keep_in(cache)
+    return dataset
 
 
 # -- what comes out
@@ -84,12 +88,12 @@ def test_which_half_is_a(tmp_path, aligned, first):
     folder = joined(tmp_path / "pairs", 1)
     item = opened(folder, preparation=Preparation("none", 8, 8, flip=False), aligned=aligned).item(0, 0)
     half = Image.fromarray(np.asarray(Image.open(folder / "0.png"))[:, first : first + 14])
-    assert np.array_equal(item["A"], np.asarray(half.resize((16, 16), Image.Resampling.BICUBIC)))
+    assert np.array_equal(item["A"].transpose(1, 2, 0), np.asarray(half.resize((16, 16), Image.Resampling.BICUBIC)))
 
 
 def test_grey_and_colour(tmp_path):
     item = opened(pairs(tmp_path), channels=(1, 3)).item(0, 0)
-    assert (item["A"].shape, item["B"].shape) == ((8, 8, 1), (8, 8, 3))
+    assert (item["A"].shape, item["B"].shape) == ((1, 8, 8), (3, 8, 8))
 
 
 def test_samples_are_pairs_from_the_middle(tmp_path):
@@ -136,7 +140,7 @@ def test_side_by_side_pictures_are_recognised_and_it_is_said(tmp_path, below):
     assert (a.half, b.half) == ("left", "right")
     assert a.files == b.files == tuple(tmp_path / below / f"{i}.png" for i in range(3))
     assert a.note is not None
-    assert "--aligned BA" in a.note
+    assert argument("aligned", "BA") in a.note
     assert paired().find([tmp_path], aligned="AB")[0].note is None
 
 
@@ -176,7 +180,7 @@ def test_mostly_unmatched_folders_are_refused(tmp_path):
     [
         (lambda root: save(photo(0, (30, 14)), root / "x.png"), "holds no pairs: looked for trainA and trainB"),
         (lambda root: [save(photo(0), root / name / "x.png") for name in "abc"], "holds no pairs"),
-        (lambda root: pairs(root) and save(photo(0), root / "A" / "1.jpg"), "differ by their extension only"),
+        (lambda root: pairs(root) and save(photo(0), root / "A" / "1.jpg"), "are both named 1: which of them is meant"),
         (lambda root: (root / "A").mkdir(parents=True), "holds no picture"),
     ],
 )
@@ -230,7 +234,8 @@ def test_a_colour_picture_is_both_of_its_pair(tmp_path):
         save(photo(i), tmp_path / "train" / f"{i}.png")
     save(photo(9), tmp_path / "test" / "9.png")
     layout = colour_pictures()
-    dataset = layout.open(layout.find([tmp_path]), Preparation("crop", 8, 8), (3, 3), seed=0, cache=tmp_path / "c")
+    dataset = layout.open(layout.find([tmp_path]), Recipe(Preparation("crop", 8, 8), (3, 3)))
+    dataset.keep_in(tmp_path / "c")
     assert [domain.name for domain in dataset.domains] == ["grey", "colour"]
     assert len(dataset) == 3
     for index in range(3):

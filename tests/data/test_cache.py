@@ -13,9 +13,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gantool.data.cache import Source, open_cache
+from gantool.data.cache import open_cache
+from gantool.data.dataset import Recipe
 from gantool.data.layouts.unpaired import unpaired
 from gantool.data.modes import PREPROCESS
+from gantool.data.source import Source
 from gantool.data.transforms import Preparation, resize, resized_size
 from gantool.errors import DataError
 from gantool.pictures.file import picture_size, read_pixels
@@ -26,7 +28,8 @@ FIXED = Preparation("resize_and_crop", 24, 16)
 OTHER = """
 import os, signal, sys
 from pathlib import Path
-from gantool.data.cache import Source, open_cache
+from gantool.data.cache import open_cache
+from gantool.data.source import Source
 from gantool.data.transforms import Preparation
 folder, pictures = map(Path, sys.argv[1:3])
 sources = [Source(path, 3) for path in sorted(pictures.iterdir())]
@@ -65,11 +68,6 @@ def other(code: str, folder: Path, pictures: Path, *more: str) -> subprocess.Com
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-def planes(pixels: np.ndarray) -> bytes:
-    """As they lie in the file: channel after channel."""
-    return pixels.transpose(2, 0, 1).tobytes()
-
-
 def spoil(pictures: Path) -> None:
     """Makes every picture unreadable, but leaves size and time of change: only a cache knows the pixels now."""
     for path in pictures.iterdir():
@@ -99,8 +97,8 @@ def test_a_data_set_gives_the_same_items_with_and_without_it(tmp_path, pictures,
     layout, preparation = unpaired(), Preparation(preprocess, 24, 16)
     shutil.copytree(pictures, tmp_path / "b")
     domains = layout.find([pictures, tmp_path / "b"])
-    without = layout.open(domains, preparation, (3, 1), seed=3, cache=None)
-    cached = layout.open(domains, preparation, (3, 1), seed=3, cache=tmp_path / "cache")
+    without, cached = (layout.open(domains, Recipe(preparation, (3, 1), seed=3)) for _ in range(2))
+    cached.keep_in(tmp_path / "cache")
     assert cached.cache_note is None
     for epoch in range(3):
         for index in range(len(without)):
@@ -223,7 +221,7 @@ def test_a_process_that_dies_within_a_picture_leaves_those_before_it_and_nothing
     hidden = shutil.copytree(pictures, tmp_path / "hidden")
     spoil(pictures)
     cache, _ = open_cache(tmp_path / "cache", sources, [(24, 24)] * 12, FIXED)
-    assert cache.path.read_bytes()[mark + 4 * size :][: size // 2] == planes(truth[4])[: size // 2]
+    assert cache.path.read_bytes()[mark + 4 * size :][: size // 2] == truth[4].tobytes()[: size // 2]
     assert all(np.array_equal(cache.get(i), truth[i]) for i in range(4))
     with pytest.raises(DataError, match=r"04\.bmp"):  # not the half that is there
         cache.get(4)
@@ -284,8 +282,9 @@ def test_a_place_that_cannot_hold_it_is_a_reason_and_not_an_error(tmp_path, pict
     assert str(tmp_path / "file") in reason
     layout = unpaired()
     shutil.copytree(pictures, tmp_path / "b")
-    dataset = layout.open(layout.find([pictures, tmp_path / "b"]), FIXED, (3, 3), seed=0, cache=tmp_path / "file")
-    assert dataset.item(0, 0)["A"].shape == (16, 16, 3)
+    dataset = layout.open(layout.find([pictures, tmp_path / "b"]), Recipe(FIXED, (3, 3)))
+    dataset.keep_in(tmp_path / "file")
+    assert dataset.item(0, 0)["A"].shape == (3, 16, 16)
     assert dataset.cache_note == reason
 
 
@@ -296,7 +295,7 @@ def test_a_disk_that_is_full_meanwhile_costs_the_cache_and_not_the_training(tmp_
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
         "pictures = [cache.get(i) for i in range(12)]\n"
-        "assert all(picture.shape == (24, 24, 3) for picture in pictures)\n"
+        "assert all(picture.shape == (3, 24, 24) for picture in pictures)\n"
         "print(cache.note)\n"
     )
     run = other(code, tmp_path / "cache", pictures)
@@ -306,7 +305,7 @@ def test_a_disk_that_is_full_meanwhile_costs_the_cache_and_not_the_training(tmp_
 def test_a_picture_that_is_not_of_the_size_its_header_says_is_served_and_disturbs_no_other(tmp_path, pictures):
     preparation = Preparation("crop", 24, 16)
     truth = expected(pictures, preparation)
-    sizes = [(pixels.shape[1], pixels.shape[0]) for pixels in truth]
+    sizes = [(planes.shape[2], planes.shape[1]) for planes in truth]
     sizes[3] = (5, 5)
     cache, _ = open_cache(tmp_path / "cache", sources_of(pictures), sizes, preparation)
     for _ in range(3):

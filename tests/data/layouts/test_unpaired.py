@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from gantool.data.dataset import Recipe
 from gantool.data.layouts.unpaired import unpaired
 from gantool.data.transforms import Preparation
 from gantool.errors import DataError
@@ -33,7 +34,10 @@ def noisy(folder: Path, count: int, size: tuple[int, int] = (20, 14)) -> Path:
 
 def opened(a: Path, b: Path, preparation=EXACT, channels=(3, 3), seed=0, cache=None):
     layout = unpaired()
-    return layout.open(layout.find([a, b]), preparation, channels, seed=seed, cache=cache)
+    dataset = layout.open(layout.find([a, b]), Recipe(preparation, channels, seed))
+    if cache is not None:
+        dataset.keep_in(cache)
+    return dataset
 
 
 def numbers(dataset, epoch: int) -> list[tuple[int, int]]:
@@ -89,7 +93,7 @@ def test_crops_and_mirrors_vary_and_are_independent(tmp_path):
     dataset = opened(tmp_path / "trainA", tmp_path / "trainB", Preparation("crop", 8, 8))
 
     def augmentation(pixels):
-        left, right = int(pixels[0, 0, 0]), int(pixels[0, -1, 0])
+        left, right = int(pixels[0, 0, 0]), int(pixels[0, 0, -1])
         return min(left, right), left > right
 
     drawn = [dataset.item(epoch, 0) for epoch in range(400)]
@@ -108,8 +112,8 @@ def test_items_are_8_bit_pictures_of_the_wanted_channels(tmp_path):
     Image.fromarray(ramp).save(b / "deep.png")
     dataset = opened(a, b, Preparation("crop", 14, 14, flip=False), channels=(1, 3))
     item = dataset.item(0, 0)
-    assert item["A"].shape == (14, 14, 1)
-    assert item["B"].shape == (14, 14, 3)
+    assert item["A"].shape == (1, 14, 14)
+    assert item["B"].shape == (3, 14, 14)
     assert item["A"].dtype == item["B"].dtype == np.uint8
     assert item["B"].max() > 200  # scaled, not clipped
     assert len(np.unique(item["B"])) == 196
@@ -125,11 +129,11 @@ def test_transparent_pictures_are_seen_on_white(tmp_path):
 @pytest.mark.parametrize(
     ("preprocess", "shape"),
     [
-        ("resize_and_crop", (8, 8, 3)),
-        ("crop", (8, 8, 3)),
-        ("scale_width", (8, 12, 3)),
-        ("scale_width_and_crop", (8, 8, 3)),
-        ("none", (16, 20, 3)),
+        ("resize_and_crop", (3, 8, 8)),
+        ("crop", (3, 8, 8)),
+        ("scale_width", (3, 8, 12)),
+        ("scale_width_and_crop", (3, 8, 8)),
+        ("none", (3, 16, 20)),
     ],
 )
 @pytest.mark.parametrize("cached", [False, True])
