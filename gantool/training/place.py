@@ -46,7 +46,7 @@ def find_place(name: str, out: Path | None, resume: str | None) -> Place:
     return Place(path, _newest_first(path))
 
 
-def settings_of(place: Place) -> dict[str, object]:
+def settings_of_run(place: Place) -> dict[str, object]:
     """What the run.yaml of a run to be continued says; empty for a new run. Raises CheckpointError without one."""
     if not place.saves:
         return {}
