@@ -22,7 +22,7 @@ class Plugin:
     """One entry point: nothing of the plugin has been imported."""
 
     name: str
-    """What people type: `gantool train NAME`."""
+    """The word that people type: `gantool train NAME`."""
     module: str
     attribute: str
     distribution: str

@@ -80,7 +80,7 @@ def split(
 
 
 def _tell(console: Console, done: Conversion, out: Path) -> None:
-    """What a conversion did. Raises GantoolError where it could not do all."""
+    """Says how a conversion ended. Raises GantoolError where it could not do all."""
     if console.json:
         console.result(to_json(done.to_dict()))
     for file in done.left_out:

@@ -48,7 +48,7 @@ class Domain:
     """One collection of pictures, or of label maps."""
 
     name: str
-    """What people call it, where they ask for a translation to it."""
+    """The name that people use to ask for a translation to it."""
     root: Path
     files: tuple[Path, ...]
     """Sorted by path relative to `root`."""

@@ -22,7 +22,7 @@ Ids: TypeAlias = NDArray[Any]
 """int32 (H, W), or planes (H, W, C): the labels, and the instances if C is 2."""
 
 INSTANCES = ("inst", "instance", "instances")
-"""What stands in the name of a folder of instance maps where that of label maps has "label" or "labels"."""
+"""Words in the name of a folder of instance maps, in the place of "label" or "labels"."""
 
 _LOSSY = ("JPEG", "JPEG2000", "WEBP", "AVIF")
 # Cityscapes ends the names of the files that belong together in different ways.
@@ -101,7 +101,7 @@ def check_labels(labels: Ids, classes: int, name: str) -> None:
 
 
 def key(name: str) -> str:
-    """What the files of one scene have in common: the name without extension (and without Cityscapes' endings)."""
+    """The name that the files of one scene share without extension (and without Cityscapes' endings)."""
     return _ENDS.sub("", str(Path(name).with_suffix("")))
 
 
@@ -139,7 +139,7 @@ def coloured(ids: Ids) -> NDArray[np.uint8]:
 
 
 def shown(pixels: NDArray[Any]) -> NDArray[np.uint8]:
-    """What a person is shown of a network's input: a picture (H, W, C) in 8 bits, or planes of ids in colours."""
+    """A network's input as a person is shown it: a picture (H, W, C) in 8 bits, or planes of ids in colours."""
     return coloured(pixels) if pixels.dtype == np.int32 else to_uint8(pixels)
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Meaning(NamedTuple):
-    """What a kind of losses says."""
+    """The meaning of a kind of losses."""
 
     title: str
     """A heading."""

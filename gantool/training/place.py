@@ -47,7 +47,7 @@ def find_place(name: str, out: Path | None, resume: str | None) -> Place:
 
 
 def settings_of_run(place: Place) -> dict[str, object]:
-    """What the run.yaml of a run to be continued says; empty for a new run. Raises CheckpointError without one."""
+    """The run.yaml of a run to be continued; empty for a new run. Raises CheckpointError without one."""
     if not place.saves:
         return {}
     file = place.saves[0].parents[1] / folders.SETTINGS

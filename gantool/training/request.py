@@ -35,7 +35,7 @@ from gantool.version import __version__
 
 @dataclass(frozen=True)
 class Request:
-    """What a person asked for, before anything is checked."""
+    """The words of a person, before anything is checked."""
 
     model: str | None
     data: tuple[Path, ...] = ()
@@ -89,7 +89,7 @@ class Plan:
         return max(1, math.ceil(epochs * items / (self.settings.batch * self.settings.accumulate * world)))
 
     def as_yaml(self, world: int) -> dict[str, Any]:
-        """What `run.yaml` holds: as a configuration file it repeats the run."""
+        """The content of `run.yaml`: as a configuration file it repeats the run."""
         settings = {field.name: getattr(self.settings, field.name) for field in dataclasses.fields(self.settings)}
         return {
             "model": self.name,
@@ -205,7 +205,7 @@ def _start(request: Request, name: str) -> tuple[Path | None, Facts | None]:
 
 
 def _folders(values: Mapping[str, Any], file: Path | None) -> tuple[Path, ...]:
-    """What a YAML file says under `data`."""
+    """The folders that a YAML file names under `data`."""
     found = values.get("data", ())
     if isinstance(found, str) or not (isinstance(found, Sequence) and all(isinstance(path, str) for path in found)):
         raise UsageError(f"{file}: data is a list of folders, such as [trainA, trainB], not {found!r}")

@@ -1,4 +1,4 @@
-"""What is wrong with folders of pictures, found before a training finds it: `gantool data check`."""
+"""Faults in folders of pictures, found before a training finds them: `gantool data check`."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class CheckReport:
     unequal: tuple[tuple[str, str], ...]
     """Pairs whose pictures differ in size, where pictures come in pairs."""
     warnings: tuple[str, ...]
-    """What deserves a look, one line each."""
+    """Things that deserve a look, one line each."""
     fatal: tuple[str, ...]
     """Why a training on these folders would fail, one line each."""
 

@@ -15,7 +15,7 @@ from gantool.pictures.ids import planes_of_ids, read_ids
 
 @dataclass(frozen=True)
 class Finding:
-    """What is kept of a file that can be read."""
+    """Facts of a file that can be read."""
 
     width: int
     height: int
@@ -31,7 +31,7 @@ class Finding:
 
 
 def look(file: Path, half: str | None = None) -> Finding | str:
-    """What there is to say about a picture, or about its half ("left" or "right"); a text says why it is unreadable."""
+    """The facts of a picture, or of its half ("left" or "right"); a text says why it is unreadable."""
     try:
         picture = read_picture(file)
     except DataError as error:

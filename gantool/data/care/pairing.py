@@ -23,7 +23,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Conversion:
-    """What was done."""
+    """The outcome of a conversion."""
 
     written: int
     """Files."""

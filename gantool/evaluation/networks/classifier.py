@@ -1,4 +1,4 @@
-"""The classifier of the Inception scores: an Inception v3 that somebody trained on the classes in question.
+"""The classifier of the Inception scores: an Inception v3 that was trained on the classes in question.
 
 As torchvision has it and the MUNIT paper used it (Huang et al. 2018, arXiv 1804.04732, section 5.2): padding counts in
 the average pools, the last block averages, and the number of classes is that of the file.
