@@ -55,7 +55,7 @@ class Outputs:
     root: Path | None = None
     """The folder that results are written to or below; None for stdout."""
     owners: dict[str, str] = field(default_factory=dict)
-    """The input that each file belongs to, by its `key`: outputs (also of other shards and skipped ones), and inputs."""
+    """The input that each file belongs to, by its `key`: outputs (of all shards, skipped ones too), and inputs."""
 
 
 def find_outputs(
