@@ -327,7 +327,7 @@ def test_a_file_that_lacks_something(tmp_path: Path, part: str, key: str | None,
 def test_keys_and_shapes_that_do_not_fit(tmp_path: Path) -> None:
     file = File()
     file.content["disB"]["extra.weight"] = torch.ones(1)
-    with pytest.raises(CheckpointError, match=r"disB of .*extra\.weight is unknown"):
+    with pytest.raises(CheckpointError, match=r"disB does not fit .*extra\.weight is unknown"):
         import_files([file.write(tmp_path)], tmp_path / "run")
     file = File()
     file.content["gen"]["decB4.0.weight"] = torch.ones(5, 3, 1, 1)
