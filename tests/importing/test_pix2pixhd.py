@@ -238,7 +238,7 @@ def test_files_that_do_not_belong_together(tmp_path: Path) -> None:
     for networks, words in (
         ({"D": Judges()}, "no generator"),
         ({"G": Global(), "D": Judges(into=20)}, "do not belong to one model"),
-        ({"G": Global(), "H": Global()}, "one kind"),
+        ({"G": Global(), "H": Global()}, "both hold G"),
         ({"G": Global(norm="batch"), "D": Judges()}, "norm is batch and instance"),
     ):
         with pytest.raises(CheckpointError, match=words):
