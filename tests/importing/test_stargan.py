@@ -149,7 +149,7 @@ def test_files_that_do_not_fit_are_refused(tmp_path):
     folders = [tmp_path / str(number) for number in range(6)]
     for folder in folders:
         folder.mkdir()
-    refused(write(folders[0], G=G(5), A=G(5)), "200000-G.ckpt and .*200000-A.ckpt both hold a generator")
+    refused(write(folders[0], G=G(5), A=G(5)), "200000-G.ckpt and .*200000-A.ckpt both hold G")
     refused(write(folders[1], D=D(5)), "there is no generator")
     refused(write(folders[2], G=G(5), D=D(4)), "do not belong to one model: 5 and 4 labels")
     refused(write(folders[3], G=G(9), D=D(7)), "trained jointly on 7 labels")
