@@ -327,7 +327,7 @@ def test_files_that_do_not_fit(tmp_path: Path) -> None:
     save(state | {"enc_style.model.1.norm.running_mean": torch.zeros(8)})
     refused([file], out, "enc_style.model.1.norm.running_mean is unknown")
     save({key: value for key, value in state.items() if not key.startswith("mlp")})
-    refused([file], out, "mlp.model.0.fc.weight is missing")
+    refused([file], out, str(file), "lacks mlp.model.0.fc.weight")
     judges = write(tmp_path, "dis", Discriminator(), Discriminator())
     refused([judges], out, "no generator", "gen_XXXXXXXX.pt")
     (tmp_path / "other").mkdir()
