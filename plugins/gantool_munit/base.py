@@ -13,7 +13,7 @@ from gantool.data.layouts.unpaired import unpaired
 from gantool.model import ImageSpec, Model, Progress, Sizes
 from gantool.networks.initialization import INITIALIZATIONS, initialize
 from gantool.networks.resnet import PADDINGS
-from gantool.networks.vgg16 import VGG16
+from gantool.networks.vgg import VGG16
 from gantool.options import option
 from gantool_munit.layers import ACTIVATIONS, NORMS
 from gantool_munit.networks import MultiScaleDiscriminator

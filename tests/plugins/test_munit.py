@@ -16,7 +16,7 @@ import gantool
 from gantool.errors import CheckpointError
 from gantool.model import ImageSpec, Progress
 from gantool.networks.resnet import PADDINGS
-from gantool.networks.vgg16 import VGG16
+from gantool.networks.vgg import VGG16
 from gantool.runs import checkpoint, folders
 from gantool.training.run import TrainingRun
 from tests.conftest import draw
