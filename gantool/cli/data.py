@@ -87,11 +87,11 @@ def check(
     else:
         from gantool.training.request import Request, plan
 
-        flags = {} if aligned is None else {"aligned": aligned}
+        settings = {} if aligned is None else {"aligned": aligned}
         training = plan(
-            Request(model=model, data=tuple(folders), preset=preset, flags=flags, set=assignments(set_ or ()))
+            Request(model=model, data=tuple(folders), preset=preset, settings=settings, set=assignments(set_ or ()))
         )
-        layout, preparation = training.kind.layout_for(training.options), training.preparation
+        layout, preparation = training.data.layout, training.preparation
         domains = training.domains
     if crop is not None:
         preparation = Preparation("crop", crop, crop)
@@ -99,7 +99,7 @@ def check(
         report = check_folders(
             domains,
             preparation,
-            pairs=layout.name in ("paired", "labels"),
+            pairs=layout.pairs,
             progress=lambda done, total: tell("pictures", done, total),
         )
     if json:

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import typer
 
-import gantool
 from gantool.cli import data, demo, doctor, evaluate, export, importing, info, models, train, translate
+from gantool.cli.common import spelled_flag
 from gantool.errors import DataError, GantoolError, Interrupted, TimeLimitReached
 from gantool.report.console import Console
-from gantool.runs import folders
+from gantool.runs.find import is_resumable
+from gantool.version import __version__
 
 EXIT_CODES = (
     "Exit codes: 0 done, 1 some inputs failed, 2 usage, 3 data, 4 checkpoint or plugin, 5 memory, 6 training diverged, "
@@ -48,7 +49,7 @@ def _gantool(
     version: bool = typer.Option(False, "--version", help="Print the version and exit.", is_eager=True),
 ) -> None:
     if version:  # answered in `main` already, unless something else stood before it
-        Console().result(f"gantool {gantool.__version__}")
+        Console().result(f"gantool {__version__}")
         raise typer.Exit
 
 
@@ -56,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Runs one command and exits with its code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words[:1] == ["--version"]:
-        Console().result(f"gantool {gantool.__version__}")
+        Console().result(f"gantool {__version__}")
         return
     if not _verbose(words):  # a damaged EXIF block is no news to the person who translates a thousand pictures
         warnings.filterwarnings("ignore", module="PIL")
@@ -93,11 +94,12 @@ def _say(error: Exception, words: Sequence[str], text: str = "") -> None:
 
         traceback.print_exception(error)
     silent = any(word.startswith("-qq") for word in words) or sum(word in ("-q", "--quiet") for word in words) > 1
-    console = Console(verbosity=-2 if silent else 0)
-    if isinstance(error, (Interrupted, TimeLimitReached)):  # what somebody asked for is no error
-        console.note(str(error))
+    console = Console(verbosity=-2 if silent else 0, spell=spelled_flag)
+    said = text or (error.text if isinstance(error, GantoolError) else str(error))
+    if isinstance(error, (Interrupted, TimeLimitReached)):  # a stop that was asked for is no error
+        console.note(said)
     else:
-        console.error(text or str(error))
+        console.error(said)
 
 
 def _is_out_of_memory(error: Exception) -> bool:
@@ -112,9 +114,7 @@ def _with_resume_value(words: list[str]) -> list[str]:
         done.append(word)
         if word == "--resume":
             value = words[position + 1] if position + 1 < len(words) else "-"
-            named = (
-                value == "auto" or folders.is_resumable(value) or not (value.startswith("-") or Path(value).exists())
-            )
+            named = value == "auto" or is_resumable(value) or not (value.startswith("-") or Path(value).exists())
             if not named:
                 done.append("auto")
     return done

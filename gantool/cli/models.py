@@ -71,7 +71,7 @@ def _facts(entry: registry.Plugin) -> dict[str, Any]:
         "name": entry.name,
         "distribution": f"{entry.distribution} {entry.version}",
         "paper": kind.paper,
-        "layout": kind.layout_for(kind.Options()).name,
+        "layout": kind.data(kind.Options()).layout.name,
         "presets": {preset: read_yaml(path).get("summary", "") for preset, path in entry.presets().items()},
         "options": [asdict(option) for option in describe(kind.Options)],
     }

@@ -66,6 +66,10 @@ class Layout(Protocol):
     """How a model's training pictures are arranged on disk."""
 
     name: str
+    pairs: bool
+    """Whether pictures of its domains belong together, one of each."""
+    many: bool
+    """Whether it takes any number of domains, a folder for each."""
 
     def find(self, paths: Sequence[Path], *, aligned: str | None = None) -> tuple[Domain, ...]:
         """The domains below these paths. Raises DataError with what was looked for.

@@ -7,7 +7,6 @@ by the filter of the preparation. Imports Pillow and numpy, never torch.
 from __future__ import annotations
 
 import math
-import random
 from dataclasses import dataclass
 from typing import Any
 
@@ -142,23 +141,6 @@ def draw(rng: np.random.Generator, width: int, height: int, preparation: Prepara
     return Augmentation(x, y, preparation.flip and bool(rng.random() < 0.5), part)
 
 
-def paired_parameters(rng: random.Random, width: int, height: int, preparation: Preparation) -> Augmentation:
-    """The one draw that both pictures of a pair share, in the reference's order: x, y, mirror.
-
-    `width` and `height` are those of the picture on file. A crop position is drawn in every mode; modes without a crop
-    ignore it.
-    """
-    size, crop = preparation.size, preparation.crop
-    if preparation.preprocess == "scale_width_and_crop":
-        width, height = size, size * height // width
-    elif preparation.crops:
-        width, height = resized_size(width, height, preparation)
-    x = rng.randint(0, max(0, width - crop))
-    y = rng.randint(0, max(0, height - crop))
-    mirrored = rng.random() > 0.5
-    return Augmentation(x, y, preparation.flip and mirrored)
-
-
 def crop_square(pixels: Pixels, x: int, y: int, side: int) -> Pixels:
     """The square of this side at (x, y). A picture that is nowhere larger is left alone; what lies outside is black."""
     height, width, channels = pixels.shape
@@ -188,13 +170,6 @@ def crop_and_flip(pixels: Pixels, preparation: Preparation, augmentation: Augmen
     else:
         prepared[...] = pixels
     return prepared
-
-
-def resize_crop(pixels: Pixels, preparation: Preparation, augmentation: Augmentation) -> Pixels:
-    """The whole preparation of a picture on file; `augmentation` refers to its size after `resized_size`."""
-    # Resampling only what the crop keeps (Pillow's box=) would save a few per cent of decoding and resizing, and differ
-    # from a cached picture by up to 5 levels: Pillow orders its two passes, each of which rounds, by the result's size.
-    return crop_and_flip(resize(pixels, preparation), preparation, augmentation)
 
 
 def middle(pixels: NDArray[Any], side: int) -> NDArray[Any]:

@@ -15,15 +15,20 @@ import torch
 from torch import Tensor, nn
 
 from gantool import options as opt
+from gantool.capabilities import Translates
 from gantool.errors import CheckpointError, UsageError
+from gantool.importing.official import Imported, OfficialTensors
 from gantool.importing.reading import leaves
-from gantool.model import Imported, Model, OfficialTensors
-from gantool.networks.norms import InstanceNorm
+from gantool.model import Model
+from gantool.networks.norms import AdaIN, InstanceNorm
+from gantool.spec import Direction
 
 Tensors = Mapping[str, Tensor]
 """One official network's, by key."""
 Values = dict[str, Any]
 """What keys and shapes tell: the model's options, and what else a plugin needs."""
+Leaves = Mapping[type[nn.Module], Mapping[str, str | None]]
+"""What follows the last dot of a key, theirs to ours, where it differs, by kind of layer; None for what is dropped."""
 
 STATISTICS = dict.fromkeys(("running_mean", "running_var", "num_batches_tracked"))
 """Leaves that an instance norm drops: old files have them, and they were never used."""
@@ -38,13 +43,12 @@ class Names:
 
     heads: Mapping[str, str]
     """What precedes the last dot of a key, theirs to ours. Where several are one of ours, the last is the usual one."""
-    leaves: Mapping[type[nn.Module], Mapping[str, str | None]] = field(default_factory=dict)
-    """What follows it, where it differs, for each kind of layer; None for what is dropped."""
+    leaves: Leaves = field(default_factory=dict)
 
     def of(self, layer: nn.Module) -> Mapping[str, str | None]:
         """The leaves of this layer that have other names."""
         own = next((table for kind, table in self.leaves.items() if isinstance(layer, kind)), {})
-        return own or (STATISTICS if isinstance(layer, InstanceNorm) else {})
+        return own or (STATISTICS if isinstance(layer, (InstanceNorm, AdaIN)) else {})
 
 
 def same(network: nn.Module) -> Names:
@@ -219,14 +223,14 @@ class Part:
 
 
 def imported(
-    kind: type[Model],
+    kind: type[Model[Any]],
     parts: Iterable[Part],
     values: Mapping[str, Any],
     *,
     names: Callable[[nn.Module], Names] = same,
     domains: tuple[str, ...] = ("A", "B"),
     size: int,
-    directions: tuple[tuple[str, str], ...] | None = None,
+    directions: tuple[Direction, ...] | None = None,
     used: Mapping[tuple[str, str], str] | None = None,
     dropped: Mapping[tuple[str, str], str] | None = None,
     licence: str = "",
@@ -242,9 +246,10 @@ def imported(
         options = opt.restore(kind.Options, values, where=", ".join(dict.fromkeys(part.file for part in parts)))
     except UsageError as error:
         raise CheckpointError(str(error)) from error
-    spec = kind.spec_for(options, domains, size)
+    spec = kind.data(options).spec(domains, size)
     with torch.device("meta"):
         model = kind(options, spec)
+    assert isinstance(model, Translates)
     tensors: dict[str, Tensor] = {}
     all_used, all_dropped = dict(used or {}), dict(dropped or {})
     for part in parts:

@@ -55,6 +55,14 @@ class Processes:
             for tensor in module.state_dict().values():
                 dist.broadcast(tensor, 0)
 
+    def shared(self, text: str) -> str:
+        """The first process's text for all."""
+        if self.world == 1:
+            return text
+        told: list[str] = [text]
+        dist.broadcast_object_list(told, 0)
+        return told[0]
+
     def wait(self) -> None:
         """Returns when every process has come here."""
         if self.world > 1:

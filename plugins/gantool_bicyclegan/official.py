@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from torch import nn
 
 from gantool.errors import CheckpointError
+from gantool.importing.official import Imported, OfficialTensors
 from gantool.importing.table import (
     Found,
     Names,
@@ -23,7 +24,6 @@ from gantool.importing.table import (
     no_generator,
     once,
 )
-from gantool.model import Imported, OfficialTensors
 from gantool_bicyclegan import BicycleGAN
 from gantool_bicyclegan.networks import Encoder, EncoderBlock, StyleUnet
 

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 
 from gantool.errors import CheckpointError
 from gantool.importing.cyclegan_pix2pix import discriminator, generator, names
+from gantool.importing.official import Imported, OfficialTensors
 from gantool.importing.table import Part, Values, agreed, imported, networks, no_generator, once
-from gantool.model import Imported, OfficialTensors
+from gantool.spec import Direction
 from gantool_cyclegan import CycleGAN
 
 ROLES = {"G_A": "g_ab", "G_B": "g_ba", "D_A": "d_b", "D_B": "d_a"}
@@ -19,7 +20,7 @@ _CHANNELS = {
     "D_A": {"inputs": "channels_b"},
     "D_B": {"inputs": "channels_a"},
 }
-_DIRECTIONS = {"G_A": ("A", "B"), "G_B": ("B", "A")}
+_DIRECTIONS = {"G_A": Direction("A", "B"), "G_B": Direction("B", "A")}
 _KIND_OF_PIX2PIX = {"generator": "unet", "norm": "batch"}
 _ROLE = re.compile(r"(?:.*[_-])?([GD](?:_[AB])?)")
 

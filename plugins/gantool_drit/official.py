@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from torch import nn
 
 from gantool.errors import CheckpointError
+from gantool.importing.official import Imported, OfficialTensors
 from gantool.importing.reading import leaves
 from gantool.importing.table import Names, Part, Tensors, Values, imported, inside, places, shape
-from gantool.model import Imported, OfficialTensors
+from gantool.networks.norms import LayerNorm
 from gantool_drit import DRIT
 from gantool_drit.discriminators import ContentDiscriminator, ImageDiscriminator
-from gantool_drit.layers import LayerNorm
 from gantool_drit.networks import AttributeEncoder, ConcatAttributeEncoder, ConcatGenerator, ContentEncoder
 
 ROLES = {

@@ -8,8 +8,8 @@ from pathlib import PurePath
 
 from gantool.errors import CheckpointError
 from gantool.importing.cyclegan_pix2pix import discriminator, generator, names
+from gantool.importing.official import Imported, OfficialTensors
 from gantool.importing.table import Found, Part, Values, agreed, imported, networks
-from gantool.model import Imported, OfficialTensors
 from gantool_pix2pix import Pix2Pix
 
 ROLES = {"G": "g", "D": "d"}

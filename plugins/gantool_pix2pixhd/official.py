@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from torch import nn
 
 from gantool.errors import CheckpointError
+from gantool.importing.official import Imported, OfficialTensors
 from gantool.importing.table import (
     Found,
     Names,
@@ -24,9 +25,9 @@ from gantool.importing.table import (
     once,
     places,
 )
-from gantool.model import Imported, OfficialTensors
+from gantool.networks.multiscale import MultiScaleDiscriminator
 from gantool_pix2pixhd import Pix2PixHD
-from gantool_pix2pixhd.networks import Encoder, Generator, MultiScaleDiscriminator
+from gantool_pix2pixhd.networks import Encoder, Generator
 
 
 def recognise(files: Mapping[str, OfficialTensors]) -> Imported | None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gantool.errors import CheckpointError
+from gantool.importing.official import Imported, OfficialTensors
 from gantool.importing.table import Found, Part, Tensors, Values, imported, networks, no_generator, once, places
-from gantool.model import Imported, OfficialTensors
 from gantool_stargan import StarGAN
 
 RELEASED = ("Black_Hair", "Blond_Hair", "Brown_Hair", "Male", "Young")

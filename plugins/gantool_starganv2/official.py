@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from gantool.errors import CheckpointError
+from gantool.importing.official import Imported, OfficialTensors
 from gantool.importing.reading import read_official
 from gantool.importing.table import Part, Tensors, Values, imported, inside, load, places, same, shape
-from gantool.model import Imported, OfficialTensors
 from gantool.runs import checkpoint
 from gantool_starganv2 import StarGANv2
 from gantool_starganv2.face import FAN

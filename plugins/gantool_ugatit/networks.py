@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from gantool.networks.flat import unless_flat
 from gantool.networks.layers import OutputConv, ReflectionPad, Tanh
 from gantool.networks.norms import InstanceNorm
-from gantool_ugatit.norms import GroupNorm, InstanceLayerNorm, SpectralConv2d, SpectralLinear
+from gantool.networks.spectral import SpectralConv2d, SpectralLinear
+from gantool_ugatit.norms import GroupNorm, InstanceLayerNorm
 
 NORMS = ("adalin", "adain", "instance", "layer", "group")
 """The decoder's normalisations that the paper compares (section 4.3, table 4)."""

@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from torch import nn
 
 from gantool.errors import CheckpointError
+from gantool.importing.official import Imported, OfficialTensors
 from gantool.importing.table import Names, Part, Tensors, Values, imported, inside, places, shape
-from gantool.model import Imported, OfficialTensors
+from gantool.networks.spectral import SpectralConv2d, SpectralLinear
+from gantool.spec import Direction
 from gantool_ugatit import UGATIT
 from gantool_ugatit.networks import Discriminator, Generator
-from gantool_ugatit.norms import SpectralConv2d, SpectralLinear
 
 ROLES = {
     "genA2B": "g_ab",
@@ -24,7 +25,7 @@ ROLES = {
 }
 """The authors' names of the networks, and ours."""
 
-_DIRECTIONS = {"genA2B": ("A", "B"), "genB2A": ("B", "A")}
+_DIRECTIONS = {"genA2B": Direction("A", "B"), "genB2A": Direction("B", "A")}
 _ATTENTION = {"gap_fc": "attention.gap", "gmp_fc": "attention.gmp", "conv1x1": "attention.merge"}
 _GENERATOR = _ATTENTION | {
     "gamma": "gamma",

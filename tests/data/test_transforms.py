@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -15,7 +13,6 @@ from gantool.data.transforms import (
     crop_and_flip,
     crop_square,
     draw,
-    paired_parameters,
     resize,
     resized_size,
 )
@@ -31,36 +28,13 @@ def photo(width: int, height: int, channels: int = 3, seed: int = 0) -> np.ndarr
     return np.clip(noisy, 0, 255).astype(np.uint8)
 
 
-@pytest.mark.parametrize(
-    ("seed", "size", "preparation", "expected"),
-    [
-        (0, (300, 200), Preparation("resize_and_crop", 286, 256), Augmentation(27, 12, True)),
-        (1, (300, 200), Preparation("crop", 286, 128), Augmentation(34, 72, True)),
-        (2, (640, 360), Preparation("scale_width_and_crop", 400, 200), Augmentation(14, 2, False)),
-        (3, (640, 360), Preparation("scale_width", 400, 200), Augmentation(121, 151, True)),
-        (4, (100, 90), Preparation("none", 286, 256), Augmentation(0, 0, False)),
-    ],
-)
-def test_pairs_draw_the_reference_parameters(seed, size, preparation, expected):
-    assert paired_parameters(random.Random(seed), *size, preparation) == expected
-
-
-def test_a_pair_that_is_not_mirrored_draws_the_same_crops():
-    mirrored, plain = (Preparation("crop", 286, 128, flip) for flip in (True, False))
-    one, other = random.Random(1), random.Random(1)
-    a = [paired_parameters(one, 300, 200, mirrored) for _ in range(20)]
-    b = [paired_parameters(other, 300, 200, plain) for _ in range(20)]
-    assert [(p.x, p.y) for p in a] == [(p.x, p.y) for p in b]
-    assert any(p.flip for p in a)
-    assert not any(p.flip for p in b)
-
-
-def test_a_pairs_crops_lie_all_over_the_resized_picture_and_nowhere_else():
-    rng = random.Random(0)
-    drawn = [paired_parameters(rng, 60, 20, Preparation("shorter_side_and_crop", 10, 8)) for _ in range(500)]
+def test_crops_lie_all_over_the_resized_picture_and_nowhere_else():
+    rng = np.random.default_rng(0)
+    shorter, middle = Preparation("shorter_side_and_crop", 10, 8), Preparation("center_crop_and_resize", 10, 8)
+    drawn = [draw(rng, *resized_size(60, 20, shorter), shorter) for _ in range(500)]
     assert {(p.x, p.y) for p in drawn} == {(x, y) for x in range(23) for y in range(3)}
-    middle = [paired_parameters(rng, 60, 20, Preparation("center_crop_and_resize", 10, 8)) for _ in range(50)]
-    assert {(p.x, p.y) for p in middle} == {(0, 0)}
+    drawn = [draw(rng, *resized_size(60, 20, middle), middle) for _ in range(50)]
+    assert {(p.x, p.y) for p in drawn} == {(0, 0)}
 
 
 @pytest.mark.parametrize(

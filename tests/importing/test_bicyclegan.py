@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
+from gantool.importing.importer import Report, import_files
 from torch import Tensor, nn
 
 from gantool.errors import CheckpointError, UsageError
-from gantool.importing.importer import Report, import_files
 from gantool.runs import checkpoint, folders
 from gantool.training.run import TrainingRun
 
@@ -245,7 +245,7 @@ def test_discriminators_come_along_for_further_training(tmp_path: Path, judges: 
             for ours, scores in zip(network(x), theirs.eval()(x), strict=True):
                 assert (ours - scores).abs().max() < 1e-5
     run = TrainingRun(model.train(), model.optimizers(), total_steps=1)
-    run.begin(0, 1.0)
+    run.begin(Progress(0, 1), 1.0)
     model.training_step({"A": picture().repeat(1, 1, 3, 3), "B": picture().repeat(1, 1, 3, 3)}, run)
     run.end()
     assert run.skipped_in_a_row() == 0

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from gantool.importing.importer import Report, import_files
 from gantool_cyclegan import CycleGAN
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from gantool.errors import CheckpointError, UsageError
-from gantool.importing.importer import Report, import_files
 from gantool.runs import checkpoint, folders
 from gantool.runs.header import read_header
 from gantool.training.run import TrainingRun
@@ -132,7 +132,7 @@ def test_discriminators_come_along_for_further_training(tmp_path: Path, judge: t
         assert (model.d_b(x) - of_b(x)).abs().max() < 1e-5
         assert (model.d_a(x.expand(1, 3, 64, 64)) - of_a(x.expand(1, 3, 64, 64))).abs().max() < 1e-5
     run = TrainingRun(model.train(), model.optimizers(), total_steps=1)
-    run.begin(0, 1.0)
+    run.begin(Progress(0, 1), 1.0)
     model.training_step({"A": picture(3, 64), "B": picture(1, 64)}, run)
     run.end()
     assert run.skipped_in_a_row() == 0

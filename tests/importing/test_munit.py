@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
+from gantool.importing.importer import Report, import_files
 from torch import Tensor, nn
 
 from gantool.errors import CheckpointError
-from gantool.importing.importer import Report, import_files
 from gantool.runs import checkpoint, folders
 from gantool.training.run import TrainingRun
 
@@ -218,7 +218,7 @@ def assert_judges(report: Report, a: Discriminator, b: Discriminator, channels: 
             maps = zip(ours.eval()(picture(count)), theirs.eval()(picture(count)), strict=True)
             assert all((x - y).abs().max() < 2e-5 for x, y in maps)
     run = TrainingRun(model.train(), model.optimizers(), total_steps=1)
-    run.begin(0, 1.0)
+    run.begin(Progress(0, 1), 1.0)
     model.training_step({"A": picture(channels[0]), "B": picture(channels[1])}, run)
     run.end()
     assert run.skipped_in_a_row() == 0

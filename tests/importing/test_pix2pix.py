@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from gantool.importing.importer import import_files
 from torch import Tensor, nn
 
 from gantool.errors import CheckpointError
-from gantool.importing.importer import import_files
 from gantool.runs import checkpoint, folders
 from gantool.training.run import TrainingRun
 
@@ -93,7 +93,7 @@ def test_a_conditional_discriminator_makes_a_run_that_can_be_trained_further(
     with torch.no_grad():
         assert (model.d.eval()(pair) - d.eval()(pair)).abs().max() < 1e-5
     run = TrainingRun(model.train(), model.optimizers(), total_steps=1)
-    run.begin(0, 1.0)
+    run.begin(Progress(0, 1), 1.0)
     for _ in run.batches():
         model.training_step({"A": a, "B": b}, run)
     run.end()

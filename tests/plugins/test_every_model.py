@@ -85,11 +85,11 @@ def test_a_step_trains_every_network(name, tmp_path):
     decided = smoke(name, tmp_path)
     model = built(decided)
     before = {key: value.clone() for key, value in model.named_parameters()}
-    run = TrainingRun(model, model.optimizers(), total_steps=10)
+    run = TrainingRun(model, model.optimizers())
     dataset = opened(decided)
     stream = batches(dataset, batch=2, first=0)
     for step in range(6):  # StarGAN's generator moves at the fifth step
-        run.begin(step, model.rate_factor(Progress(step, 10, 0.0)))
+        run.begin(Progress(step, 1), model.rate_factor(Progress(step, 10, 0.0)))
         for _ in run.batches():
             model.training_step(to_device(next(stream), torch.device("cpu")), run)
         run.end()
@@ -177,13 +177,13 @@ def test_constant_pictures_leave_training_as_it_was(name, tmp_path):
     for blank in (False, True):
         torch.manual_seed(0)
         model = built(decided)
-        run = TrainingRun(model, model.optimizers(), total_steps=10, precision="bf16")
+        run = TrainingRun(model, model.optimizers(), precision="bf16")
         following = batches(opened(decided), batch=2, first=0)
         for step in range(2):
             batch = next(following)
             if blank and step == 1:
                 batch = {key: torch.full_like(x, 200) if x.dtype == torch.uint8 else x for key, x in batch.items()}
-            run.begin(step, 1.0)
+            run.begin(Progress(step, 1), 1.0)
             for _ in run.batches():
                 model.training_step(to_device(batch, torch.device("cpu")), run)
             run.end()

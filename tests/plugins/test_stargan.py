@@ -218,12 +218,12 @@ def test_one_exported_file_has_all_targets(tmp_path):
 
 def test_the_generator_moves_every_n_critic_steps():
     stargan = model((), ("a", "b", "c"), n_critic=3)
-    run = TrainingRun(stargan, stargan.optimizers(), total_steps=6)
+    run = TrainingRun(stargan, stargan.optimizers())
     batch = {"image": torch.rand(4, 3, 16, 16), "label": torch.tensor([0, 1, 2, 1])}
     moved = []
     for step in range(6):
         before = [[p.clone() for p in network.parameters()] for network in (stargan.g, stargan.d)]
-        run.begin(step, 1.0)
+        run.begin(Progress(step, 1), 1.0)
         for _ in run.batches():
             stargan.training_step(batch, run)
         run.end()

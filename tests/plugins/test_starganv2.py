@@ -47,8 +47,8 @@ def batch(labels: list[int], targets: list[int], size: int = 32, seed: int = 1) 
 
 
 def step(model: StarGANv2, inputs: dict[str, Tensor], run: TrainingRun | None = None, number: int = 0) -> TrainingRun:
-    run = run or TrainingRun(model, model.optimizers(), total_steps=4)
-    run.begin(number, 1.0)
+    run = run or TrainingRun(model, model.optimizers())
+    run.begin(Progress(number, 1), 1.0)
     for _ in run.batches():
         model.training_step(inputs, run)
     run.end()
@@ -105,10 +105,10 @@ def test_a_step_is_the_four_updates_of_the_paper_in_double_precision():
         name: torch.optim.Adam(parts[name].parameters(), rate, (0.0, 0.99), weight_decay=1e-4)
         for name, rate in rates.items()
     }
-    run = TrainingRun(ours, ours.optimizers(), total_steps=4)
+    run = TrainingRun(ours, ours.optimizers())
     for number, weight in enumerate((2.0, 4 / 3)):
         inputs = {k: v.double() if v.is_floating_point() else v for k, v in batch([0, 1], [2, 0], seed=number).items()}
-        run.begin(number, 1.0)
+        run.begin(Progress(number, 1), 1.0)
         codes = [run.randn(2, 3), run.randn(2, 3)]  # a step draws the same ones after the same `begin`
         by_the_book(book, inputs, adams, [code.double() for code in codes], weight)
         drawn = iter(codes)
@@ -170,7 +170,7 @@ def test_the_gradient_penalty_is_as_exact_in_half_precision():
     values = []
     for precision in ("fp32", "bf16"):
         model = build()
-        run = TrainingRun(model, model.optimizers(), total_steps=4, precision=precision)
+        run = TrainingRun(model, model.optimizers(), precision=precision)
         logged: dict[str, Tensor] = {}
         run.log = lambda into=logged, **losses: into.update(losses)  # type: ignore[method-assign]
         step(model, inputs, run)

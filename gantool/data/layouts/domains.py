@@ -44,6 +44,8 @@ class _Domains:
     test_split: int
 
     name = "domains"
+    pairs = False
+    many = True
 
     def find(self, paths: Sequence[Path], *, aligned: str | None = None) -> tuple[Domain, ...]:
         """The domains in these folders, or in one that holds a folder for each, itself or below `train`.

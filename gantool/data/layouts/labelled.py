@@ -50,6 +50,8 @@ class _Labelled:
     instances: bool
 
     name = "labels"
+    pairs = True
+    many = False
 
     def find(self, paths: Sequence[Path], *, aligned: str | None = None) -> tuple[Domain, ...]:
         """The label maps and pictures in two folders (labels, pictures) or three (labels, pictures, instances), or in

@@ -24,6 +24,8 @@ def paired() -> Layout:
 
 class _Paired:
     name = "paired"
+    pairs = True
+    many = False
 
     def find(self, paths: Sequence[Path], *, aligned: str | None = None) -> tuple[Domain, ...]:
         """The two domains in two folders (matched by the path below them, the extension aside), or in one folder.

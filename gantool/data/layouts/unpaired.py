@@ -21,6 +21,8 @@ def unpaired() -> Layout:
 
 class _Unpaired:
     name = "unpaired"
+    pairs = False
+    many = False
 
     def find(self, paths: Sequence[Path], *, aligned: str | None = None) -> tuple[Domain, ...]:
         """The domains in two folders, or in one that holds trainA and trainB, train/A and train/B, or two folders."""

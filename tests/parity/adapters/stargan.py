@@ -204,7 +204,7 @@ def _check_translate(entry: Entry) -> None:
         suite.assert_close(((found + 1) / 2).clamp(0, 1), figures, suite.NETWORK, f"target {number}")
 
 
-class _Scripted(suite._Recording):
+class _Scripted(suite.Recording):
     """A run whose draws are those of an entry: a permutation, as numbers in its order, then the penalty's places."""
 
     draws: Iterator[Tensor]
@@ -229,7 +229,7 @@ def _check_training(entry: Entry) -> None:
     stargan.double().train()
     moved = Statistics(stargan.g, statistics["G"])
     total = config["num_iters"]
-    run = _Scripted(stargan, stargan.optimizers(), total_steps=total)
+    run = _Scripted(stargan, stargan.optimizers())
     losses = iter(expected["losses"])
     for step, sets in enumerate(entry["batches"]):
         batch, draws = {}, []
@@ -242,7 +242,7 @@ def _check_training(entry: Entry) -> None:
                 fill.given(told["alpha"]).flatten().double(),
             ]
         run.draws = iter(draws)
-        run.begin(step, stargan.rate_factor(Progress(step, total, 0.0)))
+        run.begin(Progress(step, 1), stargan.rate_factor(Progress(step, total, 0.0)))
         for _ in run.batches():
             stargan.training_step(batch, run)
         run.end()

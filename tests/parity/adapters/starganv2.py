@@ -275,12 +275,12 @@ def _check_training(entry: Entry) -> None:
         load(networks[name], one, name)
         networks[name].double()
     model.double().train()
-    run = Scripted(model, model.optimizers(), total_steps=told["total_iters"])
+    run = Scripted(model, model.optimizers())
     for step, (rules, losses) in enumerate(zip(entry["batches"], entry["losses"], strict=True)):
         inputs = {name: _double(value) for name, value in given(rules).items()}
         run.codes, run.totals = iter([inputs["z_trg"], inputs["z_trg2"]]), []
         asked = _script_masks(model, inputs)
-        run.begin(step, 1.0)
+        run.begin(Progress(step, 1), 1.0)
         for _ in run.batches():
             model.training_step({ours: inputs[theirs] for ours, theirs in _BATCH.items()}, run)
         run.end()

@@ -1,76 +1,85 @@
-"""From the authors' checkpoint files to a run: the plugin says what they are, this file sees that nothing is lost."""
+"""A whole import: from the authors' checkpoint files to a run. The plugin says what they are; this file sees that
+nothing is lost.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from gantool import registry
-from gantool.errors import CheckpointError, UsageError
+from gantool.errors import CheckpointError, UsageError, argument
+from gantool.importing.official import Imported, OfficialTensors
 from gantool.importing.reading import leaves, read_official
-from gantool.model import ImageSpec, Imported, Model, OfficialTensors
+from gantool.model import Model
 from gantool.runs import checkpoint, folders
+from gantool.spec import Direction, Spec
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What a person asked for, before anything is checked."""
+
+    files: tuple[Path, ...]
+    """Official checkpoint files of one training."""
+    out: Path
+    """Run folder to make."""
+    model: str | None = None
+    """The model; None finds it out."""
+    domains: tuple[str, ...] | None = None
+    """Names of the domains, in the plugin's order; None for the plugin's own."""
+    licence: str | None = None
+    """Licence of the weights; None for the one that the plugin knows."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """What was imported."""
+    """The run that was made, and what became of every tensor."""
 
     model: str
     weights: Path
     """The new weights file; `state.safetensors` lies beside it if `training` is true."""
     training: bool
-    """Whether networks came that only training needs: `gantool train --from` goes on with them."""
+    """Whether networks came that only training needs: training can begin with them."""
     options: Any
     """The model's options as the files tell them."""
-    spec: ImageSpec
-    directions: tuple[tuple[str, str], ...]
-    """(source, target) domains: the translations that the files bring."""
+    spec: Spec
+    directions: tuple[Direction, ...]
+    """The translations that the files bring."""
     used: Mapping[tuple[str, str], str]
     """(file, official key) -> our key."""
     dropped: Mapping[tuple[str, str], str]
     """(file, official key) -> why it was not needed."""
 
 
-def import_files(
-    files: Sequence[Path],
-    out: Path,
-    *,
-    model: str | None = None,
-    domains: tuple[str, ...] | None = None,
-    licence: str | None = None,
-) -> Report:
-    """Writes the networks of official checkpoint files as the first save of the new run folder `out`.
+def start(request: Request) -> Report:
+    """Writes the networks of official checkpoint files as the first save of a new run folder.
 
-    `model` is found out unless given; `domains` renames the domains, in the plugin's order. The header of the weights
-    has, besides what every save has: `source` (file names), `licence`, `directions` (pairs of domains), and `missing`
-    (sub-modules that the files did not bring and that the weights file therefore lacks). Raises UsageError for an
-    existing `out` or names that do not fit, and CheckpointError for files that cannot be read, are no model's, or do
-    not fit.
+    The header of the weights says, besides what every header says, `source` (file names), `licence`, `directions`, and
+    `missing`: networks that the files did not bring, and that the weights file therefore lacks. Raises UsageError for
+    an existing run folder or names that do not fit, and CheckpointError for files that cannot be read, are no model's,
+    or do not fit.
     """
-    if out.exists():
-        raise UsageError(f"{out} exists already: choose another folder with -o")
-    if not files:
-        raise UsageError("which files? gantool import FILE... -o RUN")
-    contents = {str(path): read_official(path) for path in files}
-    name, kind, imported = _recognised(contents, model)
-    spec, directions = _renamed(imported, domains)
+    if request.out.exists():
+        raise UsageError(f"{request.out} exists already: choose another folder with {argument('out')}")
+    if not request.files:
+        raise UsageError("which files? Name the official checkpoint files of one training")
+    contents = {str(path): read_official(path) for path in request.files}
+    name, kind, imported = _recognised(contents, request.model)
+    spec, directions = _renamed(imported, request.domains)
     network = checkpoint.build_model(kind, imported.options, spec)
     missing = _check(network, imported, contents)
-
-    apart = network.training_only  # of the instance: StarGAN's differs with its labels
-    weights = {key: value for key, value in imported.tensors.items() if _part(key) not in apart}
-    state = {f"model.{key}": value for key, value in imported.tensors.items() if _part(key) in apart}
-    folder = folders.save_folder(out, 0)
     notes = {
-        "source": [path.name for path in files],
-        "licence": licence or imported.licence or None,
+        "source": tuple(path.name for path in request.files),
+        "licence": request.licence or imported.licence or None,
         "directions": directions,
-        "missing": missing,
     }
-    checkpoint.save(folder, network, name, 0, weights=weights, state=state, notes=notes)
+    facts = checkpoint.facts_of_model(network, name, 0, notes, missing)
+    weights, state = checkpoint.parted(network, imported.tensors)
+    folder = folders.save_folder(request.out, 0)
+    checkpoint.save(folder, facts, weights=weights, state=state)
     return Report(
         model=name,
         weights=folder / folders.WEIGHTS,
@@ -83,20 +92,21 @@ def import_files(
     )
 
 
-def _recognised(contents: Mapping[str, OfficialTensors], model: str | None) -> tuple[str, type[Model], Imported]:
+def _recognised(contents: Mapping[str, OfficialTensors], model: str | None) -> tuple[str, type[Model[Any]], Imported]:
     """The one plugin whose files these are."""
     plugins = [registry.plugin(model)] if model else list(registry.plugins().values())
-    found: list[tuple[str, type[Model], Imported]] = []
+    found: list[tuple[str, type[Model[Any]], Imported]] = []
     misfits: list[CheckpointError] = []
     broken: list[str] = []
     for plugin in plugins:
         try:
             kind = plugin.load()
         except CheckpointError as error:
-            broken.append(str(error))
+            broken.append(error.text)
             continue
         try:
-            imported = kind.from_official(contents)
+            importer = plugin.importer()
+            imported = importer(contents) if importer else None
         except CheckpointError as error:
             misfits.append(error)
         except Exception as error:  # of a plugin that met what its author did not think of
@@ -105,9 +115,8 @@ def _recognised(contents: Mapping[str, OfficialTensors], model: str | None) -> t
             if imported is not None:
                 found.append((plugin.name, kind, imported))
     if len(found) > 1:
-        raise CheckpointError(
-            f"{', '.join(contents)} could be of {' or '.join(name for name, _, _ in found)}: say which with --model"
-        )
+        names = " or ".join(name for name, _, _ in found)
+        raise CheckpointError(f"{', '.join(contents)} could be of {names}: say which with {argument('model')}")
     if found:
         return found[0]
     if misfits:
@@ -121,7 +130,7 @@ def _recognised(contents: Mapping[str, OfficialTensors], model: str | None) -> t
     )
 
 
-def _renamed(imported: Imported, domains: tuple[str, ...] | None) -> tuple[ImageSpec, tuple[tuple[str, str], ...]]:
+def _renamed(imported: Imported, domains: tuple[str, ...] | None) -> tuple[Spec, tuple[Direction, ...]]:
     """Spec and directions with the domain names that a person chose."""
     own = imported.spec.domains
     names = own if domains is None else domains
@@ -130,10 +139,10 @@ def _renamed(imported: Imported, domains: tuple[str, ...] | None) -> tuple[Image
             f"these files have {len(own)} domains: give {len(own)} different names, not {', '.join(names)}"
         )
     chosen = dict(zip(own, names, strict=True))
-    return replace(imported.spec, domains=names), tuple((chosen[a], chosen[b]) for a, b in imported.directions)
+    return replace(imported.spec, domains=names), tuple(Direction(chosen[a], chosen[b]) for a, b in imported.directions)
 
 
-def _check(model: Model, imported: Imported, contents: Mapping[str, OfficialTensors]) -> list[str]:
+def _check(model: Model[Any], imported: Imported, contents: Mapping[str, OfficialTensors]) -> list[str]:
     """Sees that every key of the files is accounted for, and every sub-module whole or absent. Returns the absent ones.
 
     What only training needs may be absent without a word.
@@ -143,8 +152,8 @@ def _check(model: Model, imported: Imported, contents: Mapping[str, OfficialTens
     if strays:
         raise CheckpointError(f"{strays[0][0]}: nothing is known about {strays[0][1]} ({len(strays)} such keys)")
     expected = model.state_dict()
-    parts = {_part(key) for key in imported.tensors}
-    absent = sorted(key for key in expected.keys() - imported.tensors.keys() if _part(key) in parts)
+    parts = {checkpoint.part(key) for key in imported.tensors}
+    absent = sorted(key for key in expected.keys() - imported.tensors.keys() if checkpoint.part(key) in parts)
     unknown = sorted(
         key for key, value in imported.tensors.items() if key not in expected or expected[key].shape != value.shape
     )
@@ -153,8 +162,5 @@ def _check(model: Model, imported: Imported, contents: Mapping[str, OfficialTens
         raise CheckpointError(
             f"{', '.join(contents)}: {problem} ({len(absent)} missing, {len(unknown)} that do not fit)"
         )
-    return sorted({_part(key) for key in expected} - parts - {*model.training_only, *model.frozen})
-
-
-def _part(key: str) -> str:
-    return key.partition(".")[0]
+    networks = {checkpoint.part(key) for key in expected}
+    return sorted(networks - parts - {*model.roles.training_only, *model.roles.frozen})

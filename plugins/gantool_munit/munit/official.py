@@ -6,16 +6,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from torch import nn
 
 from gantool.errors import CheckpointError
 from gantool.importing import table
+from gantool.importing.official import Imported, OfficialTensors
 from gantool.importing.reading import leaves
-from gantool.importing.table import Names, Part, Tensors, Values, agreed, inside, no_generator, places, shape
-from gantool.model import Imported, Model, OfficialTensors
-from gantool_munit import MUNIT
-from gantool_munit.layers import AdaIN, ConvBlock, SpectralConv
+from gantool.importing.table import Leaves, Names, Part, Tensors, Values, agreed, inside, no_generator, places, shape
+from gantool.model import Model
+from gantool.networks.spectral import SpectralConv2d
+from gantool_munit.layers import ConvBlock
+from gantool_munit.munit import MUNIT
 from gantool_munit.networks import (
     ContentEncoder,
     Decoder,
@@ -25,10 +28,7 @@ from gantool_munit.networks import (
     StyleGenerator,
 )
 
-_LEAVES: Mapping[type[nn.Module], Mapping[str, str | None]] = {
-    SpectralConv: {"weight_bar": "weight", "weight_u": "u", "weight_v": "v"},
-    AdaIN: table.STATISTICS,  # all files have them
-}
+_LEAVES: Leaves = {SpectralConv2d: {"weight_bar": "weight", "weight_u": "u", "weight_v": "v"}}
 
 
 def recognise(files: Mapping[str, OfficialTensors]) -> Imported | None:
@@ -37,7 +37,7 @@ def recognise(files: Mapping[str, OfficialTensors]) -> Imported | None:
 
 
 def imported(
-    kind: type[Model],
+    kind: type[Model[Any]],
     files: Mapping[str, OfficialTensors],
     encoder: str,
     generator: Callable[[Tensors, str], Values],
@@ -125,7 +125,7 @@ def names(network: nn.Module) -> Names:
     for theirs, ours in _places(network):
         block = network.get_submodule(ours)
         if isinstance(block, ConvBlock):
-            conv = f"{theirs}.conv.module" if isinstance(block.conv, SpectralConv) else f"{theirs}.conv"
+            conv = f"{theirs}.conv.module" if isinstance(block.conv, SpectralConv2d) else f"{theirs}.conv"
             heads |= {
                 conv: f"{ours}.conv",
                 f"{theirs}.norm": f"{ours}.norm",

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gantool_munit.official import content, imported
-
 from gantool.errors import CheckpointError
+from gantool.importing.official import Imported, OfficialTensors
 from gantool.importing.reading import leaves
 from gantool.importing.table import Tensors, Values
-from gantool.model import Imported, OfficialTensors
-from gantool_unit import UNIT
+from gantool_munit.munit.official import content, imported
+from gantool_munit.unit import UNIT
 
 _OLDER = ("encode_A.", "enc_shared.", "dec_shared.", "decode_A.")
 """What the keys of the first code, of NIPS 2017, begin with."""
