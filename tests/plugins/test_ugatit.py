@@ -59,15 +59,15 @@ def test_without_attention_there_is_no_classifier():
     assert model.translation(Direction("A", "B")) is None
 
 
-@torch.no_grad()
 def test_the_export_gives_the_picture_and_the_generators_attention():
     model = one_step().eval()
     assert model.outputs == ("translation", "attention")
     x = torch.rand(2, 3, 40, 32) * 2 - 1
     for direction, target in ((Direction("A", "B"), 1), (Direction("B", "A"), 0)):
-        picture, heat = model.translation(direction)(x)
-        assert torch.equal(picture, model.translate(x, source=1 - target, target=target))
-        assert torch.equal(heat, model.attention(x, source=1 - target, target=target)["generator"])
+        with torch.no_grad():
+            picture, heat = model.translation(direction)(x)
+            assert torch.equal(picture, model.translate(x, source=1 - target, target=target))
+            assert torch.equal(heat, model.attention(x, source=1 - target, target=target)["generator"])
 
 
 def test_rho_stays_between_0_and_1():
@@ -92,7 +92,7 @@ def test_the_full_generator_takes_its_own_size_and_says_so(tmp_path):
     options = {"preset": "smoke", "steps": 1, "workers": 0, "set": {"light": False}}
     translator = package.load(package.train("ugatit", data, out=tmp_path / "run", **options))
     assert translator.facts.sizes.exact == 32
-    with pytest.raises(DataError, match="--size 32"):
+    with pytest.raises(DataError, match="size=32 resizes"):
         translator.translate(Image.new("RGB", (40, 32)))
     assert translator.translate(Image.new("RGB", (40, 32)), size=(32, 32)).size == (32, 32)
 
@@ -144,7 +144,7 @@ def test_attention_out_of_memory_is_one_pictures_failure(main, run, tmp_path, mo
 
 def test_info_shows_rho(main, run):
     _, out, _ = main("info", run, "--json")
-    facts = json.loads(out)["facts"]
+    facts = json.loads(out)["own"]
     assert facts["rho to B: decoder.0.norm1"] == pytest.approx(0.9, abs=0.01)
     assert "rho to A: up.3" in facts
 
