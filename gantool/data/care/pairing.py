@@ -23,7 +23,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Conversion:
-    """What was done."""
+    """The result of `pair` or `split`."""
 
     written: int
     """Files."""
