@@ -28,7 +28,7 @@ class Source:
     """The instance map that belongs to a label map."""
 
     def size(self, of_file: tuple[int, int]) -> tuple[int, int]:
-        """(width, height) of the picture, given that of its file. Raises DataError for an odd width that has no halves."""
+        """(width, height) of the picture, given that of its file. Raises DataError for an odd width with two halves."""
         width, height = of_file
         return of_file if self.half is None else (_half_width(self.path, width), height)
 

@@ -32,7 +32,7 @@ Size = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Case:
-    """What goes into the file, and what the model makes of it."""
+    """Inputs for the file, and the model's outputs for them."""
 
     size: Size
     inputs: tuple[NDArray[Any], ...]
@@ -43,7 +43,7 @@ class Case:
     allowed: tuple[float, ...]
     """How far each of the file's outputs may be from it."""
     dtypes: tuple[str, ...]
-    """What type each output has to be of."""
+    """The type of each output."""
 
 
 def inputs(translation: Translation, size: Size, image_io: bool) -> tuple[NDArray[Any], ...]:
@@ -67,7 +67,7 @@ def inputs(translation: Translation, size: Size, image_io: bool) -> tuple[NDArra
 
 
 def example(translation: Translation, image_io: bool) -> tuple[Tensor, ...]:
-    """What the graph is traced with. A batch of one would be taken for a constant, equal sides for one."""
+    """Inputs to trace the graph with. A batch of one would be taken for a constant, equal sides for one."""
     side, more = _steps(translation.sizes)
     size = (2, side + more, side + 2 * more)
     return tuple(torch.from_numpy(array) for array in inputs(translation, size, image_io))

@@ -287,7 +287,7 @@ class Engine:
 
 
 def prepared(picture: Picture, channels: int, size: tuple[int, int] | None = None) -> tuple[Array, Array | None]:
-    """What the network sees (H, W, channels), transparency on white as in training, and the result's alpha."""
+    """The network's input (H, W, channels), transparency on white as in training, and the result's alpha."""
     if picture.pixels.dtype == np.int32:
         return (picture.pixels if size is None else resize(picture.pixels, size)), None
     pixels, alpha = as_channels(picture, channels), picture.alpha

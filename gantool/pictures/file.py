@@ -189,6 +189,7 @@ def _like(pixels: Array, values: NDArray[Any]) -> Array:
 
 @contextmanager
 def opened(source: Path | bytes) -> Iterator[Image.Image]:
+    """The picture as Pillow opens it: only its header has been read. Raises ValueError for an empty file."""
     with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
         if not file.read(1):
             raise ValueError("the file is empty")

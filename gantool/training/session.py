@@ -116,7 +116,7 @@ def _opened(plan: Plan) -> Dataset:
 
 
 def describe(plan: Plan) -> dict[str, Any]:
-    """What a dry run tells: every value with its source, and what the run will take."""
+    """The report of a dry run: every value with its source, and the size of the run."""
     model = _built(plan)
     dataset = _opened(plan)
     check_sizes(plan, model, dataset)

@@ -49,6 +49,8 @@ class TrainingAdapter(Protocol):
     LOSSES: Mapping[str, str]
     """The reference's name of each loss, and ours."""
 
+    # `Run`, a kind of `Recording`, where the reference's steps need another; `pace` and `rate`: see `check_training`.
+
     def model(self, config: Entry) -> Model[Any]: ...
 
     def load(self, network: nn.Module, tensors: Mapping[str, Tensor], where: str) -> Mapping[str, str]:
@@ -114,7 +116,7 @@ def check_training(entry: Entry, adapter: TrainingAdapter) -> None:
         for name, told in entry["networks"].items()
     }
     model.double().train()
-    run = _Recording(model, model.optimizers())
+    run = getattr(adapter, "Run", Recording)(model, model.optimizers())
     draws = adapter.scripted(model, entry)
     expected = entry["float64"] if exact else entry
     with masks(entry):
@@ -209,7 +211,7 @@ def masks(entry: Entry) -> Iterator[None]:
     assert calls, "dropout was never called"
 
 
-class _Recording(TrainingRun):
+class Recording(TrainingRun):
     """The run of a real training, whose losses of the last step can be read in full precision."""
 
     def __init__(self, *args: Any, **options: Any) -> None:

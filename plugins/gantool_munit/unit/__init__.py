@@ -7,21 +7,21 @@ a shared one, no weights are tied, and the discriminators look at several scales
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gantool_munit.base import SharedLatent, SharedOptions
-from gantool_munit.networks import LatentGenerator, discriminator_loss, generator_loss
 from torch import Tensor
 
 from gantool.losses.reconstruction import l1
-from gantool.model import Batch, ImageSpec, Imported, OfficialTensors, Run
+from gantool.model import Batch, Run
 from gantool.networks.passes import together
 from gantool.networks.precision import single
 from gantool.options import option
+from gantool.spec import Spec
+from gantool_munit.base import SharedLatent, SharedOptions, Terms, by_name, total
+from gantool_munit.networks import LatentGenerator, discriminator_loss, generator_loss
 
 
-class UNIT(SharedLatent):
+class UNIT(SharedLatent["UNIT.Options"]):
     paper = "Liu et al., Unsupervised Image-to-Image Translation Networks, NIPS 2017, arXiv 1703.00848"
 
     g_a: LatentGenerator
@@ -33,13 +33,7 @@ class UNIT(SharedLatent):
         cycle: float = option(10.0, "weight of the cycle there and back", low=0)
         kl_cycle: float = option(0.01, "weight of the same for the codes of translations", low=0)
 
-    @classmethod
-    def from_official(cls, files: Mapping[str, OfficialTensors]) -> Imported | None:
-        from gantool_unit import official
-
-        return official.recognise(files)
-
-    def __init__(self, options: UNIT.Options, spec: ImageSpec) -> None:
+    def __init__(self, options: UNIT.Options, spec: Spec) -> None:
         super().__init__(options, spec, [generator(options, channels) for channels in spec.channels])
 
     def training_step(self, batch: Batch, run: Run) -> None:
@@ -64,36 +58,36 @@ class UNIT(SharedLatent):
             z_a, z_b = noisy(h_a, run), noisy(h_b, run)
             rec_a, x_ba = together(self.g_a.decoder, z_a, z_b)
             rec_b, x_ab = together(self.g_b.decoder, z_b, z_a)
-            gan_a = generator_loss(self.d_a, x_ba, o.gan)
-            gan_b = generator_loss(self.d_b, x_ab, o.gan)
-            recon_x_a, recon_x_b = l1(rec_a, x_a), l1(rec_b, x_b)
-            kl_a, kl_b = mean_square(h_a), mean_square(h_b)
-            g = o.adversarial * (gan_a + gan_b) + o.recon_x * (recon_x_a + recon_x_b) + o.kl * (kl_a + kl_b)
+            terms: Terms = [
+                (
+                    o.adversarial,
+                    {
+                        "gan_a": generator_loss(self.d_a, x_ba, o.gan),
+                        "gan_b": generator_loss(self.d_b, x_ab, o.gan),
+                    },
+                ),
+                (o.recon_x, {"recon_x_a": l1(rec_a, x_a), "recon_x_b": l1(rec_b, x_b)}),
+                (o.kl, {"kl_a": mean_square(h_a), "kl_b": mean_square(h_b)}),
+            ]
             if o.cycle > 0 or o.kl_cycle > 0:
                 h_b_again, h_a_again = self.g_a.encoder(x_ba), self.g_b.encoder(x_ab)
-                kl_aba, kl_bab = mean_square(h_a_again), mean_square(h_b_again)
-                g = g + o.kl_cycle * (kl_aba + kl_bab)
-                run.log(kl_aba=kl_aba, kl_bab=kl_bab)
+                terms.append((o.kl_cycle, {"kl_aba": mean_square(h_a_again), "kl_bab": mean_square(h_b_again)}))
             if o.cycle > 0:
                 z_b_again, z_a_again = noisy(h_b_again, run), noisy(h_a_again, run)
-                cycle_a = l1(self.g_a.decoder(z_a_again), x_a)
-                cycle_b = l1(self.g_b.decoder(z_b_again), x_b)
-                g = g + o.cycle * (cycle_a + cycle_b)
-                run.log(cycle_a=cycle_a, cycle_b=cycle_b)
-            for name, loss in self.perceptual_losses(x_ba, x_b, x_ab, x_a).items():
-                g = g + o.perceptual * loss
-                run.log(**{name: loss})
+                x_aba, x_bab = self.g_a.decoder(z_a_again), self.g_b.decoder(z_b_again)
+                terms.append((o.cycle, {"cycle_a": l1(x_aba, x_a), "cycle_b": l1(x_bab, x_b)}))
+            terms += self.perceptual(x_ba, x_b, x_ab, x_a)
+            g = total(terms)
             run.backward(g)
             run.update("G")
 
-        run.log(gan_a=gan_a, recon_x_a=recon_x_a, kl_a=kl_a, d_a=d_a)
-        run.log(gan_b=gan_b, recon_x_b=recon_x_b, kl_b=kl_b, d_b=d_b)
-        run.log(g=g, d=d)
+        run.log(**by_name(terms), d_a=d_a, d_b=d_b, g=g, d=d)
 
-    def translate(self, images: Tensor, *, source: str, target: str, style: Tensor | None = None) -> Tensor:
-        encoder = (self.g_a, self.g_b)[self.spec.index(source)].encoder
-        decoder = (self.g_a, self.g_b)[self.spec.index(target)].decoder
-        pictures: Tensor = decoder(encoder(images))  # the mean code, without noise
+    def translate(
+        self, images: Tensor, *, source: int, target: int, code: Tensor | None = None, condition: Tensor | None = None
+    ) -> Tensor:
+        generators = (self.g_a, self.g_b)
+        pictures: Tensor = generators[target].decoder(generators[source].encoder(images))  # the mean code, no noise
         return pictures
 
 
