@@ -16,6 +16,7 @@ from gantool import options as opt
 from gantool.errors import CheckpointError, UsageError
 from gantool.importing.official import Imported, OfficialTensors
 from gantool.importing.reading import leaves
+from gantool.networks.multiscale import MultiScaleDiscriminator
 from gantool.networks.norms import AdaIN, InstanceNorm
 from gantool.networks.spectral import SpectralConv2d
 from gantool.spec import Direction, Spec
@@ -26,7 +27,6 @@ from gantool_munit.networks import (
     ContentEncoder,
     Decoder,
     LatentGenerator,
-    MultiScaleDiscriminator,
     StyleEncoder,
     StyleGenerator,
 )
