@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from gantool import options as opt
 from gantool.errors import CheckpointError, UsageError
-from gantool.model import Imported, OfficialTensors
+from gantool.importing.official import Imported, OfficialTensors
 from gantool_stargan import StarGAN
 
 RELEASED = ("Black_Hair", "Blond_Hair", "Brown_Hair", "Male", "Young")
@@ -59,7 +59,7 @@ def recognise(files: Mapping[str, OfficialTensors]) -> Imported | None:
         options: StarGAN.Options = opt.restore(StarGAN.Options, values, where="stargan")
     except UsageError as error:
         raise CheckpointError(f"{', '.join(files)}: {error}") from error
-    spec = StarGAN.spec_for(options, names, size)
+    spec = StarGAN.data(options).spec(names, size)
     with torch.device("meta"):
         model = StarGAN(options, spec)
 
