@@ -16,9 +16,10 @@ from torch import Tensor
 
 from gantool import options as opt
 from gantool.errors import CheckpointError, UsageError
+from gantool.importing.official import Imported, OfficialTensors
 from gantool.importing.reading import read_official
-from gantool.model import ImageSpec, Imported, OfficialTensors
 from gantool.runs import checkpoint
+from gantool.spec import Pictures, Spec
 from gantool_starganv2 import StarGANv2
 from gantool_starganv2.face import FAN
 from gantool_starganv2.networks import HighPass
@@ -39,11 +40,11 @@ def recognise(files: Mapping[str, OfficialTensors]) -> Imported | None:
         return None
     main = _main(networks)
     options, size, count = _options(networks[main], main)
-    spec = ImageSpec(_names(count, options.w_hpf), (3,) * count, size)
+    spec = Spec(_names(count, options.w_hpf), (Pictures(),) * count, size)
     with torch.device("meta"):
         model = StarGANv2(options, spec)
     expected = {name: child.state_dict() for name, child in model.named_children()}
-    absent = [name for name in expected if name not in networks[main] and name not in model.training_only]
+    absent = [name for name in expected if name not in networks[main] and name not in model.roles.training_only]
     if absent:
         raise CheckpointError(f"{main} lacks the network {absent[0]}: is the file whole?")
 
