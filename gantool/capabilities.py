@@ -22,7 +22,7 @@ class Translates:
 
     spec: Spec
     sizes: Sizes = Sizes()
-    """What `translate` accepts; an instance may narrow it (a U-Net's multiple depends on its depth)."""
+    """Sizes that `translate` accepts; an instance may narrow it (a U-Net's multiple depends on its depth)."""
 
     def directions(self) -> tuple[Direction, ...]:
         """Between which domains `translate` goes: all pairs, unless a model overrides it."""
@@ -74,7 +74,7 @@ class Conditioned:
     """Told by a vector what a picture shall become: a class, or attributes that are on or off."""
 
     condition_names: tuple[str, ...] = ()
-    """What each number of a condition says."""
+    """The meaning of each number of a condition."""
 
     def condition(self, target: str, images: Tensor) -> Tensor:
         """The condition (N, length of `condition_names`) that makes pictures (N, C, H, W) what `target` asks for.
@@ -127,7 +127,7 @@ class Tells:
 
 @dataclass(frozen=True)
 class Graph:
-    """What goes into an exported file."""
+    """A network to export."""
 
     module: nn.Module
     """Takes the inputs in their order, and gives a tensor, or a tuple of several outputs in theirs."""
@@ -140,7 +140,7 @@ class Exports:
     """Exports more than the translation, or the translation in a way of its own."""
 
     outputs: tuple[str, ...] = ("translation",)
-    """What the module of `translation` gives, in its order: the picture first."""
+    """Outputs of the module of `translation`, in its order: the picture first."""
 
     def translation(self, direction: Direction) -> nn.Module | None:
         """The module to export for a direction: forward(images), then the code or the condition where there is one.
@@ -168,7 +168,7 @@ _KINDS: dict[str, type] = {
 
 
 def abilities(model: Model[Any], missing: Collection[str] = ()) -> frozenset[str]:
-    """What this model can do, by its class, its options and the networks that imported weights lack (`missing`).
+    """The abilities of this model, by its class, its options and the networks that imported weights lack (`missing`).
 
     Asked once, when weights are saved or a model is loaded: the header keeps the answer for all verbs.
     """

@@ -1,4 +1,4 @@
-"""What can go wrong for a person, each with the exit code a script sees.
+"""Errors that a person can mend, each with the exit code that a script sees.
 
 A message says what is wrong, where, and what to do. It names arguments with `argument`: Python spells them `crop=256`,
 the command line as a flag.

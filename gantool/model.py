@@ -43,12 +43,12 @@ class Roles:
 
 @dataclass(frozen=True)
 class Data:
-    """What a model is trained on."""
+    """The training data of a model."""
 
     layout: Layout
     """How pictures become batches: `unpaired()`, `paired()`, `domains()`, ..."""
     kinds: tuple[Kind, ...] = (Pictures(),)
-    """What each domain holds; one for all domains, or one for each."""
+    """The content of each domain; one for all domains, or one for each."""
     attributes: bool = False
     """The domains are attributes: a picture may have several of them, or none."""
     batch: int = 1
@@ -159,7 +159,7 @@ class Model(nn.Module, Generic[OptionsT]):
 
     @classmethod
     def data(cls, o: OptionsT) -> Data:
-        """What a model with these options is trained on."""
+        """The training data of a model with these options."""
         raise NotImplementedError(f"{cls.__name__} does not say what it is trained on")
 
     @classmethod

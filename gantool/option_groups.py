@@ -26,7 +26,7 @@ class TwoDomains:
 
     @property
     def kinds(self) -> tuple[Pictures, Pictures]:
-        """What A and B hold, for `Data`."""
+        """The content of A and B, for `Data`."""
         return Pictures(self.channels_a), Pictures(self.channels_b)
 
 
@@ -44,7 +44,7 @@ class EpochSchedule:
 
 @dataclass(frozen=True, kw_only=True)
 class AdamOptions:
-    """What every Adam of a model shares."""
+    """Options that every Adam of a model shares."""
 
     lr: float = option(2e-4, "base learning rate of every Adam", low=0)
     beta1: float = option(0.5, "first moment's decay of every Adam", low=0, high=1)

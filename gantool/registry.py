@@ -22,7 +22,7 @@ class Plugin:
     """One entry point: nothing of the plugin has been imported."""
 
     name: str
-    """What people type: `gantool train NAME`."""
+    """The word that people type: `gantool train NAME`."""
     module: str
     attribute: str
     distribution: str
@@ -64,7 +64,10 @@ class Plugin:
     def importer(self) -> Importer | None:
         """The plugin's `official.recognise`, which knows the authors' files; None where it has no such module."""
         name = f"{self.module}.official"
-        if importlib.util.find_spec(name) is None:
+        try:
+            if importlib.util.find_spec(name) is None:
+                return None
+        except ModuleNotFoundError:  # the plugin is a single file
             return None
         found: Importer = importlib.import_module(name).recognise
         return found

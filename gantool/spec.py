@@ -33,7 +33,7 @@ class LabelMaps:
 
 
 Kind: TypeAlias = Pictures | LabelMaps
-"""What a domain holds."""
+"""The content of a domain."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Spec:
     domains: tuple[str, ...]
     """Their names, in the order in which they were given."""
     kinds: tuple[Kind, ...]
-    """What each of them holds."""
+    """The content of each."""
     size: int
     """Side of the training crops, in pixels."""
     attributes: bool = False
@@ -62,7 +62,7 @@ class Spec:
         return 0 if self.attributes and domain not in self.domains else self.domains.index(domain)
 
     def kind(self, domain: str) -> Kind:
-        """What a domain holds."""
+        """The content of a domain."""
         return self.kinds[self.index(domain)]
 
 
@@ -111,7 +111,7 @@ class Facts:
     """The model's options by name."""
     spec: Spec
     sizes: Sizes
-    """What its translation accepts."""
+    """Sizes that its translation accepts."""
     can: frozenset[str]
     """Its abilities: see `gantool.capabilities.abilities`."""
     directions: tuple[Direction, ...]
@@ -119,13 +119,13 @@ class Facts:
     code_size: int = 0
     """Length of its style codes."""
     condition_names: tuple[str, ...] = ()
-    """What each number of its condition says."""
+    """The meaning of each number of its condition."""
     maps: tuple[str, ...] = ()
     """Names of its maps of attention."""
     missing: tuple[str, ...] = ()
     """Networks that imported weights came without."""
     own: Mapping[str, Any] = field(default_factory=dict)
-    """What the model tells of itself."""
+    """Further facts that the model tells."""
     pictures: Mapping[str, int] = field(default_factory=dict)
     """How many pictures of each domain it learned from."""
     preparation: Mapping[str, Any] = field(default_factory=dict)

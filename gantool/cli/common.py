@@ -1,4 +1,4 @@
-"""What several verbs share: their common flags, how flags are spelled, and completion. Imports nothing heavy."""
+"""Shared by several verbs: their common flags, how flags are spelled, and completion. Imports nothing heavy."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
-    except OSError as error:  # a disk that is full or read-only, where nobody expected it
+    except OSError as error:  # a full or read-only disk, where it was not expected
         where = f"{error.filename}: " if error.filename else ""
         _say(error, words, f"{where}{error.strerror or error}")
         sys.exit(DataError.exit_code)

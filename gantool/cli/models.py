@@ -106,7 +106,7 @@ def plugins(
 
 
 def try_all() -> dict[str, str | None]:
-    """Imports every plugin in a process of its own: one that breaks the interpreter takes nobody with it."""
+    """Imports every plugin in a process of its own: one that breaks the interpreter breaks no other."""
     tried = subprocess.run([sys.executable, "-c", _TRY_ALL], capture_output=True, text=True, check=False)
     try:
         found: dict[str, str | None] = jsonlib.loads(tried.stdout.rpartition("\n")[2])

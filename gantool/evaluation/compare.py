@@ -128,7 +128,7 @@ def compare(
 
 @dataclass(frozen=True)
 class _Survey:
-    """What a first pass over a set tells."""
+    """Facts of a first pass over a set."""
 
     sizes: Counter[Size]
     grey: int

@@ -49,7 +49,7 @@ class Tasks:
     """One for each way of choosing styles: source and target are "mean"."""
     protocol: dict[str, Any]
     notes: list[str]
-    """What the reader of the figures should know, a sentence each."""
+    """Warnings for the reader of the figures, a sentence each."""
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -183,7 +183,7 @@ def _references(engine: Engine, folder: Path, domain: str, seed: int, count: int
 
 
 def _shared(tables: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """What is the same in all of them, within tables of tables, too."""
+    """The entries that all of them share, within tables of tables, too."""
     first, *others = tables
     found = {}
     for name, value in first.items():
@@ -197,7 +197,7 @@ def _shared(tables: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _without(table: dict[str, Any], shared: dict[str, Any]) -> dict[str, Any]:
-    """What `shared` leaves of it."""
+    """The rest of a table without the shared entries."""
     found = {}
     for name, value in table.items():
         if isinstance(value, dict):

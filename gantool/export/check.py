@@ -15,7 +15,7 @@ from torch import Tensor
 from gantool.capabilities import Graph
 from gantool.errors import CheckpointError
 from gantool.export.translation import Translation
-from gantool.pictures.file import to_unit
+from gantool.pictures.resize import to_unit
 from gantool.spec import LabelMaps, Sizes
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ Size = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Case:
-    """What goes into the file, and what the model makes of it."""
+    """Inputs for the file, and the model's outputs for them."""
 
     size: Size
     inputs: tuple[NDArray[Any], ...]
@@ -43,7 +43,7 @@ class Case:
     allowed: tuple[float, ...]
     """How far each of the file's outputs may be from it."""
     dtypes: tuple[str, ...]
-    """What type each output has to be of."""
+    """The type of each output."""
 
 
 def inputs(translation: Translation, size: Size, image_io: bool) -> tuple[NDArray[Any], ...]:
@@ -60,14 +60,14 @@ def inputs(translation: Translation, size: Size, image_io: bool) -> tuple[NDArra
     else:
         pictures = rng.integers(0, 256, (*size, kind.channels), dtype=np.uint8)
     if not image_io:
-        planar = pictures if pictures.dtype == np.int32 else to_unit(pictures)
+        planar = pictures if pictures.dtype == np.int32 else to_unit(pictures.astype(np.float32))
         pictures = np.ascontiguousarray(planar.transpose(0, 3, 1, 2))
     second = translation.second_input(_seen([pictures], image_io)[0])
     return (pictures,) if second is None else (pictures, second.float().cpu().numpy())
 
 
 def example(translation: Translation, image_io: bool) -> tuple[Tensor, ...]:
-    """What the graph is traced with. A batch of one would be taken for a constant, equal sides for one."""
+    """Inputs to trace the graph with. A batch of one would be taken for a constant, equal sides for one."""
     side, more = _steps(translation.sizes)
     size = (2, side + more, side + 2 * more)
     return tuple(torch.from_numpy(array) for array in inputs(translation, size, image_io))
@@ -148,7 +148,7 @@ def _seen(given: Sequence[NDArray[Any]], image_io: bool) -> list[Tensor]:
     """A file's inputs as the model takes them."""
     pictures, *codes = given
     if image_io:
-        planar = pictures if pictures.dtype == np.int32 else to_unit(pictures)
+        planar = pictures if pictures.dtype == np.int32 else to_unit(pictures.astype(np.float32))
         pictures = planar.transpose(0, 3, 1, 2).copy()
     return [torch.from_numpy(array) for array in (pictures, *codes)]
 

@@ -26,7 +26,7 @@ _OPSET = 20  # read by onnxruntime from 1.18 on (with the IR version that goes a
 
 
 def notes(translation: Translation, image_io: bool) -> dict[str, Any]:
-    """What the file says of itself: one JSON object, under the key "gantool" (in a .pt2 the file "gantool.json")."""
+    """The file's own description: one JSON object, under the key "gantool" (in a .pt2 the file "gantool.json")."""
     facts, spec = translation.facts, translation.facts.spec
     source, target = translation.direction
 
@@ -160,7 +160,7 @@ FORMATS: dict[str, tuple[Callable[[ExportedProgram, Mapping[str, Any], bool], by
 
 
 def summary(notes: Mapping[str, Any]) -> str:
-    """What a file does: its direction, or the name of a part."""
+    """A file's direction, or the name of a part."""
     if "part" in notes:
         return str(notes["part"])
     return f"{notes['source']} to {'what label says' if 'label' in notes['inputs'] else notes['target']}"

@@ -16,6 +16,7 @@ from torch.fx.experimental import _config as shapes
 from gantool.capabilities import Graph
 from gantool.export.check import example
 from gantool.export.translation import Translation
+from gantool.pictures.resize import to_unit
 from gantool.spec import Sizes
 
 
@@ -33,7 +34,7 @@ class ImageIO(nn.Module):
     def forward(self, image: Tensor, code: Tensor | None = None) -> Tensor | tuple[Tensor, ...]:
         x = image.permute(0, 3, 1, 2)
         if x.dtype == torch.uint8:
-            x = x.float() / 127.5 - 1
+            x = to_unit(x.float())
         made = self.module(x) if code is None else self.module(x, code)
         translation, *further = made if isinstance(made, tuple) else (made,)
         levels = ((translation + 1) * 127.5).round().clamp(0, 255)

@@ -23,7 +23,7 @@ _NEEDS = ("onnx", "onnxscript", "onnxruntime")
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What a person asked for, before anything is checked."""
+    """The words of a person, before anything is checked."""
 
     weights: Path
     out: Path
@@ -67,7 +67,7 @@ class Report:
     """By name: type and shape, such as "uint8 (N, H, W, 3) in [0, 255]"."""
     outputs: dict[str, str]
     sizes: dict[str, int]
-    """What height and width of the pictures must be: `multiple` (they divide by it) and `minimum`, or `exact`. Nothing
+    """The rule for height and width of the pictures: `multiple` (they divide by it) and `minimum`, or `exact`. Nothing
     for a part."""
     compared: tuple[tuple[int, ...], ...]
     """(N, H, W), for a part (N,), for which the file was run and compared with the model."""

@@ -18,7 +18,7 @@ STYLE, LABEL = "style", "label"
 
 @dataclass(frozen=True)
 class Translation:
-    """What is exported. Its module takes pictures, and then codes or conditions where the model has them."""
+    """The translation to export. Its module takes pictures, and then codes or conditions where the model has them."""
 
     model: Model[Any]
     facts: Facts
@@ -26,12 +26,12 @@ class Translation:
 
     @property
     def source(self) -> Kind:
-        """What the source domain holds."""
+        """The content of the source domain."""
         return self.model.spec.kind(self.direction.source)
 
     @property
     def sizes(self) -> Sizes:
-        """What it accepts."""
+        """Accepted sizes."""
         return self.facts.sizes
 
     @property
@@ -43,7 +43,8 @@ class Translation:
     def outputs(self) -> tuple[str, ...]:
         """The picture first."""
         if isinstance(self.model, Exports):
-            return tuple(map(str, self.model.outputs))  # nn.Module makes attributes of a mix-in look like tensors
+            own: Any = self.model.outputs  # an nn.Module makes its attributes look like tensors
+            return tuple(own)
         return ("translation",)
 
     def module(self) -> nn.Module:

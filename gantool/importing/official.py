@@ -1,4 +1,4 @@
-"""What a plugin makes of the authors' checkpoint files."""
+"""The authors' checkpoint files, and the networks that a plugin takes from them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 from gantool.spec import Direction, Spec
 
 OfficialTensors: TypeAlias = "Mapping[str, Tensor | OfficialTensors]"
-"""What an official file holds: tensors by key, mappings within mappings where the authors have them."""
+"""The content of an official file: tensors by key, mappings within mappings where the authors have them."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,7 +20,7 @@ from gantool.spec import Direction, Spec
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What a person asked for, before anything is checked."""
+    """The words of a person, before anything is checked."""
 
     files: tuple[Path, ...]
     """Official checkpoint files of one training."""

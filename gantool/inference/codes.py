@@ -18,7 +18,7 @@ from gantool.pictures.file import read_picture
 
 
 def seed_of(seed: int, relative: str = "", number: int = 0) -> int:
-    """What is drawn for a picture depends on the command's seed and the picture's path, not on its neighbours."""
+    """The seed of a picture's draws: from the command's seed and the picture's path, not from its neighbours."""
     text = f"{seed} ".encode() + os.fsencode(relative) + (f" {number}".encode() if number else b"")
     return int.from_bytes(hashlib.sha256(text).digest()[:8], "big") >> 1
 

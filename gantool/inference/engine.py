@@ -21,8 +21,8 @@ from gantool.model import Model
 from gantool.networks.passes import per_sample
 from gantool.networks.strips import InStrips
 from gantool.pictures import ids
-from gantool.pictures.file import Array, Picture, as_channels, from_unit, read_picture, to_uint8
-from gantool.pictures.resize import pad, resize
+from gantool.pictures.file import Array, Picture, as_channels, read_picture, to_uint8
+from gantool.pictures.resize import from_unit, pad, resize, to_unit
 from gantool.spec import Direction, Pictures, Sizes, Spec
 
 ROWS = 32
@@ -275,11 +275,11 @@ class Engine:
         Planes of ids stay what they are.
         """
         if pixels.dtype == np.int32:
-            planes = torch.from_numpy(ids.padded(pixels, height, width)).to(self.device)
+            planes = torch.from_numpy(pad(pixels, height, width)).to(self.device)
             return planes.permute(2, 0, 1)[None].contiguous()
         levels = torch.from_numpy(np.ascontiguousarray(pad(pixels, height, width)))
         x = levels.to(self.device).permute(2, 0, 1)[None].to(torch.float32, memory_format=torch.contiguous_format)
-        return x.div_(np.iinfo(pixels.dtype).max / 2).sub_(1)
+        return to_unit(x, np.iinfo(pixels.dtype).max)
 
     def _release(self) -> None:
         if self.device.type == "cuda":
@@ -287,9 +287,9 @@ class Engine:
 
 
 def prepared(picture: Picture, channels: int, size: tuple[int, int] | None = None) -> tuple[Array, Array | None]:
-    """What the network sees (H, W, channels), transparency on white as in training, and the result's alpha."""
+    """The network's input (H, W, channels), transparency on white as in training, and the result's alpha."""
     if picture.pixels.dtype == np.int32:
-        return (picture.pixels if size is None else ids.resized(picture.pixels, *size)), None
+        return (picture.pixels if size is None else resize(picture.pixels, size)), None
     pixels, alpha = as_channels(picture, channels), picture.alpha
     if size is not None:
         pixels, alpha = resize(pixels, size), None if alpha is None else resize(alpha, size)

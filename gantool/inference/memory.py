@@ -57,7 +57,7 @@ def _free_on_machine() -> int:
 
 
 def _free_in_cgroups() -> Iterator[int]:
-    """What the control groups of this process, and those around them, still allow (version 2, then 1)."""
+    """Bytes that the control groups of this process, and those around them, still allow (version 2, then 1)."""
     try:
         entries = [line.split(":", 2) for line in Path("/proc/self/cgroup").read_text().splitlines()]
     except OSError:

@@ -59,7 +59,7 @@ def subfolders(folder: Path) -> tuple[Path, ...]:
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    """What a folder holds, in descending order of names, so that a stack yields the first name first."""
+    """The entries of a folder, in descending order of names, so that a stack yields the first name first."""
     try:
         with os.scandir(folder) as entries:
             return sorted(entries, key=lambda entry: entry.name, reverse=True)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from gantool.errors import DataError
+from gantool.errors import DataError, argument
 from gantool.pictures.decoding import orientation, upright
 from gantool.pictures.file import explained, opened, to_uint8
 
@@ -22,7 +22,7 @@ Ids: TypeAlias = NDArray[Any]
 """int32 (H, W), or planes (H, W, C): the labels, and the instances if C is 2."""
 
 INSTANCES = ("inst", "instance", "instances")
-"""What stands in the name of a folder of instance maps where that of label maps has "label" or "labels"."""
+"""Words in the name of a folder of instance maps, in the place of "label" or "labels"."""
 
 _LOSSY = ("JPEG", "JPEG2000", "WEBP", "AVIF")
 # Cityscapes ends the names of the files that belong together in different ways.
@@ -96,12 +96,12 @@ def check_labels(labels: Ids, classes: int, name: str) -> None:
         usual = "; 255 often marks pixels to be ignored: give them a class" if largest == 255 else ""
         raise DataError(
             f"{name} holds the label {largest}, but the classes are 0 to {classes - 1}: change it, or train with"
-            f" --set label_nc={largest + 1}{usual}"
+            f" {argument('set', f'label_nc={largest + 1}')}{usual}"
         )
 
 
 def key(name: str) -> str:
-    """What the files of one scene have in common: the name without extension (and without Cityscapes' endings)."""
+    """The name that the files of one scene share without extension (and without Cityscapes' endings)."""
     return _ENDS.sub("", str(Path(name).with_suffix("")))
 
 
@@ -128,25 +128,6 @@ def find_instances(label_map: Path) -> Path:
     )
 
 
-def resized(ids: Ids, width: int, height: int) -> Ids:
-    """(H, W) or (H, W, C) at another size: each pixel is the nearest one's, by Pillow's rule."""
-    nearest: Ids = ids[_nearest(ids.shape[0], height)][:, _nearest(ids.shape[1], width)]
-    return nearest
-
-
-def _nearest(old: int, new: int) -> NDArray[np.int32]:
-    """Which of `old` pixels in a row each of `new` ones is."""
-    numbers = Image.fromarray(np.arange(old, dtype=np.int32)[None])
-    taken: NDArray[np.int32] = np.asarray(numbers.resize((new, 1), Image.Resampling.NEAREST))[0]
-    return taken
-
-
-def padded(ids: Ids, height: int, width: int) -> Ids:
-    """(H, W, C) to (height, width, C): the last row and column are repeated."""
-    down, right = height - ids.shape[0], width - ids.shape[1]
-    return np.pad(ids, ((0, down), (0, right), (0, 0)), mode="edge") if down or right else ids
-
-
 def coloured(ids: Ids) -> NDArray[np.uint8]:
     """Planes (H, W, C) as a picture (H, W, 3) for people: a colour for each label, the same in every picture."""
     labels = ids[..., 0]
@@ -158,7 +139,7 @@ def coloured(ids: Ids) -> NDArray[np.uint8]:
 
 
 def shown(pixels: NDArray[Any]) -> NDArray[np.uint8]:
-    """What a person is shown of a network's input: a picture (H, W, C) in 8 bits, or planes of ids in colours."""
+    """A network's input as a person is shown it: a picture (H, W, C) in 8 bits, or planes of ids in colours."""
     return coloured(pixels) if pixels.dtype == np.int32 else to_uint8(pixels)
 
 

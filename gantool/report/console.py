@@ -57,7 +57,7 @@ class Console:
             self.result(to_json({"event": event, **fields}))
 
     def result(self, text: str) -> None:
-        """What was asked for, on stdout as it is, also for JSON and where little is said."""
+        """A result, on stdout as it is, also for JSON and where little is said."""
         self.out.write(f"{text}\n")
         self.out.flush()
 

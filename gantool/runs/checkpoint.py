@@ -203,7 +203,7 @@ def optimizer_tensors(optimizers: Mapping[str, torch.optim.Optimizer]) -> dict[s
 
 
 def load_optimizers(optimizers: Mapping[str, torch.optim.Optimizer], tensors: Mapping[str, Tensor]) -> None:
-    """The inverse of `optimizer_tensors`. Learning rates and the like come from the options, not from here."""
+    """The inverse of `optimizer_tensors`. Learning rates come from the options."""
     for name, optimizer in optimizers.items():
         state: dict[int, dict[str, Tensor]] = {}
         prefix = f"optimizers.{name}."

@@ -1,4 +1,4 @@
-"""What a run folder holds, and its saves. Imports no torch.
+"""The content of a run folder, and its saves. Imports no torch.
 
 runs/cyclegan/001/
     run.yaml  log.jsonl  gallery.html  samples/00001000.png

@@ -1,4 +1,4 @@
-"""What a weights file says of itself, read without torch: the header of a safetensors file.
+"""The header of a weights file, read without torch.
 
 All of gantool's metadata stands as JSON under one key, because files with several keys are not byte-reproducible.
 """
@@ -76,7 +76,7 @@ def read_header(path: Path) -> Header:
 
 
 def read_facts(path: Path) -> Facts:
-    """What a file to translate with says of itself.
+    """The facts of a file to translate with.
 
     Raises CheckpointError as `read_header` does, for a training's state, and where the header is not what was written.
     """

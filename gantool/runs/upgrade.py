@@ -20,7 +20,6 @@ _OWN = {"starganv2": {"average", "export"}, "pix2pixhd": {"grow"}, "ugatit": {"t
 _UGATIT_MAPS = ["generator", "global", "local"]
 
 GONE: Mapping[str, Mapping[str, Any]] = {
-    "bicyclegan": {"first": "G", "z_step": False},
     "drit": {"official_update": False},
 }
 """Options of 0.1 that only comparisons with the authors' code need, with the values that every other run has."""

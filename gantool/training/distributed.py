@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Processes:
-    """Who this process is among how many."""
+    """The place of this process among all."""
 
     rank: int = 0
     world: int = 1
@@ -45,7 +45,7 @@ class Processes:
         """The largest of all processes' values: how they agree to stop, and why."""
         if self.world == 1:
             return value
-        agreed = torch.tensor(value)  # on the CPU also beside a GPU, which nobody has to wait for then
+        agreed = torch.tensor(value)  # on the CPU also beside a GPU: the GPU goes on meanwhile
         dist.all_reduce(agreed, dist.ReduceOp.MAX)
         return int(agreed)
 

@@ -46,8 +46,8 @@ def find_place(name: str, out: Path | None, resume: str | None) -> Place:
     return Place(path, _newest_first(path))
 
 
-def settings_of(place: Place) -> dict[str, object]:
-    """What the run.yaml of a run to be continued says; empty for a new run. Raises CheckpointError without one."""
+def settings_of_run(place: Place) -> dict[str, object]:
+    """The run.yaml of a run to be continued; empty for a new run. Raises CheckpointError without one."""
     if not place.saves:
         return {}
     file = place.saves[0].parents[1] / folders.SETTINGS

@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import math
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,29 +19,23 @@ from gantool import options as opt
 from gantool import registry
 from gantool.data.dataset import Domain
 from gantool.data.transforms import Preparation
-from gantool.errors import CheckpointError, DataError, UsageError, argument, did_you_mean, in_python, spelled
+from gantool.errors import CheckpointError, DataError, UsageError, argument, in_python, spelled
 from gantool.files import reason, write_atomically
 from gantool.model import Data, Epochs, Model
 from gantool.options import Setting
 from gantool.runs import folders
 from gantool.runs.find import find_weights
 from gantool.runs.header import read_facts
-from gantool.runs.upgrade import current_options
 from gantool.spec import Facts, Spec
-from gantool.training.place import Place, find_place, model_of, settings_of
-from gantool.training.settings import CHANGEABLE, TrainSettings
+from gantool.training import sources
+from gantool.training.place import Place, find_place, model_of, settings_of_run
+from gantool.training.settings import TrainSettings
 from gantool.version import __version__
-
-_NO_SETTINGS = ("model", "data", "facts", "options", "summary")
-"""Keys of a YAML file beside the settings."""
-
-Layer = tuple[str, Mapping[str, Any]]
-"""A source, and the values it gives."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a person asked for, before anything is checked."""
+    """The words of a person, before anything is checked."""
 
     model: str | None
     data: tuple[Path, ...] = ()
@@ -96,7 +89,7 @@ class Plan:
         return max(1, math.ceil(epochs * items / (self.settings.batch * self.settings.accumulate * world)))
 
     def as_yaml(self, world: int) -> dict[str, Any]:
-        """What `run.yaml` holds: as a configuration file it repeats the run."""
+        """The content of `run.yaml`: as a configuration file it repeats the run."""
         settings = {field.name: getattr(self.settings, field.name) for field in dataclasses.fields(self.settings)}
         return {
             "model": self.name,
@@ -130,28 +123,23 @@ def plan(request: Request) -> Plan:
     kind = entry.load()
     weights, facts = _start(request, name)
     place = find_place(name, request.out, request.resume)
-    stored = settings_of(place)
-    files: list[Layer] = []
-    if request.preset:
-        files.append((f"preset {request.preset}", _preset(entry, request.preset)))
-    if request.config:
-        files.append((f"config {request.config}", config))
-    # What is too rare for an argument of its own is set like an option of the model.
-    own = {field.name for field in dataclasses.fields(kind.Options)}
-    rare = {field.name for field in dataclasses.fields(TrainSettings)} - own
+    stored = settings_of_run(place)
     here = str(place.folder / folders.SETTINGS)
+    files = sources.files_of(entry, request.preset, request.config)
+    given = sources.given(request.settings, request.set, kind.Options)
 
-    options = _options(request, name, kind, files, facts, rare)
+    inherited = (argument("from_", request.start_from or ""), {} if facts is None else facts.options)
+    options = sources.options_of(given, files, inherited, name, kind.Options)
     if stored:
-        before = current_options(name, _mapping(stored.get("options", {}), here), here)
-        options = _continued(options, _asked_options(request, rare), before, kind.Options, name, place.folder)
+        before = sources.options_in(stored, name, here)
+        options = sources.continued(options, set(given.options), before, kind.Options, name, place.folder)
     choices = opt.build(kind.Options, options, where=name)
     data = kind.data(choices)
 
-    settings = _settings(request, files, data.batch, rare)
+    settings = sources.settings_of(given, files, data.batch)
     if stored:
-        before = _settings_in(stored)
-        settings = _continued(settings, _asked_settings(request, rare), before, TrainSettings, "train", place.folder)
+        before = sources.settings_in(stored)
+        settings = sources.continued(settings, given.asked, before, TrainSettings, "train", place.folder)
     chosen = opt.build(TrainSettings, settings, where="train")
     if chosen.batch < data.smallest_batch and not stored:
         raise UsageError(
@@ -163,7 +151,7 @@ def plan(request: Request) -> Plan:
         raise UsageError(f"which pictures? gantool train {name} A B (two folders)")
     domains = tuple(data.layout.find(paths, aligned=chosen.aligned))
     size, crop = chosen.sides()
-    began = _mapping(stored.get("facts", {}), here)
+    began = sources.table(stored.get("facts", {}), here)
     return Plan(
         name=name,
         kind=kind,
@@ -216,115 +204,9 @@ def _start(request: Request, name: str) -> tuple[Path | None, Facts | None]:
     return weights, facts
 
 
-def _settings(request: Request, files: Sequence[Layer], batch: int, rare: set[str]) -> dict[str, Setting]:
-    found = opt.resolve(
-        TrainSettings,
-        [
-            ("default", {"batch": batch}),
-            *((source, _exclusive(_settings_in(values))) for source, values in files),
-            *((f"GANTOOL_{key.upper()}", {key: value}) for key, value in _exclusive(_environment()).items()),
-            *((argument(key), {key: value}) for key, value in _exclusive(request.settings).items()),
-            (argument("set"), {key: value for key, value in request.set.items() if key in rare}),
-        ],
-        where="train",
-    )
-    # A value that its counterpart replaced was not chosen.
-    return {key: s if s.value is not None else Setting(None, "default") for key, s in found.items()}
-
-
-def _asked_settings(request: Request, rare: set[str]) -> set[str]:
-    """Settings that are asked for now, by themselves."""
-    return {*_environment(), *request.settings, *(key for key in request.set if key in rare)}
-
-
-def _options(
-    request: Request,
-    name: str,
-    kind: type[Model[Any]],
-    files: Sequence[Layer],
-    facts: Facts | None,
-    rare: set[str],
-) -> dict[str, Setting]:
-    inherited = {} if facts is None else facts.options
-    stored = (
-        (source, current_options(name, _mapping(values.get("options", {}), source), source)) for source, values in files
-    )
-    own = {key: value for key, value in request.set.items() if key not in rare}
-    layers = [(argument("from_", request.start_from or ""), inherited), *stored, (argument("set"), own)]
-    return opt.resolve(kind.Options, layers, where=name)
-
-
-def _asked_options(request: Request, rare: set[str]) -> set[str]:
-    return {key for key in request.set if key not in rare}
-
-
-def _continued(
-    new: dict[str, Setting],
-    asked: set[str],
-    stored: Mapping[str, Any],
-    kind: type[Any],
-    where: str,
-    folder: Path,
-) -> dict[str, Setting]:
-    """The stored values, with those changes that leave it the same run: a run remembers its settings."""
-    old = opt.resolve(kind, [(str(folder / folders.SETTINGS), stored)], where=where)
-    files = {field.name for field in dataclasses.fields(kind) if field.metadata.get("file")}
-    changeable = CHANGEABLE if kind is TrainSettings else files  # a file may have moved
-    for key, setting in new.items():
-        if key not in asked or setting.value == old[key].value:
-            continue
-        if key not in changeable:
-            raise UsageError(
-                f"{folder} was trained with {key}={old[key].value}, not {setting.value} ({setting.source})."
-                f" {argument('resume')} continues the same run; for another one: {argument('from_', folder)}"
-            )
-        old[key] = setting
-    return old
-
-
 def _folders(values: Mapping[str, Any], file: Path | None) -> tuple[Path, ...]:
-    """What a YAML file says under `data`."""
+    """The folders that a YAML file names under `data`."""
     found = values.get("data", ())
     if isinstance(found, str) or not (isinstance(found, Sequence) and all(isinstance(path, str) for path in found)):
         raise UsageError(f"{file}: data is a list of folders, such as [trainA, trainB], not {found!r}")
     return tuple(map(Path, found))
-
-
-def _preset(entry: registry.Plugin, name: str) -> dict[str, Any]:
-    known = entry.presets()
-    if name not in known:
-        hint = did_you_mean(name, known)
-        held = ", ".join(known) or "none"
-        raise UsageError(" ".join(f'{entry.name} has no preset "{name}". {hint} It has: {held}'.split()))
-    return opt.read_yaml(known[name])
-
-
-def _environment() -> dict[str, str]:
-    names = {f"GANTOOL_{field.name.upper()}": field.name for field in dataclasses.fields(TrainSettings)}
-    for variable in os.environ:
-        if variable.startswith("GANTOOL_") and variable not in names:
-            hint = did_you_mean(variable, names, cutoff=0.85)
-            if hint:
-                raise UsageError(f"the environment variable {variable} means nothing. {hint}")
-    return {names[key]: os.environ[key] for key in names if os.environ.get(key)}
-
-
-def _exclusive(values: Mapping[str, Any]) -> dict[str, Any]:
-    """One of a pair replaces what a weaker layer said of the other: steps a preset's epochs, a crop its size."""
-    values = dict(values)
-    for one, other in (("steps", "epochs"), ("size", "crop")):
-        if one in values and other not in values:
-            values[other] = None
-        elif other in values and one not in values:
-            values[one] = None
-    return values
-
-
-def _mapping(found: Any, source: str) -> Mapping[str, Any]:
-    if not isinstance(found, Mapping):
-        raise UsageError(f"{source}: options must be keys and values")
-    return found
-
-
-def _settings_in(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in values.items() if key not in _NO_SETTINGS}

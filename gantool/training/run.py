@@ -1,4 +1,4 @@
-"""What a training step may use: precision, gradients, updates, random draws, processes."""
+"""The tools of a training step: precision, gradients, updates, random draws, processes."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ class TrainingRun:
         return worst
 
     def state_dict(self) -> dict[str, Tensor]:
-        """What the draws and learning rates do not say already."""
+        """Everything that does not follow from the number of the step."""
         return {"scale": self.scale, "since_growth": self._since_growth, "bad_in_a_row": self._bad_in_a_row}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:

@@ -13,9 +13,7 @@ from typing import Any
 import torch
 
 from gantool import direction
-from gantool.data.cache import Source
-from gantool.data.dataset import Dataset
-from gantool.data.transforms import resized_size
+from gantool.data.dataset import Dataset, Recipe
 from gantool.errors import CheckpointError, DataError, UsageError, argument
 from gantool.files import reason
 from gantool.inference.devices import choose, half_precision_note
@@ -50,7 +48,7 @@ def start(plan: Plan, console: Console) -> Path:
         if plan.place.saves:
             _compare(plan, processes.world, console)
         model = _built(plan)
-        dataset = _opened(plan, None)
+        dataset = _opened(plan)
         check_sizes(plan, model, dataset)
         model.prepare_training()
         folder = _folder(plan, processes)
@@ -58,7 +56,7 @@ def start(plan: Plan, console: Console) -> Path:
             outside.enter_context(lock.held(folder))
             write_settings(plan, folder, processes.world)
         processes.wait()
-        dataset = _opened(plan, folder / ".cache")
+        dataset.keep_in(folder / ".cache")
         model.to(device)
         _train(plan, model, dataset, folder, processes, console)
         dataset.close(remove=processes.first)
@@ -113,16 +111,14 @@ def _folder(plan: Plan, processes: Processes) -> Path:
     return folder
 
 
-def _opened(plan: Plan, cache: Path | None) -> Dataset:
-    return plan.data.layout.open(
-        plan.domains, plan.preparation, plan.spec.channels, seed=plan.settings.seed, cache=cache
-    )
+def _opened(plan: Plan) -> Dataset:
+    return plan.data.layout.open(plan.domains, Recipe(plan.preparation, plan.spec.channels, plan.settings.seed))
 
 
 def describe(plan: Plan) -> dict[str, Any]:
-    """What a dry run tells: every value with its source, and what the run will take."""
+    """The report of a dry run: every value with its source, and the size of the run."""
     model = _built(plan)
-    dataset = _opened(plan, None)
+    dataset = _opened(plan)
     check_sizes(plan, model, dataset)
     networks = {
         name: sum(p.numel() for p in child.parameters())
@@ -188,17 +184,14 @@ def check_sizes(plan: Plan, model: Model[Any], dataset: Dataset) -> None:
             crop = argument("crop")
             raise UsageError(f"{plan.name} with these options trains on crops of {wanted}, not {p.crop}: change {crop}")
         return
-    sizes = []
-    for domain in plan.domains:
-        for file in domain.files:
-            size = resized_size(*Source(file, 3, domain.half).size(), p)
-            if not fits(*size):
-                raise UsageError(
-                    f"{file} is {size[0]}x{size[1]} after {argument('preprocess', p.preprocess)}, and {plan.name} takes"
-                    f" {multiples}: choose {cropping}"
-                )
-            sizes.append(size)
-    if plan.settings.batch > 1 and len(set(sizes)) > 1:
+    sizes = dataset.sizes()
+    for file, size in sizes:
+        if not fits(*size):
+            raise UsageError(
+                f"{file} is {size[0]}x{size[1]} after {argument('preprocess', p.preprocess)}, and {plan.name} takes"
+                f" {multiples}: choose {cropping}"
+            )
+    if plan.settings.batch > 1 and len({size for _, size in sizes}) > 1:
         one = f"{argument('batch', 1)}, or " if plan.data.smallest_batch == 1 else ""
         chosen = argument("preprocess", p.preprocess)
         raise UsageError(f"pictures of different sizes ({chosen}) cannot share a batch: {one}{cropping}")

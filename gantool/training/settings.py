@@ -14,7 +14,7 @@ PRECISIONS = ("fp32", "bf16", "fp16")
 CHANGEABLE = frozenset(
     {"steps", "epochs", "device", "workers", "save_every", "sample_every", "keep", "time", "compile", "deterministic"}
 )
-"""What may differ when a run is continued. Anything else would make it another run."""
+"""Settings that may change when a run is continued. Any other change would make it another run."""
 
 
 @dataclass(frozen=True, kw_only=True)

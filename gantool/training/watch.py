@@ -1,4 +1,4 @@
-"""What a person sees of a training: progress, log, sample grids of fixed pictures, gallery."""
+"""A training as a person sees it: progress, log, sample grids of fixed pictures, gallery."""
 
 from __future__ import annotations
 

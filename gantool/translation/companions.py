@@ -1,4 +1,4 @@
-"""What is written along with a result: its style code, and maps of where the networks look."""
+"""Files beside a result: its style code, and maps of where the networks look."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What results are called. Imports no torch."""
+"""Names of results. Imports no torch."""
 
 from __future__ import annotations
 

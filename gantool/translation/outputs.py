@@ -17,7 +17,7 @@ from gantool.translation.inputs import STREAM, Inputs, Source
 from gantool.translation.naming import FALLBACK, SAME, Naming, checked_format
 
 Existing = Literal["overwrite", "skip", "fail"]
-"""What to do where the output exists."""
+"""The policy for an output that exists."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Outputs:
     root: Path | None = None
     """The folder that results are written to or below; None for stdout."""
     owners: dict[str, str] = field(default_factory=dict)
-    """What each file is for, as `key` spells it: outputs (also those of other shards and skipped ones), and inputs."""
+    """The input that each file belongs to, by its `key`: outputs (of all shards, skipped ones too), and inputs."""
 
 
 def find_outputs(
@@ -258,7 +258,7 @@ def _without_results(
 
 
 def _owners(jobs: Sequence[Job]) -> dict[str, str]:
-    """What each file is for. Raises UsageError where two results have the same, or where it is an input."""
+    """The owner of each file. Raises UsageError where two results have one file, or where it is an input."""
     inputs = {key(job.source.picture) for job in jobs if job.source.picture}
     owners: dict[str, str] = {}
     for job in jobs:

@@ -101,7 +101,7 @@ def translate_all(
     codes: Chooser | None = None,
     stdin: bytes = b"",
 ) -> Generator[T | Failed, None, None]:
-    """What `finish` makes of each translated picture, in the order in which they come about.
+    """Translates pictures and yields `finish(picture)` for each, in the order in which they come about.
 
     `finish` is called in other threads. `codes` chooses style codes; None for those that the variants name. `stdin` is
     the content of the picture without a path. Pictures of one padded size share a pass of up to `recipe.batch`. However

@@ -24,7 +24,7 @@ PRECISIONS = ("fp32", "bf16")
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What a person asked for, before anything is checked. The fields are arguments of `gantool.translate`."""
+    """The words of a person, before anything is checked. The fields are arguments of `gantool.translate`."""
 
     model: str
     """A run folder, a weights file, or a model's name: its newest run below ./runs."""
@@ -59,7 +59,7 @@ class Request:
     quality: int = 95
     """Of jpg, webp and avif, 1 to 100."""
     existing: Existing | None = None
-    """What happens to results that exist; None: "fail" for one picture, "skip" for folders and lists."""
+    """The policy for results that exist; None: "fail" for one picture, "skip" for folders and lists."""
     shard: tuple[int, int] = (1, 1)
     """(i, n): do the i-th of n parts."""
     device: str = "auto"

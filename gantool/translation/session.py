@@ -108,7 +108,7 @@ def _engine(plan: Plan, console: Console) -> Engine:
 
 
 def _ahead(plan: Plan, engine: Engine) -> str:
-    """What is to be done, in words."""
+    """The work ahead, in words."""
     spec = plan.facts.spec
     two = len(spec.domains) == 2 and not spec.attributes
     known = f"{plan.directions[0].source} " if two else ""

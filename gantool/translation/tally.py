@@ -1,4 +1,4 @@
-"""What became of the pictures of one command."""
+"""The outcome of one command, picture by picture."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NAMED_AT_THE_END = 10
 
 
 class Tally:
-    """What became of the pictures, said as it happens and summed up at the end."""
+    """Counts outcomes, says them as they come, and sums them up at the end."""
 
     def __init__(self, console: Console, *, total: int, single: bool, fail_fast: bool) -> None:
         self.console, self.total, self.single = console, total, single
@@ -87,7 +87,7 @@ class Tally:
             raise GantoolError(f"{len(self._failed)} of {self.total} failed{left}: {names}{more}")
 
     def stopped(self) -> str:
-        """What is said when a signal ends the work."""
+        """The line for a signal that ends the work."""
         return f"stopped: {self._written} of {self.total} pictures are written; the same command goes on from there"
 
     def _once(self, subject: str, text: str) -> None:

@@ -16,7 +16,7 @@ class Variant:
     direction: Direction
     style: Style | None = None
     suffix: str = ""
-    """What its file's name has more than the picture's: ".s1"."""
+    """Put behind the stem of the picture's name: ".s1"."""
 
 
 def variants(directions: Sequence[Direction], styles: Sequence[tuple[Style | None, str]]) -> tuple[Variant, ...]:

@@ -34,7 +34,7 @@ class Done:
     """Of the output file."""
     way: Way
     lost: str
-    """What the output's format could not hold: "transparency", "16 bits"."""
+    """Lost because the output's format cannot hold it: "transparency", "16 bits"."""
 
 
 @dataclass(frozen=True)

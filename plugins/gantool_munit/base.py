@@ -17,7 +17,7 @@ from gantool.model import Data, Model, Progress, Roles, Steps
 from gantool.networks.initialization import INITIALIZATIONS, initialize
 from gantool.networks.multiscale import MultiScaleDiscriminator
 from gantool.networks.resnet import PADDINGS
-from gantool.networks.vgg16 import VGG16
+from gantool.networks.vgg import VGG16
 from gantool.option_groups import AdamOptions, TwoDomains, adam
 from gantool.options import option
 from gantool.spec import Sizes, Spec

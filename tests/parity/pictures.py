@@ -35,16 +35,15 @@ def check_parameters(entry: Entry) -> None:
 def check_size(entry: Entry) -> None:
     """The size after one step of the pipeline."""
     width, height = entry["size"]
-    pixels = np.zeros((height, width, 3), np.uint8)
     if entry["step"] == "crop":
-        pixels = crop_square(pixels, *entry["pos"], entry["crop_size"])
+        planes = crop_square(np.zeros((3, height, width), np.uint8), *entry["pos"], entry["crop_size"])
     elif entry["step"] in ("scale_width", "none"):
         preparation = Preparation(entry["step"], entry.get("load_size", 286), entry.get("crop_size", 256))
         assert list(resized_size(width, height, preparation)) == entry["result (w, h)"]
-        pixels = resize(pixels, preparation)
+        planes = resize(np.zeros((height, width, 3), np.uint8), preparation)
     else:
         raise NotImplementedError(f"step {entry['step']!r}")
-    assert [pixels.shape[1], pixels.shape[0]] == entry["result (w, h)"]
+    assert [planes.shape[2], planes.shape[1]] == entry["result (w, h)"]
 
 
 def check_tensor(entry: Entry) -> None:
@@ -97,6 +96,6 @@ def pixels_of(rule: Entry) -> NDArray[np.uint8]:
     return np.round((values + 1) * 127.5).astype(np.uint8)
 
 
-def tensor_of(pixels: NDArray[np.uint8]) -> Tensor:
-    """(C, H, W) in [-1, 1], as the training step gets it."""
-    return to_device({"x": torch.from_numpy(pixels.copy())[None]}, torch.device("cpu"))["x"][0]
+def tensor_of(planes: NDArray[np.uint8]) -> Tensor:
+    """A prepared picture (C, H, W) in [-1, 1], as the training step gets it."""
+    return to_device({"x": torch.from_numpy(planes.copy())[None]}, torch.device("cpu"))["x"][0]

@@ -16,6 +16,7 @@ from PIL import Image
 
 import gantool
 from gantool import options, registry
+from gantool.data.dataset import Recipe
 from gantool.data.loader import batches, to_device
 from gantool.data.transforms import Preparation
 from gantool.errors import DataError, UsageError
@@ -38,7 +39,7 @@ def pictures_for(layout: str, root: Path) -> list[Path]:
         return [draw(root / "trainA", 5, seed=1, size=80), draw(root / "trainB", 5, seed=2, size=80)]
     if layout == "domains":
         return [draw(root / name, 4, seed=seed, size=80) for seed, name in enumerate(("red", "green", "blue"))]
-    if layout == "labels":
+    if layout == "label maps":
         labels, instances = (draw_ids(root / name, 4, seed=1, size=80) for name in ("labels", "instances"))
         return [labels, draw(root / "images", 4, seed=2, size=80), instances]
     raise AssertionError(f"tests/plugins does not know how to make pictures for the layout {layout}")
@@ -52,7 +53,7 @@ def smoke(name: str, tmp_path: Path, **flags):
 
 def opened(decided):
     layout = decided.kind.layout_for(decided.options)
-    return layout.open(decided.domains, decided.preparation, decided.spec.channels, seed=0, cache=None)
+    return layout.open(decided.domains, Recipe(decided.preparation, decided.spec.channels))
 
 
 def built(decided, seed: int = 0):

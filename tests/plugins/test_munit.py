@@ -19,7 +19,7 @@ from gantool.model import Progress
 from gantool.networks.norms import DeviationLayerNorm
 from gantool.networks.resnet import PADDINGS
 from gantool.networks.spectral import SpectralConv2d
-from gantool.networks.vgg16 import VGG16
+from gantool.networks.vgg import VGG16
 from gantool.runs import checkpoint, folders
 from gantool.spec import Spec
 from gantool.training.run import TrainingRun

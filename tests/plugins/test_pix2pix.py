@@ -19,9 +19,11 @@ from gantool.export.session import export_model
 from gantool.inference.engine import Engine
 from gantool.model import Progress
 from gantool.runs import checkpoint, folders
+from gantool.spec import Direction
 from gantool.training.run import TrainingRun
 from tests.conftest import draw
 
+A_TO_B = Direction("A", "B")
 TINY = {"width": 4, "depth": 6, "d_width": 4, "d_layers": 1}
 
 
@@ -110,7 +112,7 @@ def test_half_precision_gives_about_the_same_picture(norm):
     built, pixels = model(norm=norm), np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     code = torch.tensor([[3.0]])
     whole, half = (
-        Engine(built, precision=precision).translate([pixels], source="A", target="B", styles=code)[0].astype(int)
+        Engine(built, precision=precision).translate([pixels], A_TO_B, codes=code)[0].astype(int)
         for precision in ("fp32", "bf16")
     )
     assert whole.std() > 10
@@ -181,7 +183,7 @@ def test_only_a_to_b(tmp_path):
     data = draw(tmp_path / "trainA", 2, seed=1, size=64), draw(tmp_path / "trainB", 2, seed=2, size=64)
     run = gantool.train("pix2pix", data, out=tmp_path / "run", preset="smoke", steps=1, workers=0)
     translator = gantool.load(run, device="cpu")
-    assert translator.engine.model.directions() == (("A", "B"),)
+    assert translator.engine.directions == (("A", "B"),)
     with pytest.raises(UsageError):
         translator.translate(Image.new("RGB", (64, 64)), to="A")
 
@@ -194,22 +196,22 @@ def test_the_exported_file_gives_the_same_8_bit_pictures(tmp_path):
     built = model()
     weights = {key: value for key, value in built.state_dict().items() if not key.startswith("d.")}
     folder = folders.save_folder(tmp_path / "run", 1)
-    checkpoint.save(folder, built, "pix2pix", 1, weights=weights, state={"x": torch.ones(1)}, notes={})
+    checkpoint.save(folder, checkpoint.facts_of_model(built, "pix2pix", 1, {}), weights=weights, state={})
     export_model(folder / folders.WEIGHTS, tmp_path / "model.onnx", image_io=True)
     session = onnxruntime.InferenceSession(str(tmp_path / "model.onnx"))
     for count, height, width in ((1, 64, 64), (3, 64, 128)):
         pixels = np.random.default_rng(count).integers(0, 256, (count, height, width, 3), dtype=np.uint8)
-        style = torch.cat([built.random_code(1, torch.Generator().manual_seed(k)) for k in range(count)])
-        inputs = zip((i.name for i in session.get_inputs()), (pixels, style.numpy()), strict=True)
+        codes = torch.cat([built.random_code(1, torch.Generator().manual_seed(k)) for k in range(count)])
+        inputs = zip((i.name for i in session.get_inputs()), (pixels, codes.numpy()), strict=True)
         theirs = session.run(None, dict(inputs))[0]
         ours = np.stack(
             [
-                Engine(built).translate([one], source="A", target="B", styles=code[None])[0]
-                for one, code in zip(pixels, style, strict=True)
+                Engine(built).translate([one], A_TO_B, codes=code[None])[0]
+                for one, code in zip(pixels, codes, strict=True)
             ]
         )
         images = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 127.5 - 1
-        levels = (translated(built, images, *style.flatten().tolist()).permute(0, 2, 3, 1).numpy() + 1) * 127.5
+        levels = (translated(built, images, *codes.flatten().tolist()).permute(0, 2, 3, 1).numpy() + 1) * 127.5
         # Sums in another order differ by 1e-4 of a level: that shows where a value is half-way between two levels.
         between = np.abs(levels - np.floor(levels) - 0.5) < 2e-3
         assert between.mean() < 0.01
@@ -240,7 +242,7 @@ def test_colorization_learns_from_one_folder_and_keeps_the_lightness(tmp_path):
         set={"colorization": "true"},
     )
     translator = gantool.load(run, device="cpu")
-    assert translator.header.metadata["spec"]["domains"] == ["grey", "colour"]
+    assert translator.facts.spec.domains == ("grey", "colour")
     grey = Image.fromarray(np.random.default_rng(0).integers(90, 160, (40, 50), dtype=np.uint8))
     made = translator.translate(grey)
     assert (made.mode, made.size) == ("RGB", (50, 40))

@@ -1,4 +1,4 @@
-"""What is wrong with folders of pictures, found before a training finds it: `gantool data check`."""
+"""Faults in folders of pictures, found before a training finds them: `gantool data check`."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from statistics import median
 from typing import Any
 
 from gantool.data.care.look import Finding, look, look_at_ids
-from gantool.data.dataset import Domain
-from gantool.data.layouts.labelled import LabelMaps
+from gantool.data.source import Domain
 from gantool.data.transforms import Preparation
 
 
@@ -60,7 +59,7 @@ class CheckReport:
     unequal: tuple[tuple[str, str], ...]
     """Pairs whose pictures differ in size, where pictures come in pairs."""
     warnings: tuple[str, ...]
-    """What deserves a look, one line each."""
+    """Things that deserve a look, one line each."""
     fatal: tuple[str, ...]
     """Why a training on these folders would fail, one line each."""
 
@@ -110,11 +109,11 @@ _Place = tuple[Path, str | None]
 
 
 def _looks(domain: Domain) -> Iterator[tuple[_Place, Callable[[], Finding | str]]]:
-    for number, file in enumerate(domain.files):
-        if isinstance(domain, LabelMaps):
-            yield (file, None), partial(look_at_ids, file, domain.classes, domain.instance_map(number))
+    for source in domain.sources(3):
+        if source.classes:
+            yield (source.path, None), partial(look_at_ids, source.path, source.classes, source.instances)
         else:
-            yield (file, domain.half), partial(look, file, domain.half)
+            yield (source.path, source.half), partial(look, source.path, source.half)
 
 
 def _with_the_others(domains: Sequence[Domain]) -> tuple[Domain, ...]:

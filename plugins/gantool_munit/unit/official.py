@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from gantool.errors import CheckpointError
 from gantool.importing.official import Imported, OfficialTensors
 from gantool.importing.reading import leaves
-from gantool_munit.munit.official import Half, content_options, imported
-from gantool_munit.unit import UNIT, generator
+from gantool.importing.table import Tensors, Values
+from gantool_munit.munit.official import content, imported
+from gantool_munit.unit import UNIT
 
 _OLDER = ("encode_A.", "enc_shared.", "dec_shared.", "decode_A.")
 """What the keys of the first code, of NIPS 2017, begin with."""
@@ -20,16 +20,16 @@ def recognise(files: Mapping[str, OfficialTensors]) -> Imported | None:
 
     Raises CheckpointError for files of the first code, which is another network.
     """
-    for file, content in files.items():
-        keys = [key for key, _ in leaves(content)]
+    for file, tensors in files.items():
+        keys = [key for key, _ in leaves(tensors)]
         if all(any(key.startswith(part) for key in keys) for part in _OLDER):
             raise CheckpointError(
                 f"{file} is of UNIT's first code (NIPS 2017, branch version_02), whose networks share weights: gantool"
                 " has the later ones. Files that fit are named gen_XXXXXXXX.pt"
             )
-    return imported(files, UNIT.Options, "enc", generator, generator_options)
+    return imported(UNIT, files, "enc", generator)
 
 
-def generator_options(half: Half) -> dict[str, Any]:
-    """Options of the generator with these keys and shapes."""
-    return content_options(half, "enc")
+def generator(tensors: Tensors, where: str) -> Values:
+    """Options of the generator with these tensors."""
+    return content(tensors, where, "enc")

@@ -13,6 +13,7 @@ from gantool_bicyclegan.networks import Encoder, StyleUnet, discriminator
 from torch import Tensor, nn
 
 from gantool.capabilities import Coded
+from gantool.importing.table import load as load_official
 from gantool.losses.kl import kl
 from gantool.losses.reconstruction import l1
 from gantool.model import Batch, Model, Run
@@ -72,7 +73,7 @@ def network(config: Entry) -> nn.Module:
 
 
 def load(network: nn.Module, tensors: Mapping[str, Tensor], where: str) -> Mapping[str, str]:
-    names, dropped = official.load(network, tensors, where)
+    names, dropped = load_official(network, official.names(network), tensors, where)
     assert not dropped
     return names
 

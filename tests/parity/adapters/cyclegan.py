@@ -11,6 +11,8 @@ import torch
 from gantool_cyclegan import CycleGAN, discriminator, generator, official
 from torch import Tensor, nn
 
+from gantool.importing.shared_networks import names
+from gantool.importing.table import load as load_official
 from gantool.losses.adversarial import adversarial_loss
 from gantool.losses.gradient_penalty import gradient_penalty, interpolated
 from gantool.model import Batch, Model
@@ -81,9 +83,9 @@ def network(config: Entry) -> nn.Module:
 
 
 def load(network: nn.Module, tensors: Mapping[str, Tensor], where: str) -> Mapping[str, str]:
-    names, dropped = official.load(network, tensors, where)
+    used, dropped = load_official(network, names(network), tensors, where)
     assert not dropped
-    return names
+    return used
 
 
 def model(config: Entry) -> CycleGAN:

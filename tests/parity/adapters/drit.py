@@ -17,6 +17,8 @@ from gantool_drit.networks import ContentEncoder
 from torch import Tensor, nn
 from torch.autograd.grad_mode import _unsafe_preserve_version_counter
 
+from gantool.importing.table import load as load_official
+from gantool.importing.table import official_keys
 from gantool.losses.kl import kl
 from gantool.model import Batch, Progress
 from gantool.option_groups import TwoDomains
@@ -139,7 +141,7 @@ def load(network: nn.Module, tensors: Mapping[str, Tensor], where: str) -> Mappi
     # When their layers are new, the normalised kernel and the trained one lie in the same memory. So loading, which
     # happens in the order of the keys, leaves the normalised one in both. `gantool import` keeps them apart.
     shared = {key: tensors[key.removesuffix("_orig")] for key in tensors if key.endswith(".weight_orig")}
-    return official.load(network, {**tensors, **shared}, where)
+    return load_official(network, official.names(network), {**tensors, **shared}, where)[0]
 
 
 def model(config: Entry) -> DRIT:
@@ -166,7 +168,7 @@ def pace(config: Entry) -> dict[str, float]:
 
 
 def networks(model: DRIT) -> Mapping[str, nn.Module]:
-    return {theirs: model.get_submodule(ours) for theirs, ours in official.NETWORKS.items()}
+    return {theirs: model.get_submodule(ours) for theirs, ours in official.ROLES.items()}
 
 
 def batch(pictures: Batch, config: Entry) -> Batch:
@@ -231,7 +233,7 @@ def _filled(concat: int, channels: tuple[int, int], prefixes: tuple[tuple[str, s
     options = DRIT.Options(**_options({"concat": concat}), d_width=1, content_layers=0)
     drit = DRIT(options, Spec(("A", "B"), TwoDomains(channels_a=channels[0], channels_b=channels[1]).kinds, _ANY_SIZE))
     for name, prefix in prefixes:
-        part = drit.get_submodule(official.NETWORKS[name])
+        part = drit.get_submodule(official.ROLES[name])
         load(part, fill.network(_official_parameters(part), prefix), name)
     return drit.eval()
 
@@ -259,9 +261,8 @@ def _check_translation(entry: Entry) -> None:
 
 def _official_parameters(network: nn.Module) -> Sequence[tuple[str, Sequence[int]]]:
     """The official names and shapes of a network's tensors."""
-    heads = {ours: theirs for theirs, ours in official.official_heads(network).items()}
-    state = ((name.rpartition("."), tensor.shape) for name, tensor in network.state_dict().items())
-    return [(f"{heads[head]}.{last}", shape) for (head, _, last), shape in state]
+    keys = official_keys(network, official.names(network))
+    return [(keys[name], tensor.shape) for name, tensor in network.state_dict().items()]
 
 
 def _check_loss(entry: Entry) -> None:

@@ -21,10 +21,12 @@ from gantool_munit.perceptual import caffe, perceptual_loss
 from torch import Tensor, nn
 
 from gantool.evaluation.inception_score import conditional_inception_score, inception_score
+from gantool.importing.table import load as load_official
+from gantool.importing.table import official_keys
 from gantool.losses.reconstruction import l1
 from gantool.model import Batch
 from gantool.networks.norms import AdaIN, DeviationLayerNorm
-from gantool.networks.vgg16 import VGG16, vgg16
+from gantool.networks.vgg import VGG16, vgg16
 from gantool.spec import Spec
 
 from .. import fill, suite
@@ -189,8 +191,8 @@ def load(network: nn.Module, tensors: Mapping[str, Tensor], where: str) -> Mappi
     if isinstance(network, Outputs):
         (whole,) = network.part_of
         if whole is not None:  # the key map knows whole generators: what the figures leave out stays as it is
-            state, keys = whole.state_dict(), official.official_keys(whole)[0]
-            rest = {key: state[name] for key, name in keys.items() if key.startswith("enc_")}
+            keys = official_keys(whole, official.names(whole))
+            rest = {keys[name]: value for name, value in whole.state_dict().items() if keys[name].startswith("enc_")}
             return {k: v for k, v in load(whole, {**rest, **tensors}, where).items() if k not in rest}
         network.names = {key: f"network.{name}" for key, name in load(network.network, tensors, where).items()}
         return network.names
@@ -206,7 +208,7 @@ def load(network: nn.Module, tensors: Mapping[str, Tensor], where: str) -> Mappi
     if isinstance(network, AdaIN):
         assert tensors.keys() == {"running_mean", "running_var"}
         return {key: key for key in tensors}
-    names, dropped = official.load(network, tensors, where)
+    names, dropped = load_official(network, official.names(network), tensors, where)
     assert all(".norm.running_" in key for key in dropped), dropped
     return names | {key: key for key in dropped}
 

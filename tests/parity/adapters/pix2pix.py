@@ -10,14 +10,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from gantool_cyclegan.official import load as load_official
 from gantool_pix2pix import Pix2Pix, discriminator, generator, lab, official
 from torch import Tensor, nn
 
 from gantool.data.transforms import crop_and_flip, resize
+from gantool.importing.shared_networks import names
+from gantool.importing.table import load as load_official
 from gantool.losses.adversarial import adversarial_loss
 from gantool.model import Batch, Model
-from gantool.pictures.file import Picture, as_channels, from_unit
+from gantool.pictures.file import Picture, as_channels
+from gantool.pictures.resize import from_unit
 
 from .. import fill, pictures, suite
 from ..suite import Entry
@@ -67,9 +69,9 @@ def network(config: Entry) -> nn.Module:
 
 
 def load(network: nn.Module, tensors: Mapping[str, Tensor], where: str) -> Mapping[str, str]:
-    names, dropped = load_official(network, tensors, where)
+    used, dropped = load_official(network, names(network), tensors, where)
     assert not dropped
-    return names
+    return used
 
 
 def model(config: Entry) -> Pix2Pix:

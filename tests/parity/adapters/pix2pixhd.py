@@ -13,6 +13,7 @@ from gantool_pix2pixhd import Pix2PixHD, discriminator, encoder, generator, offi
 from gantool_pix2pixhd.maps import edges, one_hot, pooled
 from torch import Tensor, nn
 
+from gantool.importing.table import load as load_official
 from gantool.losses.adversarial import adversarial_loss
 from gantool.losses.feature_matching import feature_matching_loss
 from gantool.losses.perceptual import WEIGHTS, perceptual_loss
@@ -129,7 +130,7 @@ def _check_network(entry: Entry) -> None:
 
 
 def load(network: nn.Module, tensors: Mapping[str, Tensor], where: str) -> Mapping[str, str]:
-    names, dropped = official.load(network, tensors, where)
+    names, dropped = load_official(network, official.names(network), tensors, where)
     assert not dropped
     return names
 

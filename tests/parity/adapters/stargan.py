@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 import torch
-from gantool_stargan import StarGAN, official, targets
+from gantool_stargan import StarGAN, targets
 from gantool_stargan.networks import Discriminator, Generator
 from torch import Tensor, nn
 
 from gantool.data.layouts.attributes import split
+from gantool.importing.table import load as load_official
+from gantool.importing.table import same
 from gantool.losses.adversarial import adversarial_loss
 from gantool.losses.gradient_penalty import gradient_penalty, interpolated
 from gantool.model import Progress
@@ -53,7 +55,7 @@ def network(config: Entry) -> Generator | Discriminator:
 def load(built: nn.Module, entry: Entry) -> dict[str, Tensor]:
     """Fills a network through the key map of `gantool import`, and returns the statistics that the map drops."""
     tensors = fill.network(entry["parameters"], entry["prefix"])
-    used, dropped = official.load(built, tensors, entry["prefix"])
+    used, dropped = load_official(built, same(built), tensors, entry["prefix"])
     assert sorted((*used, *dropped)) == sorted(tensors)
     return {key: tensors[key] for key in dropped}
 

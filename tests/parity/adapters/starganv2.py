@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from gantool_starganv2 import StarGANv2, face, official
+from gantool_starganv2 import StarGANv2, face
 from gantool_starganv2.networks import Discriminator, Generator, MappingNetwork, Masks, StyleEncoder
 from torch import Tensor, nn
 
 from gantool.evaluation.fid import fid
 from gantool.evaluation.networks.lpips import LPIPS, diversity
+from gantool.importing.table import load as load_official
+from gantool.importing.table import same
 from gantool.model import Progress
 from gantool.spec import Pictures, Spec
 from gantool.training.ema import Averages
@@ -83,7 +85,7 @@ def filled(entry: Entry) -> Any:
 
 def load(built: nn.Module, entry: Entry, where: str) -> None:
     tensors = fill.network(entry["parameters"], entry["prefix"])
-    built.load_state_dict(official.fitted(tensors, built.state_dict(), where))
+    load_official(built, same(built), tensors, where)
 
 
 def assert_network(tensor: Tensor, figures: Entry, what: str) -> None:

@@ -13,6 +13,7 @@ from gantool_ugatit.networks import Discriminator, Generator
 from gantool_ugatit.norms import InstanceLayerNorm
 from torch import Tensor, nn
 
+from gantool.importing.table import load as load_official
 from gantool.inference.heatmaps import coloured
 from gantool.losses.adversarial import adversarial_loss
 from gantool.model import Batch, Progress
@@ -62,7 +63,7 @@ def load(network: nn.Module, tensors: Mapping[str, Tensor], where: str) -> Mappi
     if isinstance(network, InstanceLayerNorm):
         network.load_state_dict(dict(tensors))
         return {key: key for key in tensors}
-    return official.load(network, tensors, where)
+    return load_official(network, official.names(network), tensors, where)[0]
 
 
 def _check_network(entry: Entry) -> None:
