@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageDraw
+
+from tests import warm
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -84,13 +85,20 @@ TRAIN_TINY = [
 """Flags for `gantool train cyclegan` with it."""
 
 
+@pytest.fixture(scope="session")
+def commands(tmp_path_factory) -> Iterator[Path]:
+    """A folder for PATH: its `gantool` is a process of its own that need not import torch."""
+    with warm.commands(tmp_path_factory.mktemp("commands")) as folder:
+        yield folder
+
+
 @pytest.fixture
-def gantool(tmp_path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Runs `python -m gantool WORDS...` in tmp_path."""
+def gantool(commands, tmp_path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs `gantool WORDS...` in tmp_path."""
 
     def run(*words: str | Path, code: int | None = 0, env: dict[str, str] | None = None, **more):
         done = subprocess.run(
-            [sys.executable, "-m", "gantool", *map(str, words)],
+            [commands / "gantool", *map(str, words)],
             cwd=more.pop("cwd", tmp_path),
             capture_output=True,
             text=more.pop("text", True),
