@@ -1,6 +1,6 @@
 """Stands for `gantool` in tests: hands its arguments, streams and surroundings to a server that forks.
 
-    python -ISE client.py ADDRESS ARGUMENTS...
+python -ISE client.py ADDRESS ARGUMENTS...
 """
 
 import json

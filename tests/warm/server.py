@@ -1,8 +1,8 @@
 """A process that has torch and gantool imported and forks one process a command. Run by `tests/warm/__init__.py`.
 
-A forked process is as a fresh `gantool` would be: its own arguments, folder, environment, PYTHONPATH, umask, limits,
-standard streams and exit. It only finds its modules imported. What cannot be given afterwards, such as another
-OMP_NUM_THREADS, is left to the real command, which then takes the process's place.
+A forked process is as a fresh `gantool` would be: its own arguments, folder, environment, PYTHONPATH, umask, limits and
+standard streams. It only finds its modules imported, and does not take them apart when it ends. What cannot be given
+afterwards, such as another OMP_NUM_THREADS, is left to the real command, which then takes the process's place.
 
     python server.py LISTENER GANTOOL
 
@@ -11,6 +11,8 @@ LISTENER is the number of a listening socket, GANTOOL the real command. The end 
 
 from __future__ import annotations
 
+import atexit
+import gc
 import importlib
 import io
 import json
@@ -21,9 +23,11 @@ import select
 import signal
 import socket
 import sys
+import threading
+import traceback
+from collections.abc import Mapping
 
 MODULES = (
-    "gantool",
     "gantool.cli.main",
     "torch._dynamo",  # the first optimiser imports it, in a second
     "torch._inductor.config",
@@ -33,48 +37,58 @@ MODULES = (
     "PIL.Image",
     "onnx",
     "onnxscript",
+    "rich.progress",
 )
 AT_START = re.compile(r"(PYTHON(?!PATH$)|OMP_|MKL_|OPENBLAS_|LD_|LC_|LANG|TORCH|PYTORCH|CUDA|MALLOC)")
 """How the names of variables begin that a process reads while it starts."""
 
 
-def main(listener: socket.socket, real: str) -> list[str]:
-    """Serves until stdin ends. In a process of its own for each command, it returns the command's arguments."""
+def serve(listener: socket.socket, real: str) -> None:
+    """Serves until stdin ends. In a process of its own for each command, it returns where the command begins."""
+    at_start = _at_start(os.environ)
     for module in MODULES:
         importlib.import_module(module)
-    threads = os.listdir("/proc/self/task")
-    assert len(threads) == 1, "a process with threads must not fork"
-    path = list(sys.path[1:])
+    assert len(os.listdir("/proc/self/task")) == 1, "a process with threads must not fork"
+    gc.freeze()  # what is here now is never looked at again, so that processes go on sharing it
+    path = sys.path[1:]
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no keeper is waited for
     while True:
         ready, _, _ = select.select([listener, sys.stdin], [], [])
         if sys.stdin in ready:
             os._exit(0)
         connection, _ = listener.accept()
-        streams, request = receive(connection)
+        request, streams = _receive(connection)
         if os.fork() == 0:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             listener.close()
             command = os.fork()
-            if command == 0:
-                connection.close()
-                return become(request, streams, path, real)
-            keep(command, connection, streams)
+            if command:
+                _keep(command, connection, streams)
+            connection.close()
+            _surround(request, streams)
+            if _at_start(request["environment"]) != at_start:
+                os.execve(real, [real, *request["arguments"]], request["environment"])
+            _dress(request, path, real)
+            return
         connection.close()
         for stream in streams:
             os.close(stream)
 
 
-def receive(connection: socket.socket) -> tuple[list[int], dict]:
-    """The three standard streams, and what else there is to know: a line of JSON."""
+def _at_start(environment: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environment.items() if AT_START.match(name)}
+
+
+def _receive(connection: socket.socket) -> tuple[dict, list[int]]:
+    """A line of JSON, and the three standard streams."""
     line, streams, _, _ = socket.recv_fds(connection, 1 << 16, 3)
     while not line.endswith(b"\n"):
         line += connection.recv(1 << 16)
-    return streams, json.loads(line)
+    return json.loads(line), streams
 
 
-def keep(command: int, connection: socket.socket, streams: list[int]) -> None:
-    """Passes signals on to the command and its exit status back. A client that is gone ends it."""
+def _keep(command: int, connection: socket.socket, streams: list[int]) -> None:
+    """Passes signals on to the command, and its exit status back. A client that is gone ends it. Does not return."""
     for stream in streams:
         os.close(stream)
     end = os.pidfd_open(command)
@@ -91,8 +105,8 @@ def keep(command: int, connection: socket.socket, streams: list[int]) -> None:
             os._exit(0)
 
 
-def become(request: dict, streams: list[int], path: list[str], real: str) -> list[str]:
-    """Makes this process what the request says; returns the command's arguments."""
+def _surround(request: dict, streams: list[int]) -> None:
+    """Gives this process the streams, folder, umask and limits of the client."""
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)
@@ -101,32 +115,49 @@ def become(request: dict, streams: list[int], path: list[str], real: str) -> lis
     for limit, values in request["limits"]:
         if resource.getrlimit(limit) != tuple(values):
             resource.setrlimit(limit, values)
-    environment = request["environment"]
-    if at_start(environment) != at_start(dict(os.environ)):
-        os.execve(real, [real, *request["arguments"]], environment)
+
+
+def _dress(request: dict, path: list[str], real: str) -> None:
+    """Makes Python look as if it had just started the real command: environment, arguments, path and streams."""
     os.environ.clear()
-    os.environ.update(environment)
-    named = environment.get("PYTHONPATH", "")
-    sys.path[:] = [os.path.dirname(real), *(os.path.abspath(each) for each in named.split(os.pathsep) if each), *path]
+    os.environ.update(request["environment"])
+    named = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    sys.path[:] = [os.path.dirname(real), *map(os.path.abspath, named), *path]
     sys.argv[:] = [real, *request["arguments"]]
     for number, name in enumerate(("stdin", "stdout", "stderr")):
-        mode = "r" if number == 0 else "w"
-        lines = number == 2 or os.isatty(number)
-        errors = "backslashreplace" if number == 2 else None
-        raw = open(number, f"{mode}b", closefd=False)
-        stream = io.TextIOWrapper(raw, errors=errors, line_buffering=lines)
-        stream.mode = mode
+        raw = io.FileIO(number, "w" if number else "r", closefd=False)
+        binary = io.BufferedWriter(raw) if number else io.BufferedReader(raw)
+        errors = "backslashreplace" if name == "stderr" else None
+        stream = io.TextIOWrapper(binary, errors=errors, line_buffering=name == "stderr" or raw.isatty())
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
-    return request["arguments"]
 
 
-def at_start(environment: dict[str, str]) -> dict[str, str]:
-    return {name: value for name, value in environment.items() if AT_START.match(name)}
+def _leave(status: object) -> None:
+    """Ends the process as Python does, but for taking apart what it did not make."""
+    if isinstance(status, str):
+        print(status, file=sys.stderr)
+    code = status if isinstance(status, int) else 0 if status is None else 1
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    try:
+        sys.stdout.flush()
+    except OSError:
+        code = 120  # as Python does
+    sys.stderr.flush()
+    os._exit(code & 255)
 
 
 if __name__ == "__main__":
-    arguments = main(socket.socket(fileno=int(sys.argv[1])), sys.argv[2])
-    from gantool.cli.main import main as gantool
+    serve(socket.socket(fileno=int(sys.argv[1])), sys.argv[2])
+    from gantool.cli.main import main
 
-    sys.exit(gantool())
+    try:
+        main()
+        end: object = None
+    except SystemExit as exit_:
+        end = exit_.code
+    except BaseException:
+        traceback.print_exc()
+        end = 1
+    _leave(end)
