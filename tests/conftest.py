@@ -66,11 +66,12 @@ def pictures_of(request, shared) -> Callable[[str], list[Path]]:
     """Training pictures as a layout wants them: `pictures_of("paired")`. They belong to all tests."""
 
     def find(layout: str) -> list[Path]:
+        name = layout.replace(" ", "_")
         try:
-            return request.getfixturevalue(f"{layout.replace(' ', '_')}_pictures")
+            return request.getfixturevalue(f"{name}_pictures")
         except pytest.FixtureLookupError:
             pytest.fail(
-                f"There are no pictures for the layout {layout}. Write the fixture {layout.replace(' ', '_')}_pictures, of the session:"
+                f"There are no pictures for the layout {layout}. Write the fixture {name}_pictures, of the session:"
                 " beside the others in tests/conftest.py, or in a pytest plugin that comes with your model."
             )
 
