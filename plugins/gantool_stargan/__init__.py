@@ -145,7 +145,8 @@ class StarGAN(Translates, Conditioned, Model["StarGAN.Options"]):
         run.log(**{name + number: loss for name, loss in losses.items()})
 
     def told(self, label: Tensor) -> Tensor:
-        """What G is told of labels (N, L): [attributes | class | mask], the other set's part zeros. The mask is there for both.
+        """What G is told of labels (N, L): [attributes | class | mask], the other set's part zeros. The mask is there
+        for both.
 
         `label` holds attributes (N, A), 0 and 1, or classes (N,), integers.
         """
