@@ -17,11 +17,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from gantool.importing.importer import import_files
 from PIL import Image, ImageDraw
 
 import gantool
 from gantool.cli.main import main
-from gantool.importing.importer import import_files
 from gantool.options import assignments
 from tests.importing.official_networks import Resnet
 from tests.old import records

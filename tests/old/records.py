@@ -21,8 +21,8 @@ from gantool.spec import LabelMaps
 
 _KINDS = {torch.float32: "F32", torch.int32: "I32", torch.int64: "I64", torch.uint8: "U8", torch.bool: "BOOL"}
 NOISE = "~"
-"""Ends the line of a tensor that rounding alone decides, such as a bias before an instance norm: its gradient is 0 but
-for rounding, and Adam makes full steps of it."""
+"""Ends the line of a tensor that rounding decides, such as a bias before an instance norm: its gradient is 0 but for
+rounding, and Adam makes full steps of it."""
 HERE = Path(__file__).parent
 
 
@@ -49,19 +49,17 @@ def _probe() -> str:
     rng = torch.Generator().manual_seed(0)
     digest = hashlib.sha256()
     for channels, side, kernel in ((3, 32, 7), (4, 16, 3), (8, 8, 4)):
-        x = torch.randn(2, channels, side, side, generator=rng, requires_grad=True)
-        weight = torch.randn(6, channels, kernel, kernel, generator=rng, requires_grad=True)
-        back = torch.randn(6, channels, 4, 4, generator=rng, requires_grad=True)
-        dense = torch.randn(5, 6, generator=rng, requires_grad=True)
-        y = F.instance_norm(F.conv2d(x, weight, stride=2, padding=kernel // 2))
-        z = F.conv_transpose2d(F.leaky_relu(y, 0.2), back, stride=2, padding=1).tanh()
-        loss = (
-            (z * z).mean()
-            + F.linear(y.mean((2, 3)), dense).exp().mean()
-            + F.softplus(F.batch_norm(y, None, None, training=True)).sum()
+        shapes = (
+            (2, channels, side, side),
+            (6, channels, kernel, kernel),
+            (6, channels, 4, 4),
+            (5, 6 * (side // 2) ** 2),
         )
-        gradients = torch.autograd.grad(loss, (x, weight, back, dense))
-        for tensor in (z, loss, *gradients):
+        x, conv, back, dense = (torch.randn(shape, generator=rng, requires_grad=True) for shape in shapes)
+        y = F.leaky_relu(F.instance_norm(F.conv2d(x, conv, stride=2, padding=(kernel - 1) // 2)), 0.2)
+        z = F.batch_norm(F.conv_transpose2d(y, back, stride=2, padding=1), None, None, training=True).tanh()
+        loss = z.square().mean() + F.softplus(F.linear(y.flatten(1), dense)).sum() + y.exp().mean()
+        for tensor in (z, loss, *torch.autograd.grad(loss, (x, conv, back, dense))):
             digest.update(_bytes(tensor.detach()))
     return digest.hexdigest()[:16]
 
@@ -141,7 +139,9 @@ def facts(run: Path) -> dict[str, Any]:
         "outputs": ["translation", *(["attention"] if own.maps else [])],
         "multiple, least and only side of pictures": [own.sizes.multiple, own.sizes.minimum, own.sizes.exact],
         "trained on": dict(own.pictures) or None,
-        "prepared by": [prepared[key] for key in ("preprocess", "size", "crop", "flip", "filter")] if prepared else None,
+        "prepared by": [prepared[key] for key in ("preprocess", "size", "crop", "flip", "filter")]
+        if prepared
+        else None,
         "options": {**dict(own.options), **GONE.get(own.model, {})},
         "of the model's own": dict(own.own),
         "licence": own.licence,
