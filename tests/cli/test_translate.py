@@ -10,7 +10,9 @@ import resource
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,19 +21,17 @@ from PIL import Image, ImageCms
 
 import gantool as package
 from gantool.runs import checkpoint, folders
+from gantool.spec import Direction
 from tests.translation.small_models import noise, tiny
 
 TERMS = {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
-def saved(folder: Path, channels: tuple[int, int] = (3, 3), **notes: object) -> Path:
+def saved(folder: Path, channels: tuple[int, int] = (3, 3), **changes: Any) -> Path:
     model = tiny(channels)
-    weights = {
-        name: tensor for name, tensor in model.state_dict().items() if name.partition(".")[0] not in model.training_only
-    }
-    checkpoint.save(
-        folders.save_folder(folder, 7), model, "cyclegan", 7, weights=weights, state={"x": torch.ones(1)}, notes=notes
-    )
+    weights, _ = checkpoint.parted(model, model.state_dict())
+    facts = replace(checkpoint.facts_of_model(model, "cyclegan", 7, {}), **changes)
+    checkpoint.save(folders.save_folder(folder, 7), facts, weights=weights, state={"x": torch.ones(1)})
     return folder
 
 
@@ -273,7 +273,7 @@ def test_the_newest_run_of_a_model_is_named(main, tmp_path):
 
 
 def test_weights_of_one_direction(main, tmp_path):
-    one_way = saved(tmp_path / "run", directions=[["zebras", "horses"]])
+    one_way = saved(tmp_path / "run", directions=(Direction("zebras", "horses"),))
     save(tmp_path / "a.png")
     assert "only: zebras -> horses" in main("translate", "-m", one_way, "a.png", "b.png", "--to", "zebras", code=2)[2]
     main("translate", "-m", one_way, "a.png", "b.png")

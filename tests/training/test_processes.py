@@ -11,7 +11,7 @@ import torch
 from gantool_cyclegan import CycleGAN
 from safetensors.torch import load_file
 
-from gantool.model import ImageSpec
+from gantool.spec import Pictures, Spec
 from tests.conftest import draw
 
 SCRIPT = """
@@ -23,7 +23,7 @@ from gantool.runs import checkpoint
 from gantool.training import distributed
 from gantool.training.settings import TrainSettings
 from gantool.training.trainer import Trainer
-from gantool.model import ImageSpec
+from gantool.spec import Pictures, Spec
 from gantool_cyclegan import CycleGAN
 
 torch.set_num_threads(1)
@@ -31,7 +31,7 @@ folder, batch = Path(sys.argv[1]), int(sys.argv[2])
 processes = distributed.join("cpu")
 choices = CycleGAN.Options(width=4, blocks=1, d_width=4, d_layers=1, pool=3)
 # Another seed on every process: the first one's weights must win.
-model = checkpoint.build_model(CycleGAN, choices, ImageSpec(("A", "B"), (3, 3), 32), seed=processes.rank).double()
+model = checkpoint.build_model(CycleGAN, choices, Spec(("A", "B"), (Pictures(),) * 2, 32), seed=processes.rank).double()
 Trainer(
     model=model, name="cyclegan", dataset=Noise(size=32), folder=folder, total_steps=6, notes={}, observer=Notes(),
     settings=TrainSettings(batch=batch, workers=0), processes=processes,
@@ -53,7 +53,9 @@ def test_two_by_one_equals_one_by_two(tmp_path: Path):
     for command in commands.values():
         done = subprocess.run(command, env=environment, cwd=root, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
-    model = CycleGAN(CycleGAN.Options(width=4, blocks=1, d_width=4, d_layers=1), ImageSpec(("A", "B"), (3, 3), 32))
+    model = CycleGAN(
+        CycleGAN.Options(width=4, blocks=1, d_width=4, d_layers=1), Spec(("A", "B"), (Pictures(),) * 2, 32)
+    )
     moments_of_biases = {
         f"optimizers.{optimizer}.{number}.{moment}"
         for optimizer, networks in {"G": (model.g_ab, model.g_ba), "D": (model.d_a, model.d_b)}.items()

@@ -16,9 +16,8 @@ from tests.translation.small_models import noise, tiny
 
 def saved(folder: Path, channels: tuple[int, int]) -> Path:
     model = tiny(channels)
-    checkpoint.save(
-        folders.save_folder(folder, 1), model, "cyclegan", 1, weights=model.state_dict(), state={}, notes={}
-    )
+    facts = checkpoint.facts_of_model(model, "cyclegan", 1, {})
+    checkpoint.save(folders.save_folder(folder, 1), facts, weights=model.state_dict(), state={})
     return folder
 
 
