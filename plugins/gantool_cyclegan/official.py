@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 
 from gantool.errors import CheckpointError
-from gantool.importing.cyclegan_pix2pix import discriminator, generator, names
 from gantool.importing.official import Imported, OfficialTensors
+from gantool.importing.shared_networks import discriminator, generator, names
 from gantool.importing.table import Part, Values, agreed, imported, networks, no_generator, once
 from gantool.spec import Direction
 from gantool_cyclegan import CycleGAN

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from gantool.capabilities import Encodes, Translates
 from gantool.data.layouts.unpaired import unpaired
 from gantool.errors import UsageError, argument
+from gantool.losses.kl import kl
 from gantool.losses.reconstruction import l1
 from gantool.model import Batch, Data, Epochs, Model, Progress, Roles, Run
 from gantool.networks.passes import together
@@ -28,7 +29,6 @@ from gantool_drit.losses import (
     content_discriminator_loss,
     discriminator_loss,
     generator_loss,
-    kl_divergence,
     l2,
     mode_seeking,
     total,
@@ -229,7 +229,7 @@ class DRIT(Translates, Encodes, Model["DRIT.Options"]):
             return z, l2(z)
         mean, log_variance = self.enc_a(x, domain)
         z = mean + run.randn(*mean.shape) * torch.exp(log_variance / 2)
-        return z, kl_divergence(mean, log_variance)
+        return z, kl(mean, log_variance)
 
     def pictures(self, domain: int, *pairs: tuple[Tensor, Tensor]) -> list[Tensor]:
         """Pictures (1, C, H, W) of a domain from pairs of content and attribute, in one pass."""

@@ -31,6 +31,7 @@ class PoolingBlock(nn.Module):
 
 
 def residual(channels: int) -> ResidualBlock:
+    """A block with instance norm, (N, channels, h, w) both ways."""
     return ResidualBlock(channels, "instance", dropout=False, padding="reflect")
 
 
@@ -42,11 +43,13 @@ def conv(i: int, o: int, kernel: int, stride: int, *, spectral_norm: bool = Fals
 
 
 def leaky_conv(i: int, o: int, kernel: int, stride: int, padding: int, *, spectral_norm: bool = False) -> nn.Sequential:
+    """A convolution padded by reflection, and a leaky ReLU."""
     layer = conv(i, o, kernel, stride, spectral_norm=spectral_norm)
     return nn.Sequential(ReflectionPad(padding), layer, nn.LeakyReLU(0.01, inplace=True))
 
 
 def norm_conv(i: int, o: int, kernel: int, stride: int, padding: int) -> nn.Sequential:
+    """A convolution padded by reflection, instance norm and a ReLU."""
     return nn.Sequential(
         ReflectionPad(padding), nn.Conv2d(i, o, kernel, stride), InstanceNorm(o), nn.ReLU(inplace=True)
     )

@@ -15,13 +15,14 @@ from gantool.capabilities import Translates
 from gantool.data.layouts.unpaired import unpaired
 from gantool.model import Data, Model, Progress, Roles, Steps
 from gantool.networks.initialization import INITIALIZATIONS, initialize
+from gantool.networks.multiscale import MultiScaleDiscriminator
 from gantool.networks.resnet import PADDINGS
 from gantool.networks.vgg import VGG16
 from gantool.option_groups import AdamOptions, TwoDomains, adam
 from gantool.options import option
 from gantool.spec import Sizes, Spec
 from gantool_munit.layers import ACTIVATIONS, NORMS
-from gantool_munit.networks import MultiScaleDiscriminator
+from gantool_munit.networks import ScaleDiscriminator
 from gantool_munit.perceptual import perceptual_loss, read_vgg
 
 Terms: TypeAlias = list[tuple[float, dict[str, Tensor]]]
@@ -150,11 +151,13 @@ def by_name(terms: Terms) -> dict[str, Tensor]:
 def discriminator(o: SharedOptions, channels: int) -> MultiScaleDiscriminator:
     """The discriminator that the options describe."""
     return MultiScaleDiscriminator(
-        channels,
-        width=o.d_width,
-        layers=o.d_layers,
-        scales=o.scales,
-        norm=o.d_norm,
-        activation=o.d_activation,
-        padding=o.d_padding,
+        ScaleDiscriminator(
+            channels,
+            width=o.d_width,
+            layers=o.d_layers,
+            norm=o.d_norm,
+            activation=o.d_activation,
+            padding=o.d_padding,
+        )
+        for _ in range(o.scales)
     )

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import PurePath
 
 from gantool.errors import CheckpointError
-from gantool.importing.cyclegan_pix2pix import discriminator, generator, names
 from gantool.importing.official import Imported, OfficialTensors
+from gantool.importing.shared_networks import discriminator, generator, names
 from gantool.importing.table import Found, Part, Values, agreed, imported, networks
 from gantool_pix2pix import Pix2Pix
 

@@ -16,6 +16,7 @@ from gantool.importing.official import Imported, OfficialTensors
 from gantool.importing.reading import leaves
 from gantool.importing.table import Leaves, Names, Part, Tensors, Values, agreed, inside, no_generator, places, shape
 from gantool.model import Model
+from gantool.networks.multiscale import MultiScaleDiscriminator
 from gantool.networks.spectral import SpectralConv2d
 from gantool_munit.layers import ConvBlock
 from gantool_munit.munit import MUNIT
@@ -23,7 +24,6 @@ from gantool_munit.networks import (
     ContentEncoder,
     Decoder,
     LatentGenerator,
-    MultiScaleDiscriminator,
     StyleEncoder,
     StyleGenerator,
 )

@@ -11,7 +11,7 @@ import torch
 from gantool_cyclegan import CycleGAN, discriminator, generator, official
 from torch import Tensor, nn
 
-from gantool.importing.cyclegan_pix2pix import names
+from gantool.importing.shared_networks import names
 from gantool.importing.table import load as load_official
 from gantool.losses.adversarial import adversarial_loss
 from gantool.losses.gradient_penalty import gradient_penalty, interpolated

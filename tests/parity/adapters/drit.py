@@ -19,6 +19,7 @@ from torch.autograd.grad_mode import _unsafe_preserve_version_counter
 
 from gantool.importing.table import load as load_official
 from gantool.importing.table import official_keys
+from gantool.losses.kl import kl
 from gantool.model import Batch, Progress
 from gantool.option_groups import TwoDomains
 from gantool.spec import Spec
@@ -277,7 +278,7 @@ def _check_loss(entry: Entry) -> None:
         "image_G": lambda: losses.generator_loss(Given(on_fake), nothing),  # type: ignore[arg-type]
         "content_D": lambda: losses.content_discriminator_loss(Given(inputs["a"], inputs["b"]), nothing, nothing),
         "content_G": lambda: losses.undecided(inputs["a"]),
-        "kl_concat": lambda: weight() * losses.kl_divergence(inputs["mu"], inputs["logvar"]),
+        "kl_concat": lambda: weight() * kl(inputs["mu"], inputs["logvar"]),
         "l2_reg": lambda: weight() * losses.l2(inputs["x"]),
         "mode_seeking": lambda: losses.mode_seeking(inputs["f1"], inputs["f2"], inputs["z1"], inputs["z2"]),
     }

@@ -14,7 +14,7 @@ from gantool_pix2pix import Pix2Pix, discriminator, generator, lab, official
 from torch import Tensor, nn
 
 from gantool.data.transforms import crop_and_flip, resize
-from gantool.importing.cyclegan_pix2pix import names
+from gantool.importing.shared_networks import names
 from gantool.importing.table import load as load_official
 from gantool.losses.adversarial import adversarial_loss
 from gantool.model import Batch, Model

@@ -1,4 +1,4 @@
-"""The official networks that CycleGAN and pix2pix share (junyanz/pytorch-CycleGAN-and-pix2pix).
+"""Official networks that several models share: those of junyanz/pytorch-CycleGAN-and-pix2pix.
 
 The names of their keys, and what their shapes tell; `inputs` and `outputs` are channels.
 """
