@@ -100,9 +100,7 @@ def test_ten_styles_unless_asked_otherwise_and_one_has_no_diversity(tmp_path, ru
 
 def test_scores_and_perceived_diversity_come_with_their_networks(tmp_path, run, judges):
     draw(tmp_path / "a", 2, seed=1)
-    found = compare_translations(
-        find_weights(str(run)), tmp_path / "a", tmp_path / "a", styles=2, judges=judges
-    )
+    found = compare_translations(find_weights(str(run)), tmp_path / "a", tmp_path / "a", styles=2, judges=judges)
     assert {"lpips", "diversity_lpips", "is", "is_kl", "cis", "cis_kl"} <= found.metrics.keys()
     assert found.metrics["diversity_lpips"] > 0
     assert 1 < found.metrics["cis"] < found.metrics["is"]  # what a picture's translations share sets it apart
@@ -116,6 +114,6 @@ def test_a_model_without_styles_has_nothing_to_count(main, tmp_path, install_plu
     found = compare_translations(find_weights(str(run)), tmp_path / "a", tmp_path / "a")
     assert found.metrics["l1"] > 0
     assert "styles" not in found.protocol
-    with pytest.raises(UsageError, match="^tinted has one result for a picture: leave out n$"):
+    with pytest.raises(UsageError, match=r"^tinted has one result for a picture: leave out n$"):
         compare_translations(find_weights(str(run)), tmp_path / "a", tmp_path / "a", styles=2)
     assert main("eval", "-m", run, "a", "a", "-n", 2, code=2)[2].endswith(": leave out -n\n")
