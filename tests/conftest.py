@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageDraw
+
+import gantool as package
+from gantool import registry
+from tests import warm
+from tests.runs import TINY_CYCLEGAN, once
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -47,6 +52,87 @@ def draw_ids(folder: Path, count: int, *, seed: int, size: int = 40, classes: in
     return folder
 
 
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory) -> Path:
+    """A folder that all processes of the session have in common."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def pictures_of(request, shared) -> Callable[[str], list[Path]]:
+    """Training pictures as a layout wants them: `pictures_of("paired")`. They belong to all tests."""
+
+    def find(layout: str) -> list[Path]:
+        name = layout.replace(" ", "_")
+        try:
+            return request.getfixturevalue(f"{name}_pictures")
+        except pytest.FixtureLookupError:
+            pytest.fail(
+                f"There are no pictures for the layout {layout}. Write the fixture {name}_pictures, of the session:"
+                " beside the others in tests/conftest.py, or in a pytest plugin that comes with your model."
+            )
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def unpaired_pictures(shared) -> list[Path]:
+    sets = {"trainA": 4, "trainB": 5}
+    root = once(shared / "unpaired", lambda root: [draw(root / name, n, seed=n, size=80) for name, n in sets.items()])
+    return [root / name for name in sets]
+
+
+@pytest.fixture(scope="session")
+def paired_pictures(shared) -> list[Path]:
+    sets = {"trainA": 1, "trainB": 2}
+    root = once(shared / "paired", lambda root: [draw(root / name, 5, seed=n, size=80) for name, n in sets.items()])
+    return [root / name for name in sets]
+
+
+@pytest.fixture(scope="session")
+def domains_pictures(shared) -> list[Path]:
+    sets = {"blue": 1, "green": 2, "red": 3}
+    root = once(shared / "domains", lambda root: [draw(root / name, 4, seed=n, size=80) for name, n in sets.items()])
+    return [root / name for name in sets]
+
+
+@pytest.fixture(scope="session")
+def label_maps_pictures(shared) -> list[Path]:
+    def make(root: Path) -> None:
+        draw_ids(root / "labels", 4, seed=1, size=80)
+        draw_ids(root / "instances", 4, seed=1, size=80)
+        draw(root / "images", 4, seed=2, size=80)
+
+    root = once(shared / "labels", make)
+    return [root / name for name in ("labels", "images", "instances")]
+
+
+@pytest.fixture(scope="session")
+def trained(shared, pictures_of) -> Callable[..., Path]:
+    """`trained("munit")`: a run of four steps with the preset `smoke`, or as the settings say, made once a session.
+
+    It belongs to all tests: to change a run, copy it.
+    """
+
+    def run(model: str, data: Sequence[Path] | None = None, **settings) -> Path:
+        kind = registry.plugin(model).load()
+        data = data or pictures_of(kind.data(kind.Options(**settings.get("set", {}))).layout.name)
+        settings = {"preset": "smoke", "steps": 4, "save_every": 2, "keep": 0, "workers": 0, **settings}
+        key = hashlib.sha256(repr((list(map(str, data)), sorted(settings.items()))).encode()).hexdigest()[:12]
+        return once(shared / f"{model}-{key}", lambda out: package.train(model, data, out=out, **settings))
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def trained_tiny(trained) -> Path:
+    """Two steps of the smallest CycleGAN, a save after each."""
+    return trained("cyclegan", preset=None, steps=2, save_every=1, size=36, crop=32, set=TINY_CYCLEGAN)
+
+
 @pytest.fixture
 def pictures(tmp_path) -> tuple[Path, Path]:
     """Two folders of six and eight pictures, 40 x 40."""
@@ -69,9 +155,6 @@ def install_plugin(tmp_path, monkeypatch) -> Callable[[str, str], Path]:
     return install
 
 
-TINY = ("width=4", "blocks=1", "d_width=4", "d_layers=1")
-"""Options of the smallest CycleGAN that is still one."""
-
 TRAIN_TINY = [
     "--size",
     "36",
@@ -79,18 +162,25 @@ TRAIN_TINY = [
     "32",
     "--workers",
     "0",
-    *(word for option in TINY for word in ("--set", option)),
+    *(word for option, value in TINY_CYCLEGAN.items() for word in ("--set", f"{option}={value}")),
 ]
-"""Flags for `gantool train cyclegan` with it."""
+"""Flags for `gantool train cyclegan` with the smallest network."""
+
+
+@pytest.fixture(scope="session")
+def commands(tmp_path_factory) -> Iterator[Path]:
+    """A folder for PATH: its `gantool` is a process of its own that need not import torch."""
+    with warm.commands(tmp_path_factory.mktemp("commands")) as folder:
+        yield folder
 
 
 @pytest.fixture
-def gantool(tmp_path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Runs `python -m gantool WORDS...` in tmp_path."""
+def gantool(commands, tmp_path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs `gantool WORDS...` in tmp_path."""
 
     def run(*words: str | Path, code: int | None = 0, env: dict[str, str] | None = None, **more):
         done = subprocess.run(
-            [sys.executable, "-m", "gantool", *map(str, words)],
+            [commands / "gantool", *map(str, words)],
             cwd=more.pop("cwd", tmp_path),
             capture_output=True,
             text=more.pop("text", True),

@@ -49,8 +49,8 @@ def open_cache(
 ) -> tuple[PictureCache | None, str | None]:
     """The cache of these pictures in `folder`, which is made if need be; or None and the reason why there is none.
 
-    `sizes` are the (width, height) of the pictures after `transforms.resize`. What an earlier process left is used
-    again if files, sizes, times of change, preparation and channels are the same.
+    `sizes` are the (width, height) of the pictures after `transforms.resize`. A file of an earlier process is used
+    again if the pictures' files, sizes, times of change, preparation and channels are the same.
     """
     lengths = [width * height * source.channels for (width, height), source in zip(sizes, sources, strict=True)]
     total = 8 * len(sources) + sum(lengths)

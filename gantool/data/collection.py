@@ -13,6 +13,7 @@ from gantool.data.cache import PictureCache, open_cache
 from gantool.data.source import Source
 from gantool.data.transforms import Planes, Preparation, crop_and_flip, draw, resize, resized_size
 from gantool.errors import DataError
+from gantool.pictures.file import picture_size
 
 
 class Collection:
@@ -38,9 +39,11 @@ class Collection:
 
     @cached_property
     def sizes(self) -> list[tuple[int, int]]:
-        """(width, height) of every picture on file, from the headers, read once. Raises DataError."""
+        """(width, height) of every picture on file, from the files' headers, each read once. Raises DataError."""
+        files = list(dict.fromkeys(source.path for source in self.sources))
         with ThreadPoolExecutor() as pool:
-            return list(pool.map(Source.size, self.sources))
+            measured = dict(zip(files, pool.map(picture_size, files), strict=True))
+        return [source.size(measured[source.path]) for source in self.sources]
 
     def resized_sizes(self) -> list[tuple[int, int]]:
         """(width, height) of every picture after the resize. Raises DataError."""

@@ -9,7 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from gantool.errors import DataError
-from gantool.pictures.file import picture_size, read_pixels
+from gantool.pictures.file import read_pixels
 from gantool.pictures.ids import read_planes
 
 
@@ -27,10 +27,10 @@ class Source:
     instances: Path | None = None
     """The instance map that belongs to a label map."""
 
-    def size(self) -> tuple[int, int]:
-        """(width, height) of the picture, from the file's header alone. Raises DataError."""
-        width, height = picture_size(self.path)
-        return (width, height) if self.half is None else (_half_width(self.path, width), height)
+    def size(self, of_file: tuple[int, int]) -> tuple[int, int]:
+        """(width, height) of the picture, given that of its file. Raises DataError for an odd width with two halves."""
+        width, height = of_file
+        return of_file if self.half is None else (_half_width(self.path, width), height)
 
     def read(self) -> NDArray[Any]:
         """The picture (H, W, C) as it is on file: uint8, or int32 of a label map. Raises DataError."""
@@ -48,7 +48,7 @@ class Domain:
     """One collection of pictures, or of label maps."""
 
     name: str
-    """The name that people use to ask for a translation to it."""
+    """Its name, for people and for weights files."""
     root: Path
     files: tuple[Path, ...]
     """Sorted by path relative to `root`."""
@@ -76,5 +76,5 @@ class Domain:
 
 def _half_width(path: Path, width: int) -> int:
     if width % 2:
-        raise DataError(f"{path} is {width} pixels wide: a width that is odd has no two halves, cut off a column")
+        raise DataError(f"{path} is {width} pixels wide: an odd width has no two halves, cut off a column")
     return width // 2

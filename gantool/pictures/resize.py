@@ -47,16 +47,14 @@ def resize(pixels: NDArray[Any], size: tuple[int, int], filter: str = "bicubic")
         return nearest
     if pixels.dtype == np.uint8:
         squeezed = pixels[..., 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels
-        resized: NDArray[Any] = np.array(Image.fromarray(squeezed).resize(size, _FILTERS[filter]))
-        shaped: NDArray[Any] = resized.reshape(size[1], size[0], *pixels.shape[2:])
-        return shaped
+        resized = np.array(Image.fromarray(squeezed).resize(size, _FILTERS[filter]))
+        return resized.reshape(size[1], size[0], *pixels.shape[2:])
     if pixels.ndim == 3:
-        stacked: NDArray[Any] = np.stack([resize(pixels[..., i], size, filter) for i in range(pixels.shape[2])], axis=2)
-        return stacked
+        return np.stack([resize(pixels[..., i], size, filter) for i in range(pixels.shape[2])], axis=2)
     # Pillow resizes more than 8 bits as floats only.
     values = np.array(Image.fromarray(pixels.astype(np.float32)).resize(size, _FILTERS[filter]))
-    clipped: NDArray[Any] = np.clip(np.rint(values), 0, np.iinfo(pixels.dtype).max).astype(pixels.dtype)
-    return clipped
+    levels: NDArray[Any] = np.clip(np.rint(values), 0, np.iinfo(pixels.dtype).max)
+    return levels.astype(pixels.dtype)
 
 
 def pad(pixels: NDArray[Any], height: int, width: int) -> NDArray[Any]:

@@ -16,13 +16,16 @@ from gantool.networks.precision import single
 
 def discriminator_loss(network: nn.Module, real: Tensor, *fakes: Tensor) -> Tensor:
     """The sum over scales, for every fake against the real pictures. A spectral norm sees the fake first."""
-    pairs = [discriminator_losses(network, (fake.detach(), False), (real, True), "vanilla") for fake in fakes]
-    return total(on_fake + on_real for on_fake, on_real in pairs)
+    losses = []
+    for fake in fakes:
+        for on_fake, on_real in zip(*together(network, fake.detach(), real), strict=True):
+            losses += [adversarial_loss(on_fake, False, "vanilla"), adversarial_loss(on_real, True, "vanilla")]
+    return total(losses)
 
 
 def generator_loss(network: nn.Module, *fakes: Tensor) -> Tensor:
     """The sum over scales, and over fakes."""
-    return total(adversarial_loss(scores, True, "vanilla") for scores in together(network, *fakes))
+    return total(adversarial_loss(scale, True, "vanilla") for scores in together(network, *fakes) for scale in scores)
 
 
 def content_discriminator_loss(network: nn.Module, c_a: Tensor, c_b: Tensor) -> Tensor:

@@ -7,9 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gantool.losses.adversarial import adversarial_loss, discriminator_losses
+from gantool.losses.adversarial import adversarial_loss
 from gantool.networks.flat import unless_flat
 from gantool.networks.layers import OutputConv, Tanh
+from gantool.networks.passes import together
 from gantool_munit.layers import ConvBlock, ResidualBlock, activation_layer
 
 _STYLE_STAGES = 4
@@ -166,8 +167,10 @@ class ScaleDiscriminator(nn.Module):
 
 def discriminator_loss(network: nn.Module, fake: Tensor, real: Tensor, gan: str) -> Tensor:
     """The sum over scales of the objectives on fake and on real pictures: nothing is halved or averaged."""
-    on_fake, on_real = discriminator_losses(network, (fake, False), (real, True), gan)
-    return on_fake + on_real
+    on_fake, on_real = together(network, fake, real)
+    terms = [adversarial_loss(scores, False, gan) for scores in on_fake]
+    terms += [adversarial_loss(scores, True, gan) for scores in on_real]
+    return torch.stack(terms).sum()
 
 
 def generator_loss(network: nn.Module, fake: Tensor, gan: str) -> Tensor:

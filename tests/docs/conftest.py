@@ -9,49 +9,34 @@ import pytest
 import torch
 from PIL import Image
 
-import gantool
-from tests.conftest import TINY, draw
+from tests.conftest import draw
 from tests.importing.official_networks import Resnet
+from tests.runs import once
 
 
 @pytest.fixture(scope="session")
-def prepared(tmp_path_factory) -> Path:
+def prepared(shared, trained, trained_tiny) -> Path:
     """trainA, trainB, testA, testB, in/, translated/, photo.jpg, latest_net_G_*.pth, runs of CycleGAN and MUNIT, and
     pictures for their styles.
     """
-    folder = tmp_path_factory.mktemp("prepared")
-    draw(folder / "trainA", 6, seed=1)
-    draw(folder / "trainB", 8, seed=2)
-    draw(folder / "testA", 4, seed=3)
-    draw(folder / "testB", 4, seed=4)
-    draw(folder / "in", 2, seed=5)
-    draw(folder / "in" / "below", 1, seed=6)
-    shutil.copytree(folder / "testA", folder / "translated")
-    Image.open(folder / "testA" / "00.png").resize((50, 41)).save(folder / "photo.jpg")
-    torch.manual_seed(0)
-    for name in ("A", "B"):
-        torch.save(Resnet(width=4, blocks=1).state_dict(), folder / f"latest_net_G_{name}.pth")
-    choices = dict(option.split("=") for option in TINY)
-    gantool.train(
-        "cyclegan",
-        [folder / "trainA", folder / "trainB"],
-        out=folder / "runs" / "h2z",
-        steps=2,
-        size=36,
-        crop=32,
-        workers=0,
-        set=choices,
-    )
-    gantool.train(
-        "munit",
-        [folder / "trainA", folder / "trainB"],
-        out=folder / "runs" / "munit" / "001",
-        preset="smoke",
-        steps=1,
-        workers=0,
-    )
-    draw(folder / "paintings", 2, seed=7)
-    Image.open(folder / "paintings" / "00.png").save(folder / "painting.jpg")
-    for name, source in (("one.png", "00.png"), ("other.png", "01.png")):
-        Image.open(folder / "paintings" / source).save(folder / name)
-    return folder
+
+    def make(folder: Path) -> None:
+        draw(folder / "trainA", 6, seed=1)
+        draw(folder / "trainB", 8, seed=2)
+        draw(folder / "testA", 4, seed=3)
+        draw(folder / "testB", 4, seed=4)
+        draw(folder / "in", 2, seed=5)
+        draw(folder / "in" / "below", 1, seed=6)
+        shutil.copytree(folder / "testA", folder / "translated")
+        Image.open(folder / "testA" / "00.png").resize((50, 41)).save(folder / "photo.jpg")
+        torch.manual_seed(0)
+        for name in ("A", "B"):
+            torch.save(Resnet(width=4, blocks=1).state_dict(), folder / f"latest_net_G_{name}.pth")
+        shutil.copytree(trained_tiny, folder / "runs" / "h2z")
+        shutil.copytree(trained("munit"), folder / "runs" / "munit" / "001")
+        draw(folder / "paintings", 2, seed=7)
+        Image.open(folder / "paintings" / "00.png").save(folder / "painting.jpg")
+        for name, source in (("one.png", "00.png"), ("other.png", "01.png")):
+            Image.open(folder / "paintings" / source).save(folder / name)
+
+    return once(shared / "prepared", make)

@@ -54,9 +54,12 @@ def blocks(page: Path) -> Iterator[Block]:
         yield Block(page, line, found["language"], found["code"], found["kind"] or "", found["note"] or "")
 
 
-def run(page: Path, folder: Path, **environment: str) -> None:
-    """Runs the page's sh and python blocks one after the other in this folder. Fails with the place and the output."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+def run(page: Path, folder: Path, commands: Path, **environment: str) -> None:
+    """Runs the page's sh and python blocks one after the other in this folder, with the `gantool` in `commands`.
+
+    Fails with the place and the output.
+    """
+    path = os.pathsep.join([str(commands), str(Path(sys.executable).parent), os.environ["PATH"]])
     for block in blocks(page):
         if block.kind or block.language not in ("sh", "python"):
             continue

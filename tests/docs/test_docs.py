@@ -5,8 +5,6 @@ from __future__ import annotations
 import importlib.util
 import re
 import shutil
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -32,23 +30,13 @@ def name(page: Path) -> str:
     return page.relative_to(ROOT).as_posix()
 
 
-@pytest.fixture(scope="session")
-def runs(prepared, tmp_path_factory, request) -> Iterator[dict[Path, Future[None]]]:
-    """The pages that are asked for, two at a time: most of their time is the start of processes."""
-    asked = {item.callspec.params["page"] for item in request.session.items if "runs" in item.fixturenames}
-    with ThreadPoolExecutor(2) as pool:
-        found = {}
-        for page in sorted(asked, key=lambda page: page.read_text(encoding="utf-8").count("\ngantool "), reverse=True):
-            folder = tmp_path_factory.mktemp("page") / "work"
-            shutil.copytree(prepared, folder)
-            found[page] = pool.submit(run, page, folder)
-        yield found
-        pool.shutdown(cancel_futures=True)
-
-
-@pytest.mark.parametrize("page", EXECUTED, ids=name)
-def test_every_block_of_a_page_runs(page, runs):
-    runs[page].result()
+@pytest.mark.parametrize(
+    "page", [pytest.param(page, marks=pytest.mark.xdist_group(name(page))) for page in EXECUTED], ids=name
+)
+def test_every_block_of_a_page_runs(page, prepared, commands, tmp_path):
+    folder = tmp_path / "work"
+    shutil.copytree(prepared, folder)
+    run(page, folder, commands)
 
 
 @pytest.mark.parametrize("page", pages(), ids=name)

@@ -68,7 +68,7 @@ def test_a_file_of_averages_translates_as_theirs(tmp_path: Path):
     assert facts.licence == "CC BY-NC 4.0"
     x, z = (fill.given(AFHQ["inputs"][name]) for name in ("x", "z"))
     with torch.no_grad():
-        style = model.styles(z, "wild")
+        style = model.styles(z, model.spec.index("wild"))
         suite.assert_close(style, AFHQ["outputs"]["s_latent"], 1e-5, "the style")
         suite.assert_close(model.generator(x, style), AFHQ["outputs"]["y_latent"], 2e-4, "the picture")
 

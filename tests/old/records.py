@@ -141,7 +141,9 @@ def facts(run: Path) -> dict[str, Any]:
         "outputs": ["translation", *(["attention"] if own.maps else [])],
         "multiple, least and only side of pictures": [own.sizes.multiple, own.sizes.minimum, own.sizes.exact],
         "trained on": dict(own.pictures) or None,
-        "prepared by": [prepared[key] for key in ("preprocess", "size", "crop", "flip", "filter")] if prepared else None,
+        "prepared by": [prepared[key] for key in ("preprocess", "size", "crop", "flip", "filter")]
+        if prepared
+        else None,
         "options": {**dict(own.options), **GONE.get(own.model, {})},
         "of the model's own": dict(own.own),
         "licence": own.licence,

@@ -49,7 +49,7 @@ def test_what_is_no_map_of_ids_is_refused(tmp_path):
         assert str(file) in str(raised.value)
 
 
-def test_labels_have_colours_of_their_own():
+def test_classes_have_colours_of_their_own():
     ids = np.arange(256, dtype=np.int32).reshape(16, 16, 1)
     assert len(np.unique(coloured(ids).reshape(-1, 3), axis=0)) == 256
 

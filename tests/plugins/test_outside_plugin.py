@@ -48,10 +48,10 @@ def site(tmp_path_factory) -> str:
     return str(folder / "site")
 
 
-def test_the_plugin_of_the_page_trains_and_translates(site, tmp_path):
+def test_the_plugin_of_the_page_trains_and_translates(site, commands, tmp_path):
     for name, seed in (("trainA", 1), ("trainB", 2), ("testA", 3), ("testB", 4)):
         draw(tmp_path / name, 3, seed=seed)
-    run(PAGE, tmp_path, PYTHONPATH=site, GANTOOL_STEPS="3")
+    run(PAGE, tmp_path, commands, PYTHONPATH=site, GANTOOL_STEPS="3")
     losses = [json.loads(line) for line in (tmp_path / "runs/switch/001/log.jsonl").read_text().splitlines()]
     assert [line["step"] for line in losses] == [1, 2, 3]
     assert losses[0]["losses"].keys() == {"gan", "cycle", "d"}

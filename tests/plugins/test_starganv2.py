@@ -234,10 +234,7 @@ def test_sizes_of_pictures_follow_from_the_size_of_training():
 
 
 def test_pictures_that_are_not_cropped_are_refused_in_words():
-    with pytest.raises(
-        UsageError,
-        match=r"squares of one size, here 32, .* 32x40: choose a preprocessing that crops, such as preprocess=resize_and_crop",
-    ):
+    with pytest.raises(UsageError, match=r"squares of one size, here 32, .* 32x40: .* preprocess=resize_and_crop"):
         step(build(), {k: F.pad(v, (0, 0, 0, 8)) if v.dim() == 4 else v for k, v in batch([0], [1]).items()})
 
 

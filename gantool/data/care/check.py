@@ -43,13 +43,12 @@ class DomainReport:
     unreadable: dict[str, str]
     """Why a file cannot be read, by file."""
     unfit: dict[str, str]
-    """Why a label map that can be read cannot be used, by file: a label that is no class, an instance map of another
-    size."""
+    """Why a readable label map cannot be used, by file: an id that is no class, an instance map of another size."""
 
 
 @dataclass(frozen=True)
 class CheckReport:
-    """The domains one by one, what they have in common, and what follows from it."""
+    """The domains one by one, what they share, and all faults."""
 
     domains: tuple[DomainReport, ...]
     duplicates: tuple[tuple[str, ...], ...]
@@ -59,9 +58,9 @@ class CheckReport:
     unequal: tuple[tuple[str, str], ...]
     """Pairs whose pictures differ in size, where pictures come in pairs."""
     warnings: tuple[str, ...]
-    """Things that deserve a look, one line each."""
+    """Faults that a training survives, one line each; they may hold an `argument`."""
     fatal: tuple[str, ...]
-    """Why a training on these folders would fail, one line each."""
+    """Reasons why a training on these folders would fail, one line each; they may hold an `argument`."""
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON: dicts, lists, strings and numbers alone."""
@@ -117,7 +116,7 @@ def _looks(domain: Domain) -> Iterator[tuple[_Place, Callable[[], Finding | str]
 
 
 def _with_the_others(domains: Sequence[Domain]) -> tuple[Domain, ...]:
-    """Attributes are not all there is of their set: training draws the pictures that have none of them, too."""
+    """The domains, and one more of the pictures that have none of the attributes: training draws them, too."""
     attributes = [domain for domain in domains if domain.without is not None]
     others = set.intersection(*(set(domain.without or ()) for domain in attributes)) if attributes else set()
     if not others:

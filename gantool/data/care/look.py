@@ -15,7 +15,7 @@ from gantool.pictures.ids import planes_of_ids, read_ids
 
 @dataclass(frozen=True)
 class Finding:
-    """Facts of a file that can be read."""
+    """Facts about a file that can be read."""
 
     width: int
     height: int
@@ -31,7 +31,7 @@ class Finding:
 
 
 def look(file: Path, half: str | None = None) -> Finding | str:
-    """The facts of a picture, or of its half ("left" or "right"); a text says why it is unreadable."""
+    """Facts about a picture, or about its half ("left" or "right"); a text that says why, if it is unreadable."""
     try:
         picture = read_picture(file)
     except DataError as error:
@@ -56,7 +56,7 @@ def look(file: Path, half: str | None = None) -> Finding | str:
 
 
 def look_at_ids(file: Path, classes: int, instances: Path | None = None) -> Finding | str:
-    """`look` for a label map, whose labels are to be less than `classes`, with its instance map."""
+    """`look` for a label map with ids below `classes`, and its instance map."""
     try:
         maps = [read_ids(file), *([] if instances is None else [read_ids(instances)])]
         with explained(file), opened(file) as image:

@@ -23,7 +23,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Conversion:
-    """The outcome of a conversion."""
+    """The result of `pair` or `split`."""
 
     written: int
     """Files."""

@@ -13,7 +13,7 @@ from gantool.pictures.find import find_pictures, subfolders
 SPLITS = ("train", "test", "val", "valid", "validation")
 """Names of folders that hold a part of the data, not a domain."""
 
-# What precedes a domain's name in the name of its folder: trainA, train_horse, test-A. "trains" is a name of its own.
+# Stands before a domain's name in the name of its folder: trainA, train_horse, test-A. "trains" is a name of its own.
 _SPLIT = re.compile(r"^(?:train|test|val)(?:[_-]+|(?=[A-Z0-9])|$)")
 
 

@@ -15,7 +15,7 @@ from gantool.errors import DataError, UsageError, argument
 from gantool.pictures.ids import INSTANCES, key
 
 _FOLDERS = {"label": ("label", "labels"), "img": ("img", "image", "images"), "inst": INSTANCES}
-"""Names of the folders of one data set, also with `train_` before it."""
+"""Names of the folders of one data set, also with `train_` before them."""
 
 
 def labelled(classes: int, *, instances: bool) -> Layout:

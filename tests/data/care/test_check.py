@@ -144,7 +144,7 @@ def check_maps(root: Path, classes: int, preparation: Preparation | None = None)
     return check_folders(labelled(classes, instances=True).find([root]), preparation, pairs=True)
 
 
-def test_labels_that_are_no_classes_are_fatal_and_named(scenes):
+def test_ids_that_are_no_classes_are_fatal_and_named(scenes):
     sound = check_maps(scenes, 5)
     assert (sound.fatal, sound.warnings, sound.domains[0].modes) == ((), (), {"L": 3})
     ids = np.zeros((16, 20), np.uint8)
@@ -152,7 +152,7 @@ def test_labels_that_are_no_classes_are_fatal_and_named(scenes):
     Image.fromarray(ids).save(scenes / "labels" / "1.png")
     report = check_maps(scenes, 5)
     assert set(report.domains[0].unfit) == {"1.png"}
-    assert "1 of 3 label maps do not fit, such as 1.png: it holds the label 255" in report.fatal[0]
+    assert "1 of 3 label maps do not fit, such as 1.png: it holds the id 255" in report.fatal[0]
     assert "label_nc=256" in report.fatal[0]
     assert not report.domains[0].unreadable
 
@@ -204,7 +204,7 @@ def test_the_default_arrangement_of_pix2pixhd_is_label_maps(main, scenes):
     report = json.loads(out)
     assert [len(domain["unfit"]) for domain in report["domains"]] == [3, 0]
     assert "0.png" in err
-    assert "the label 4" in err
+    assert "the id 4" in err
     main("data", "check", "-m", "pix2pixhd", "labels", "images", "--preset", "smoke")  # plain pictures: label_nc=0
     photo(7, (30, 16)).save(scenes / "images" / "0.png")
     _, _, err = main("data", "check", "-m", "pix2pixhd", "labels", "images", "instances", "--crop", 8, code=3)

@@ -47,10 +47,10 @@ def opened(root: Path, preparation: Preparation = CROP, classes: int = 6, instan
     return layout.open(domains, Recipe(preparation, (1 + instances, 3)))
 
 
-def test_a_label_that_is_no_class_is_named_where_it_is_read_and_not_searched_at_every_start(data):
+def test_an_id_that_is_no_class_is_named_where_it_is_read_and_not_searched_at_every_start(data):
     scene(data, "bad", np.full((24, 30), 255), np.zeros((24, 30)))
     dataset = opened(data)
-    with pytest.raises(DataError, match=r"label 255.*0 to 5") as raised:
+    with pytest.raises(DataError, match=r"id 255.*0 to 5") as raised:
         [dataset.item(0, index) for index in range(len(dataset))]
     assert str(data / "labels" / "bad.png") in str(raised.value)
 

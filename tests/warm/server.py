@@ -1,0 +1,163 @@
+"""A process that has torch and gantool imported and forks one process a command. Run by `tests/warm/__init__.py`.
+
+A forked process is as a fresh `gantool` would be: its own arguments, folder, environment, PYTHONPATH, umask, limits and
+standard streams. It only finds its modules imported, and does not take them apart when it ends. What cannot be given
+afterwards, such as another OMP_NUM_THREADS, is left to the real command, which then takes the process's place.
+
+    python server.py LISTENER GANTOOL
+
+LISTENER is the number of a listening socket, GANTOOL the real command. The end of stdin ends the server.
+"""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import importlib
+import io
+import json
+import os
+import re
+import resource
+import select
+import signal
+import socket
+import sys
+import threading
+import traceback
+from collections.abc import Mapping
+
+MODULES = (
+    "gantool.cli.main",
+    "torch._dynamo",  # the first optimiser imports it, in a second
+    "torch._inductor.config",
+    "torch.distributed",
+    "safetensors.torch",
+    "numpy",
+    "PIL.Image",
+    "onnx",
+    "onnxscript",
+    "rich.progress",
+)
+AT_START = re.compile(r"(PYTHON(?!PATH$)|OMP_|MKL_|OPENBLAS_|LD_|LC_|LANG|TORCH|PYTORCH|CUDA|MALLOC)")
+"""How the names of variables begin that a process reads while it starts."""
+
+
+def serve(listener: socket.socket, real: str) -> None:
+    """Serves until stdin ends. In a process of its own for each command, it returns where the command begins."""
+    at_start = _at_start(os.environ)
+    for module in MODULES:
+        importlib.import_module(module)
+    assert len(os.listdir("/proc/self/task")) == 1, "a process with threads must not fork"
+    gc.freeze()  # what is here now is never looked at again, so that processes go on sharing it
+    path = sys.path[1:]
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no keeper is waited for
+    while True:
+        ready, _, _ = select.select([listener, sys.stdin], [], [])
+        if sys.stdin in ready:
+            os._exit(0)
+        connection, _ = listener.accept()
+        request, streams = _receive(connection)
+        if os.fork() == 0:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            listener.close()
+            command = os.fork()
+            if command:
+                _keep(command, connection, streams)
+            connection.close()
+            _surround(request, streams)
+            if _at_start(request["environment"]) != at_start:
+                os.execve(real, [real, *request["arguments"]], request["environment"])
+            _dress(request, path, real)
+            return
+        connection.close()
+        for stream in streams:
+            os.close(stream)
+
+
+def _at_start(environment: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environment.items() if AT_START.match(name)}
+
+
+def _receive(connection: socket.socket) -> tuple[dict, list[int]]:
+    """A line of JSON, and the three standard streams."""
+    line, streams, _, _ = socket.recv_fds(connection, 1 << 16, 3)
+    while not line.endswith(b"\n"):
+        line += connection.recv(1 << 16)
+    return json.loads(line), streams
+
+
+def _keep(command: int, connection: socket.socket, streams: list[int]) -> None:
+    """Passes signals on to the command, and its exit status back. A client that is gone ends it. Does not return."""
+    for stream in streams:
+        os.close(stream)
+    end = os.pidfd_open(command)
+    while True:
+        ready, _, _ = select.select([end, connection], [], [])
+        if end in ready:
+            _, status = os.waitpid(command, 0)
+            connection.sendall(b"%d\n" % os.waitstatus_to_exitcode(status))
+            os._exit(0)
+        numbers = connection.recv(16)
+        for number in numbers or [signal.SIGKILL]:
+            os.kill(command, number)
+        if not numbers:
+            os._exit(0)
+
+
+def _surround(request: dict, streams: list[int]) -> None:
+    """Gives this process the streams, folder, umask and limits of the client."""
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+        os.close(stream)
+    os.chdir(request["cwd"])
+    os.umask(request["umask"])
+    for limit, values in request["limits"]:
+        if resource.getrlimit(limit) != tuple(values):
+            resource.setrlimit(limit, values)
+
+
+def _dress(request: dict, path: list[str], real: str) -> None:
+    """Makes Python look as if it had just started the real command: environment, arguments, path and streams."""
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    named = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    sys.path[:] = [os.path.dirname(real), *map(os.path.abspath, named), *path]
+    sys.argv[:] = [real, *request["arguments"]]
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        raw = io.FileIO(number, "w" if number else "r", closefd=False)
+        binary = io.BufferedWriter(raw) if number else io.BufferedReader(raw)
+        errors = "backslashreplace" if name == "stderr" else None
+        stream = io.TextIOWrapper(binary, errors=errors, line_buffering=name == "stderr" or raw.isatty())
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
+
+
+def _leave(status: object) -> None:
+    """Ends the process as Python does, but for taking apart what it did not make."""
+    if isinstance(status, str):
+        print(status, file=sys.stderr)
+    code = status if isinstance(status, int) else 0 if status is None else 1
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    try:
+        sys.stdout.flush()
+    except OSError:
+        code = 120  # as Python does
+    sys.stderr.flush()
+    os._exit(code & 255)
+
+
+if __name__ == "__main__":
+    serve(socket.socket(fileno=int(sys.argv[1])), sys.argv[2])
+    from gantool.cli.main import main
+
+    try:
+        main()
+        end: object = None
+    except SystemExit as exit_:
+        end = exit_.code
+    except BaseException:
+        traceback.print_exc()
+        end = 1
+    _leave(end)
