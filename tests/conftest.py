@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ import torch
 from PIL import Image, ImageDraw
 
 import gantool as package
-from gantool import registry
+from gantool import options, registry
 from tests import warm
 from tests.runs import TINY_CYCLEGAN, once
 
@@ -59,6 +59,14 @@ def shared(tmp_path_factory) -> Path:
     folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "shared"
     folder.mkdir(exist_ok=True)
     return folder
+
+
+def layout(model: str, preset: str | None, chosen: Mapping[str, object]) -> str:
+    """The name of a model's layout with these options."""
+    entry = registry.plugin(model)
+    values = options.read_yaml(entry.presets()[preset]).get("options", {}) if preset else {}
+    kind = entry.load()
+    return kind.data(options.restore(kind.Options, {**values, **chosen}, where=model)).layout.name
 
 
 @pytest.fixture(scope="session")
@@ -118,9 +126,8 @@ def trained(shared, pictures_of) -> Callable[..., Path]:
     """
 
     def run(model: str, data: Sequence[Path] | None = None, **settings) -> Path:
-        kind = registry.plugin(model).load()
-        data = data or pictures_of(kind.data(kind.Options(**settings.get("set", {}))).layout.name)
         settings = {"preset": "smoke", "steps": 4, "save_every": 2, "keep": 0, "workers": 0, **settings}
+        data = data or pictures_of(layout(model, settings["preset"], settings.get("set", {})))
         key = hashlib.sha256(repr((list(map(str, data)), sorted(settings.items()))).encode()).hexdigest()[:12]
         return once(shared / f"{model}-{key}", lambda out: package.train(model, data, out=out, **settings))
 

@@ -85,8 +85,8 @@ def assert_translates(weights: Path, target: str, network: G, labels: list[float
     """As the authors' generator in training mode, in which they run it."""
     _, model = checkpoint.load_model(weights)
     with torch.no_grad():
-        condition = model.condition(target, picture())
-        ours = model.translate(picture(), source=0, target=model.spec.index(target), condition=condition)
+        told = model.condition(target, picture())
+        ours = model.translate(picture(), source=0, target=model.spec.index(target), condition=told)
         theirs = network.train()(picture(), labels)
     assert (ours - theirs).abs().max() < 1e-5
     assert theirs.std() > 0.01

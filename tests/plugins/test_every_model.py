@@ -27,6 +27,7 @@ from gantool.model import Progress
 from gantool.runs import checkpoint, folders
 from gantool.training.request import Plan, Request, plan
 from gantool.training.run import TrainingRun
+from tests.conftest import layout
 
 MODELS = sorted(registry.plugins())
 pytestmark = pytest.mark.parametrize(
@@ -34,15 +35,10 @@ pytestmark = pytest.mark.parametrize(
 )
 
 
-def layout(name: str, **chosen: object) -> str:
-    kind = registry.plugin(name).load()
-    return kind.data(options.restore(kind.Options, chosen, where=name)).layout.name
-
-
 @pytest.fixture
 def smoke(name, pictures_of, tmp_path) -> Plan:
     """The plan of a smoke run of this model."""
-    data = pictures_of(layout(name, **options.read_yaml(registry.plugin(name).presets()["smoke"])["options"]))
+    data = pictures_of(layout(name, "smoke", {}))
     return plan(Request(model=name, data=tuple(data), out=tmp_path / "run", preset="smoke"))
 
 
@@ -69,7 +65,7 @@ def test_presets_and_options_are_complete(name, pictures_of):
     for preset in entry.presets():
         found = options.read_yaml(entry.presets()[preset])
         assert found["summary"], preset
-        data = tuple(pictures_of(layout(name, **found.get("options", {}))))
+        data = tuple(pictures_of(layout(name, preset, {})))
         lengths[preset] = plan(Request(model=name, data=data, preset=preset)).total_steps(1000, world=1)
     assert lengths.pop("smoke") <= 20, "smoke takes seconds"
     assert all(steps >= 100 for steps in lengths.values()), "the others say how long they train"
