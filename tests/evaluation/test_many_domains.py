@@ -12,7 +12,6 @@ from gantool import registry
 from gantool.errors import CheckpointError, DataError, UsageError
 from gantool.evaluation.domains import compare_domains
 from gantool.evaluation.translations import compare_translations
-from gantool.model import ImageSpec
 from gantool.options import restore
 from gantool.runs import checkpoint, folders
 from tests.conftest import draw
@@ -38,10 +37,10 @@ def test_every_direction_is_measured_in_drawn_and_in_taken_styles(main, root):
     _, out, _ = main("eval", "-m", run, root / "val", root / "train", "-n", 2, "--json")
     found = json.loads(out)
     assert set(found["mean"]) == {"latent", "reference"}
-    ways = {(task["guided"], task["source"], task["target"]) for task in found["tasks"]}
+    ways = {(task["styles"], task["source"], task["target"]) for task in found["tasks"]}
     assert len(ways) == len(found["tasks"]) == 2 * 6
-    for guided, mean in found["mean"].items():
-        rows = [task["metrics"] for task in found["tasks"] if task["guided"] == guided]
+    for styles, mean in found["mean"].items():
+        rows = [task["metrics"] for task in found["tasks"] if task["styles"] == styles]
         assert mean["diversity_l1"] == pytest.approx(sum(row["diversity_l1"] for row in rows) / 6)
         assert mean["swd"] == pytest.approx(sum(row["swd"] for row in rows) / 6)
     assert found["protocol"]["results of each picture"] == 2
@@ -62,7 +61,7 @@ def test_every_direction_is_measured_in_drawn_and_in_taken_styles(main, root):
 def test_a_model_without_styles_has_one_result_and_no_diversity(root):
     run = trained(root, "stargan")
     found = compare_domains(folders.saves(run)[-1] / folders.WEIGHTS, root / "val")
-    assert [task.guided for task in found.means] == [""]
+    assert [task.styles for task in found.means] == [""]
     assert len(found.tasks) == 6
     assert "diversity_l1" not in found.means[0].metrics
     assert found.means[0].metrics["swd"] > 0
@@ -87,10 +86,10 @@ def saved(folder: Path, model: str, domains: tuple[str, ...], options: dict, **n
     """A run of random weights: its translations are measured, not looked at."""
     kind = registry.plugin(model).load()
     chosen = restore(kind.Options, options, where=model)
-    spec = ImageSpec(domains, kind.channels(chosen, len(domains)), 32, labels=bool(options.get("attributes")))
-    network = checkpoint.build_model(kind, chosen, spec)
+    network = checkpoint.build_model(kind, chosen, kind.data(chosen).spec(domains, 32))
     save = folders.save_folder(folder, 1)
-    checkpoint.save(save, network, model, 1, weights=network.state_dict(), state={}, notes=notes)
+    facts = checkpoint.facts_of_model(network, model, 1, notes)
+    checkpoint.save(save, facts, weights=network.state_dict(), state={})
     return save / folders.WEIGHTS
 
 
