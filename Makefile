@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
+# Empty, or the version of a Python that is too old.
+OLD = $(shell $(PYTHON) -c 'import sys; print("" if sys.version_info >= (3, 11) else "%d.%d" % sys.version_info[:2])')
 
 .PHONY: demo test test-all lint types docs benchmarks clean
 
@@ -18,6 +20,8 @@ test-all: lint types
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell
+	$(BIN)/lint-imports --no-cache --no-logo
 
 types: $(READY)
 	$(BIN)/mypy
@@ -29,6 +33,8 @@ benchmarks: $(READY)
 	$(BIN)/python benchmarks/speed.py
 
 $(READY): pyproject.toml constraints.txt
+	$(if $(OLD),$(error gantool needs Python 3.11 or newer, and $(PYTHON) is $(OLD). \
+	Name a newer one: make $(or $(MAKECMDGOALS),demo) PYTHON=python3.12))
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[onnx,dev]"

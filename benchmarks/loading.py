@@ -12,7 +12,7 @@ from textbook import transform
 from timing import Comparison, compare
 from torch import Tensor
 
-from gantool.data.dataset import Dataset
+from gantool.data.dataset import Dataset, Recipe
 from gantool.data.layouts.unpaired import unpaired
 from gantool.data.loader import batches, to_device
 from gantool.data.transforms import Preparation
@@ -36,9 +36,8 @@ def loading(folder: Path, rounds: int) -> dict[str, Comparison]:
     def book() -> list[Tensor]:
         return [transform(path)[None] for path in next(turn)]
 
-    cached, anew = (
-        layout.open(domains, PREPARATION, (3, 3), seed=0, cache=cache) for cache in (folder / "cache", None)
-    )
+    cached, anew = (layout.open(domains, Recipe(PREPARATION, (3, 3))) for _ in range(2))
+    cached.keep_in(folder / "cache")
     for index in range(4 * PICTURES):  # until every picture of B, which is drawn at random, has come
         cached.item(*divmod(index, PICTURES))
     found = {

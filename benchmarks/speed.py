@@ -22,7 +22,7 @@ import torch
 import torch.nn.functional as F
 from PIL import __version__ as pillow_version
 
-from gantool.inference.precision import half_precision_note
+from gantool.inference.devices import half_precision_note
 
 HEAD = "| | textbook | gantool | ratio | rounds | goal | |\n| --- | --- | --- | --- | --- | --- | --- |"
 

@@ -5,7 +5,8 @@ From Python::
     import gantool
 
     run = gantool.train("cyclegan", ["trainA", "trainB"], steps=2000, out="runs/horses")
-    picture = gantool.load("runs/horses").translate(Image.open("horse.jpg"), to="B")
+    gantool.translate(run, "in", "out")
+    picture = gantool.load(run).translate(Image.open("horse.jpg"), to="B")
 """
 
 from __future__ import annotations
@@ -15,15 +16,15 @@ from typing import TYPE_CHECKING, Any
 from gantool.version import __version__
 
 if TYPE_CHECKING:
-    from gantool.api import Translator, load, train
+    from gantool.api import Translator, load, train, translate
 
-__all__ = ["Translator", "__version__", "load", "train"]
+__all__ = ["Translator", "__version__", "load", "train", "translate"]
 
 
 def __getattr__(name: str) -> Any:
     """Imports torch only when it is used: `import gantool` and the help pages stay fast."""
-    if name in ("Translator", "load", "train"):
-        from gantool import api
+    if name in ("Translator", "load", "train", "translate"):
+        from importlib import import_module
 
-        return getattr(api, name)
+        return getattr(import_module("gantool.api"), name)
     raise AttributeError(f"module 'gantool' has no attribute {name!r}")

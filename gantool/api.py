@@ -1,10 +1,10 @@
-"""gantool from Python, without the command line: `gantool.load` and `gantool.train`."""
+"""gantool from Python, without the command line: a face over the sessions of the verbs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 import torch
@@ -20,24 +20,41 @@ from gantool.pictures.decoding import arrays, orientation, upright
 from gantool.pictures.file import Picture
 from gantool.pictures.ids import planes_of
 from gantool.report.console import Console
-from gantool.runs import checkpoint, folders
-from gantool.runs.header import Header
-from gantool.training import session
-from gantool.training.request import Request, plan
+from gantool.runs.checkpoint import load_model
+from gantool.runs.find import find_weights
+from gantool.spec import Facts, LabelMaps
+from gantool.training import request as training
+from gantool.training import session as training_session
+from gantool.translation import request as translation
+from gantool.translation import session as translation_session
+from gantool.translation.outputs import Existing
+from gantool.translation.writing import Outcome
+
+if TYPE_CHECKING:
+    from gantool.pictures.file import Array
+
+_SILENT = -1
+
+Paths = str | Path | Sequence[str | Path]
 
 
 class Translator:
     """A trained model, ready to translate pictures. Made by `load`; not for several threads at once."""
 
-    def __init__(self, header: Header, engine: Engine) -> None:
-        self.header = header
-        """What the weights file says of itself."""
+    def __init__(self, facts: Facts, engine: Engine) -> None:
+        self.facts = facts
+        """The header of the weights file."""
         self.engine = engine
+
+    @property
+    def spec(self) -> Any:
+        """The model's domains and training crops."""
+        return self.facts.spec
 
     @property
     def domains(self) -> tuple[str, ...]:
         """The model's domains."""
-        return self.engine.model.spec.domains
+        return self.facts.spec.domains
 
     def translate(
         self,
@@ -58,19 +75,13 @@ class Translator:
         unknown domain, or for a style or instance map that the model cannot have, DataError for a size or label it
         cannot take, and OutOfMemoryError.
         """
-        facts = self.header.metadata
-        (source, target), *more = direction.targets(facts["spec"], to, facts.get("directions"))
+        way, *more = direction.targets(self.facts, to)
         if more:
             raise UsageError("one picture has one result: name one domain")
-        result = self.engine.picture(
-            self._given(image, instances, source),
-            source=source,
-            target=target,
-            size=size,
-            style=self._code(style, target),
-            seed=seed_of(seed),
-        )
-        layers = result.pixels
+        given = self._given(image, instances, way.source)
+        code = self._code(style, way.target)
+        result = self.engine.picture(given, way, size=size, code=code, seed=seed_of(seed))
+        layers: Array = result.pixels
         if result.alpha is not None:
             layers = np.concatenate([layers, result.alpha[..., None]], axis=2)
         translated = Image.fromarray(layers[..., 0] if layers.shape[2] == 1 else layers)
@@ -78,44 +89,42 @@ class Translator:
             translated.info["icc_profile"] = result.icc_profile
         return translated
 
-    def _given(self, image: Image.Image, instances: Image.Image | None, source: str) -> Picture:
-        planes = self.engine.channels(source) if self.engine.model.spec.holds_labels(source) else 0
-        if (instances is not None) != (planes == 2):
-            name = self.header.metadata["model"]
-            raise UsageError(
-                f"this {name} takes a label map and its instance map: give instances=PICTURE"
-                if planes == 2
-                else f"this {name} takes no instance map: leave out instances"
-            )
-        if not planes:
-            return _picture(image)
-        return Picture(planes_of(image, self.engine.model.spec.classes, instances), None, "", None)
-
     def style(self, image: Image.Image, domain: str | None = None) -> np.ndarray[Any, Any]:
         """The style code (S,) of a picture of this domain (None: the second of two), for `translate(style=...)`."""
         if domain is None and len(self.domains) > 2:
             raise UsageError(f"say in which domain the picture is: {', '.join(self.domains)}")
-        _, target = direction.resolve(self.domains, domain)
-        code = self.engine.encode_style(_picture(image), target)
-        found: np.ndarray[Any, Any] = code[0].float().cpu().numpy()
+        target = self.domains[1] if domain is None else direction.named(self.domains, domain)
+        found: np.ndarray[Any, Any] = self.engine.encode(_picture(image), target)[0].float().cpu().numpy()
         return found
 
+    def _given(self, image: Image.Image, instances: Image.Image | None, source: str) -> Picture:
+        kind = self.facts.spec.kind(source)
+        wanted = isinstance(kind, LabelMaps) and kind.instances
+        if (instances is not None) != wanted:
+            raise UsageError(
+                f"this {self.facts.model} takes a label map and its instance map: give instances=PICTURE"
+                if wanted
+                else f"this {self.facts.model} takes no instance map: leave out instances"
+            )
+        if isinstance(kind, LabelMaps):
+            return Picture(planes_of(image, kind.classes, instances), None, "", None)
+        return _picture(image)
+
     def _code(self, style: str | np.ndarray[Any, Any] | Image.Image | None, target: str) -> Tensor | None:
-        length = self.engine.model.style_size
         if style is None:
             return None
-        if not length:
-            raise UsageError(f"{self.header.metadata['model']} has one result for a picture: leave out style")
+        if "code" not in self.facts.can:
+            raise UsageError(f"{self.facts.model} has one result for a picture: leave out style")
         if isinstance(style, Image.Image):
-            return self.engine.encode_style(_picture(style), target)
+            return self.engine.encode(_picture(style), target)
         if isinstance(style, str):
             if style == "mean":
-                return self.engine.mean_style(target)
+                return self.engine.mean_code(target)
             if style != "random":
                 raise UsageError(f'a style is "random", "mean", a code or a picture, not "{style}"')
             return None
-        if np.shape(style) != (length,):
-            raise UsageError(f"a style code here is ({length},), not {np.shape(style)}")
+        if np.shape(style) != (self.facts.code_size,):
+            raise UsageError(f"a style code here is ({self.facts.code_size},), not {np.shape(style)}")
         return torch.from_numpy(np.asarray(style, np.float32))[None]
 
 
@@ -137,16 +146,58 @@ def load(run_or_file_or_name: str | Path, device: str = "auto", *, precision: st
 
     Raises CheckpointError for what is none of these or damaged, and UsageError for a device that is not there.
     """
-    if precision not in ("fp32", "bf16"):
-        raise UsageError(f"precision is fp32 or bf16, not {precision}")
-    path = folders.find_weights(str(run_or_file_or_name), tuple(registry.plugins()))
-    header, model = checkpoint.load_model(path)
-    return Translator(header, Engine(model, choose(device), precision))
+    if precision not in translation.PRECISIONS:
+        raise UsageError(f"precision is {' or '.join(translation.PRECISIONS)}, not {precision}")
+    path = find_weights(str(run_or_file_or_name), tuple(registry.plugins()))
+    facts, model = load_model(path)
+    return Translator(facts, Engine(model, choose(device), precision, can=facts.can))
+
+
+def translate(
+    model: str | Path,
+    inputs: Paths,
+    output: str | Path | None = None,
+    *,
+    style: str | Path | None = None,
+    size: int | tuple[int, int] | None = None,
+    existing: Existing | None = None,
+    progress: Callable[[Outcome], None] | None = None,
+    console: Console | None = None,
+    **more: Any,
+) -> None:
+    """Translates pictures and folders as `gantool translate` does; the arguments are named as its flags.
+
+    `gantool.translate("munit", "in", "out", style="random", n=4)`. `model` is a run folder, a weights file or a model's
+    name; `output` a file or a folder. `existing` says what happens to results that are there: "skip" (for folders),
+    "overwrite" or "fail" (for one picture). `progress` is called with a `Done`, `Skipped` or `Failed` for each
+    picture. `more` are further fields of `gantool.translation.request.Request`. Raises GantoolError at the end if
+    pictures failed (the others are written), and otherwise the errors of `gantool.errors`.
+    """
+    _known(more, translation.Request)
+    request = translation.Request(
+        model=str(model),
+        inputs=tuple(str(path) for path in _several(inputs)),
+        output=None if output is None else str(output),
+        style=None if style is None else str(style),
+        size=(size, size) if isinstance(size, int) else size,
+        existing=existing,
+        **more,
+    )
+    decided = translation.plan(request, _no_stream)
+    if decided.to_stdout or decided.reads_stdin:
+        raise UsageError("name files and folders: Python has no pipe to translate")
+    translation_session.start(
+        decided,
+        console or Console(verbosity=_SILENT),
+        read_stdin=_no_stream,
+        write_stdout=_no_stream,
+        report=progress,
+    )
 
 
 def train(
     model: str | None,
-    data: str | Path | Sequence[str | Path] = (),
+    data: Paths = (),
     *,
     out: str | Path | None = None,
     preset: str | None = None,
@@ -163,19 +214,34 @@ def train(
     `gantool.training.settings.TrainSettings`; `set` holds options of the model. `resume` is True, "auto" or a path.
     Raises the errors of `gantool.errors`.
     """
-    if isinstance(data, (str, Path)):
-        data = [data]
     if set is not None and not isinstance(set, Mapping):
         raise UsageError('set is a mapping: set={"blocks": 6}')
-    request = Request(
+    request = training.Request(
         model=model,
-        data=tuple(Path(path) for path in data),
+        data=tuple(Path(path) for path in _several(data)),
         out=None if out is None else Path(out),
         preset=preset,
         config=None if config is None else Path(config),
         resume="auto" if resume is True else str(resume) if resume else None,
         start_from=None if from_ is None else str(from_),
-        flags={key: value for key, value in settings.items() if value is not None},
+        settings={key: value for key, value in settings.items() if value is not None},
         set=set or {},
     )
-    return session.start(plan(request), console or Console(verbosity=-1))
+    return training_session.start(training.plan(request), console or Console(verbosity=_SILENT))
+
+
+def _several(paths: Paths) -> Sequence[str | Path]:
+    return [paths] if isinstance(paths, (str, Path)) else paths
+
+
+def _known(arguments: Mapping[str, Any], request: type[Any]) -> None:
+    """Raises UsageError for an argument that the request does not have."""
+    fields = request.__dataclass_fields__
+    for name in arguments:
+        if name not in fields:
+            known = ", ".join(fields)
+            raise UsageError(f"there is no argument {name}. The arguments: {known}")
+
+
+def _no_stream(*_: object) -> NoReturn:
+    raise UsageError("name files and folders: Python has no pipe to translate")

@@ -1,85 +1,81 @@
-"""From which domain to which: what a person writes, against what a weights file can do. Imports no torch."""
+"""From which domain to which: the words of a person, against what a model can do. Imports no torch."""
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Protocol
 
-from gantool.errors import UsageError
+from gantool.errors import UsageError, argument, did_you_mean
+from gantool.spec import Direction, Spec
 
 
-def resolve(
-    domains: Sequence[str],
-    to: str | None = None,
-    directions: Sequence[Sequence[str]] | None = None,
-    *,
-    labels: bool = False,
-) -> tuple[str, str]:
-    """(source, target) for `--to`; None means the second domain. The source is the other one, or the first possible.
+class Known(Protocol):
+    """A model's domains and directions: `Facts`, or an engine."""
 
-    A domain goes by its name, or by its letter ("A" is the first). `directions` are the [source, target] pairs that the
-    weights can do; None means all. Where the domains are attributes (`labels`), the target is an `expression` of them,
-    and the source says nothing. Raises UsageError that names what is possible.
+    @property
+    def spec(self) -> Spec: ...
+
+    @property
+    def directions(self) -> tuple[Direction, ...]: ...
+
+
+def resolve(known: Known, to: str | None = None) -> Direction:
+    """The direction to a target; None means the second domain. The source is the other one, or the first possible.
+
+    A domain goes by its name, or by its letter ("A" is the first). Where the domains are attributes, the target is an
+    `expression` of them, and the source says nothing. Raises UsageError that names what is possible.
     """
-    if labels:
-        return _labelled(domains, to, directions)
-    possible = [(source, target) for source in domains for target in domains if source != target]
-    if directions is not None:
-        possible = [pair for pair in possible if list(pair) in [list(allowed) for allowed in directions]]
+    domains = known.spec.domains
+    if known.spec.attributes:
+        return _with_attributes(known, to)
+    possible = known.directions
     if not possible:
         raise UsageError(f"these weights can translate between no two of their domains: {', '.join(domains)}")
     if to is None:
-        return next((pair for pair in possible if pair[1] == domains[1]), possible[0])
-    target = _named(domains, to)
-    for pair in possible:
-        if pair[1] == target:
-            return pair
-    able = ", ".join(f"{source} -> {target}" for source, target in possible)
+        return next((way for way in possible if way.target == domains[1]), possible[0])
+    target = named(domains, to)
+    for way in possible:
+        if way.target == target:
+            return way
+    able = ", ".join(f"{way.source} -> {way.target}" for way in possible)
     raise UsageError(f"these weights cannot translate to {target}, only: {able}")
 
 
-def targets(
-    spec: Mapping[str, Any], to: str | None, directions: Sequence[Sequence[str]] | None = None
-) -> list[tuple[str, str]]:
-    """(source, target) for each domain that `--to` names: one, several with commas between, or "all"; each once.
+def targets(known: Known, to: str | None) -> list[Direction]:
+    """A direction for each target that a person names: one, several with commas between, or "all"; each once.
 
-    `spec` is the header's (see `gantool.model.ImageSpec`). Raises UsageError, also for None where there is more to
-    choose from.
+    Raises UsageError, also for None where there is more to choose from.
     """
-    domains = tuple(spec["domains"])
+    domains = known.spec.domains
     if to is None:
-        require_named(domains, directions, labels=bool(spec.get("labels")))
-    if spec.get("labels"):
+        require_named(known)
+    if known.spec.attributes:
         names = domains if to == "all" and "all" not in domains else (to,)
-        return [resolve(domains, name, directions, labels=True) for name in names]
+        return [resolve(known, name) for name in names]
     if to == "all" and "all" not in domains:
-        reached = {target for _, target in directions} if directions is not None else set(domains)
-        return [resolve(domains, name, directions) for name in domains if name in (reached or domains)]
+        reached = {way.target for way in known.directions}
+        return [resolve(known, name) for name in domains if name in (reached or domains)]
     if to is None or to in domains:
-        return [resolve(domains, to, directions)]
-    return list(dict.fromkeys(resolve(domains, name.strip(), directions) for name in to.split(",")))
+        return [resolve(known, to)]
+    return list(dict.fromkeys(resolve(known, name.strip()) for name in to.split(",")))
 
 
-def require_named(
-    domains: Sequence[str], directions: Sequence[Sequence[str]] | None = None, *, labels: bool = False
-) -> None:
+def require_named(known: Known) -> None:
     """Raises UsageError if "the other domain" would be a guess: among three and more, or among attributes."""
-    if choice := to_choose_from(domains, directions, labels=labels):
-        raise UsageError(f"say with --to what the pictures shall become: {', '.join(choice)}")
+    if choice := to_choose_from(known):
+        raise UsageError(f"say with {argument('to')} what the pictures shall become: {', '.join(choice)}")
 
 
-def to_choose_from(
-    domains: Sequence[str], directions: Sequence[Sequence[str]] | None = None, *, labels: bool = False
-) -> list[str]:
+def to_choose_from(known: Known) -> list[str]:
     """The targets of which one must be named; empty where there is no choice, or only that of two.
 
     Weights that cannot tell a picture's attributes have no directions: what to name then, `resolve` says.
     """
-    if labels and directions is not None and not directions:
+    domains, attributes = known.spec.domains, known.spec.attributes
+    if attributes and not known.directions:
         return []
-    reached = [domain for domain in domains if directions is None or labels or domain in {t for _, t in directions}]
-    return reached if len(reached) > 1 and (labels or len(domains) > 2) else []
+    reached = [domain for domain in domains if attributes or domain in {way.target for way in known.directions}]
+    return reached if len(reached) > 1 and (attributes or len(domains) > 2) else []
 
 
 def expression(domains: Sequence[str], text: str) -> tuple[dict[str, bool], bool]:
@@ -96,7 +92,7 @@ def expression(domains: Sequence[str], text: str) -> tuple[dict[str, bool], bool
         raise UsageError(
             f'"{text}" mixes two ways: +NAME and -NAME change attributes, NAME,NAME are exactly those that are on'
         )
-    names = [_named(domains, part[1:].strip() if sign else part) for part, sign in zip(parts, signed, strict=True)]
+    names = [named(domains, part[1:].strip() if sign else part) for part, sign in zip(parts, signed, strict=True)]
     if len(set(names)) < len(names):
         raise UsageError(f'"{text}" names an attribute twice')
     if len(names) == 1 or all(signed):
@@ -104,26 +100,26 @@ def expression(domains: Sequence[str], text: str) -> tuple[dict[str, bool], bool
     return {name: name in names for name in domains}, False
 
 
-def _labelled(domains: Sequence[str], to: str | None, directions: Sequence[Sequence[str]] | None) -> tuple[str, str]:
-    target = domains[min(1, len(domains) - 1)] if to is None else to
-    wanted, keeps = expression(domains, target)
-    if keeps and len(wanted) == 1 and target[:1] not in ("+", "-"):
-        (target,) = wanted
-    if keeps and len(wanted) < len(domains) and directions is not None and not directions:
-        raise UsageError(
-            f"these weights cannot tell what a picture is, so {target} is not enough. Name exactly the attributes that "
-            f"are to be on, as in {','.join(domains[:2])}, or all with signs, as in +{',-'.join(domains)}"
-        )
-    return next((domain for domain in domains if domain != target), target), target
-
-
-def _named(domains: Sequence[str], name: str) -> str:
+def named(domains: Sequence[str], name: str) -> str:
+    """The domain of this name or letter. Raises UsageError that names the domains."""
     if name in domains:
         return name
     position = ord(name.upper()) - ord("A") if len(name) == 1 else -1
     if 0 <= position < len(domains):
         return domains[position]
-    near = difflib.get_close_matches(name, domains, n=1)
-    hint = f"Did you mean {near[0]}? " if near else ""
     known = ", ".join(f"{domain} ({chr(ord('A') + i)})" for i, domain in enumerate(domains))
-    raise UsageError(f'there is no domain "{name}". {hint}Domains: {known}')
+    raise UsageError(" ".join(f'there is no domain "{name}". {did_you_mean(name, domains)} Domains: {known}'.split()))
+
+
+def _with_attributes(known: Known, to: str | None) -> Direction:
+    domains = known.spec.domains
+    target = domains[min(1, len(domains) - 1)] if to is None else to
+    wanted, keeps = expression(domains, target)
+    if keeps and len(wanted) == 1 and target[:1] not in ("+", "-"):
+        (target,) = wanted
+    if keeps and len(wanted) < len(domains) and not known.directions:
+        raise UsageError(
+            f"these weights cannot tell what a picture is, so {target} is not enough. Name exactly the attributes that "
+            f"are to be on, as in {','.join(domains[:2])}, or all with signs, as in +{',-'.join(domains)}"
+        )
+    return Direction(next((domain for domain in domains if domain != target), target), target)

@@ -1,18 +1,55 @@
-"""What can go wrong for a person, each with the exit code a script sees.
+"""Errors that a person can mend, each with the exit code that a script sees.
 
-A message says what is wrong, where, and what to do; it is printed as one line, and with a traceback
-under ``-v``.
+A message says what is wrong, where, and what to do. It names arguments with `argument`: Python spells them `crop=256`,
+the command line as a flag.
 """
 
 from __future__ import annotations
 
+import difflib
+import re
+from collections.abc import Callable, Iterable
 from typing import ClassVar
+
+_ARGUMENT = re.compile("\ue000([^\ue001]*)\ue001")
+
+
+def argument(name: str, value: object = "") -> str:
+    """An argument, as part of a message, by its name in Python. An option of a model is "set" with "key=value"."""
+    return f"\ue000{name}={value}\ue001"
+
+
+def spelled(text: str, spell: Callable[[str, str], str]) -> str:
+    """A message with every argument as `spell(name, value)` writes it."""
+    return _ARGUMENT.sub(lambda found: spell(*found[1].partition("=")[::2]), text)
+
+
+def in_python(name: str, value: str) -> str:
+    """`crop=256`, or `crop` where there is no value; `set={"cycle": 5}` for an option of a model."""
+    if name == "set" and "=" in value:
+        key, _, chosen = value.partition("=")
+        return f'set={{"{key}": {chosen if re.fullmatch(r"-?[0-9.]+", chosen) else repr(chosen)}}}'
+    return f"{name}={value}" if value else name
+
+
+def did_you_mean(word: str, known: Iterable[str], *, most: int = 1, cutoff: float = 0.6) -> str:
+    """ "Did you mean trainA?", or "" where nothing is near."""
+    near = difflib.get_close_matches(word, list(known), n=most, cutoff=cutoff)
+    return f"Did you mean {' or '.join(near)}?" if near else ""
 
 
 class GantoolError(Exception):
     """Anything a person can mend. `str(error)` is the one line they read."""
 
     exit_code: ClassVar[int] = 1
+
+    @property
+    def text(self) -> str:
+        """The message with its arguments not yet spelled: what another message may quote."""
+        return Exception.__str__(self)
+
+    def __str__(self) -> str:
+        return spelled(self.text, in_python)
 
 
 class UsageError(GantoolError):
@@ -46,7 +83,7 @@ class DivergedError(GantoolError):
 
 
 class TimeLimitReached(GantoolError):
-    """`--time` is used up: the run is saved, and the same command with `--resume` continues it."""
+    """The time limit is reached: the run is saved, and the same command can continue it."""
 
     exit_code = 75
 

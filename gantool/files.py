@@ -1,4 +1,4 @@
-"""Writing a file so that nobody ever meets half of it, and why a disk refuses one. Imports nothing heavy."""
+"""Whole files: written so that a reader never meets half of one. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 def check_writable(path: Path) -> None:
-    """Raises DataError where a file could not be written, before anybody works for it. Makes nothing."""
+    """Raises DataError where a file could not be written, before any work is done for it. Makes nothing."""
     if path.is_dir():
         raise DataError(f"cannot write {path}: it is a folder")
     folder = next(folder for folder in path.absolute().parents if folder.exists())

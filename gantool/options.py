@@ -1,13 +1,12 @@
-"""Hyper-parameters: one dataclass is the source of defaults, help, checks, YAML and `--set key=value`.
+"""Hyper-parameters: one dataclass is the source of defaults, help, checks, YAML and `key=value`.
 
-Precedence, lowest first: the dataclass's defaults, `--preset`, `--config FILE`, `GANTOOL_*`, flags, `--set`. Every
-value remembers where it came from.
+Precedence, lowest first: the dataclass's defaults, a preset, a configuration file, `GANTOOL_*`, arguments, and options
+that are set one by one. Every value remembers where it came from.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import math
 import typing
 from collections.abc import Iterable, Mapping
@@ -16,7 +15,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any
 
-from gantool.errors import UsageError
+from gantool.errors import UsageError, argument, did_you_mean
 
 
 def option(
@@ -42,7 +41,7 @@ class Setting:
 
     value: Any
     source: str
-    """"default", "preset smoke", "--config FILE", "GANTOOL_BATCH", "--batch" or "--set"."""
+    """"default", "preset smoke", "config FILE", "GANTOOL_BATCH", or an argument as `gantool.errors` has it."""
 
 
 def resolve(kind: type[Any], layers: Iterable[tuple[str, Mapping[str, Any]]], *, where: str) -> dict[str, Setting]:
@@ -84,7 +83,7 @@ def assignments(texts: Iterable[str]) -> dict[str, str]:
     for text in texts:
         key, equals, value = text.partition("=")
         if not equals or not key.strip():
-            raise UsageError(f'--set wants key=value, not "{text}"')
+            raise UsageError(f'{argument("set")} wants key=value, not "{text}"')
         pairs[key.strip().replace("-", "_")] = value.strip()
     return pairs
 
@@ -140,10 +139,10 @@ def describe(kind: type[Any]) -> list[Described]:
 
 
 def _unknown(key: str, known: Iterable[str], where: str) -> str:
-    near = difflib.get_close_matches(key, known, n=2, cutoff=0.6)
-    hint = f" Did you mean {' or '.join(near)}?" if near else ""
-    table = f" All options: gantool models {where}" if where != "train" else " All of them: gantool train --help"
-    return f'unknown option "{key}" for {where}.{hint}{table}'
+    table = (
+        f"All options: gantool models {where}" if where != "train" else f"All of them: gantool train {argument('help')}"
+    )
+    return " ".join(f'unknown option "{key}" for {where}. {did_you_mean(key, known, most=2)} {table}'.split())
 
 
 def _checked(field: dataclasses.Field[Any], kind: Any, value: Any, where: str) -> Any:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from gantool.errors import CheckpointError, UsageError
+from gantool.errors import CheckpointError, GantoolError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
+    from gantool.importing.official import Importer
     from gantool.model import Model
 
 GROUP = "gantool.models"
@@ -22,7 +22,7 @@ class Plugin:
     """One entry point: nothing of the plugin has been imported."""
 
     name: str
-    """What people type: `gantool train NAME`."""
+    """The word that people type: `gantool train NAME`."""
     module: str
     attribute: str
     distribution: str
@@ -38,22 +38,42 @@ class Plugin:
         folders = [Path(folder) / "presets" for folder in (spec.submodule_search_locations or [])] if spec else []
         return {file.stem: file for folder in folders for file in sorted(folder.glob("*.yaml"))}
 
-    def load(self) -> type[Model]:
-        """Imports the plugin. Raises CheckpointError with the plugin's own error if that fails."""
-        from gantool.model import Model
+    def load(self) -> type[Model[Any]]:
+        """Imports the plugin. Raises CheckpointError with the plugin's own error, or if it is of another contract."""
+        from gantool.model import CHANGES, CONTRACT, Model
 
         try:
             found = getattr(importlib.import_module(self.module), self.attribute)
+        except GantoolError as error:
+            raise CheckpointError(f"{self._named()} cannot be used: {error.text}") from error
         except Exception as error:
+            # Rooms have moved since contract 1: an import from one of them that fails is most likely that.
+            moved = isinstance(error, ImportError) and (error.name or "").partition(".")[0] == "gantool"
+            hint = f". If it was written for contract 1: {CHANGES}" if moved else ""
             raise CheckpointError(
-                f"the plugin {self.name} of {self.distribution} {self.version} cannot be imported:"
-                f" {type(error).__name__}: {error}"
+                f"{self._named()} cannot be imported: {type(error).__name__}: {error}{hint}"
             ) from error
         if not (isinstance(found, type) and issubclass(found, Model)):
+            raise CheckpointError(f"{self._named()} names {self.module}:{self.attribute}, no gantool.model.Model")
+        if found.contract != CONTRACT:
             raise CheckpointError(
-                f"the plugin {self.name} names {self.module}:{self.attribute}, which is no gantool.model.Model"
+                f"{self._named()} was written for contract {found.contract}, and this is contract {CONTRACT}: {CHANGES}"
             )
         return found
+
+    def importer(self) -> Importer | None:
+        """The plugin's `official.recognise`, which knows the authors' files; None where it has no such module."""
+        name = f"{self.module}.official"
+        try:
+            if importlib.util.find_spec(name) is None:
+                return None
+        except ModuleNotFoundError:  # the plugin is a single file
+            return None
+        found: Importer = importlib.import_module(name).recognise
+        return found
+
+    def _named(self) -> str:
+        return f"the plugin {self.name} of {self.distribution} {self.version}"
 
 
 def plugins() -> dict[str, Plugin]:
@@ -72,8 +92,6 @@ def plugin(name: str) -> Plugin:
     installed = plugins()
     if name in installed:
         return installed[name]
-    near = difflib.get_close_matches(name, installed, n=2, cutoff=0.5)
-    hint = f"Did you mean {' or '.join(near)}? " if near else ""
-    raise UsageError(
-        f'there is no model "{name}". {hint}Installed: {", ".join(installed) or "none"}. See: gantool models'
-    )
+    hint = did_you_mean(name, installed, most=2, cutoff=0.5)
+    known = ", ".join(installed) or "none"
+    raise UsageError(f'there is no model "{name}". {hint} Installed: {known}. See: gantool models')

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ import torch
 from PIL import Image, ImageDraw
 
 import gantool as package
-from gantool import registry
+from gantool import options, registry
 from tests import warm
 from tests.runs import TINY_CYCLEGAN, once
 
@@ -71,16 +71,25 @@ def shared(tmp_path_factory) -> Path:
     return folder
 
 
+def layout(model: str, preset: str | None, chosen: Mapping[str, object]) -> str:
+    """The name of a model's layout with these options."""
+    entry = registry.plugin(model)
+    values = options.read_yaml(entry.presets()[preset]).get("options", {}) if preset else {}
+    kind = entry.load()
+    return kind.data(options.restore(kind.Options, {**values, **chosen}, where=model)).layout.name
+
+
 @pytest.fixture(scope="session")
 def pictures_of(request, shared) -> Callable[[str], list[Path]]:
     """Training pictures as a layout wants them: `pictures_of("paired")`. They belong to all tests."""
 
     def find(layout: str) -> list[Path]:
+        name = layout.replace(" ", "_")
         try:
-            return request.getfixturevalue(f"{layout}_pictures")
+            return request.getfixturevalue(f"{name}_pictures")
         except pytest.FixtureLookupError:
             pytest.fail(
-                f"There are no pictures for the layout {layout}. Write the fixture {layout}_pictures, of the session:"
+                f"There are no pictures for the layout {layout}. Write the fixture {name}_pictures, of the session:"
                 " beside the others in tests/conftest.py, or in a pytest plugin that comes with your model."
             )
 
@@ -109,7 +118,7 @@ def domains_pictures(shared) -> list[Path]:
 
 
 @pytest.fixture(scope="session")
-def labels_pictures(shared) -> list[Path]:
+def label_maps_pictures(shared) -> list[Path]:
     def make(root: Path) -> None:
         draw_ids(root / "labels", 4, seed=1, size=80)
         draw_ids(root / "instances", 4, seed=1, size=80)
@@ -127,8 +136,8 @@ def trained(shared, pictures_of) -> Callable[..., Path]:
     """
 
     def run(model: str, data: Sequence[Path] | None = None, **settings) -> Path:
-        data = data or pictures_of(registry.plugin(model).load().layout.name)
         settings = {"preset": "smoke", "steps": 4, "save_every": 2, "keep": 0, "workers": 0, **settings}
+        data = data or pictures_of(layout(model, settings["preset"], settings.get("set", {})))
         key = hashlib.sha256(repr((list(map(str, data)), sorted(settings.items()))).encode()).hexdigest()[:12]
         return once(shared / f"{model}-{key}", lambda out: package.train(model, data, out=out, **settings))
 

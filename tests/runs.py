@@ -10,7 +10,7 @@ import torch
 from filelock import FileLock
 
 from gantool import registry
-from gantool.model import ImageSpec, Model
+from gantool.model import Model
 from gantool.options import restore
 from gantool.runs import checkpoint, folders
 
@@ -44,16 +44,16 @@ def untrained(
     kind = registry.plugin(model).load()
     options = {**TINY_CYCLEGAN, **options} if model == "cyclegan" else options
     chosen = restore(kind.Options, options, where=model)
-    spec = ImageSpec(domains, kind.channels(chosen, len(domains)), size, labels=bool(options.get("attributes")))
+    spec = kind.data(chosen).spec(domains, size)
     return save(run, checkpoint.build_model(kind, chosen, spec, seed), model, step=step, notes=notes)
 
 
 def save(run: Path, network: Model, model: str, *, step: int = 7, notes: dict[str, object] | None = None) -> Path:
     """Saves a network as a training would, but for what only its next step needs. Returns the weights file."""
-    tensors = network.state_dict().items()
-    weights = {name: tensor for name, tensor in tensors if name.partition(".")[0] not in network.training_only}
+    weights, _ = checkpoint.parted(network, network.state_dict())
     folder = folders.save_folder(run, step)
-    checkpoint.save(folder, network, model, step, weights=weights, state={"x": torch.ones(1)}, notes=notes or {})
+    facts = checkpoint.facts_of_model(network, model, step, notes or {})
+    checkpoint.save(folder, facts, weights=weights, state={"x": torch.ones(1)})
     return folder / folders.WEIGHTS
 
 

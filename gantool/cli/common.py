@@ -1,16 +1,30 @@
-"""What several verbs share: their common flags, and completion. Imports nothing heavy."""
+"""Shared by several verbs: their common flags, how flags are spelled, and completion. Imports nothing heavy."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 import typer
 
 from gantool import registry
-from gantool.errors import GantoolError
+from gantool.errors import GantoolError, UsageError
 from gantool.report.console import Console
-from gantool.runs import folders
+from gantool.runs import find, folders
+
+_SHORT = {"out": "-o", "n": "-n", "from_": "--from"}
+
+
+def flag(names: str, help: str, panel: str, **more: Any) -> Any:
+    """A flag in a panel of the help page; `names` such as "-o --out"."""
+    return typer.Option(*names.split(), help=help, rich_help_panel=panel, **more)
+
+
+def spelled_flag(name: str, value: str) -> str:
+    """An argument of a message as it is typed: --crop 256."""
+    return f"{_SHORT.get(name, '--' + name.replace('_', '-'))} {value}".rstrip()
+
 
 Quiet = Annotated[int, typer.Option("-q", "--quiet", count=True, help="Say only errors (-q) or nothing (-qq).")]
 Verbose = Annotated[int, typer.Option("-v", "--verbose", count=True, help="Say more; errors with their traceback.")]
@@ -19,7 +33,7 @@ Json = Annotated[bool, typer.Option("--json", help="Results as JSON on stdout.")
 
 def console(quiet: int = 0, verbose: int = 0, json: bool = False) -> Console:
     """The console that a verb's common flags ask for."""
-    return Console(verbosity=verbose - quiet, json=json)
+    return Console(verbosity=verbose - quiet, json=json, spell=spelled_flag)
 
 
 def model_names(incomplete: str) -> list[str]:
@@ -36,11 +50,11 @@ def model_or_run(incomplete: str) -> list[str]:
 
 def domains(context: typer.Context, incomplete: str) -> list[str]:
     """Completion of `--to`: the domains of the model that `--model` names, read from its header."""
-    from gantool.runs.header import read_weights_header
+    from gantool.runs.header import read_facts
 
     try:
-        path = folders.find_weights(str(context.params.get("model") or ""), tuple(registry.plugins()))
-        names = read_weights_header(path).metadata["spec"]["domains"]
+        path = find.find_weights(str(context.params.get("model") or ""), tuple(registry.plugins()))
+        names = read_facts(path).spec.domains
     except GantoolError:
         return []
     return [name for name in names if name.startswith(incomplete)]
@@ -49,10 +63,23 @@ def domains(context: typer.Context, incomplete: str) -> list[str]:
 def weights(model: str, console: Console) -> Path:
     """The weights file that `--model` means, and a word on which run it is where only a model was named."""
     names = tuple(registry.plugins())
-    path = folders.find_weights(model, names)
+    path = find.find_weights(model, names)
     if model in names and not Path(model).exists():
         console.note(f"{model}: {path.parent}")
     return path
+
+
+def existing(overwrite: bool, skip: bool, fail: bool) -> Literal["overwrite", "skip", "fail"] | None:
+    """The one of three flags that is given. Raises UsageError for several."""
+    if overwrite + skip + fail > 1:
+        raise UsageError("--overwrite, --skip-existing and --fail-existing exclude each other")
+    return "overwrite" if overwrite else "skip" if skip else "fail" if fail else None
+
+
+def write_stdout(data: bytes) -> None:
+    """Bytes to stdout, at once."""
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
 
 
 ModelName = Annotated[

@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gantool.cli import common
-from gantool.errors import GantoolError, UsageError
-from gantool.report.console import Console
+from gantool.cli import common, pairs
+from gantool.errors import UsageError
 from gantool.report.text import to_json
 
 if TYPE_CHECKING:
     from gantool.data.care.check import CheckReport
-    from gantool.data.care.pairing import Conversion
     from gantool.data.dataset import Layout
 
 app = typer.Typer(
@@ -25,8 +23,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-_Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that are there already.")]
-_Format = Annotated[str, typer.Option("--format", help="File format of the results: png, jpg, webp, tif, ...")]
+app.command("pair")(pairs.pair)
+app.command("split")(pairs.split)
 
 
 @app.command("check")
@@ -87,11 +85,11 @@ def check(
     else:
         from gantool.training.request import Request, plan
 
-        flags = {} if aligned is None else {"aligned": aligned}
+        settings = {} if aligned is None else {"aligned": aligned}
         training = plan(
-            Request(model=model, data=tuple(folders), preset=preset, flags=flags, set=assignments(set_ or ()))
+            Request(model=model, data=tuple(folders), preset=preset, settings=settings, set=assignments(set_ or ()))
         )
-        layout, preparation = training.kind.layout_for(training.options), training.preparation
+        layout, preparation = training.data.layout, training.preparation
         domains = training.domains
     if crop is not None:
         preparation = Preparation("crop", crop, crop)
@@ -99,7 +97,7 @@ def check(
         report = check_folders(
             domains,
             preparation,
-            pairs=layout.name in ("paired", "labels"),
+            pairs=layout.pairs,
             progress=lambda done, total: tell("pictures", done, total),
         )
     if json:
@@ -126,67 +124,6 @@ def check(
         sys.exit(3)
 
 
-@app.command("pair")
-def pair(
-    a: Annotated[Path, typer.Argument(help="Folder of the pictures on the left.")],
-    b: Annotated[Path, typer.Argument(help="Folder of their counterparts, of the same names.")],
-    out: Annotated[Path, typer.Argument(help="Folder to write the joined pictures to.")],
-    format: _Format = "png",
-    overwrite: _Overwrite = False,
-    json: common.Json = False,
-    quiet: common.Quiet = 0,
-    verbose: common.Verbose = 0,
-) -> None:
-    """Join pictures of the same name side by side, one file for each pair.
-
-    gantool data pair outlines colors pairs
-    """
-    console = common.console(quiet, verbose, json)
-    from gantool.data.care import pairing
-    from gantool.report.progress import progress
-
-    with progress(replace(console, json=False), None, what="pairs") as bar:
-        done = pairing.pair(
-            a, b, out, format=format, overwrite=overwrite, progress=lambda done, total: bar.advance(done)
-        )
-    _tell(console, done, out)
-
-
-@app.command("split")
-def split(
-    pairs: Annotated[Path, typer.Argument(help="Folder of pictures that hold two, side by side.")],
-    out: Annotated[Path, typer.Argument(help="Folder to write the folders A and B to.")],
-    aligned: Annotated[
-        str, typer.Option("--aligned", metavar="AB|BA", help="AB: the left half is A. BA: the right one is.")
-    ] = "AB",
-    format: _Format = "png",
-    overwrite: _Overwrite = False,
-    json: common.Json = False,
-    quiet: common.Quiet = 0,
-    verbose: common.Verbose = 0,
-) -> None:
-    """Cut pictures that hold two, side by side, into OUT/A and OUT/B.
-
-    gantool data split facades/train folders
-    """
-    console = common.console(quiet, verbose, json)
-    from gantool.data.care import pairing
-    from gantool.report.progress import progress
-
-    if aligned not in ("AB", "BA"):
-        raise UsageError(f"--aligned is AB (the left half is A) or BA, not {aligned!r}")
-    with progress(replace(console, json=False), None, what="pictures") as bar:
-        done = pairing.split(
-            pairs,
-            out,
-            aligned=aligned,
-            format=format,
-            overwrite=overwrite,
-            progress=lambda done, total: bar.advance(done),
-        )
-    _tell(console, done, out)
-
-
 def _without_model(aligned: str | None) -> Layout:
     if aligned is not None:
         from gantool.data.layouts.paired import paired
@@ -195,19 +132,6 @@ def _without_model(aligned: str | None) -> Layout:
     from gantool.data.layouts.unpaired import unpaired
 
     return unpaired()
-
-
-def _tell(console: Console, done: Conversion, out: Path) -> None:
-    """What a conversion did. Raises GantoolError where it could not do all."""
-    if console.json:
-        console.result(to_json(done.to_dict()))
-    for file in done.left_out:
-        console.note(f"without a counterpart: {file}")
-    for problem in done.failed.values():
-        console.error(problem)
-    console.note(f"{done.written} files written to {out}")
-    if done.failed:
-        raise GantoolError(f"{len(done.failed)} pictures failed, the others are done")
 
 
 def _rows(report: CheckReport) -> list[list[str]]:

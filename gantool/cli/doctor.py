@@ -75,8 +75,7 @@ def _devices() -> str:
 
 
 def _precision() -> str:
-    from gantool.inference.devices import choose
-    from gantool.inference.precision import half_precision_note
+    from gantool.inference.devices import choose, half_precision_note
 
     device = choose("auto")
     words = [

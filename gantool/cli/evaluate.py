@@ -116,10 +116,10 @@ def evaluate(
             return
         measured = list(tasks.means[0].metrics)
         rows = [
-            [task.guided, task.source, task.target, *(task.metrics[name] for name in measured)]
+            [task.styles, task.source, task.target, *(task.metrics[name] for name in measured)]
             for task in (*tasks.tasks, *tasks.means)
         ]
-        console.table("", ["guided", "source", "target", *measured], rows)
+        console.table("", ["styles", "source", "target", *measured], rows)
         console.table("how it was measured", ["what", "value"], flat("", tasks.protocol))
         for note in tasks.notes:
             console.note(f"note: {note}")
@@ -141,14 +141,17 @@ def evaluate(
 def _holds_all_domains(weights: Path, folder: Path) -> bool:
     """Whether a folder has a folder for each domain of a model that knows any number of them."""
     from gantool import registry
-    from gantool.runs.header import read_weights_header
+    from gantool.options import restore
+    from gantool.runs.header import read_facts
 
-    facts = read_weights_header(weights).metadata
-    names = facts["spec"]["domains"]
+    facts = read_facts(weights)
+    names = facts.spec.domains
     if len(names) < 2 or not all((folder / name).is_dir() for name in names):
         return False
     # A and B of a model of two may well be below the folder of one domain's pictures.
-    return registry.plugin(facts["model"]).load().layout.name == "domains"
+    kind = registry.plugin(facts.model).load()
+    many: bool = kind.data(restore(kind.Options, facts.options, where=facts.model)).layout.many
+    return many
 
 
 def _two_files(text: str | None) -> tuple[Path, Path] | None:

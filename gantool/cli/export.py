@@ -45,19 +45,20 @@ def export(
     """
     from dataclasses import asdict
 
-    from gantool.export.session import export_model
+    from gantool.export.session import Request, plan, start
     from gantool.report.text import to_json
 
     console = common.console(quiet, verbose, json)
-    done = export_model(
-        common.weights(model, console),
-        out,
+    request = Request(
+        weights=common.weights(model, console),
+        out=out,
         to=to,
         part=part,
         image_io=image_io,
         overwrite=overwrite,
         verbose=verbose > 0,
     )
+    done = start(plan(request))
     if json:
         console.result(to_json(asdict(done)))
         return

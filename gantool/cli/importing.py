@@ -36,10 +36,10 @@ def import_(
     gantool import latest_net_G_A.pth latest_net_G_B.pth -o runs/horses
     """
     console = common.console(quiet, verbose, json)
-    from gantool.importing.importer import import_files
+    from gantool.importing.session import Request, start
 
     names = None if domains is None else tuple(name.strip() for name in domains.split(","))
-    report = import_files(files, out, model=model, domains=names, licence=licence)
+    report = start(Request(files=tuple(files), out=out, model=model, domains=names, licence=licence))
     ways = [f"{source} to {target}" for source, target in report.directions]
     if json:
         console.result(

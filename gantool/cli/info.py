@@ -10,8 +10,8 @@ import typer
 from gantool.cli import common
 from gantool.report.text import to_json, words
 
-_TABLES = ("facts", "options")
-"""What has too many rows of its own to stand among the others."""
+_TABLES = ("own", "options")
+"""Tables of their own, below the others."""
 
 
 def info(

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import typer
 
-import gantool
 from gantool.cli import data, demo, doctor, evaluate, export, importing, info, models, train, translate
+from gantool.cli.common import spelled_flag
 from gantool.errors import DataError, GantoolError, Interrupted, TimeLimitReached
+from gantool.inference.memory import ran_out
 from gantool.report.console import Console
-from gantool.runs import folders
+from gantool.runs.find import is_resumable
+from gantool.version import __version__
 
 EXIT_CODES = (
     "Exit codes: 0 done, 1 some inputs failed, 2 usage, 3 data, 4 checkpoint or plugin, 5 memory, 6 training diverged, "
@@ -48,7 +50,7 @@ def _gantool(
     version: bool = typer.Option(False, "--version", help="Print the version and exit.", is_eager=True),
 ) -> None:
     if version:  # answered in `main` already, unless something else stood before it
-        Console().result(f"gantool {gantool.__version__}")
+        Console().result(f"gantool {__version__}")
         raise typer.Exit
 
 
@@ -56,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Runs one command and exits with its code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words[:1] == ["--version"]:
-        Console().result(f"gantool {gantool.__version__}")
+        Console().result(f"gantool {__version__}")
         return
     if not _verbose(words):  # a damaged EXIF block is no news to the person who translates a thousand pictures
         warnings.filterwarnings("ignore", module="PIL")
@@ -72,12 +74,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
-    except OSError as error:  # a disk that is full or read-only, where nobody expected it
+    except OSError as error:  # a full or read-only disk, where it was not expected
         where = f"{error.filename}: " if error.filename else ""
         _say(error, words, f"{where}{error.strerror or error}")
         sys.exit(DataError.exit_code)
     except (RuntimeError, MemoryError) as error:
-        if not _is_out_of_memory(error):
+        if not ran_out(error):
             raise
         _say(error, words, "out of memory. Try a smaller --batch or --crop, or --precision bf16 (translate: --memory)")
         sys.exit(5)
@@ -93,16 +95,12 @@ def _say(error: Exception, words: Sequence[str], text: str = "") -> None:
 
         traceback.print_exception(error)
     silent = any(word.startswith("-qq") for word in words) or sum(word in ("-q", "--quiet") for word in words) > 1
-    console = Console(verbosity=-2 if silent else 0)
-    if isinstance(error, (Interrupted, TimeLimitReached)):  # what somebody asked for is no error
-        console.note(str(error))
+    console = Console(verbosity=-2 if silent else 0, spell=spelled_flag)
+    said = text or (error.text if isinstance(error, GantoolError) else str(error))
+    if isinstance(error, (Interrupted, TimeLimitReached)):  # a stop that was asked for is no error
+        console.note(said)
     else:
-        console.error(text or str(error))
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    text = str(error)
-    return isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text
+        console.error(said)
 
 
 def _with_resume_value(words: list[str]) -> list[str]:
@@ -112,9 +110,7 @@ def _with_resume_value(words: list[str]) -> list[str]:
         done.append(word)
         if word == "--resume":
             value = words[position + 1] if position + 1 < len(words) else "-"
-            named = (
-                value == "auto" or folders.is_resumable(value) or not (value.startswith("-") or Path(value).exists())
-            )
+            named = value == "auto" or is_resumable(value) or not (value.startswith("-") or Path(value).exists())
             if not named:
                 done.append("auto")
     return done

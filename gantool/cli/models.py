@@ -71,7 +71,7 @@ def _facts(entry: registry.Plugin) -> dict[str, Any]:
         "name": entry.name,
         "distribution": f"{entry.distribution} {entry.version}",
         "paper": kind.paper,
-        "layout": kind.layout_for(kind.Options()).name,
+        "layout": kind.data(kind.Options()).layout.name,
         "presets": {preset: read_yaml(path).get("summary", "") for preset, path in entry.presets().items()},
         "options": [asdict(option) for option in describe(kind.Options)],
     }
@@ -106,7 +106,7 @@ def plugins(
 
 
 def try_all() -> dict[str, str | None]:
-    """Imports every plugin in a process of its own: one that breaks the interpreter takes nobody with it."""
+    """Imports every plugin in a process of its own: one that breaks the interpreter breaks no other."""
     tried = subprocess.run([sys.executable, "-c", _TRY_ALL], capture_output=True, text=True, check=False)
     try:
         found: dict[str, str | None] = jsonlib.loads(tried.stdout.rpartition("\n")[2])

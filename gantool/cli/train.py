@@ -167,7 +167,7 @@ def train(
             config=config,
             resume=resume,
             start_from=from_,
-            flags={key: value for key, value in given.items() if value is not None},
+            settings={key: value for key, value in given.items() if value is not None},
             set=assignments(set_ or ()),
         )
     )

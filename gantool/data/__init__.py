@@ -1,0 +1,1 @@
+"""A set of pictures as batches: collections, augmentation, the cache, the loader."""

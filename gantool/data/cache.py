@@ -3,9 +3,8 @@
 On few cores this is what makes loading fast: to crop and mirror a kept picture takes some tens of microseconds, to
 decode and resize one takes milliseconds.
 
-The file holds one 8-byte mark a picture and then the pixels (uint8, C x H x W) of one picture after the other, at
-places that follow from the sizes alone. Colours lie apart because networks want them so: to take RGB triples to pieces
-costs more than all the rest. A mark is written after its pixels and carries their checksum, which every
+The file holds an 8-byte mark for each picture and then the pixels (uint8, C x H x W) of one picture after the other,
+at places that follow from the sizes alone. A mark is written after its pixels and carries their checksum, which every
 process verifies once: a half-written picture is never read, whether the process was killed or the machine lost power.
 The file's name is a hash of all that its content depends on, so a file of that name fits.
 """
@@ -21,7 +20,6 @@ import sys
 import threading
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 
@@ -29,45 +27,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import __version__ as pillow_version
 
-from gantool.data.transforms import Pixels, Preparation, resize
+from gantool.data.source import Source
+from gantool.data.transforms import Planes, Preparation, resize
 from gantool.errors import DataError
 from gantool.files import reason
-from gantool.pictures.file import picture_size, read_pixels
 
 SHARE = 0.5
 """The share of the free disk that a cache may take."""
 
 _VERSION = 2  # of the file's form and of what `resize` does
 _WRITTEN = 1 << 32  # tells the mark of a picture whose checksum is 0 from no mark
-
-
-@dataclass(frozen=True)
-class Source:
-    """A picture to keep: the file, and the channels (1 or 3) it is wanted with."""
-
-    path: Path
-    channels: int
-    half: str | None = None
-    """"left" or "right" of a file that holds two pictures side by side."""
-
-    def size(self) -> tuple[int, int]:
-        """(width, height) of the picture, from the file's header alone. Raises DataError."""
-        width, height = picture_size(self.path)
-        return (width, height) if self.half is None else (_half_width(self.path, width), height)
-
-    def read(self) -> Pixels:
-        """The picture (H, W, channels) as it is on file. Raises DataError."""
-        pixels = read_pixels(self.path, self.channels)
-        if self.half is None:
-            return pixels
-        width = _half_width(self.path, pixels.shape[1])
-        return pixels[:, :width] if self.half == "left" else pixels[:, width:]
-
-
-def _half_width(path: Path, width: int) -> int:
-    if width % 2:
-        raise DataError(f"{path} is {width} pixels wide: a width that is odd has no two halves, cut off a column")
-    return width // 2
 
 
 def open_cache(
@@ -80,8 +49,8 @@ def open_cache(
 ) -> tuple[PictureCache | None, str | None]:
     """The cache of these pictures in `folder`, which is made if need be; or None and the reason why there is none.
 
-    `sizes` are the (width, height) of the pictures after `transforms.resize`. What an earlier process left is used
-    again if files, sizes, times of change, preparation and channels are the same.
+    `sizes` are the (width, height) of the pictures after `transforms.resize`. A file of an earlier process is used
+    again if the pictures' files, sizes, times of change, preparation and channels are the same.
     """
     lengths = [width * height * source.channels for (width, height), source in zip(sizes, sources, strict=True)]
     total = 8 * len(sources) + sum(lengths)
@@ -115,9 +84,9 @@ class PictureCache:
         self.note = None
         self._sources = sources
         self._preparation = preparation
-        self._shapes = [(height, width, s.channels) for (width, height), s in zip(sizes, sources, strict=True)]
+        self._shapes = [(s.channels, height, width) for (width, height), s in zip(sizes, sources, strict=True)]
         # Picture i lies between places i and i + 1.
-        self._places = list(accumulate((h * w * c for h, w, c in self._shapes), initial=8 * len(sources)))
+        self._places = list(accumulate((c * h * w for c, h, w in self._shapes), initial=8 * len(sources)))
         self._lock = threading.Lock()
         self._verified = bytearray(len(sources))
         # Unbuffered: pixels reach the system before their mark does. "a" creates a file without emptying another's.
@@ -126,28 +95,21 @@ class PictureCache:
         self._file.truncate(self._places[-1])
         self._map: NDArray[np.uint8] | None = np.asarray(np.memmap(path, np.uint8, "r", shape=(self._places[-1],)))
 
-    def get(self, index: int) -> Pixels:
-        """Picture `index`, resized (H, W, C): from the file, or decoded and kept. Raises DataError.
-
-        From the file it is read-only, and each channel lies in one piece in memory.
-        """
+    def get(self, index: int) -> Planes:
+        """Picture `index`, resized (C, H, W): from the file and read-only, or decoded and kept. Raises DataError."""
         if self._map is None:
             raise ValueError("the cache is closed")
-        shape = self._shapes[index]
         kept = self._map[self._places[index] : self._places[index + 1]]
         if not self._verified[index]:
             mark = int.from_bytes(self._map[8 * index : 8 * index + 8].tobytes(), "little")
             self._verified[index] = mark != 0 and mark == _WRITTEN | zlib.crc32(kept.data)
         if self._verified[index]:
-            height, width, channels = shape
-            pixels: Pixels = kept.reshape(channels, height, width).transpose(1, 2, 0)
-            return pixels
-        source = self._sources[index]
-        pixels = resize(source.read(), self._preparation)
+            return kept.reshape(self._shapes[index])
+        planes = resize(self._sources[index].read(), self._preparation)
         # A header may lie about the size; such a picture has no place here.
-        if pixels.shape == shape and self.note is None:
-            self._keep(index, np.ascontiguousarray(pixels.transpose(2, 0, 1)).reshape(-1))
-        return pixels
+        if planes.shape == self._shapes[index] and self.note is None:
+            self._keep(index, planes.reshape(-1))
+        return planes
 
     def close(self, *, remove: bool = False) -> None:
         """Lets go of the file; `remove` deletes it (other processes that have it open keep what they have), and its

@@ -8,11 +8,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from gantool.data.dataset import Dataset, Item
-from gantool.errors import DataError, UsageError
+from gantool.errors import DataError, UsageError, argument
+from gantool.pictures.resize import to_unit
 
 _AHEAD = 2  # batches decoded in advance, a worker
 
@@ -20,7 +20,7 @@ _AHEAD = 2  # batches decoded in advance, a worker
 def batches(
     dataset: Dataset, *, batch: int, first: int, workers: int = 0, rank: int = 0, world: int = 1
 ) -> Generator[dict[str, Tensor], None, None]:
-    """Batch number `first` and all that follow, on the CPU: pictures (N, H, W, C) uint8, labels as they are.
+    """Batch number `first` and all that follow, on the CPU: each array of an item with the batch in front.
 
     The items of all epochs are one sequence; batch k of process r holds items (k world + r) batch ... of it. So an
     epoch's end may lie within a batch, every picture comes equally often, and nothing has to be saved to resume.
@@ -32,7 +32,7 @@ def batches(
         try:
             return _collate([dataset.item(*divmod(n, len(dataset))) for n in range(start, start + batch)])
         except DataError as error:
-            raise DataError(f"{error}. All pictures like it: gantool data check") from error
+            raise DataError(f"{error.text}. All pictures like it: gantool data check") from error
 
     if workers == 0:
         number = first
@@ -53,13 +53,11 @@ def batches(
 
 
 def to_device(batch: dict[str, Tensor], device: torch.device, dtype: torch.dtype = torch.float32) -> dict[str, Tensor]:
-    """Pictures become (N, C, H, W) in [-1, 1] on the device (a byte a value travels, not four); labels only move."""
+    """The batch on the device; pictures, which travel as bytes, become floats in [-1, 1]. All else only moves."""
     moved = {}
     for name, tensor in batch.items():
         tensor = tensor.to(device, non_blocking=True)
-        if tensor.dtype == torch.uint8 and tensor.dim() == 4:
-            tensor = tensor.permute(0, 3, 1, 2).contiguous().to(dtype).div_(127.5).sub_(1)
-        moved[name] = tensor
+        moved[name] = to_unit(tensor.to(dtype)) if tensor.dtype == torch.uint8 else tensor
     return moved
 
 
@@ -68,17 +66,10 @@ def _collate(items: list[Item]) -> dict[str, Tensor]:
     for name in items[0]:
         parts = [item[name] for item in items]
         if any(part.shape != parts[0].shape for part in parts):
-            shapes = " and ".join(sorted({"x".join(map(str, part.shape[1::-1])) for part in parts})[:2])
+            shapes = " and ".join(sorted({"x".join(map(str, part.shape[:0:-1])) for part in parts})[:2])
             raise UsageError(
-                f"pictures of different sizes ({shapes}) cannot share a batch: --batch 1, or a --preprocess that crops"
+                f"pictures of different sizes ({shapes}) cannot share a batch: {argument('batch', 1)}, or a"
+                f" {argument('preprocess')} that crops"
             )
-        pictures = parts[0].dtype == np.uint8 and parts[0].ndim == 3
-        batch[name] = _pictures(parts) if pictures else torch.from_numpy(np.stack(parts))
+        batch[name] = torch.from_numpy(np.stack(parts))
     return batch
-
-
-def _pictures(parts: list[NDArray[np.generic]]) -> Tensor:
-    """Arrays (H, W, C) as a tensor (N, H, W, C) that is (N, C, H, W) in memory, as networks want it."""
-    planes = [part.transpose(2, 0, 1) for part in parts]
-    batch = np.stack(planes) if len(planes) > 1 else np.ascontiguousarray(planes[0])[None]
-    return torch.from_numpy(batch).permute(0, 2, 3, 1)

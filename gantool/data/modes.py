@@ -10,7 +10,7 @@ PREPROCESS = (
     "random_resized_crop",
     "none",
 )
-"""What becomes of a picture.
+"""Ways to prepare a training picture.
 
 resize_and_crop         to size x size (the aspect is lost), then a random crop x crop square
 crop                    a random crop x crop square of the picture as it is

@@ -1,0 +1,1 @@
+"""Measuring translations: protocols, metrics, tables."""

@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from gantool import __version__
-from gantool.errors import DataError, UsageError
+from gantool.errors import DataError, UsageError, argument
 from gantool.evaluation import pictures, pixels
 from gantool.evaluation import swd as sliced
 from gantool.evaluation.fid import KID_SUBSETS, fid, kid, kid_subset_size
@@ -24,11 +23,12 @@ from gantool.evaluation.networks.inception import RESIZE, inception_features
 from gantool.evaluation.networks.lpips import LPIPS
 from gantool.evaluation.pictures import Pictures, Progress, as_rgb, silent
 from gantool.evaluation.report import Evaluation
+from gantool.version import __version__
 
 ENOUGH_FOR_FID = 2048
 """With fewer pictures than features the covariances are singular, and FID says more about the count than the sets."""
 
-NOBODY = Judges()
+NO_JUDGES = Judges()
 SMALLEST_SIDE = 31
 """LPIPS halves pictures until less than a pixel would be left of smaller ones."""
 
@@ -40,7 +40,7 @@ def compare(
     fake: Pictures,
     *,
     pairs: Sequence[tuple[int, int]] | None = None,
-    judges: Judges = NOBODY,
+    judges: Judges = NO_JUDGES,
     size: int | None = None,
     seed: int = 0,
     device: torch.device | None = None,
@@ -62,7 +62,7 @@ def compare(
     if not len(real) or not len(fake):
         raise DataError("there is nothing to compare: each side needs at least one picture")
     if judges.inception is not None and min(len(real), len(fake)) < 2:
-        raise DataError("KID and FID need at least two pictures on each side: leave out --inception")
+        raise DataError(f"KID and FID need at least two pictures on each side: leave out {argument('inception')}")
     device = device or torch.device("cpu")
     square = None if size is None else (size, size)
     real_seen, fake_seen = _survey(real, "real", progress), _survey(fake, "fake", progress)
@@ -128,7 +128,7 @@ def compare(
 
 @dataclass(frozen=True)
 class _Survey:
-    """What a first pass over a set tells."""
+    """Facts of a first pass over a set."""
 
     sizes: Counter[Size]
     grey: int
@@ -200,7 +200,7 @@ def _paired(
             if min(size) < SMALLEST_SIDE:
                 raise DataError(
                     f"LPIPS needs pictures of at least {SMALLEST_SIDE} pixels a side, not {_text(size)}: enlarge them"
-                    " with --size"
+                    f" with {argument('size')}"
                 )
             images = [(as_rgb(picture, size) * 2 - 1).to(device) for picture in (real_picture, fake_picture)]
             perceived.append(float(lpips.to(device)(*images)))

@@ -1,4 +1,4 @@
-"""Two folders of pictures measured against each other: `gantool eval REAL FAKE`."""
+"""Two folders of pictures measured against each other."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from gantool.evaluation.compare import NOBODY, compare
+from gantool.evaluation.compare import NO_JUDGES, compare
 from gantool.evaluation.judges import Judges
 from gantool.evaluation.pictures import Progress, silent
 from gantool.evaluation.report import Evaluation
@@ -23,7 +23,7 @@ def compare_folders(
     real: Path,
     fake: Path,
     *,
-    judges: Judges = NOBODY,
+    judges: Judges = NO_JUDGES,
     size: int | None = None,
     seed: int = 0,
     device: torch.device | None = None,
@@ -50,11 +50,16 @@ def compare_folders(
     )
     for name, folder in (("real", reals), ("fake", fakes)):
         evaluation.protocol[name] |= {"path": str(folder.root), **folder.described()}
-    matched = f"{len(partners)} of {len(fakes)} fake pictures have a real one of the same name"
-    evaluation.protocol["pairing"] = f"{matched} (path below the folder, without extension)"
-    if not complete:
-        evaluation.notes.insert(0, f"{matched}: PSNR, SSIM and L1 need a partner for each")
+    pairing(evaluation, partners, len(fakes))
     return evaluation
+
+
+def pairing(evaluation: Evaluation, partners: Sequence[tuple[int, int]], count: int) -> None:
+    """Says in the protocol how many of `count` fake pictures have a partner."""
+    matched = f"{len(partners)} of {count} fake pictures have a real one of the same name"
+    evaluation.protocol["pairing"] = f"{matched} (path below the folder, without extension)"
+    if len(partners) < count:
+        evaluation.notes.insert(0, f"{matched}: PSNR, SSIM and L1 need a partner for each")
 
 
 class Folder:

@@ -16,7 +16,7 @@ from gantool.evaluation.networks.lpips import LPIPS
 
 @dataclass(frozen=True)
 class Judges:
-    """What is there; None for what nobody brought."""
+    """The networks at hand; None for those without a file."""
 
     inception: Inception | None = None
     """For KID and FID."""

@@ -34,7 +34,7 @@ class Evaluation:
     protocol: dict[str, Any]
     """Numbers, texts and tables of such: counts, sizes, filters, seeds, hashes, versions."""
     notes: list[str] = field(default_factory=list)
-    """What the reader of the figures should know, a sentence each."""
+    """Warnings for the reader of the figures, a sentence each."""
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: the metrics at the top, then "protocol" and "notes". What is infinite becomes None."""

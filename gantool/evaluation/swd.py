@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gantool.errors import DataError
+from gantool.errors import DataError, argument
 from gantool.evaluation.pictures import Pictures, Progress, as_rgb, silent
 from gantool.pictures.decoding import Array
 
@@ -53,7 +53,7 @@ def sliced_wasserstein(
     if min(size) < NEIGHBOURHOOD:
         raise DataError(
             f"the sliced Wasserstein distance needs pictures of at least {NEIGHBOURHOOD} pixels, not "
-            f"{size[1]}x{size[0]}: enlarge them with --size"
+            f"{size[1]}x{size[0]}: enlarge them with {argument('size')}"
         )
     levels = level_sizes(size)
     real_levels = _descriptors(real, levels, seed, "SWD, real", progress)

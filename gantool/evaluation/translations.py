@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from gantool import direction
-from gantool.errors import UsageError
-from gantool.evaluation.compare import NOBODY
-from gantool.evaluation.folders import compare_folders
+from gantool.errors import UsageError, argument
+from gantool.evaluation.compare import NO_JUDGES, compare
+from gantool.evaluation.folders import Folder, pair_by_name, pairing
 from gantool.evaluation.judges import Judges
+from gantool.evaluation.kept import Kept, translations
 from gantool.evaluation.pictures import Progress, silent
 from gantool.evaluation.report import Evaluation
 from gantool.evaluation.variety import Variety
-from gantool.inference.codes import seed_of
-from gantool.inference.engine import Engine, matched, prepared
-from gantool.pictures.decoding import Array
-from gantool.pictures.file import Picture, as_channels, encode
+from gantool.inference.engine import Engine
 from gantool.pictures.find import find_pictures
-from gantool.runs import checkpoint
+from gantool.runs.checkpoint import load_model
+from gantool.translation.inputs import Source
 
 STYLES = 10
-"""Translations of each picture by a model with styles, unless somebody says otherwise."""
+"""Translations of each picture by a model with styles, unless a person says otherwise."""
 
 
 def compare_translations(
@@ -36,7 +32,7 @@ def compare_translations(
     *,
     to: str | None = None,
     styles: int | None = None,
-    judges: Judges = NOBODY,
+    judges: Judges = NO_JUDGES,
     size: int | None = None,
     seed: int = 0,
     device: torch.device | None = None,
@@ -45,90 +41,70 @@ def compare_translations(
     """Translates the pictures below `inputs` to domain `to` (None: the second of two) and measures them against those
     below `real`.
 
-    A model with styles translates each picture `styles` times (None: `STYLES`), with the codes that `gantool translate
-    --style random -n STYLES --seed SEED` draws: the first is measured against `real`, all among each other.
-    Translations are kept without loss on disk while they are measured, so that a set may be larger than the memory.
-    Raises what `compare_folders` raises, CheckpointError for the weights, UsageError for the domain or for styles of a
-    model that has none.
+    A model with styles translates each picture `styles` times (None: `STYLES`), with the codes that `gantool translate`
+    draws from `seed`: the first is measured against `real`, all among each other. Raises what `compare_folders` raises,
+    CheckpointError for the weights, UsageError for the domain or for styles of a model that has none.
     """
-    header, network = checkpoint.load_model(weights)
-    spec, chosen = network.spec, device or torch.device("cpu")
+    facts, network = load_model(weights)
+    engine = Engine(network, device or "cpu", can=facts.can)
     if to is None:
-        direction.require_named(spec.domains, header.metadata.get("directions"), labels=spec.labels)
-    source, target = direction.resolve(spec.domains, to, header.metadata.get("directions"), labels=spec.labels)
-    engine = Engine(network, chosen)
-    if styles is not None and not engine.styles:
-        raise UsageError(f"{header.metadata['model']} has one result for a picture: leave out -n")
-    count = (styles or STYLES) if engine.styles else 1
+        direction.require_named(facts)
+    way = direction.resolve(facts, to)
+    count = results_of_each(engine, facts.model, styles)
+    side = facts.sizes.exact  # some models take pictures of one size only
+    square = None if size is None else (size, size)
+    variety = Variety(judges, size=square, device=engine.device) if count > 1 else None
     files = find_pictures(inputs)
-    side = network.sizes.exact  # some models take pictures of one size only
-    variety = Variety(judges, size=None if size is None else (size, size), device=chosen) if count > 1 else None
-    with tempfile.TemporaryDirectory(prefix="gantool-eval-") as folder:
-        for done, file in enumerate(files):
-            progress("translating", done, len(files))
-            relative = file.relative_to(inputs).as_posix()
-            codes = None
-            if engine.styles:
-                codes = torch.cat([engine.random_style(target, seed_of(seed, relative, k)) for k in range(count)])
-            made = translations(
-                engine, engine.read(file, source), source, target, codes, count, seed_of(seed, relative), side
-            )
-            if variety is not None:
-                variety.add([as_channels(one, one.pixels.shape[2]) for one in made])
-            written = Path(folder) / file.relative_to(inputs).with_suffix(".png")
-            if written.exists():
-                written = written.with_name(f"{file.name}.png")
-            written.parent.mkdir(parents=True, exist_ok=True)
-            written.write_bytes(encode(made[0].pixels, "PNG", alpha=made[0].alpha))
-        evaluation = compare_folders(
-            real,
-            Path(folder),
+    sources = [Source(file, file.relative_to(inputs).as_posix()) for file in files]
+    with Kept() as fakes:
+        translations(
+            engine,
+            sources,
+            way,
+            count=count,
+            kept=fakes,
+            every=False,
+            variety=variety,
+            size=None if side is None else (side, side),
+            seed=seed,
+            stage="translating",
+            progress=progress,
+        )
+        reals = Folder(real)
+        partners = pair_by_name(reals.names, fakes.names)
+        found = compare(
+            reals,
+            fakes,
+            pairs=partners if len(partners) == len(fakes) else None,
             judges=judges if variety is None else replace(judges, classifier=None),  # it has seen all of them
             size=size,
             seed=seed,
-            device=chosen,
+            device=engine.device,
             progress=progress,
         )
-    two = len(spec.domains) == 2 and not spec.labels  # of more, or of attributes, a picture may be in any
-    evaluation.protocol["fake"] |= {"path": f"{f'{source} ' if two else ''}to {target} of {inputs}"}
+    pairing(found, partners, len(fakes))
+    two = len(facts.spec.domains) == 2 and not facts.spec.attributes  # of more, or of attributes, a picture may be any
+    found.protocol["real"] |= {"path": str(reals.root), **reals.described()}
+    path = f"{f'{way.source} ' if two else ''}to {way.target} of {inputs}"
+    found.protocol["fake"] |= {"path": path, **fakes.described()}
     if variety is not None:
-        evaluation.metrics.update(variety.metrics())
-        evaluation.protocol["styles"] = variety.protocol()
-    evaluation.protocol["model"] = {
+        found.metrics.update(variety.metrics())
+        found.protocol["styles"] = variety.protocol()
+    found.protocol["model"] = {
         "weights": str(weights),
-        "sha256": header.metadata["sha256"],
-        "model": header.metadata["model"],
-        "step": header.metadata["step"],
+        "sha256": facts.sha256,
+        "model": facts.model,
+        "step": facts.step,
         "precision": "fp32",
         "translates": "pictures as stored" if side is None else f"pictures resized to {side}x{side}",
     }
-    return evaluation
+    return found
 
 
-def translations(
-    engine: Engine,
-    picture: Picture,
-    source: str,
-    target: str,
-    codes: Tensor | None,
-    count: int,
-    seed: int,
-    side: int | None,
-) -> list[Picture]:
-    """The picture in `count` styles, as many in one pass as the memory allows; resized to a square of this side first.
-
-    None leaves its size.
-    """
-    pixels, alpha = prepared(picture, engine.channels(source), None if side is None else (side, side))
-    way = engine.way(*engine.fitted(pixels))
-    results: list[Array] = []
-    while len(results) < count:
-        part = slice(len(results), min(len(results) + way.together, count))
-        same: Sequence[Array] = [pixels] * (part.stop - part.start)
-        style = None if codes is None else codes[part]
-        results += engine.translate(same, source=source, target=target, styles=style, seed=seed, way=way)
-    made = []
-    for result in results:
-        result, opacity = matched(result, alpha)
-        made.append(replace(picture, pixels=result, alpha=opacity))
-    return made
+def results_of_each(engine: Engine, model: str, styles: int | None) -> int:
+    """How many results each picture gets. Raises UsageError for styles of a model that has none."""
+    if "code" in engine.can:
+        return styles or STYLES
+    if styles is not None:
+        raise UsageError(f"{model} has one result for a picture: leave out {argument('n')}")
+    return 1

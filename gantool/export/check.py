@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,9 +12,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gantool.capabilities import Graph
 from gantool.errors import CheckpointError
-from gantool.model import Model, Part, Sizes
-from gantool.pictures.file import to_unit
+from gantool.export.translation import Translation
+from gantool.pictures.resize import to_unit
+from gantool.spec import LabelMaps, Sizes
 
 if TYPE_CHECKING:
     from gantool.export.files import Translate
@@ -30,56 +32,48 @@ Size = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Case:
-    """What goes into the file, and what the model makes of it."""
+    """Inputs for the file, and the model's outputs for them."""
 
     size: Size
     inputs: tuple[NDArray[Any], ...]
     """The pictures, then style codes (N, S) or labels (N, L), float32, for a model that takes them."""
     expected: tuple[NDArray[np.float32], ...]
-    """The model's outputs in the order of `Model.exported_outputs`: pictures in the order of dimensions of those that
+    """The model's outputs in their order: pictures in the order of dimensions of those that
     went in, always in [-1, 1] and not rounded; whatever else as it is."""
     allowed: tuple[float, ...]
     """How far each of the file's outputs may be from it."""
     dtypes: tuple[str, ...]
-    """What type each output has to be of."""
+    """The type of each output."""
 
 
-def inputs(model: Model, source: str, target: str, size: Size, image_io: bool) -> tuple[NDArray[Any], ...]:
+def inputs(translation: Translation, size: Size, image_io: bool) -> tuple[NDArray[Any], ...]:
     """Noise of this size for every input of an exported file.
 
     Pictures are uint8 (N, H, W, C) with `image_io`, else float32 (N, C, H, W) in [-1, 1]; label maps are int32, in the
-    same order of dimensions. Style codes are what the model itself draws, labels what it tells itself of the target.
+    same order of dimensions. Style codes are those that the model itself draws, labels those of the target.
     """
-    rng, channels = np.random.default_rng(0), model.spec.channels[model.spec.index(source)]
+    rng, kind = np.random.default_rng(0), translation.source
     pictures: NDArray[Any]
-    if model.spec.holds_labels(source):
-        below = [model.spec.classes, _INSTANCES][:channels]
+    if isinstance(kind, LabelMaps):
+        below = [kind.classes, _INSTANCES][: kind.channels]
         pictures = np.stack([rng.integers(0, high, size, dtype=np.int32) for high in below], axis=3)
     else:
-        pictures = rng.integers(0, 256, (*size, channels), dtype=np.uint8)
+        pictures = rng.integers(0, 256, (*size, kind.channels), dtype=np.uint8)
     if not image_io:
-        planar = pictures if pictures.dtype == np.int32 else to_unit(pictures)
+        planar = pictures if pictures.dtype == np.int32 else to_unit(pictures.astype(np.float32))
         pictures = np.ascontiguousarray(planar.transpose(0, 3, 1, 2))
-    if not model.style_size:
-        if not model.label_names:
-            return (pictures,)
-        with torch.no_grad():
-            label = model.target_label(_seen([pictures], image_io)[0], target=target)
-        return pictures, label.float().cpu().numpy()
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        codes = torch.cat([model.random_style(target, generator) for _ in range(size[0])])
-    return pictures, codes.float().cpu().numpy()
+    second = translation.second_input(_seen([pictures], image_io)[0])
+    return (pictures,) if second is None else (pictures, second.float().cpu().numpy())
 
 
-def example(model: Model, source: str, target: str, image_io: bool) -> tuple[Tensor, ...]:
-    """What the graph is traced with. A batch of one would be taken for a constant, equal sides for one."""
-    side, more = _steps(model.sizes)
+def example(translation: Translation, image_io: bool) -> tuple[Tensor, ...]:
+    """Inputs to trace the graph with. A batch of one would be taken for a constant, equal sides for one."""
+    side, more = _steps(translation.sizes)
     size = (2, side + more, side + 2 * more)
-    return tuple(torch.from_numpy(array) for array in inputs(model, source, target, size, image_io))
+    return tuple(torch.from_numpy(array) for array in inputs(translation, size, image_io))
 
 
-def cases(model: Model, source: str, target: str, image_io: bool) -> list[Case]:
+def cases(translation: Translation, image_io: bool) -> list[Case]:
     """Inputs of three sizes with the model's own outputs: the smallest accepted, and two that are not square.
 
     Where the target is an input, each has another one, as far as there are.
@@ -87,34 +81,32 @@ def cases(model: Model, source: str, target: str, image_io: bool) -> list[Case]:
     Instance norm over few pixels amplifies rounding, and so do some weights. So the measure is the model itself: how
     far its float32 is from its float64. Another order of the same sums may be ten times as far.
     """
-    side, more = _steps(model.sizes)
-    low = model.sizes.exact or model.sizes.fit(1, 1)[0]
-    exact = copy.deepcopy(model).double()
+    side, more = _steps(translation.sizes)
+    low = translation.sizes.exact or translation.sizes.fit(1, 1)[0]
+    exact = copy.deepcopy(translation.model).double()
+    targets = translation.targets()
     made: list[Case] = []
-    targets = [target]
-    if model.label_names:
-        targets = list(dict.fromkeys((target, *(other for _, other in model.directions()))))
     for number, size in enumerate(((1, low, low), (2, side + more, side), (3, side, side + 2 * more))):
-        target = targets[number % len(targets)]
-        given = inputs(model, source, target, size, image_io)
-        expected = _outputs(model, source, target, *_seen(given, image_io))
-        doubled = _outputs(exact, source, target, *_doubled(_seen(given, image_io)))
-        allowed = [_allowed(one, other) for one, other in zip(expected, doubled, strict=True)]
+        one = targets[number % len(targets)]
+        given = inputs(one, size, image_io)
+        expected = one.results(*_both(_seen(given, image_io)))
+        doubled = replace(one, model=exact).results(*_both(_doubled(_seen(given, image_io))))
+        allowed = [_allowed(single, double) for single, double in zip(expected, doubled, strict=True)]
         if image_io:
             expected[0] = expected[0].permute(0, 2, 3, 1)
         types = ("uint8" if image_io else "float32", *["float32"] * (len(expected) - 1))
-        made.append(Case(size, given, tuple(one.float().numpy() for one in expected), tuple(allowed), types))
+        made.append(Case(size, given, tuple(output.float().numpy() for output in expected), tuple(allowed), types))
     return made
 
 
 @torch.no_grad()
-def part_cases(part: Part) -> list[Case]:
+def graph_cases(graph: Graph) -> list[Case]:
     """The examples of a network that is exported by itself, in batches of 1, 2 and 3, with its own results."""
-    exact = copy.deepcopy(part.module).double()
+    exact = copy.deepcopy(graph.module).double()
     made = []
     for count in (1, 2, 3):
-        given = [tensor[:count] for tensor in part.inputs.values()]
-        expected: Tensor = part.module(*given)
+        given = [tensor[:count] for tensor in graph.inputs.values()]
+        expected: Tensor = graph.module(*given)
         allowed = _allowed(expected, exact(*_doubled(given)))
         arrays = tuple(tensor.numpy() for tensor in given)
         made.append(Case((count,), arrays, (expected.numpy(),), (allowed,), ("float32",)))
@@ -156,7 +148,7 @@ def _seen(given: Sequence[NDArray[Any]], image_io: bool) -> list[Tensor]:
     """A file's inputs as the model takes them."""
     pictures, *codes = given
     if image_io:
-        planar = pictures if pictures.dtype == np.int32 else to_unit(pictures)
+        planar = pictures if pictures.dtype == np.int32 else to_unit(pictures.astype(np.float32))
         pictures = planar.transpose(0, 3, 1, 2).copy()
     return [torch.from_numpy(array) for array in (pictures, *codes)]
 
@@ -171,15 +163,9 @@ def _allowed(one: Tensor, exact: Tensor) -> float:
     return min(max(ALWAYS * scale, 10 * rounding), NEVER * scale)
 
 
-@torch.no_grad()
-def _outputs(model: Model, source: str, target: str, images: Tensor, *codes: Tensor) -> list[Tensor]:
-    """Everything that `exported_outputs` names; the picture from `translate`, so that `exported` is checked, too."""
-    style = codes[0] if model.style_size else None
-    picture = model.translate(images, source=source, target=target, style=style)
-    if len(model.exported_outputs) == 1:
-        return [picture]
-    module = model.exported(source=source, target=target)
-    return [picture, *module(images, *codes)[1:]]
+def _both(given: Sequence[Tensor]) -> tuple[Tensor, Tensor | None]:
+    """The pictures, and the second input if there is one."""
+    return given[0], given[1] if len(given) > 1 else None
 
 
 def _in_words(size: Size) -> str:

@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.export import ExportedProgram
 
-import gantool
-from gantool.model import Model, Part
+from gantool.capabilities import Graph
+from gantool.export.translation import LABEL, STYLE, Translation
+from gantool.spec import Facts, LabelMaps
+from gantool.version import __version__
 
 Translate = Callable[[Sequence[NDArray[Any]]], list[NDArray[Any]]]
 """Inputs in, outputs out, in their order: what a reader makes of a file."""
@@ -23,60 +25,63 @@ KEY = "gantool"
 _OPSET = 20  # read by onnxruntime from 1.18 on (with the IR version that goes along)
 
 
-def notes(metadata: Mapping[str, Any], model: Model, source: str, target: str, image_io: bool) -> dict[str, Any]:
-    """What the file says of itself: one JSON object, under the key "gantool" (in a .pt2 the file "gantool.json")."""
+def notes(translation: Translation, image_io: bool) -> dict[str, Any]:
+    """The file's own description: one JSON object, under the key "gantool" (in a .pt2 the file "gantool.json")."""
+    facts, spec = translation.facts, translation.facts.spec
+    source, target = translation.direction
 
     def pictures(domain: str) -> str:
-        channels = model.spec.channels[model.spec.index(domain)]
-        shape = f"(N, H, W, {channels})" if image_io else f"(N, {channels}, H, W)"
-        if model.spec.holds_labels(domain):
-            return f"int32 {shape}: classes 0 to {model.spec.classes - 1}" + (", instances" if channels == 2 else "")
+        kind = spec.kind(domain)
+        shape = f"(N, H, W, {kind.channels})" if image_io else f"(N, {kind.channels}, H, W)"
+        if isinstance(kind, LabelMaps):
+            return f"int32 {shape}: classes 0 to {kind.classes - 1}" + (", instances" if kind.instances else "")
         return f"uint8 {shape} in [0, 255]" if image_io else f"float32 {shape} in [-1, 1]"
 
     inputs = {"image": pictures(source)}
-    if model.style_size:
-        inputs["style"] = f"float32 (N, {model.style_size}): a style code for each picture"
-    elif model.label_names:
-        inputs["label"] = f"float32 (N, {len(model.label_names)}), 0 or 1: {', '.join(model.label_names)}"
-    picture, *further = model.exported_outputs
-    side = model.sizes.exact
+    if translation.second == STYLE:
+        inputs[STYLE] = f"float32 (N, {facts.code_size}): a style code for each picture"
+    elif translation.second == LABEL:
+        names = facts.condition_names
+        inputs[LABEL] = f"float32 (N, {len(names)}), 0 or 1: {', '.join(names)}"
+    picture, *further = translation.outputs
+    sizes = facts.sizes
     return {
-        **_origin(metadata, model),
+        **_origin(facts, translation.model.paper),
         "source": source,
         "target": target,
         "inputs": inputs,
         "outputs": {picture: pictures(target), **dict.fromkeys(further, "float32")},
-        "sizes": {"exact": side} if side else {"multiple": model.sizes.multiple, "minimum": model.sizes.fit(1, 1)[0]},
+        "sizes": {"exact": sizes.exact} if sizes.exact else {"multiple": sizes.multiple, "minimum": sizes.fit(1, 1)[0]},
     }
 
 
-def part_notes(metadata: Mapping[str, Any], model: Model, name: str, part: Part) -> dict[str, Any]:
+def graph_notes(facts: Facts, paper: str, name: str, graph: Graph) -> dict[str, Any]:
     """The same for a network that is exported by itself: `part` has its name, and there is no direction."""
 
     def form(tensor: Tensor) -> str:
         return f"{str(tensor.dtype).removeprefix('torch.')} ({', '.join(['N', *map(str, tensor.shape[1:])])})"
 
     with torch.no_grad():
-        result = part.module(*part.inputs.values())
+        result = graph.module(*graph.inputs.values())
     return {
-        **_origin(metadata, model),
+        **_origin(facts, paper),
         "part": name,
-        "inputs": {key: form(tensor) for key, tensor in part.inputs.items()},
-        "outputs": {part.output: form(result)},
+        "inputs": {key: form(tensor) for key, tensor in graph.inputs.items()},
+        "outputs": {graph.outputs[0]: form(result)},
         "sizes": {},
     }
 
 
-def _origin(metadata: Mapping[str, Any], model: Model) -> dict[str, Any]:
+def _origin(facts: Facts, paper: str) -> dict[str, Any]:
     return {
-        "gantool": gantool.__version__,
-        "model": metadata["model"],
-        "paper": model.paper,
-        "step": metadata["step"],
-        "options": metadata["options"],
-        "domains": list(model.spec.domains),
-        "licence": metadata.get("licence"),
-        "weights_sha256": metadata["sha256"],
+        "gantool": __version__,
+        "model": facts.model,
+        "paper": paper,
+        "step": facts.step,
+        "options": dict(facts.options),
+        "domains": list(facts.spec.domains),
+        "licence": facts.licence,
+        "weights_sha256": facts.sha256,
     }
 
 
@@ -94,7 +99,7 @@ def write_onnx(program: ExportedProgram, notes: Mapping[str, Any], verbose: bool
     )
     assert converted is not None
     file = converted.model_proto
-    file.producer_name, file.producer_version = "gantool", gantool.__version__
+    file.producer_name, file.producer_version = "gantool", __version__
     file.graph.name = notes["model"]
     file.graph.doc_string = f"{summary(notes)}; {size_rule(notes['sizes'])}"
     # What the exporter notes for its developers: symbols, Python's call stacks, the names of intermediate shapes.
@@ -155,7 +160,7 @@ FORMATS: dict[str, tuple[Callable[[ExportedProgram, Mapping[str, Any], bool], by
 
 
 def summary(notes: Mapping[str, Any]) -> str:
-    """What a file does: its direction, or the name of a part."""
+    """A file's direction, or the name of a part."""
     if "part" in notes:
         return str(notes["part"])
     return f"{notes['source']} to {'what label says' if 'label' in notes['inputs'] else notes['target']}"

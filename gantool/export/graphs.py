@@ -13,8 +13,11 @@ from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 from torch.fx.experimental import _config as shapes
 
+from gantool.capabilities import Graph
 from gantool.export.check import example
-from gantool.model import Model, Part, Sizes
+from gantool.export.translation import Translation
+from gantool.pictures.resize import to_unit
+from gantool.spec import Sizes
 
 
 class ImageIO(nn.Module):
@@ -31,7 +34,7 @@ class ImageIO(nn.Module):
     def forward(self, image: Tensor, code: Tensor | None = None) -> Tensor | tuple[Tensor, ...]:
         x = image.permute(0, 3, 1, 2)
         if x.dtype == torch.uint8:
-            x = x.float() / 127.5 - 1
+            x = to_unit(x.float())
         made = self.module(x) if code is None else self.module(x, code)
         translation, *further = made if isinstance(made, tuple) else (made,)
         levels = ((translation + 1) * 127.5).round().clamp(0, 255)
@@ -39,22 +42,22 @@ class ImageIO(nn.Module):
         return (pixels, *further) if further else pixels
 
 
-def capture(model: Model, source: str, target: str, image_io: bool) -> ExportedProgram:
+def capture(translation: Translation, image_io: bool) -> ExportedProgram:
     """The translation as a graph that holds only the weights it uses. The model loses the others."""
-    module = model.exported(source=source, target=target)
+    module = translation.module()
     if image_io:
         module = ImageIO(module)
-    inputs = example(model, source, target, image_io)
+    inputs = example(translation, image_io)
     batch = Dim("batch", min=1)
-    dims = ({0: batch, **_sides(model.sizes, first=1 if image_io else 2)}, {0: batch})[: len(inputs)]
+    dims = ({0: batch, **_sides(translation.sizes, first=1 if image_io else 2)}, {0: batch})[: len(inputs)]
     return _captured(module, inputs, dims)
 
 
-def capture_part(part: Part) -> ExportedProgram:
+def capture_graph(graph: Graph) -> ExportedProgram:
     """The same for a network that is exported by itself; only the batch is free."""
-    inputs = tuple(part.inputs.values())
+    inputs = tuple(graph.inputs.values())
     batch = Dim("batch", min=1)
-    return _captured(part.module, inputs, tuple({0: batch} for _ in inputs))
+    return _captured(graph.module, inputs, tuple({0: batch} for _ in inputs))
 
 
 def _captured(module: nn.Module, inputs: tuple[Tensor, ...], dims: tuple[dict[int, Dim], ...]) -> ExportedProgram:

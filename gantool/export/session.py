@@ -1,4 +1,4 @@
-"""From a weights file to a file that other programs run. Imports torch only when the request is known to be right."""
+"""A whole export: from a weights file to a file that other programs run, checked before it is written."""
 
 from __future__ import annotations
 
@@ -9,19 +9,51 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gantool import direction
-from gantool.errors import CheckpointError, DataError, GantoolError, UsageError
+from gantool.errors import CheckpointError, DataError, GantoolError, UsageError, argument
 from gantool.files import check_writable, reason, write_atomically
-from gantool.runs.header import read_weights_header
+from gantool.runs.header import read_facts
+from gantool.spec import Direction, Facts
 
 if TYPE_CHECKING:
-    from gantool.model import Model, Part
+    from gantool.capabilities import Graph
+    from gantool.model import Model
 
 _NEEDS = ("onnx", "onnxscript", "onnxruntime")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """The words of a person, before anything is checked."""
+
+    weights: Path
+    out: Path
+    """NAME.onnx or NAME.pt2."""
+    to: str | None = None
+    """Target domain; None for the second one."""
+    part: str | None = None
+    """A network of the model to write instead of the translation."""
+    image_io: bool = False
+    """Pixels in and out, uint8 (N, H, W, C), instead of float32 (N, C, H, W) in [-1, 1]."""
+    overwrite: bool = False
+    verbose: bool = False
+    """Let the exporter's own words through."""
+
+
 @dataclass(frozen=True)
-class ExportReport:
-    """What was written, and how it was checked."""
+class Plan:
+    """An export, decided."""
+
+    request: Request
+    format: str
+    """onnx or pt2."""
+    facts: Facts
+    direction: Direction | None
+    """None for a part."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """The file that was written, and how it was checked."""
 
     path: Path
     format: str
@@ -35,7 +67,7 @@ class ExportReport:
     """By name: type and shape, such as "uint8 (N, H, W, 3) in [0, 255]"."""
     outputs: dict[str, str]
     sizes: dict[str, int]
-    """What height and width of the pictures must be: `multiple` (they divide by it) and `minimum`, or `exact`. Nothing
+    """The rule for height and width of the pictures: `multiple` (they divide by it) and `minimum`, or `exact`. Nothing
     for a part."""
     compared: tuple[tuple[int, ...], ...]
     """(N, H, W), for a part (N,), for which the file was run and compared with the model."""
@@ -45,72 +77,72 @@ class ExportReport:
     """Size of the file."""
 
 
-def export_model(
-    weights: Path,
-    out: Path,
-    *,
-    to: str | None = None,
-    part: str | None = None,
-    image_io: bool = False,
-    overwrite: bool = False,
-    verbose: bool = False,
-) -> ExportReport:
-    """Writes the translation to domain `to` (None: the second one) as `out`, `.onnx` or `.pt2`, with free N, H and W.
+def plan(request: Request) -> Plan:
+    """Raises UsageError (file name, domain, missing packages), CheckpointError and DataError. Imports no torch."""
+    format = _format(request.out)
+    if request.part is not None and (request.to is not None or request.image_io):
+        without = f"{argument('to')} and {argument('image_io')}"
+        raise UsageError(f"{argument('part')} is one network, not a translation of pictures: leave out {without}")
+    if request.out.exists() and not request.overwrite:
+        raise UsageError(f"{request.out} exists already: {argument('overwrite')} replaces it")
+    check_writable(request.out)
+    facts = read_facts(request.weights)
+    if request.part is not None:
+        return Plan(request, format, facts, None)
+    to = request.to
+    if to is None and not facts.can & {"code", "condition"}:  # with either, one file has all targets
+        direction.require_named(facts)
+    if to is None and facts.spec.attributes and not facts.directions:
+        to = ",".join(facts.spec.domains[:2])  # an example: the target is an input
+    return Plan(request, format, facts, direction.resolve(facts, to))
 
-    Pictures are float32 (N, C, H, W) in [-1, 1] both ways; with `image_io` uint8 (N, H, W, C). A model with styles has
-    a second input, codes float32 (N, S); one with `label_names` the target, float32 (N, L). `part` names a network of
-    `Model.parts` to write instead. The file is run and compared with the model at three sizes before it is put in
-    place; whatever fails, nothing is left behind. `verbose` lets the exporter's own words through. Raises UsageError
-    (file name, domain, missing packages), CheckpointError (the model cannot be exported, or the file disagrees with it)
-    and DataError (the disk refuses).
+
+def start(plan: Plan) -> Report:
+    """Writes the file, with free N, H and W, after it was run and compared with the model at three sizes.
+
+    Whatever fails, nothing is left behind. Raises CheckpointError (the model cannot be exported, or the file disagrees
+    with it) and DataError (the disk refuses).
     """
-    format = _format(out)
-    if part is not None and (to is not None or image_io):
-        raise UsageError("--part is one network, not a translation of pictures: leave out --to and --image-io")
-    if out.exists() and not overwrite:
-        raise UsageError(f"{out} exists already: --overwrite replaces it")
-    check_writable(out)
-    metadata = read_weights_header(weights).metadata
-    source, target = (None, None) if part is not None else _direction(metadata, to)
-
     from gantool.export import check, files, graphs
+    from gantool.export.translation import Translation
     from gantool.runs.checkpoint import load_model
 
-    model = load_model(weights)[1].requires_grad_(False)
-    if source is None or target is None:
-        network = _part(model, metadata["model"], str(part))
-        notes = files.part_notes(metadata, model, str(part), network)
-        cases = check.part_cases(network)
-        capture = partial(graphs.capture_part, network)
+    request, facts = plan.request, plan.facts
+    model = load_model(request.weights)[1].requires_grad_(False)
+    if plan.direction is None:
+        graph = _graph(model, facts, str(request.part))
+        notes = files.graph_notes(facts, model.paper, str(request.part), graph)
+        cases = check.graph_cases(graph)
+        capture = partial(graphs.capture_graph, graph)
     else:
-        if to is None and not (model.style_size or model.label_names):  # with either, one file has all targets
-            spec = model.spec
-            direction.require_named(spec.domains, metadata.get("directions"), labels=spec.labels)
-        notes = files.notes(metadata, model, source, target, image_io)
-        cases = check.cases(model, source, target, image_io)
-        capture = partial(graphs.capture, model, source, target, image_io)
-    write, read = files.FORMATS[format]
-    with graphs.quiet(verbose):
+        translation = Translation(model, facts, plan.direction)
+        notes = files.notes(translation, request.image_io)
+        cases = check.cases(translation, request.image_io)
+        capture = partial(graphs.capture, translation, request.image_io)
+    write, read = files.FORMATS[plan.format]
+    with graphs.quiet(request.verbose):
         try:
-            data = write(capture(), notes, verbose)
+            data = write(capture(), notes, request.verbose)
             translate = read(data)
         except (MemoryError, GantoolError):
             raise
         except Exception as error:
             first = (str(error).strip() or type(error).__name__).splitlines()[0]
-            raise CheckpointError(f"{metadata['model']} cannot be exported as {format}: {first}") from error
+            raise CheckpointError(f"{facts.model} cannot be exported as {plan.format}: {first}") from error
         differences = check.compare(translate, cases)
+    out = request.out
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DataError(f"cannot write {out}: {reason(error, out.parent)}") from error
     write_atomically(out, data)
-    return ExportReport(
+    source, target = plan.direction or (None, None)
+    return Report(
         path=out,
-        format=format,
+        format=plan.format,
         source=source,
         target=target,
-        part=part,
+        part=request.part,
         inputs=notes["inputs"],
         outputs=notes["outputs"],
         sizes=notes["sizes"],
@@ -120,22 +152,16 @@ def export_model(
     )
 
 
-def _direction(metadata: dict[str, Any], to: str | None) -> tuple[str, str]:
-    spec, directions = metadata["spec"], metadata.get("directions")
-    labels = spec.get("labels", False)
-    if labels and to is None and directions == []:
-        to = ",".join(spec["domains"][:2])  # an example: the target is an input
-    return direction.resolve(spec["domains"], to, directions, labels=labels)
+def _graph(model: Model[Any], facts: Facts, part: str) -> Graph:
+    from gantool.capabilities import Exports
 
-
-def _part(model: Model, name: str, part: str) -> Part:
-    parts = model.parts()
-    if part not in parts:
-        able = f"it has: {', '.join(parts)}" if parts else "leave out --part"
-        raise UsageError(f'{name} has no part "{part}" to export: {able}')
-    if part in model.missing:
+    graphs = model.graphs() if isinstance(model, Exports) else {}
+    if part not in graphs:
+        able = f"it has: {', '.join(graphs)}" if graphs else f"leave out {argument('part')}"
+        raise UsageError(f'{facts.model} has no part "{part}" to export: {able}')
+    if part in facts.missing:
         raise CheckpointError(f"these weights came without {part}: there is nothing to export")
-    return parts[part]
+    return graphs[part]
 
 
 def _format(out: Path) -> str:

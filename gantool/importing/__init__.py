@@ -1,0 +1,1 @@
+"""Reading the authors' own checkpoints into runs."""

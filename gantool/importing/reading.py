@@ -13,8 +13,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from gantool.errors import CheckpointError
-from gantool.model import OfficialTensors
+from gantool.errors import CheckpointError, argument
+from gantool.importing.official import OfficialTensors
 from gantool.runs.header import KEY
 
 _WRAPPERS = ("module.", "_orig_mod.")
@@ -72,7 +72,7 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
     try:
         with safe_open(path, framework="pt") as file:
             if KEY in (file.metadata() or {}):
-                raise CheckpointError(f"{path} is gantool's own: use it as it is, --model {path}")
+                raise CheckpointError(f"{path} is gantool's own: use it as it is, {argument('model', path)}")
             return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  # it is no mapping
     except OSError as error:
         raise CheckpointError(f"cannot read {path}: {error.strerror or error}") from error

@@ -1,0 +1,1 @@
+"""One model on one device: loading, memory, style codes, results as large as their inputs."""

@@ -13,12 +13,12 @@ from torch import Tensor
 
 from gantool.errors import DataError
 from gantool.inference.engine import Engine
+from gantool.inference.styles import Style
 from gantool.pictures.file import read_picture
-from gantool.translation.variants import Style, Variant
 
 
 def seed_of(seed: int, relative: str = "", number: int = 0) -> int:
-    """What is drawn for a picture depends on the command's seed and the picture's path, not on its neighbours."""
+    """The seed of a picture's draws: from the command's seed and the picture's path, not from its neighbours."""
     text = f"{seed} ".encode() + os.fsencode(relative) + (f" {number}".encode() if number else b"")
     return int.from_bytes(hashlib.sha256(text).digest()[:8], "big") >> 1
 
@@ -33,26 +33,25 @@ class Codes:
         self.engine, self.seed, self.sync = engine, seed, sync
         self._known: dict[tuple[object, ...], Tensor] = {}
 
-    def code(self, variant: Variant, relative: str) -> Tensor | None:
-        """(1, S) for this result of the picture of this relative path; None for a model without styles."""
-        style = variant.style
+    def code(self, style: Style | None, target: str, relative: str) -> Tensor | None:
+        """(1, S) in this style for the picture of this relative path; None for a model without styles."""
         if style is None:
             return None
         if style.kind == "random":
             number = seed_of(self.seed, "" if self.sync else relative, style.number)
-            return self.engine.random_style(variant.target, number)
+            return self.engine.random_code(target, number)
         if style.kind == "mean":
-            return self._once(("mean", variant.target), lambda: self.engine.mean_style(variant.target))
+            return self._once(("mean", target), lambda: self.engine.mean_code(target))
         if style.kind == "file":
             return self._once((style.path,), lambda: _read(style))[style.number : style.number + 1]
-        code = self._picture(style.path, variant.target)
+        code = self._picture(style.path, target)
         if style.kind == "between":
-            return self.engine.model.style_between(code, self._picture(style.other, variant.target), style.share)
+            return self.engine.between(code, self._picture(style.other, target), style.share)
         return code
 
     def _picture(self, path: Path | None, domain: str) -> Tensor:
         assert path is not None
-        return self._once((path, domain), lambda: self.engine.encode_style(read_picture(path), domain))
+        return self._once((path, domain), lambda: self.engine.encode(read_picture(path), domain))
 
     def _once(self, key: tuple[object, ...], make: Callable[[], Tensor]) -> Tensor:
         if key not in self._known:

@@ -1,10 +1,10 @@
-"""Which device to compute on."""
+"""Which device to compute on, and whether it calculates in half precision."""
 
 from __future__ import annotations
 
 import torch
 
-from gantool.errors import UsageError
+from gantool.errors import UsageError, argument
 
 
 def choose(name: str) -> torch.device:
@@ -22,9 +22,29 @@ def choose(name: str) -> torch.device:
     if kind == "cuda":
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if count == 0:
-            raise UsageError(f"--device {name}: this torch sees no CUDA device. See: gantool doctor")
+            raise UsageError(f"device {name}: this torch sees no CUDA device. See: gantool doctor")
         if number and int(number) >= count:
-            raise UsageError(f"--device {name}: there are only cuda:0 to cuda:{count - 1}")
+            raise UsageError(f"device {name}: there are only cuda:0 to cuda:{count - 1}")
     if kind == "mps" and not torch.backends.mps.is_available():
-        raise UsageError(f"--device {name}: this torch sees no Apple GPU. See: gantool doctor")
+        raise UsageError(f"device {name}: this torch sees no Apple GPU. See: gantool doctor")
     return torch.device(name)
+
+
+def half_precision_note(device: torch.device | str, precision: str) -> str | None:
+    """One line for the person who asked for `precision` ("fp32", "bf16", "fp16"); None where there is nothing to say.
+
+    A CPU without instructions for the type emulates each multiplication: convolutions take 30 times as long and more.
+    """
+    if torch.device(device).type != "cpu" or precision not in ("bf16", "fp16"):
+        return None
+    # The question that torch itself asks before it hands a convolution to oneDNN, its library for them.
+    supported = torch.backends.mkldnn.is_available() and (
+        torch.ops.mkldnn._is_mkldnn_bf16_supported()
+        if precision == "bf16"
+        else torch.ops.mkldnn._is_mkldnn_fp16_supported()
+    )
+    return (
+        None
+        if supported
+        else f"this CPU has no {precision} arithmetic: {argument('precision', 'fp32')} is far faster here"
+    )

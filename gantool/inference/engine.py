@@ -6,39 +6,41 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gantool.errors import DataError, OutOfMemoryError
+from gantool.capabilities import Attends, Coded, Conditioned, Encodes, Translates, abilities
+from gantool.errors import CheckpointError, DataError, OutOfMemoryError, UsageError, argument
 from gantool.inference import memory
 from gantool.inference.heatmaps import coloured
+from gantool.inference.pixels import fitted_back, matched, prepared
 from gantool.model import Model
 from gantool.networks.passes import per_sample
-from gantool.networks.resnet import ResnetGenerator
-from gantool.networks.strips import can_run_in_strips
+from gantool.networks.strips import InStrips
 from gantool.pictures import ids
-from gantool.pictures.file import Array, Picture, as_channels, from_unit, read_picture, to_uint8
-from gantool.pictures.resize import pad, resize
+from gantool.pictures.file import Array, Picture, read_picture
+from gantool.pictures.resize import pad, to_unit
+from gantool.spec import Direction, Pictures, Sizes, Spec
 
 ROWS = 32
 """Rows of a strip: the fastest and the leanest of those measured."""
-_CHUNK = 256  # rows that become integers at a time
 _MANY = 64  # pictures in one pass, at most
 
 
 @dataclass(frozen=True)
 class Way:
-    """How a picture of some size goes through."""
+    """How pictures of one size go through the network."""
 
     strips: bool
     """In strips instead of as a whole: the same result in less memory."""
     together: int
     """How many such pictures may share a pass."""
     needed: int = 0
-    """Bytes that one picture takes as a whole; 0 where nobody knows."""
+    """Bytes that one picture takes as a whole; 0 where that is not known."""
     budget: int = 0
     """Bytes that a pass may take."""
 
@@ -46,140 +48,170 @@ class Way:
 class Engine:
     """A model on a device, ready to translate. The model's own training or evaluation mode is left as it is.
 
-    `memory` is how many bytes a pass may take; None for what is free at that moment. Not for several threads at once.
+    `memory` is how many bytes a pass may take; None for what is free at that moment. `can` are the abilities that its
+    header names; None asks the model. Not for several threads at once. Raises CheckpointError for a model that does not
+    translate.
     """
 
     def __init__(
-        self, model: Model, device: torch.device | str = "cpu", precision: str = "fp32", memory: int | None = None
+        self,
+        model: Model[Any],
+        device: torch.device | str = "cpu",
+        precision: str = "fp32",
+        memory: int | None = None,
+        can: frozenset[str] | None = None,
     ) -> None:
+        if not isinstance(model, Translates):
+            raise CheckpointError(f"a {type(model).__name__} does not translate pictures")
         self.model = model.to(device)
+        self.spec: Spec = model.spec
+        self.sizes: Sizes = model.sizes
+        self.directions = model.directions()
+        self.can = abilities(model) if can is None else can
         self.device = torch.device(device)
         self.half = precision == "bf16"
         self.memory = memory
-        used = [module for name, module in model.named_children() if name not in model.training_only]
+        used = [module for name, module in model.named_children() if name not in model.roles.training_only]
         self.batches = per_sample(*used, training=False)
         """Whether pictures may share a batch: no layer mixes them or draws random numbers."""
-        self._resnets = [m for part in used for m in part.modules() if isinstance(m, ResnetGenerator)]
+        self._strippable = [m for network in used for m in network.modules() if isinstance(m, InStrips)]
 
     def channels(self, domain: str) -> int:
         """Channels of this domain's pictures."""
-        return self.model.spec.channels[self.model.spec.index(domain)]
+        return self.spec.kind(domain).channels
 
     def read(self, source: Path | bytes, domain: str) -> Picture:
         """A file, or a file's content, as a picture of this domain; a label map as its planes of ids (H, W, C), int32.
 
-        Where the planes are two, the instance map is looked for beside the file. Raises DataError.
+        The instance map is looked for beside the file, where there is one. Raises DataError.
         """
-        spec = self.model.spec
-        if not spec.holds_labels(domain):
+        kind = self.spec.kind(domain)
+        if isinstance(kind, Pictures):
             return read_picture(source)
         instances = None
-        if self.channels(domain) == 2:
+        if kind.instances:
             if isinstance(source, bytes):
                 raise DataError("a label map on stdin has no instance map beside it, which these weights need")
             instances = ids.find_instances(source)
-        return Picture(ids.read_planes(source, spec.classes, instances), None, "", None)
+        return Picture(ids.read_planes(source, kind.classes, instances), None, "", None)
 
     def fitted(self, pixels: Array) -> tuple[int, int]:
         """(height, width) that a picture (H, W, C) is padded to."""
-        return self.model.sizes.fit(*pixels.shape[:2])
+        return self.sizes.fit(*pixels.shape[:2])
 
     def way(self, height: int, width: int) -> Way:
         """How pictures of this padded size go through, by the memory at hand.
 
         Raises OutOfMemoryError where they cannot. A network that cannot run in strips is always tried.
         """
-        resnets = [network for network in self._resnets if can_run_in_strips(network)]
-        if not resnets:
+        networks = self._in_strips()
+        if not networks:
             return Way(strips=False, together=_MANY if self.batches else 1)
+
+        def needs(height: int, width: int, rows: int | None) -> int:
+            return max(network.bytes_of_pass(height, width, rows) for network in networks)
+
         budget = int(memory.SHARE * memory.available(self.device)) if self.memory is None else self.memory
-        size = (max(network.width for network in resnets), 2 * max(self.model.spec.channels), height, width)
-        needed = memory.whole(*size)
+        needed = needs(height, width, None)
         if needed <= budget:
             return Way(False, min(budget // needed, _MANY) if self.batches else 1, needed, budget)
-        lean = memory.in_strips(*size, ROWS)
+        lean = needs(height, width, ROWS)
         if lean > budget:
             smaller = (height, width)
-            while max(smaller) > 1 and memory.in_strips(*size[:2], *self.model.sizes.fit(*smaller), ROWS) > budget:
+            while max(smaller) > 1 and needs(*self.sizes.fit(*smaller), ROWS) > budget:
                 smaller = (max(1, smaller[0] * 15 // 16), max(1, smaller[1] * 15 // 16))
             raise OutOfMemoryError(
                 f"a picture of {width}x{height} takes about {memory.in_words(lean)} even in strips, and"
-                f" {memory.in_words(budget)} are at hand: make it smaller (--size {smaller[1]}x{smaller[0]})"
-                " or allow more (--memory)"
+                f" {memory.in_words(budget)} are at hand: make it smaller"
+                f" ({argument('size', f'{smaller[1]}x{smaller[0]}')}) or allow more ({argument('memory')})"
             )
         return Way(True, 1, needed, budget)
 
-    @property
-    def styles(self) -> bool:
-        """Whether a picture has several results, told apart by style codes."""
-        return self.model.style_size > 0
-
-    def random_style(self, target: str, seed: int) -> Tensor:
-        """A style code (1, S) of this domain; the same for the same seed."""
+    def random_code(self, target: str, seed: int) -> Tensor:
+        """A style code (1, S) of this domain; the same for the same seed. Raises UsageError without styles."""
         with self._ready(seed):
-            return self.model.random_style(target, torch.Generator().manual_seed(seed))
+            return self._coded().random_code(self.spec.index(target), torch.Generator().manual_seed(seed))
 
-    def mean_style(self, target: str) -> Tensor:
-        """The style code (1, S) in the middle of those drawn for this domain."""
+    def mean_code(self, target: str) -> Tensor:
+        """The style code (1, S) in the middle of those drawn for this domain. Raises UsageError without styles."""
         with self._ready(0):
-            return self.model.mean_style(target)
+            return self._coded().mean_code(self.spec.index(target))
 
-    def encode_style(self, picture: Picture, domain: str) -> Tensor:
-        """The style code (1, S) of a picture of this domain. Raises UsageError where the model has no such encoder."""
+    def between(self, one: Tensor, other: Tensor, share: float) -> Tensor:
+        """The style code (1, S) this share (0 to 1) of the way from one to another."""
+        return self._coded().between(one, other, share)
+
+    def encode(self, picture: Picture, domain: str) -> Tensor:
+        """The style code (1, S) of a picture of this domain. Raises UsageError where the weights have no encoder."""
+        if "encode" not in self.can or not isinstance(self.model, Encodes):
+            others = f"{argument('style', 'random')}, mean, or a FILE.npy of codes"
+            raise UsageError(f"these weights take no style from a picture: {others}")
         pixels, _ = prepared(picture, self.channels(domain))
         # A style encoder ends in a mean over the picture: mirrored borders would be a part of it.
-        height, width = (max(side, self.model.sizes.minimum) for side in pixels.shape[:2])
+        height, width = (max(side, self.sizes.minimum) for side in pixels.shape[:2])
         with self._ready(0):
-            return self.model.encode_style(self._input(pixels, height, width), domain=domain)
+            return self.model.encode(self._input(pixels, height, width), domain=self.spec.index(domain))
+
+    def _coded(self) -> Coded:
+        if "code" not in self.can or not isinstance(self.model, Coded):
+            raise UsageError(f"these weights have one result for a picture: leave out {argument('style')}")
+        return self.model
+
+    def _in_strips(self) -> list[InStrips]:
+        return [network for network in self._strippable if network.can_run_in_strips()]
 
     def translate(
         self,
         pixels: Sequence[Array],
+        direction: Direction,
         *,
-        source: str,
-        target: str,
-        styles: Tensor | None = None,
+        codes: Tensor | None = None,
         seed: int = 0,
         way: Way | None = None,
     ) -> list[Array]:
         """Pictures (H, W, C) of the source domain, all of one padded size, as pictures (H, W, C') of the target domain.
 
-        Grey results have the depth of their input, colour is 8-bit. `styles` are codes (N, S), a row a picture; None
-        draws one for all of them. `seed` decides what is drawn. Raises DataError for pictures that the model cannot
-        translate and OutOfMemoryError.
+        Grey results have the depth of their input, colour is 8-bit. `codes` are style codes (N, S), a row a picture;
+        None draws one for all of them. `seed` decides what is drawn. Raises DataError for pictures that the model
+        cannot translate, and OutOfMemoryError.
         """
         height, width = self.fitted(pixels[0])
         way = way or self.way(height, width)
-        if self.styles and styles is None:
-            styles = self.random_style(target, seed).expand(len(pixels), -1)
+        if "code" in self.can and codes is None:
+            codes = self.random_code(direction.target, seed).expand(len(pixels), -1)
         try:
             try:
-                images = self._pass(pixels, height, width, source, target, styles, seed, way.strips)
+                images = self._pass(pixels, (height, width), direction, codes, seed, way.strips)
             except (MemoryError, RuntimeError) as error:
                 # The estimate may have been too low: a picture alone gets a second chance.
-                can = len(pixels) == 1 and not way.strips and any(can_run_in_strips(n) for n in self._resnets)
-                if not (can and is_memory(error)):
+                can = len(pixels) == 1 and not way.strips and bool(self._in_strips())
+                if not (can and memory.ran_out(error)):
                     raise
                 images = None
             if images is None:  # outside the handler, which would keep the failed pass's tensors alive
                 self._release()
-                images = self._pass(pixels, height, width, source, target, styles, seed, strips=True)
-            return [_pixels(image, one) for image, one in zip(images, pixels, strict=True)]
+                images = self._pass(pixels, (height, width), direction, codes, seed, strips=True)
+            return [fitted_back(image, one) for image, one in zip(images, pixels, strict=True)]
         except (MemoryError, RuntimeError) as error:
             self._release()
             what = (
                 f"{len(pixels)} pictures of {width}x{height}" if len(pixels) > 1 else f"a picture of {width}x{height}"
             )
-            if is_memory(error):
-                remedies = (
-                    "a smaller --batch, --size or --precision bf16" if len(pixels) > 1 else "--size or --precision bf16"
-                )
+            if memory.ran_out(error):
+                others = f"{argument('size')} or {argument('precision', 'bf16')}"
+                remedies = f"a smaller {argument('batch')}, {others}" if len(pixels) > 1 else others
                 raise OutOfMemoryError(f"the memory does not suffice for {what}: try {remedies}") from error
             raise DataError(f"the model fails on {what}: {str(error).splitlines()[0]}") from error
 
-    def attention(self, pixels: Array, *, source: str, target: str) -> dict[str, NDArray[np.uint8]]:
-        """Where the networks look while they translate this picture (H, W, C): coloured maps (H, W, 3) by name."""
+    def attention(self, pixels: Array, direction: Direction) -> dict[str, NDArray[np.uint8]]:
+        """Where the networks look while they translate this picture (H, W, C): coloured maps (H, W, 3) by name.
+
+        None for a model that does not show it.
+        """
+        if "attend" not in self.can or not isinstance(self.model, Attends):
+            return {}
         height, width = self.fitted(pixels)
+        source, target = map(self.spec.index, direction)
         with self._ready(0):
             maps = self.model.attention(self._input(pixels, height, width), source=source, target=target)
         h, w = pixels.shape[:2]
@@ -193,39 +225,37 @@ class Engine:
     def picture(
         self,
         picture: Picture,
+        direction: Direction,
         *,
-        source: str,
-        target: str,
         size: tuple[int, int] | None = None,
-        style: Tensor | None = None,
+        code: Tensor | None = None,
         seed: int = 0,
     ) -> Picture:
         """One picture of any kind, transparency and colour profile kept. `size` (width, height) resizes it first."""
-        pixels, alpha = prepared(picture, self.channels(source), size)
-        (result,) = self.translate([pixels], source=source, target=target, styles=style, seed=seed)
+        pixels, alpha = prepared(picture, self.channels(direction.source), size)
+        (result,) = self.translate([pixels], direction, codes=code, seed=seed)
         result, alpha = matched(result, alpha)
         return replace(picture, pixels=result, alpha=alpha)
 
     def _pass(
         self,
         pixels: Sequence[Array],
-        height: int,
-        width: int,
-        source: str,
-        target: str,
-        styles: Tensor | None,
+        size: tuple[int, int],
+        direction: Direction,
+        codes: Tensor | None,
         seed: int,
         strips: bool,
     ) -> Tensor:
-        with (
-            self._ready(seed),
-            _in_strips([n for n in self._resnets if can_run_in_strips(n)] if strips else []),
-        ):
-            inputs = [self._input(one, height, width) for one in pixels]
+        model = self.model
+        assert isinstance(model, Translates)
+        source, target = map(self.spec.index, direction)
+        with self._ready(seed), _striped(self._in_strips() if strips else []):
+            inputs = [self._input(one, *size) for one in pixels]
             x = inputs[0] if len(inputs) == 1 else torch.cat(inputs)
             del inputs
-            codes = None if styles is None else styles.to(self.device, torch.float32)
-            return self.model.translate(x, source=source, target=target, style=codes)
+            code = None if codes is None else codes.to(self.device, torch.float32)
+            condition = model.condition(direction.target, x) if isinstance(model, Conditioned) else None
+            return model.translate(x, source=source, target=target, code=code, condition=condition)
 
     @contextmanager
     def _ready(self, seed: int) -> Iterator[None]:
@@ -245,58 +275,19 @@ class Engine:
         Planes of ids stay what they are.
         """
         if pixels.dtype == np.int32:
-            planes = torch.from_numpy(ids.padded(pixels, height, width)).to(self.device)
+            planes = torch.from_numpy(pad(pixels, height, width)).to(self.device)
             return planes.permute(2, 0, 1)[None].contiguous()
         levels = torch.from_numpy(np.ascontiguousarray(pad(pixels, height, width)))
         x = levels.to(self.device).permute(2, 0, 1)[None].to(torch.float32, memory_format=torch.contiguous_format)
-        return x.div_(np.iinfo(pixels.dtype).max / 2).sub_(1)
+        return to_unit(x, np.iinfo(pixels.dtype).max)
 
     def _release(self) -> None:
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
 
-def prepared(picture: Picture, channels: int, size: tuple[int, int] | None = None) -> tuple[Array, Array | None]:
-    """What the network sees (H, W, channels), transparency on white as in training, and the result's alpha."""
-    if picture.pixels.dtype == np.int32:
-        return (picture.pixels if size is None else ids.resized(picture.pixels, *size)), None
-    pixels, alpha = as_channels(picture, channels), picture.alpha
-    if size is not None:
-        pixels, alpha = resize(pixels, size), None if alpha is None else resize(alpha, size)
-    return pixels, alpha
-
-
-def matched(pixels: Array, alpha: Array | None) -> tuple[Array, Array | None]:
-    """The result and its input's alpha at one depth."""
-    if alpha is not None and alpha.dtype != pixels.dtype:
-        pixels, alpha = to_uint8(pixels), to_uint8(alpha)
-    return pixels, alpha
-
-
-def _pixels(image: Tensor, given: Array) -> Array:
-    """(C, height, width) in [-1, 1] as a picture of the size of `given`."""
-    height, width = given.shape[:2]
-    channels = image.shape[0]
-    deep = channels == 1 and given.dtype == np.uint16
-    result = np.empty((height, width, channels), np.uint16 if deep else np.uint8)
-    for start in range(0, height, _CHUNK):
-        rows = image[:, start : min(start + _CHUNK, height), :width].permute(1, 2, 0).float().cpu().numpy()
-        if not np.isfinite(rows).all():
-            raise DataError(
-                "the model gives values that are not numbers: its weights are spoilt, or it needs --precision fp32"
-            )
-        result[start : start + _CHUNK] = from_unit(rows, result.dtype)
-    return result
-
-
-def is_memory(error: BaseException) -> bool:
-    """Whether the error says that the memory does not suffice."""
-    words = ("out of memory", "can't allocate memory", "not enough memory")
-    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or any(word in str(error) for word in words)
-
-
 @contextmanager
-def _evaluating(model: Model) -> Iterator[None]:
+def _evaluating(model: Model[Any]) -> Iterator[None]:
     """Inside, all layers are in evaluation mode; afterwards each is as it was."""
     training = [module for module in model.modules() if module.training]
     model.eval()
@@ -308,7 +299,7 @@ def _evaluating(model: Model) -> Iterator[None]:
 
 
 @contextmanager
-def _in_strips(networks: Sequence[ResnetGenerator]) -> Iterator[None]:
+def _striped(networks: Sequence[InStrips]) -> Iterator[None]:
     for network in networks:
         network.strip_rows = ROWS
     try:

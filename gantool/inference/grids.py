@@ -12,6 +12,7 @@ from gantool.inference.codes import seed_of
 from gantool.inference.engine import Engine
 from gantool.pictures.file import to_uint8
 from gantool.pictures.ids import shown
+from gantool.spec import Direction
 
 STYLES = 3
 """Results of a picture, for models with styles."""
@@ -29,11 +30,11 @@ def by_pair(engine: Engine, pictures: Pictures) -> Grid:
     for source, originals in pictures.items():
         columns.append([shown(one) for one in originals])
         header.append(source)
-        for target in (target for start, target in engine.model.directions() if start == source):
-            for number in range(STYLES if engine.styles else 1):
-                columns.append([_translated(engine, one, source, target, number) for one in originals])
-                header.append(f"{source} to {target}")
-            maps = [engine.attention(one, source=source, target=target) for one in originals]
+        for direction in (one for one in engine.directions if one.source == source):
+            for number in range(STYLES if "code" in engine.can else 1):
+                columns.append([_translated(engine, one, direction, number) for one in originals])
+                header.append(f"{source} to {direction.target}")
+            maps = [engine.attention(one, direction) for one in originals]
             for name in maps[0]:
                 columns.append([one[name] for one in maps])
                 header.append(f"attention ({name})")
@@ -44,18 +45,21 @@ def by_domain(engine: Engine, pictures: Pictures) -> Grid:
     """For many domains: a row is a picture and what it is in every domain. So many rows in all as there are samples."""
     longest = max(map(len, pictures.values()))
     turns = [(source, row) for row in range(longest) for source in pictures if row < len(pictures[source])]
-    directions, names = set(engine.model.directions()), engine.model.spec.domains
+    possible, names = set(engine.directions), engine.spec.domains
     rows = []
     for source, row in turns[: max(longest, len(pictures))]:
         one = pictures[source][row]
         rows.append(
-            [one, *(_translated(engine, one, source, t, 0) if (source, t) in directions else one for t in names)]
+            [
+                one,
+                *(_translated(engine, one, Direction(source, t), 0) if (source, t) in possible else one for t in names),
+            ]
         )
     return rows, ["picture", *names]
 
 
-def _translated(engine: Engine, pixels: NDArray[np.uint8], source: str, target: str, number: int) -> NDArray[Any]:
+def _translated(engine: Engine, pixels: NDArray[np.uint8], direction: Direction, number: int) -> NDArray[Any]:
     # One by one, and in the styles of a picture without a path: the bytes that `gantool.load(...).translate` gives.
     seed = seed_of(0, number=number)
-    styles = engine.random_style(target, seed) if engine.styles else None
-    return to_uint8(engine.translate([pixels], source=source, target=target, styles=styles, seed=seed)[0])
+    code = engine.random_code(direction.target, seed) if "code" in engine.can else None
+    return to_uint8(engine.translate([pixels], direction, codes=code, seed=seed)[0])

@@ -1,4 +1,4 @@
-"""How much memory there is, and how much a picture takes in a network. Imports torch only to ask a GPU."""
+"""How much memory there is. Imports torch only to ask a GPU."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gantool.errors import UsageError
+from gantool.errors import UsageError, argument
 
 if TYPE_CHECKING:
     import torch
@@ -17,7 +17,7 @@ SHARE = 0.75
 """The part of the free memory that one pass may take: decoding, encoding and other programs need some, too."""
 
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "KI": 2**10, "MI": 2**20, "GI": 2**30, "TI": 2**40}
-_WHERE_NOBODY_KNOWS = 4 * 10**9
+_WHERE_UNKNOWN = 4 * 10**9
 _CGROUPS = Path("/sys/fs/cgroup")
 
 
@@ -25,8 +25,14 @@ def parse_bytes(text: str) -> int:
     """Bytes of "500M", "2G", "1.5GiB". Raises UsageError."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?I?)B?", text.strip().upper())
     if not found or found[2] not in _UNITS or float(found[1]) == 0:
-        raise UsageError(f'--memory wants a size such as 500M or 2G, not "{text}"')
+        raise UsageError(f'{argument("memory")} wants a size such as 500M or 2G, not "{text}"')
     return int(float(found[1]) * _UNITS[found[2]])
+
+
+def ran_out(error: BaseException) -> bool:
+    """Whether the error says that the memory does not suffice."""
+    words = ("out of memory", "can't allocate memory", "not enough memory")
+    return isinstance(error, MemoryError) or any(word in str(error).lower() for word in words)
 
 
 def in_words(size: float) -> str:
@@ -44,25 +50,6 @@ def available(device: torch.device | str) -> int:
     return min([_free_on_machine(), *_free_in_cgroups()])
 
 
-def whole(width: int, channels: int, height: int, columns: int) -> int:
-    """Bytes that a ResNet generator of this width takes for a picture in one piece.
-
-    Fitted, from above, to measurements on a CPU in single precision (widths 4 to 64, sides of 256 to 2048; 950 bytes a
-    pixel at width 64). Half precision takes less where the processor has it. `channels`: of input and output together.
-    """
-    return height * columns * 4 * (3 * width + 50 + channels) + _once(width)
-
-
-def in_strips(width: int, channels: int, height: int, columns: int, rows: int) -> int:
-    """The same in strips of so many rows: two tensors of a quarter of the resolution, and the strips."""
-    return height * columns * 4 * (width // 2 + channels) + rows * columns * 4 * (6 * width + 120) + _once(width)
-
-
-def _once(width: int) -> int:
-    """What a pass takes whatever the picture: the weights once more, in the order that the processor likes."""
-    return 8000 * width**2
-
-
 def _free_on_machine() -> int:
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
@@ -72,11 +59,11 @@ def _free_on_machine() -> int:
     try:  # no Linux: half of what the machine has is a fair guess
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
     except (AttributeError, OSError, ValueError):
-        return _WHERE_NOBODY_KNOWS
+        return _WHERE_UNKNOWN
 
 
 def _free_in_cgroups() -> Iterator[int]:
-    """What the control groups of this process, and those around them, still allow (version 2, then 1)."""
+    """Bytes that the control groups of this process, and those around them, still allow (version 2, then 1)."""
     try:
         entries = [line.split(":", 2) for line in Path("/proc/self/cgroup").read_text().splitlines()]
     except OSError:

@@ -1,10 +1,12 @@
-"""Normalisation layers by name."""
+"""Normalisation layers, some of them by name."""
 
 from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from gantool.networks.precision import single
 
 NORMS = ("instance", "batch", "none")
 
@@ -48,6 +50,58 @@ class AffineInstanceNorm(InstanceNorm):
         if x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64) and not torch.compiler.is_compiling():
             return F.group_norm(x.contiguous(), self.channels, self.weight, self.bias, self.eps)
         return F.instance_norm(x, weight=self.weight, bias=self.bias, eps=self.eps)
+
+
+class AdaIN(nn.Module):
+    """Adaptive instance norm (Huang and Belongie 2017, arXiv 1703.06868): normalised x (N, C, H, W) times `scale` plus
+    `shift`, both (N, C, 1, 1)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.norm = InstanceNorm(channels)
+
+    def forward(self, x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
+        normalised: Tensor = self.norm(x)
+        return torch.addcmul(shift, normalised, scale)
+
+
+class LayerNorm(nn.Module):
+    """Each sample (C, H, W) normalised as a whole (Ba et al. 2016, arXiv 1607.06450), then a learned scale and shift
+    (C, 1, 1) for each channel: (x - m) / sqrt(variance + eps)."""
+
+    def __init__(self, channels: int, eps: float = 1e-5) -> None:
+        super().__init__()
+        self.eps = eps
+        self.weight = nn.Parameter(torch.ones(channels, 1, 1))
+        self.bias = nn.Parameter(torch.zeros(channels, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.group_norm(x, 1, self.weight.flatten(), self.bias.flatten(), eps=self.eps)
+
+
+class DeviationLayerNorm(nn.Module):
+    """The layer norm of MUNIT's authors: (x - m) / (s + eps), with the unbiased standard deviation s.
+
+    Scale and shift are (C,), and the scale begins at random. Statistics are in single precision or better: sums over a
+    sample overflow half precision.
+    """
+
+    def __init__(self, channels: int, eps: float = 1e-5) -> None:
+        super().__init__()
+        self.eps = eps
+        self.gamma = nn.Parameter(torch.rand(channels))
+        self.beta = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        wide = single(x)
+        _, channels, height, width = x.shape
+        centred = wide - wide.mean((1, 2, 3), keepdim=True)
+        # First over the pixels, then over the channels: a single sum of so many squares would lose four digits.
+        length = torch.linalg.vector_norm(torch.linalg.vector_norm(centred, dim=(2, 3)), dim=1)
+        deviation = (length * (1 / (channels * height * width - 1)) ** 0.5).view(-1, 1, 1, 1)
+        scale = self.gamma.view(-1, 1, 1) / (deviation + self.eps)
+        y: Tensor = torch.addcmul(self.beta.view(-1, 1, 1), centred, scale)
+        return y.to(x.dtype)
 
 
 def norm_layer(norm: str, channels: int) -> nn.Module:

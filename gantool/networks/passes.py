@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -20,8 +23,18 @@ def _mixes(module: nn.Module, training: bool) -> bool:
     return bool(getattr(module, "mixes_pictures", False)) or (training and isinstance(module, torchs))
 
 
-def together(network: nn.Module, *inputs: Tensor) -> list[Tensor]:
-    """`[network(x) for x in inputs]`: one batch where `per_sample` says that it gives the same and the shapes agree."""
+def together(network: nn.Module, *inputs: Tensor) -> list[Any]:
+    """`[network(x) for x in inputs]`: one batch where `per_sample` says that it gives the same and the shapes agree.
+
+    The network gives a tensor, or a list of tensors, such as a discriminator of several scales.
+    """
     if per_sample(network) and all(x.shape[1:] == inputs[0].shape[1:] for x in inputs):
-        return list(network(torch.cat(inputs)).split([len(x) for x in inputs]))
+        return _split(network(torch.cat(inputs)), [len(x) for x in inputs])
     return [network(x) for x in inputs]
+
+
+def _split(output: Tensor | Sequence[Any], counts: list[int]) -> list[Any]:
+    """For each input its part of the output."""
+    if isinstance(output, Tensor):
+        return list(output.split(counts))
+    return [list(parts) for parts in zip(*(_split(one, counts) for one in output), strict=True)]

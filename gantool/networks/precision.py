@@ -1,4 +1,4 @@
-"""What must not be computed in half precision: losses, statistics of norms, spectral norms."""
+"""Single precision for losses, statistics of norms and spectral norms."""
 
 from __future__ import annotations
 

@@ -1,13 +1,24 @@
-"""The ResNet generator of Johnson et al. 2016 (arXiv 1603.08155) as CycleGAN and pix2pix use it."""
+"""The ResNet generator of Johnson et al. 2016 (arXiv 1603.08155) as CycleGAN and pix2pix use it, whole or in strips."""
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from gantool.networks.flat import unless_flat
 from gantool.networks.layers import NormedConv2d, NormedConvTranspose2d, OutputConv, ReflectionPad, Tanh
 from gantool.networks.norms import norm_layer
-from gantool.networks.strips import resnet_in_strips
+from gantool.networks.strips import (
+    Convolved,
+    Deconvolved,
+    Held,
+    Normalized,
+    convolve_in_place,
+    finish_in_place,
+    hold,
+    hold_mapped,
+    strips,
+)
 
 PADDINGS = ("reflect", "replicate", "zero")
 
@@ -21,8 +32,7 @@ class ResnetGenerator(nn.Module):
     """
 
     strip_rows: int | None = None
-    """Where set, `forward` goes through the picture in strips of this many rows: the same result in much less memory.
-    It needs instance norm (or none), no dropout and no gradients."""
+    """Rows of a strip, where `forward` goes in strips: see `gantool.networks.strips`. That gives no gradients."""
 
     def __init__(
         self,
@@ -40,6 +50,7 @@ class ResnetGenerator(nn.Module):
         conv, transposed = (NormedConv2d, NormedConvTranspose2d) if bias else (nn.Conv2d, nn.ConvTranspose2d)
         w = width
         self.width = width
+        self.channels = in_channels + out_channels
         self.norm = norm
         self.stem = nn.Sequential(  # (N, w, H, W)
             ReflectionPad(3), conv(in_channels, w, 7, bias=bias), norm_layer(norm, w), nn.ReLU(inplace=True)
@@ -65,20 +76,48 @@ class ResnetGenerator(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if self.strip_rows is not None:
-            return resnet_in_strips(self, x, self.strip_rows)
+            return torch.cat([_in_strips(self, picture, self.strip_rows) for picture in x.split(1)])
         output: Tensor = self.head(self.up(self.blocks(self.down(self.stem(x)))))
         return unless_flat(x, output, self.norm)
 
+    def can_run_in_strips(self) -> bool:
+        """Whether there is no batch norm, and no dropout that draws."""
+        mixing = (nn.modules.batchnorm._BatchNorm,)
+        return not any(
+            # A dropout layer of a model's own may draw in evaluation mode as well.
+            isinstance(module, mixing)
+            or (isinstance(module, nn.Dropout) and (module.training or type(module) is not nn.Dropout))
+            for module in self.modules()
+        )
+
+    def bytes_of_pass(self, height: int, width: int, rows: int | None) -> int:
+        """Bytes that a picture takes as a whole, or in strips: two tensors of a quarter of the resolution, and a strip.
+
+        Fitted, from above, to measurements on a CPU in single precision (widths 4 to 64, sides of 256 to 2048; 950
+        bytes a pixel at width 64). Half precision takes less where the processor has it.
+        """
+        w, channels = self.width, self.channels
+        fixed = 8000 * w**2  # oneDNN's reordered copy of the weights
+        if rows is None:
+            return height * width * 4 * (3 * w + 50 + channels) + fixed
+        return height * width * 4 * (w // 2 + channels) + rows * width * 4 * (6 * w + 120) + fixed
+
 
 class ResidualBlock(nn.Module):
-    """x + f(x) with two 3x3 convolutions and no activation after the sum; (N, C, H, W) both ways."""
+    """x + f(x) with two 3x3 convolutions and no activation after the sum; (N, C, H, W) both ways.
 
-    def __init__(self, channels: int, norm: str, dropout: bool, padding: str) -> None:
+    The convolutions have a bias where `bias` says so. By default they have one before an instance norm, which takes it
+    away again: it is kept, and left out of the sums.
+    """
+
+    def __init__(
+        self, channels: int, norm: str, dropout: bool = False, padding: str = "reflect", *, bias: bool | None = None
+    ) -> None:
         super().__init__()
         if padding not in PADDINGS:
             raise ValueError(f"there is no padding {padding!r}; known: {', '.join(PADDINGS)}")
-        bias = norm == "instance"
-        conv = NormedConv2d if bias else nn.Conv2d
+        conv = NormedConv2d if bias is None and norm == "instance" else nn.Conv2d
+        bias = norm == "instance" if bias is None else bias
         layers: list[nn.Module] = []
         for last in (False, True):
             if padding == "reflect":
@@ -96,3 +135,49 @@ class ResidualBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         changed: Tensor = self.body(x)
         return x + changed
+
+
+def _in_strips(network: ResnetGenerator, x: Tensor, strip: int) -> Tensor:
+    """`network(x)` of one picture (1, C, H, W), H and W multiples of 4."""
+    stem = Normalized(Convolved(Held(x), _conv(network.stem[1]), "reflect", 3), network.stem[2], strip)
+    half = Normalized(Convolved(stem, _conv(network.down[0]), "zero", 1), network.down[1], strip // 2)
+    quarter = Convolved(half, _conv(network.down[3]), "zero", 1)
+    held = hold(quarter, strip // 4)
+    finish_in_place(held, network.down[4], strip // 4, relu=True)
+    del stem, half, quarter
+    for block in network.blocks:
+        _add_block(held, block, strip // 4)  # type: ignore[arg-type]
+    up_half = Normalized(Deconvolved(Held(held), _deconv(network.up[0])), network.up[1], strip // 2)
+    full = Normalized(Deconvolved(up_half, _deconv(network.up[3])), network.up[4], strip)
+    head = Convolved(full, _conv(network.head[1]), "reflect", 3)
+    return hold_mapped(head, strip, network.head[2])
+
+
+def _add_block(x: Tensor, block: ResidualBlock, strip: int) -> None:
+    """x += block's change, with one more tensor of x's size."""
+    layers = [layer for layer in block.body if not isinstance(layer, nn.Dropout)]
+    convs = [layer for layer in layers if isinstance(layer, nn.Conv2d)]
+    norms = [layers[layers.index(conv) + 1] for conv in convs]
+    pad = (
+        "zero"
+        if convs[0].padding != (0, 0)
+        else "replicate"
+        if isinstance(layers[0], nn.ReplicationPad2d)
+        else "reflect"
+    )
+    hidden = hold(Convolved(Held(x), convs[0], pad, 1), strip)
+    finish_in_place(hidden, norms[0], strip, relu=True)
+    convolve_in_place(hidden, convs[1], pad, strip)
+    change = Normalized(Held(hidden), norms[1], strip, relu=False)
+    for start, stop in strips(change.height, strip):
+        x[..., start:stop, :] += change.rows(start, stop)
+
+
+def _conv(layer: nn.Module) -> nn.Conv2d:
+    assert isinstance(layer, nn.Conv2d)
+    return layer
+
+
+def _deconv(layer: nn.Module) -> nn.ConvTranspose2d:
+    assert isinstance(layer, nn.ConvTranspose2d)
+    return layer

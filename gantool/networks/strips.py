@@ -10,7 +10,7 @@ A *band* stands for a tensor (1, C, H, W) of which any rows can be asked for.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -18,8 +18,19 @@ from torch import Tensor, nn
 
 from gantool.networks.norms import InstanceNorm
 
-if TYPE_CHECKING:
-    from gantool.networks.resnet import ResidualBlock, ResnetGenerator
+
+@runtime_checkable
+class InStrips(Protocol):
+    """A generator that can go through a picture in strips: the same result in much less memory. Any generator may."""
+
+    strip_rows: int | None
+    """Where set, `forward` goes in strips of this many rows."""
+
+    def can_run_in_strips(self) -> bool:
+        """Whether it consists of layers that can: no batch norm, no dropout that draws."""
+
+    def bytes_of_pass(self, height: int, width: int, rows: int | None) -> int:
+        """Bytes that a picture takes: as a whole (`rows` None), or in strips of so many rows. Estimated from above."""
 
 
 class Band(Protocol):
@@ -97,62 +108,11 @@ class Normalized:
         return F.relu_(x) if self.relu else x
 
 
-def resnet_in_strips(network: ResnetGenerator, x: Tensor, strip: int) -> Tensor:
-    """What `network(x)` gives, in strips of `strip` rows. x (N, C, H, W) with H and W multiples of 4."""
-    return torch.cat([_one_picture(network, picture, strip) for picture in x.split(1)])
-
-
-def can_run_in_strips(network: ResnetGenerator) -> bool:
-    """True where the network consists of what this file knows: no batch norm, no dropout that draws."""
-    mixing = (nn.modules.batchnorm._BatchNorm,)
-    return not any(
-        # A dropout layer of a model's own may draw in evaluation mode as well.
-        isinstance(module, mixing)
-        or (isinstance(module, nn.Dropout) and (module.training or type(module) is not nn.Dropout))
-        for module in network.modules()
-    )
-
-
-def _one_picture(network: ResnetGenerator, x: Tensor, strip: int) -> Tensor:
-    stem = Normalized(Convolved(Held(x), _conv(network.stem[1]), "reflect", 3), network.stem[2], strip)
-    half = Normalized(Convolved(stem, _conv(network.down[0]), "zero", 1), network.down[1], strip // 2)
-    quarter = Convolved(half, _conv(network.down[3]), "zero", 1)
-    held = _hold(quarter, strip // 4)
-    _finish_in_place(held, network.down[4], strip // 4, relu=True)
-    del stem, half, quarter
-    for block in network.blocks:
-        _add_block(held, block, strip // 4)  # type: ignore[arg-type]
-    up_half = Normalized(Deconvolved(Held(held), _deconv(network.up[0])), network.up[1], strip // 2)
-    full = Normalized(Deconvolved(up_half, _deconv(network.up[3])), network.up[4], strip)
-    head = Convolved(full, _conv(network.head[1]), "reflect", 3)
-    return _hold_mapped(head, strip, network.head[2])
-
-
-def _add_block(x: Tensor, block: ResidualBlock, strip: int) -> None:
-    """x += block's change, with one more tensor of x's size."""
-    layers = [layer for layer in block.body if not isinstance(layer, nn.Dropout)]
-    convs = [layer for layer in layers if isinstance(layer, nn.Conv2d)]
-    norms = [layers[layers.index(conv) + 1] for conv in convs]
-    pad = (
-        "zero"
-        if convs[0].padding != (0, 0)
-        else "replicate"
-        if isinstance(layers[0], nn.ReplicationPad2d)
-        else "reflect"
-    )
-    hidden = _hold(Convolved(Held(x), convs[0], pad, 1), strip)
-    _finish_in_place(hidden, norms[0], strip, relu=True)
-    _convolve_in_place(hidden, convs[1], pad, strip)
-    change = Normalized(Held(hidden), norms[1], strip, relu=False)
-    for start, stop in _strips(change.height, strip):
-        x[..., start:stop, :] += change.rows(start, stop)
-
-
-def _convolve_in_place(x: Tensor, conv: nn.Conv2d, pad: str, strip: int) -> None:
-    """x = conv(x) for a 3x3 convolution of stride 1: each strip is written when nobody needs its old rows any more."""
+def convolve_in_place(x: Tensor, conv: nn.Conv2d, pad: str, strip: int) -> None:
+    """x = conv(x) for a 3x3 convolution of stride 1: each strip is written when its old rows are no longer needed."""
     height = x.shape[-2]
     above, below = _outside(x, 1, pad), _outside(x, -2, pad)
-    for start, stop in _strips(height, strip):
+    for start, stop in strips(height, strip):
         old = [above, x[..., start : stop + 1, :]] if stop < height else [above, x[..., start:stop, :], below]
         above = x[..., stop - 1 : stop, :].clone()
         rows = F.pad(torch.cat(old, dim=-2), (1, 1, 0, 0), mode="constant" if pad == "zero" else pad)
@@ -188,7 +148,7 @@ def _padded_rows(band: Band, first: int, last: int, pad: str) -> Tensor:
 def _statistics(band: Band, strip: int) -> tuple[Tensor, Tensor]:
     """Mean and variance (1, C, 1, 1) per channel in float64, merged over strips (Chan, Golub and LeVeque 1979)."""
     count, mean, squares = 0, torch.zeros(()), torch.zeros(())
-    for start, stop in _strips(band.height, strip):
+    for start, stop in strips(band.height, strip):
         rows = band.rows(start, stop)
         size = rows.shape[-2] * rows.shape[-1]
         strip_mean = rows.mean(dim=(-2, -1), keepdim=True, dtype=torch.float64)
@@ -207,14 +167,15 @@ def _statistics(band: Band, strip: int) -> tuple[Tensor, Tensor]:
     return mean, squares / count
 
 
-def _hold(band: Band, strip: int) -> Tensor:
+def hold(band: Band, strip: int) -> Tensor:
     """The band as one tensor."""
-    return _hold_mapped(band, strip, nn.Identity())
+    return hold_mapped(band, strip, nn.Identity())
 
 
-def _hold_mapped(band: Band, strip: int, function: nn.Module) -> Tensor:
+def hold_mapped(band: Band, strip: int, function: nn.Module) -> Tensor:
+    """The band as one tensor, after a function of single pixels."""
     whole: Tensor | None = None
-    for start, stop in _strips(band.height, strip):
+    for start, stop in strips(band.height, strip):
         rows = function(band.rows(start, stop))
         if whole is None:
             whole = rows.new_empty(*rows.shape[:-2], band.height, rows.shape[-1])
@@ -223,23 +184,14 @@ def _hold_mapped(band: Band, strip: int, function: nn.Module) -> Tensor:
     return whole
 
 
-def _finish_in_place(x: Tensor, norm: nn.Module, strip: int, relu: bool) -> None:
+def finish_in_place(x: Tensor, norm: nn.Module, strip: int, relu: bool) -> None:
     """Normalises (1, C, H, W) strip by strip in its own memory."""
     band = Normalized(Held(x), norm, strip, relu)
-    for start, stop in _strips(band.height, strip):
+    for start, stop in strips(band.height, strip):
         x[..., start:stop, :] = band.rows(start, stop)
 
 
-def _strips(height: int, strip: int) -> Iterator[tuple[int, int]]:
+def strips(height: int, strip: int) -> Iterator[tuple[int, int]]:
+    """(start, stop) of strips of rows, from top to bottom."""
     strip = max(1, strip)
     return ((start, min(start + strip, height)) for start in range(0, height, strip))
-
-
-def _conv(layer: nn.Module) -> nn.Conv2d:
-    assert isinstance(layer, nn.Conv2d)
-    return layer
-
-
-def _deconv(layer: nn.Module) -> nn.ConvTranspose2d:
-    assert isinstance(layer, nn.ConvTranspose2d)
-    return layer

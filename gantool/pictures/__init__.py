@@ -1,0 +1,1 @@
+"""One picture: finding, reading, resizing, writing."""

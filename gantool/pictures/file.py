@@ -128,22 +128,6 @@ def to_uint8(pixels: Array) -> NDArray[np.uint8]:
     return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
-def to_unit(pixels: Array) -> NDArray[np.float32]:
-    """Pixels as float32 in [-1, 1]: what networks see."""
-    values: NDArray[np.float32] = pixels.astype(np.float32)
-    values /= np.float32(np.iinfo(pixels.dtype).max / 2)
-    values -= np.float32(1)
-    return values
-
-
-def from_unit(array: NDArray[np.floating[Any]], dtype: type[np.uint8] | type[np.uint16] | np.dtype[Any]) -> Array:
-    """The inverse of `to_unit`, exact for every value of both depths: rounded to nearest, clipped. No NaN."""
-    half = np.float32(np.iinfo(dtype).max / 2)
-    levels = np.rint((array.astype(np.float32, copy=False) + np.float32(1)) * half)
-    result: Array = np.clip(levels, 0, np.iinfo(dtype).max).astype(dtype)
-    return result
-
-
 def writable_format(extension: str) -> str:
     """Pillow's format name for a file extension ("jpg", ".JPG"). Raises DataError for one that is not written here."""
     wanted = extension.lower().removeprefix(".")
@@ -205,6 +189,7 @@ def _like(pixels: Array, values: NDArray[Any]) -> Array:
 
 @contextmanager
 def opened(source: Path | bytes) -> Iterator[Image.Image]:
+    """The picture as Pillow opens it: only its header has been read. Raises ValueError for an empty file."""
     with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
         if not file.read(1):
             raise ValueError("the file is empty")

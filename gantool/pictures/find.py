@@ -14,7 +14,7 @@ EXTENSIONS = frozenset(
         *("gif", "avif", "jp2", "j2k", "jpx", "tga"),
     )
 )
-"""File extensions of pictures: lower case, without the dot. What a file really is, its content says when it is read."""
+"""File extensions of pictures: lower case, without the dot. Reading goes by the content."""
 
 
 def is_picture_name(name: str) -> bool:
@@ -59,7 +59,7 @@ def subfolders(folder: Path) -> tuple[Path, ...]:
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    """What a folder holds, in descending order of names, so that a stack yields the first name first."""
+    """A folder's entries in descending order of names, so that a stack yields the first name first."""
     try:
         with os.scandir(folder) as entries:
             return sorted(entries, key=lambda entry: entry.name, reverse=True)

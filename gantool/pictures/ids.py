@@ -14,15 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from gantool.errors import DataError
+from gantool.errors import DataError, argument
 from gantool.pictures.decoding import orientation, upright
 from gantool.pictures.file import explained, opened, to_uint8
 
 Ids: TypeAlias = NDArray[Any]
-"""int32 (H, W), or planes (H, W, C): the labels, and the instances if C is 2."""
+"""int32 (H, W), or planes (H, W, C): the classes, and the instances if C is 2."""
 
 INSTANCES = ("inst", "instance", "instances")
-"""What stands in the name of a folder of instance maps where that of label maps has "label" or "labels"."""
+"""Words in the name of a folder of instance maps, in place of "label" or "labels" in that of the label maps."""
 
 _LOSSY = ("JPEG", "JPEG2000", "WEBP", "AVIF")
 # Cityscapes ends the names of the files that belong together in different ways.
@@ -58,7 +58,7 @@ def ids_of(image: Image.Image) -> Ids:
 
 
 def read_planes(source: Path | bytes, classes: int, instances: Path | None = None) -> Ids:
-    """The planes (H, W, 1), or (H, W, 2) with those of an instance map, int32. Raises DataError for labels that are no
+    """The planes (H, W, 1), or (H, W, 2) with those of an instance map, int32. Raises DataError for ids that are no
     classes and for maps of different sizes."""
     name = "the label map" if isinstance(source, bytes) else str(source)
     ids = None if instances is None else read_ids(instances)
@@ -74,34 +74,35 @@ def planes_of(image: Image.Image, classes: int, instances: Image.Image | None = 
             ids.append(None if picture is None else ids_of(picture))
         except ValueError as error:
             raise DataError(f"{name}: {error}") from error
-    labels, inside = ids
-    assert labels is not None
-    return planes_of_ids(labels, inside, classes, names)
+    label_map, instance_map = ids
+    assert label_map is not None
+    return planes_of_ids(label_map, instance_map, classes, names)
 
 
-def planes_of_ids(labels: Ids, instances: Ids | None, classes: int, names: tuple[str, str]) -> Ids:
+def planes_of_ids(label_map: Ids, instance_map: Ids | None, classes: int, names: tuple[str, str]) -> Ids:
     """`read_planes` of ids (H, W). `names` of the two maps are for the messages."""
-    check_labels(labels, classes, names[0])
-    if instances is None:
-        return labels[..., None]
-    if instances.shape != labels.shape:
-        raise DataError(f"{names[0]} is {_size(labels)} pixels and {names[1]} {_size(instances)}: they have to agree")
-    return np.stack([labels, instances], axis=2)
+    check_classes(label_map, classes, names[0])
+    if instance_map is None:
+        return label_map[..., None]
+    if instance_map.shape != label_map.shape:
+        sizes = _size(label_map), _size(instance_map)
+        raise DataError(f"{names[0]} is {sizes[0]} pixels and {names[1]} {sizes[1]}: they have to agree")
+    return np.stack([label_map, instance_map], axis=2)
 
 
-def check_labels(labels: Ids, classes: int, name: str) -> None:
-    """Raises DataError that names a label that is no class."""
-    largest = int(labels.max())
+def check_classes(label_map: Ids, classes: int, name: str) -> None:
+    """Raises DataError that names an id that is no class."""
+    largest = int(label_map.max())
     if largest >= classes:
         usual = "; 255 often marks pixels to be ignored: give them a class" if largest == 255 else ""
         raise DataError(
-            f"{name} holds the label {largest}, but the classes are 0 to {classes - 1}: change it, or train with"
-            f" --set label_nc={largest + 1}{usual}"
+            f"{name} holds the id {largest}, but the classes are 0 to {classes - 1}: change it, or train with"
+            f" {argument('set', f'label_nc={largest + 1}')}{usual}"
         )
 
 
 def key(name: str) -> str:
-    """What the files of one scene have in common: the name without extension (and without Cityscapes' endings)."""
+    """The common part of the names of a scene's files: no extension, none of Cityscapes' endings."""
     return _ENDS.sub("", str(Path(name).with_suffix("")))
 
 
@@ -128,37 +129,18 @@ def find_instances(label_map: Path) -> Path:
     )
 
 
-def resized(ids: Ids, width: int, height: int) -> Ids:
-    """(H, W) or (H, W, C) at another size: each pixel is the nearest one's, by Pillow's rule."""
-    nearest: Ids = ids[_nearest(ids.shape[0], height)][:, _nearest(ids.shape[1], width)]
-    return nearest
-
-
-def _nearest(old: int, new: int) -> NDArray[np.int32]:
-    """Which of `old` pixels in a row each of `new` ones is."""
-    numbers = Image.fromarray(np.arange(old, dtype=np.int32)[None])
-    taken: NDArray[np.int32] = np.asarray(numbers.resize((new, 1), Image.Resampling.NEAREST))[0]
-    return taken
-
-
-def padded(ids: Ids, height: int, width: int) -> Ids:
-    """(H, W, C) to (height, width, C): the last row and column are repeated."""
-    down, right = height - ids.shape[0], width - ids.shape[1]
-    return np.pad(ids, ((0, down), (0, right), (0, 0)), mode="edge") if down or right else ids
-
-
 def coloured(ids: Ids) -> NDArray[np.uint8]:
-    """Planes (H, W, C) as a picture (H, W, 3) for people: a colour for each label, the same in every picture."""
-    labels = ids[..., 0]
-    picture = np.zeros((*labels.shape, 3), np.uint8)
-    for place in range(8):  # bits of the label, three by three, from the most significant bit of each colour down
+    """Planes (H, W, C) as a picture (H, W, 3) for people: a colour for each class, the same in every picture."""
+    classes = ids[..., 0]
+    picture = np.zeros((*classes.shape, 3), np.uint8)
+    for place in range(8):  # bits of the class, three by three, from the most significant bit of each colour down
         for channel in range(3):
-            picture[..., channel] |= (((labels >> (3 * place + channel)) & 1) << (7 - place)).astype(np.uint8)
+            picture[..., channel] |= (((classes >> (3 * place + channel)) & 1) << (7 - place)).astype(np.uint8)
     return picture
 
 
 def shown(pixels: NDArray[Any]) -> NDArray[np.uint8]:
-    """What a person is shown of a network's input: a picture (H, W, C) in 8 bits, or planes of ids in colours."""
+    """A network's input as a picture for people (H, W, C): 8 bits, ids in colours."""
     return coloured(pixels) if pixels.dtype == np.int32 else to_uint8(pixels)
 
 

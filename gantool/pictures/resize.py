@@ -1,17 +1,28 @@
-"""Sizes of pictures: padded to what a network accepts, cropped back, resized where somebody asks for it."""
+"""One picture made to fit: resized, padded, its values scaled for a network and back. Imports no torch.
+
+Pixels are (H, W) or (H, W, C) of uint8 or uint16, or int32 ids of a label map, which are never mixed.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from gantool.errors import UsageError
-from gantool.pictures.file import Array
+from gantool.errors import UsageError, argument
+from gantool.pictures.decoding import Array
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 LARGEST_SIDE = 65_535
+
+Floats = TypeVar("Floats", NDArray[np.float32], "Tensor")
+"""An array or a tensor of floats."""
+
+_FILTERS = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
 
 
 def parse_size(text: str) -> tuple[int, int]:
@@ -19,35 +30,62 @@ def parse_size(text: str) -> tuple[int, int]:
     width, x, height = text.lower().partition("x")
     sides = [width, height if x else width]
     if not all(side.isdecimal() and 1 <= int(side) <= LARGEST_SIDE for side in sides):
-        raise UsageError(f'--size wants N or WxH in pixels (512, 640x480), not "{text}"')
+        raise UsageError(f'{argument("size")} wants N or WxH in pixels (512, 640x480), not "{text}"')
     return int(sides[0]), int(sides[1])
 
 
-def pad(pixels: Array, height: int, width: int) -> Array:
-    """(H, W, C) to (height, width, C) by reflection at the lower and right edge, again and again if it must be.
+def resize(pixels: NDArray[Any], size: tuple[int, int], filter: str = "bicubic") -> NDArray[Any]:
+    """Pixels as (width, height) `size`, at their own depth, by Pillow's filter ("bicubic" or "bilinear").
 
-    A side of one pixel has nothing to reflect: it is repeated.
+    Each id is the nearest one's. The same memory where the size does not change.
+    """
+    if (pixels.shape[1], pixels.shape[0]) == size:
+        return pixels
+    if pixels.dtype == np.int32:
+        rows, columns = _nearest(pixels.shape[0], size[1]), _nearest(pixels.shape[1], size[0])
+        nearest: NDArray[Any] = pixels[rows][:, columns]
+        return nearest
+    if pixels.dtype == np.uint8:
+        squeezed = pixels[..., 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels
+        resized = np.array(Image.fromarray(squeezed).resize(size, _FILTERS[filter]))
+        return resized.reshape(size[1], size[0], *pixels.shape[2:])
+    if pixels.ndim == 3:
+        return np.stack([resize(pixels[..., i], size, filter) for i in range(pixels.shape[2])], axis=2)
+    # Pillow resizes more than 8 bits as floats only.
+    values = np.array(Image.fromarray(pixels.astype(np.float32)).resize(size, _FILTERS[filter]))
+    levels: NDArray[Any] = np.clip(np.rint(values), 0, np.iinfo(pixels.dtype).max)
+    return levels.astype(pixels.dtype)
+
+
+def pad(pixels: NDArray[Any], height: int, width: int) -> NDArray[Any]:
+    """(H, W, C) to (height, width, C) at the lower and right edge: by reflection, repeated as often as needed.
+
+    Ids and sides of one pixel have nothing to reflect: the edge is repeated.
     """
     down, right = height - pixels.shape[0], width - pixels.shape[1]
     if not down and not right:
         return pixels
-    return _like(pixels, np.pad(pixels, ((0, down), (0, right), (0, 0)), mode="reflect"))
+    margins = ((0, down), (0, right), (0, 0))
+    return np.pad(pixels, margins, mode="edge") if pixels.dtype == np.int32 else np.pad(pixels, margins, mode="reflect")
 
 
-def resize(pixels: Array, size: tuple[int, int]) -> Array:
-    """(H, W) or (H, W, C) as (width, height) `size`, bicubic, at its own depth."""
-    if (pixels.shape[1], pixels.shape[0]) == size:
-        return pixels
-    if pixels.dtype == np.uint8:
-        squeezed = pixels[..., 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels
-        resized = np.array(Image.fromarray(squeezed).resize(size, Image.Resampling.BICUBIC))
-        return _like(pixels, resized.reshape(size[1], size[0], *pixels.shape[2:]))
-    if pixels.ndim == 3:
-        return _like(pixels, np.stack([resize(pixels[..., i], size) for i in range(pixels.shape[2])], axis=2))
-    # Pillow resizes more than 8 bits as floats only.
-    values = np.array(Image.fromarray(pixels.astype(np.float32)).resize(size, Image.Resampling.BICUBIC))
-    return _like(pixels, np.clip(np.rint(values), 0, np.iinfo(pixels.dtype).max))
+def to_unit(levels: Floats, largest: int = 255) -> Floats:
+    """Floats from 0 to `largest` scaled to [-1, 1], in place: the values that networks see."""
+    levels /= largest / 2
+    levels -= 1
+    return levels
 
 
-def _like(pixels: Array, values: NDArray[Any]) -> Array:
-    return values.astype(np.uint8, copy=False) if pixels.dtype == np.uint8 else values.astype(np.uint16, copy=False)
+def from_unit(array: NDArray[np.floating[Any]], dtype: type[np.uint8] | type[np.uint16] | np.dtype[Any]) -> Array:
+    """The inverse of `to_unit`, exact for every value of both depths: rounded to nearest, clipped. No NaN."""
+    half = np.float32(np.iinfo(dtype).max / 2)
+    levels = np.rint((array.astype(np.float32, copy=False) + np.float32(1)) * half)
+    result: Array = np.clip(levels, 0, np.iinfo(dtype).max).astype(dtype)
+    return result
+
+
+def _nearest(old: int, new: int) -> NDArray[np.int32]:
+    """Index, among `old` pixels in a row, of the one that each of `new` pixels takes: Pillow's rule."""
+    numbers = Image.fromarray(np.arange(old, dtype=np.int32)[None])
+    taken: NDArray[np.int32] = np.asarray(numbers.resize((new, 1), Image.Resampling.NEAREST))[0]
+    return taken

@@ -1,1 +1,1 @@
-"""What a person sees of a run: words, progress, the log, sample grids and the gallery page."""
+"""A run as a person sees it: words, progress, the log, sample grids and the gallery page."""

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, TextIO
 
+from gantool.errors import in_python, spelled
 from gantool.report.text import figure, to_json
 
 if TYPE_CHECKING:
@@ -23,43 +24,45 @@ class Console:
     """The two streams and how much may be said on them."""
 
     verbosity: int = 0
-    """-2: silent (`-qq`), -1: errors only (`-q`), 0: everything a person needs, above: details (`-v`)."""
+    """-2: silent, -1: errors only, 0: everything a person needs, above: details."""
     json: bool = False
-    """`--json`: events go to stdout, one object a line; tables and progress bars are left out."""
+    """Events go to stdout, one JSON object a line; tables and progress bars are left out."""
     progress: Literal["auto", "plain", "none"] = "auto"
     """auto: a bar on a terminal and lines elsewhere."""
     color: bool = True
-    """False for `--no-color`; a non-empty NO_COLOR in the environment has the same effect."""
+    """A non-empty NO_COLOR in the environment has the same effect as False."""
+    spell: Callable[[str, str], str] = in_python
+    """How arguments in messages are written: see `gantool.errors.argument`."""
     out: TextIO = field(default_factory=lambda: sys.stdout)
     err: TextIO = field(default_factory=lambda: sys.stderr)
 
     def note(self, text: str) -> None:
-        """Something worth knowing, on stderr; not with `-q`."""
+        """Something worth knowing, on stderr; not where errors alone are said."""
         if self.verbosity >= 0:
             self._say("", "", text)
 
     def warn(self, text: str) -> None:
-        """Something that may surprise later, on stderr; not with `-q`."""
+        """Something that may surprise later, on stderr; not where errors alone are said."""
         if self.verbosity >= 0:
             self._say("warning: ", "yellow", text)
 
     def error(self, text: str) -> None:
-        """What went wrong, on stderr; not with `-qq`."""
+        """An error, on stderr; not for a silent console."""
         if self.verbosity >= -1:
             self._say("error: ", "bold red", text)
 
     def event(self, event: str, **fields: object) -> None:
-        """With `--json` one line `{"event": event, ...}` on stdout, else nothing. NaN and infinities become null."""
+        """For JSON one line `{"event": event, ...}` on stdout, else nothing. NaN and infinities become null."""
         if self.json:
             self.result(to_json({"event": event, **fields}))
 
     def result(self, text: str) -> None:
-        """What was asked for, on stdout as it is, with `-q` and with `--json`, too."""
+        """A result, on stdout as it is, also for JSON and where little is said."""
         self.out.write(f"{text}\n")
         self.out.flush()
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        """A table on stdout: drawn on a terminal, aligned plain text elsewhere, nothing with `--json`.
+        """A table on stdout: drawn on a terminal, aligned plain text elsewhere, nothing for JSON.
 
         Columns of numbers are flush right; None is an empty cell.
         """
@@ -105,7 +108,12 @@ class Console:
         no_color = not self.color or bool(os.environ.get("NO_COLOR"))
         return RichConsole(file=stream, force_terminal=True, no_color=no_color, highlight=False)
 
+    def words(self, text: str) -> str:
+        """A message with its arguments spelled as this console spells them."""
+        return spelled(text, self.spell)
+
     def _say(self, label: str, style: str, text: str) -> None:
+        text = self.words(text)
         if is_terminal(self.err):
             from rich.text import Text
 

@@ -1,9 +1,9 @@
-"""Loss curves as inline SVG, one small chart a loss, grouped by how they are read."""
+"""Loss curves as small charts, one a loss, grouped by how they are read: numbers for a template to draw."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
+from dataclasses import dataclass
 from math import ceil, floor, log10
 from statistics import median
 from typing import Any
@@ -20,38 +20,62 @@ Series = list[tuple[float, float | None]]
 """(step, value); None where the value was not finite."""
 
 
-def curves(records: Sequence[Mapping[str, Any]], legend: Mapping[str, str]) -> str:
-    """HTML of the charts of all losses in a run's log; empty if it holds none."""
+@dataclass(frozen=True)
+class Drawing:
+    """Places in a chart, in pixels."""
+
+    rows: list[tuple[float, str]]
+    """Lines of equal value: (y, value)."""
+    columns: list[tuple[float, str, str]]
+    """Steps on the axis: (x, step, anchor)."""
+    raw: str
+    """The log as an SVG path; empty for a single point."""
+    smooth: str
+    """Its running median."""
+    end: tuple[float, float] | None
+    """Where the running median ends."""
+    cut: bool
+    """Whether peaks lie outside the frame."""
+    width: int = WIDTH
+    height: int = HEIGHT
+    left: int = LEFT
+    right: int = WIDTH - RIGHT
+
+
+@dataclass(frozen=True)
+class Chart:
+    """The curve of one loss."""
+
+    name: str
+    last: str
+    """Its last value, in words."""
+    label: str
+    """The whole chart in words."""
+    notes: list[str]
+    drawing: Drawing | None
+    """None where no value was finite."""
+
+
+def curves(records: Sequence[Mapping[str, Any]]) -> list[tuple[Meaning, list[Chart]]]:
+    """The charts of all losses in a run's log, by what they mean."""
     series: dict[str, Series] = {}
     for record in records:
         for name, value in (record.get("losses") or {}).items():
             series.setdefault(name, []).append((record["step"], value))
-    groups: dict[Meaning, list[str]] = {}
-    for name in series:
-        groups.setdefault(meaning(name, legend), []).append(name)
-    return "\n".join(
-        f"<section class=group><h3>{escape(kind.title)}</h3><p>{escape(kind.reading)}</p><div class=charts>"
-        + "".join(_chart(name, series[name]) for name in names)
-        + "</div></section>"
-        for kind, names in groups.items()
-    )
+    groups: dict[Meaning, list[Chart]] = {}
+    for name, points in series.items():
+        groups.setdefault(meaning(name), []).append(_chart(name, points))
+    return list(groups.items())
 
 
-def _chart(name: str, series: Series) -> str:
+def _chart(name: str, series: Series) -> Chart:
     values = [value for _, value in series if value is not None]
     bad = len(series) - len(values)
     last = f"{figure(values[-1])} at step {series[-1][0]}" if series[-1][1] is not None else "not finite"
+    drawing = _drawing(_thin(series)) if values else None
     notes = [f"{bad} of {len(series)} values were not finite"] if bad else []
-    drawing = ""
-    if values:
-        thinned = _thin(series)
-        drawing, cut = _svg(thinned, f"{name}: {len(series)} values, last {last}")
-        notes += ["higher peaks are cut off"] if cut else []
-    return (
-        f"<figure><figcaption><b>{escape(name)}</b> <span>{escape(last)}</span></figcaption>{drawing}"
-        + (f"<p class=warn>{escape('; '.join(notes))}</p>" if notes else "")
-        + "</figure>"
-    )
+    notes += ["higher peaks are cut off"] if drawing is not None and drawing.cut else []
+    return Chart(name, last, f"{name}: {len(series)} values, last {last}", notes, drawing)
 
 
 def _thin(series: Series) -> Series:
@@ -64,8 +88,7 @@ def _thin(series: Series) -> Series:
     return thinned
 
 
-def _svg(series: Series, label: str) -> tuple[str, bool]:
-    """The drawing, and whether peaks lie outside its frame."""
+def _drawing(series: Series) -> Drawing:
     values = sorted(value for _, value in series if value is not None)
     # A few peaks (the first steps, mostly) would press the rest of the curve flat.
     top, bottom = values[floor(0.98 * (len(values) - 1))], values[ceil(0.02 * (len(values) - 1))]
@@ -93,20 +116,17 @@ def _svg(series: Series, label: str) -> tuple[str, bool]:
             pen = "L"
         return "".join(words)
 
-    parts = [f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(label)}">']
-    for tick in y_ticks:
-        parts.append(f'<line class=rule x1={LEFT} x2={WIDTH - RIGHT} y1="{y(tick):.1f}" y2="{y(tick):.1f}"/>')
-        parts.append(f'<text x={LEFT - 6} y="{y(tick) + 4:.1f}" text-anchor=end>{tick:g}</text>')
-    for tick in [tick for tick in _ticks(x0, x1) if x0 <= tick <= x1]:
-        anchor = "middle" if x(tick) < WIDTH - 30 else "end"
-        parts.append(f'<text x="{x(tick):.1f}" y={HEIGHT - 6} text-anchor={anchor}>{_step(tick)}</text>')
     smooth = _smooth(series)
-    if len(series) > 1:
-        parts.append(f'<path class=raw d="{path(series)}"/><path class=middle d="{path(smooth)}"/>')
     step, value = smooth[-1]
-    if value is not None:
-        parts.append(f'<circle class=dot cx="{x(step):.1f}" cy="{y(value):.1f}" r=2.5 />')
-    return "".join([*parts, "</svg>"]), values[-1] > y1 or values[0] < y0
+    steps = [tick for tick in _ticks(x0, x1) if x0 <= tick <= x1]
+    return Drawing(
+        rows=[(round(y(tick), 1), f"{tick:g}") for tick in y_ticks],
+        columns=[(round(x(tick), 1), _step(tick), "middle" if x(tick) < WIDTH - 30 else "end") for tick in steps],
+        raw=path(series) if len(series) > 1 else "",
+        smooth=path(smooth),
+        end=None if value is None else (round(x(step), 1), round(y(value), 1)),
+        cut=values[-1] > y1 or values[0] < y0,
+    )
 
 
 def _smooth(series: Series) -> Series:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from html import escape
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 from gantool.errors import DataError
 from gantool.report import runlog
 from gantool.report.curves import curves
-from gantool.report.page import BUDGET, embedded, write_page
+from gantool.report.page import BUDGET, Embedded, embedded, write_page
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,44 +24,27 @@ SAMPLES = 60
 SIDE = 512
 """Longest side of a picture on a page of pictures, in pixels."""
 
-_SLIDER = """
-const shown = document.querySelector('.viewer'), list = document.querySelector('.samples');
-if (list) {
-  const steps = [...list.querySelectorAll('section')].reverse();
-  const slider = shown.querySelector('input'), place = shown.querySelector('div'), word = shown.querySelector('output');
-  const show = () => {
-    const step = steps[slider.value];
-    word.textContent = step.querySelector('h3').textContent;
-    place.replaceChildren(...[...step.querySelectorAll('figure')].map(figure => figure.cloneNode(true)));
-  };
-  slider.max = steps.length - 1;
-  slider.value = slider.max;
-  slider.addEventListener('input', show);
-  show();
-  shown.hidden = false;
-  list.open = false;
-}
-"""
 
-
-def write_gallery(
-    run_folder: Path, title: str, facts: Mapping[str, str], legend: Mapping[str, str] | None = None
-) -> Path:
+def write_gallery(run_folder: Path, title: str, facts: Mapping[str, str]) -> Path:
     """Writes `gallery.html` into the run's folder from `samples/*.png` and `log.jsonl`, and returns its path.
 
-    The last number in a sample's file name is its step; several files of one step stand together. `legend` says how to
-    read losses of these names, or of names that start with them and an underscore, where a model knows better than the
-    general explanations. The page opens without a network, and may be reloaded while the run goes on.
+    The last number in a sample's file name is its step; several files of one step stand together. The page opens
+    without a network, and may be reloaded while the run goes on.
     """
     samples = _samples(run_folder / "samples")
-    steps = _kept(samples)
-    drawn = curves(runlog.read(run_folder / "log.jsonl"), legend or {})
-    body = f"""<h2>Samples</h2>
-{_sample_list(samples, steps) if steps else "<p>No samples yet.</p>"}
-<h2>Losses</h2>
-{"<p>Thin: the log. Thick: its running median. Samples say more than any of these curves.</p>" if drawn else ""}
-{drawn or "<p>No losses yet.</p>"}"""
-    return write_page(run_folder / "gallery.html", title, facts, body, _SLIDER)
+    kept = _kept(samples)
+    steps = [
+        {"number": step, "pictures": [(path.stem, _embedded_png(path)) for path in samples[step]]} for step in kept
+    ]
+    return write_page(
+        run_folder / "gallery.html",
+        "gallery.html",
+        title=title,
+        facts=facts,
+        steps=steps,
+        left_out=len(samples) - len(kept),
+        groups=curves(runlog.read(run_folder / "log.jsonl")),
+    )
 
 
 def write_pictures_page(path: Path, title: str, sections: Mapping[str, Sequence[Mapping[str, Picture]]]) -> Path:
@@ -72,24 +54,18 @@ def write_pictures_page(path: Path, title: str, sections: Mapping[str, Sequence[
     make the page larger than 20 MB are left out, and the page says how many. Raises DataError for an unreadable file.
     """
     size = left_out = 0
-    parts = []
+    shown: list[tuple[str, list[list[tuple[str, Embedded]]]]] = []
     for heading, rows in sections.items():
-        parts.append(f"<h2>{escape(heading)}</h2><div class=rows>")
+        cells: list[list[tuple[str, Embedded]]] = []
         for row in rows:
             if size > BUDGET:
                 left_out += 1
                 continue
-            cells = []
-            for caption, picture in row.items():
-                data, kind, width, height = _shrunk(picture)
-                size += len(data)
-                image = embedded(data, kind, width, height, caption)
-                cells.append(f"<figure>{image}<figcaption>{escape(caption)}</figcaption></figure>")
-            parts.append(f'<div class="row card">{"".join(cells)}</div>')
-        parts.append("</div>")
-    if left_out:
-        parts.append(f"<p>{left_out} more rows are not shown, to keep this page small.</p>")
-    return write_page(path, title, {}, "\n".join(parts))
+            shrunk = {caption: _shrunk(picture) for caption, picture in row.items()}
+            size += sum(len(one[0]) for one in shrunk.values())
+            cells.append([(caption, embedded(*one)) for caption, one in shrunk.items()])
+        shown.append((heading, cells))
+    return write_page(path, "pictures.html", title=title, facts={}, sections=shown, left_out=left_out)
 
 
 def _samples(folder: Path) -> dict[int, list[Path]]:
@@ -111,29 +87,10 @@ def _kept(samples: Mapping[int, list[Path]]) -> list[int]:
     return steps[-1:]
 
 
-def _sample_list(samples: Mapping[int, list[Path]], steps: Sequence[int]) -> str:
-    note = ""
-    if len(steps) < len(samples):
-        note = (
-            f"<p>{len(steps)} of {len(samples)} samples are shown: the first, the last and evenly spaced ones between. "
-            "All are in the run's folder, under samples/.</p>"
-        )
-    entries = "".join(
-        f"<section><h3>Step {step}</h3>{''.join(_sample(path, step) for path in samples[step])}</section>"
-        for step in reversed(steps)
-    )
-    return (
-        f"{note}<div class='card viewer' hidden><label><output></output>"
-        "<input type=range min=0 step=1 value=0 aria-label='Step of the sample'></label><div></div></div>"
-        f"<details class=samples open><summary>All by step, newest first</summary>{entries}</details>"
-    )
-
-
-def _sample(path: Path, step: int) -> str:
+def _embedded_png(path: Path) -> Embedded:
     data = path.read_bytes()
     # A PNG file holds width and height at fixed places: no decoder is needed.
-    width, height = int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
-    return f"<figure>{embedded(data, 'png', width, height, f'{path.stem}, step {step}')}</figure>"
+    return embedded(data, "png", int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big"))
 
 
 def _shrunk(picture: Picture) -> tuple[bytes, str, int, int]:

@@ -1,14 +1,15 @@
-"""What a loss's name means and how to read its curve."""
+"""The meaning of a loss's name, and how to read its curve."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 
 class Meaning(NamedTuple):
+    """The meaning of a kind of losses."""
+
     title: str
-    """What it is, as a heading."""
+    """A heading."""
     reading: str
     """How to read its curve, one or two sentences."""
 
@@ -80,18 +81,8 @@ _PENALTY = next(iter(_KNOWN.values()))
 _UNKNOWN = Meaning("Other losses", "Nothing general can be said about this name: see the model's own page.")
 
 
-def meaning(name: str, legend: Mapping[str, str]) -> Meaning:
-    """How to read the loss `name` (`gan_ab`, `d_a`): from `legend`, whose keys are names or what names start with, else
-    from what such names commonly mean."""
-    tokens = name.lower().split("_")
-    for key in (name, *("_".join(name.split("_")[:n]) for n in range(len(tokens) - 1, 0, -1))):
-        if key in legend:
-            known = _by_tokens(tokens)
-            return Meaning(known.title if known else key, legend[key])
-    return _by_tokens(tokens) or _UNKNOWN
-
-
-def _by_tokens(tokens: list[str]) -> Meaning | None:
-    found = [_BY_TOKEN[token] for token in tokens if token in _BY_TOKEN]
+def meaning(name: str) -> Meaning:
+    """How to read the loss `name` (`gan_ab`, `d_a`), from what such names commonly mean."""
+    found = [_BY_TOKEN[token] for token in name.lower().split("_") if token in _BY_TOKEN]
     # `d_gp` is a penalty before it is a discriminator's loss; elsewhere the first word says what it is.
-    return _PENALTY if _PENALTY in found else next(iter(found), None)
+    return _PENALTY if _PENALTY in found else next(iter(found), _UNKNOWN)

@@ -136,7 +136,7 @@ def progress(
     """Shows a job of `total` steps (None: unknown) of which `start` are done; call `advance` after each.
 
     On a terminal a bar on stderr. Elsewhere a line at the first step, at every multiple of `every`, at least once a
-    minute and at the end: `step 1200/20000 6% 8.1 it/s eta 38m gan_ab=0.71`. With `--json` events at the same moments,
+    minute and at the end: `step 1200/20000 6% 8.1 it/s eta 38m gan_ab=0.71`. For JSON, events at the same moments,
     with the rate per second and the time left in seconds:
     `{"event": "step", "step": 1200, "total": 20000, "rate": 8.1, "eta": 2321.0, "losses": {...}}`.
     `what` is the line's first word and the event's name.

@@ -22,57 +22,66 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from gantool import options, registry
-from gantool.errors import CheckpointError, DataError
+from gantool.capabilities import Attends, Coded, Conditioned, Grows, Tells, Translates, abilities
+from gantool.errors import CheckpointError, DataError, UsageError
 from gantool.files import reason
-from gantool.model import ImageSpec, Model
+from gantool.model import Model
 from gantool.runs import folders
-from gantool.runs.header import (
-    FORMAT,
-    KEY,
-    DamagedError,
-    Header,
-    naming_the_save_before,
-    read_header,
-    read_weights_header,
-)
+from gantool.runs.header import KEY, DamagedError, Header, facts_of, naming_the_save_before, read_header
+from gantool.runs.upgrade import FORMAT
+from gantool.spec import Facts, Sizes, Spec
 from gantool.version import __version__
 
 
-def save(
-    folder: Path,
-    model: Model,
-    name: str,
-    step: int,
-    *,
-    weights: Mapping[str, Tensor],
-    state: Mapping[str, Tensor],
-    notes: Mapping[str, Any],
-) -> None:
-    """Writes a save, and removes what a kill left of earlier ones. `notes` are further facts for the header.
+def facts_of_model(
+    model: Model[Any], name: str, step: int, notes: Mapping[str, Any], missing: Sequence[str] = ()
+) -> Facts:
+    """The facts that the header of this model's weights holds. `notes` are further fields of `Facts`."""
+    can = abilities(model, missing)
+    return Facts(
+        model=name,
+        step=step,
+        options=asdict(model.options),
+        spec=model.spec,
+        sizes=model.sizes if isinstance(model, Translates) else Sizes(),
+        can=can,
+        code_size=model.code_size if isinstance(model, Coded) and "code" in can else 0,
+        condition_names=model.condition_names if isinstance(model, Conditioned) else (),
+        maps=model.maps if isinstance(model, Attends) else (),
+        missing=tuple(missing),
+        own=model.facts() if isinstance(model, Tells) else {},
+        gantool=__version__,
+        **{"directions": model.directions() if isinstance(model, Translates) else (), **notes},
+    )
 
-    Raises DataError if the disk refuses.
-    """
-    metadata = {
-        "format": FORMAT,
-        "gantool": __version__,
-        "model": name,
-        "step": step,
-        "options": asdict(model.options),
-        "spec": asdict(model.spec),
-        "sizes": asdict(model.sizes),
-        "directions": model.directions(),
-        "facts": model.facts(),
-        "style_size": model.style_size,
-        "outputs": model.exported_outputs,
-        **notes,
-    }
+
+def parted(model: Model[Any], tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """A model's tensors as those of a weights file, and those that only further training needs (`model.KEY`)."""
+    roles = model.roles
+    weights = {key: value for key, value in tensors.items() if part(key) not in (*roles.training_only, *roles.frozen)}
+    state = {f"model.{key}": value for key, value in tensors.items() if part(key) in roles.training_only}
+    return weights, state
+
+
+def part(key: str) -> str:
+    """The sub-module that a tensor belongs to: "g_ab" of "g_ab.head.1.weight"."""
+    return key.partition(".")[0]
+
+
+def below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors whose names begin with the prefix, without it."""
+    return {key[len(prefix) :]: value for key, value in tensors.items() if key.startswith(prefix)}
+
+
+def save(folder: Path, facts: Facts, *, weights: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> None:
+    """Writes a save, and removes what a kill left of earlier ones. Raises DataError if the disk refuses."""
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}")
     folders.remove_half_saves(folder.parent)
     try:
         temporary.mkdir(parents=True, exist_ok=True)
-        _write(temporary / folders.WEIGHTS, weights, metadata)
+        _write(temporary / folders.WEIGHTS, weights, {"format": FORMAT, **facts.as_json()})
         if state:
-            _write(temporary / folders.STATE, state, {"format": FORMAT, "model": name, "step": step})
+            _write(temporary / folders.STATE, state, {"format": FORMAT, "model": facts.model, "step": facts.step})
         if folder.exists():
             shutil.rmtree(folder)
         temporary.rename(folder)
@@ -90,27 +99,27 @@ def read(path: Path) -> tuple[Header, dict[str, Tensor]]:
     return header, _tensors(header)
 
 
-def load_model(path: Path) -> tuple[Header, Model]:
-    """The model of a weights file, on the CPU, ready to translate. What only training needs is as new."""
-    header = read_weights_header(path)
+def load_model(path: Path) -> tuple[Facts, Model[Any]]:
+    """The model of a weights file, on the CPU, ready to translate.
+
+    Training-only networks keep their initial weights.
+    """
     with naming_the_save_before(path):
+        header = read_header(path)
+        facts = facts_of(header)
         tensors = _tensors(header)
-    name = header.metadata["model"]
-    if name not in registry.plugins():
-        raise CheckpointError(f"{path} needs the model {name}, which is not installed. Installed: gantool models")
-    kind = registry.plugin(name).load()
+    if facts.model not in registry.plugins():
+        raise CheckpointError(
+            f"{path} needs the model {facts.model}, which is not installed. Installed: gantool models"
+        )
+    kind = registry.plugin(facts.model).load()
     try:
-        choices = options.restore(kind.Options, header.metadata["options"], where=name)
-    except Exception as error:
-        raise CheckpointError(f"{path}: its options do not fit the installed {name}: {error}") from error
-    try:
-        spec = ImageSpec(**{key: _tuples(value) for key, value in header.metadata["spec"].items()})
-    except TypeError as error:
-        raise CheckpointError(f"{path} describes its pictures as this gantool does not: {error}") from error
-    model = build_model(kind, choices, spec)
-    model.missing = tuple(header.metadata.get("missing", ()))
-    load_weights(model, tensors, str(path), lacking=model.missing)
-    return header, model.eval()
+        choices = options.restore(kind.Options, facts.options, where=facts.model)
+    except UsageError as error:
+        raise CheckpointError(f"{path}: its options do not fit the installed {facts.model}: {error.text}") from error
+    model = build_model(kind, choices, facts.spec)
+    load_weights(model, tensors, str(path), lacking=facts.missing)
+    return facts, model.eval()
 
 
 def _tensors(header: Header) -> dict[str, Tensor]:
@@ -124,14 +133,14 @@ def _tensors(header: Header) -> dict[str, Tensor]:
     return tensors
 
 
-def build_model(kind: type[Model], choices: Any, spec: ImageSpec, seed: int = 0) -> Model:
+def build_model(kind: type[Model[Any]], choices: Any, spec: Spec, seed: int = 0) -> Model[Any]:
     """A new model whose first weights depend on `seed` alone. Other random states stay as they are."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return kind(choices, spec)
 
 
-def load_weights(model: Model, tensors: Mapping[str, Tensor], where: str, lacking: Sequence[str] = ()) -> None:
+def load_weights(model: Model[Any], tensors: Mapping[str, Tensor], where: str, lacking: Sequence[str] = ()) -> None:
     """Puts tensors into the model: exactly the ones that translation needs, or with training's as well.
 
     `lacking` are sub-modules that an imported file is known not to have: they stay as they are.
@@ -141,13 +150,46 @@ def load_weights(model: Model, tensors: Mapping[str, Tensor], where: str, lackin
     except RuntimeError as error:  # sizes that differ, one a line
         first = str(error).splitlines()[1].strip()
         raise CheckpointError(f"{where} does not fit these options: {first}") from error
-    excused = {*model.training_only, *model.frozen, *lacking}
-    absent = [key for key in missing if key.partition(".")[0] not in excused]
+    excused = {*model.roles.training_only, *model.roles.frozen, *lacking}
+    absent = [key for key in missing if part(key) not in excused]
     if absent or unexpected:
         first = f"{absent[0]} is missing" if absent else f"{unexpected[0]} is unknown"
         raise CheckpointError(
             f"{where} does not fit these options: {first} ({len(absent)} missing, {len(unexpected)} unknown)"
         )
+
+
+def begin_from(model: Model[Any], weights: Path) -> list[str]:
+    """Fills a new model with the networks of a weights file and of the training state beside it, if there is one.
+
+    Returns the networks that neither has, and the parts that the model adds to them: they begin anew.
+    """
+    header, tensors = read(weights)
+    grow = model.adopt if isinstance(model, Grows) else dict
+    taken = dict(grow(tensors))
+    load_weights(model, taken, str(weights), lacking=facts_of(header).missing)
+    beside = weights.with_name(folders.STATE)
+    state = below("model.", read(beside)[1]) if beside.is_file() else {}
+    networks = {name for name, child in model.named_children() if any(True for _ in child.parameters())}
+    apart = networks & set(model.roles.training_only)
+    adopted = _fitting(model, grow({key: value for key, value in state.items() if part(key) in apart}))
+    found = {key: value for key, value in state.items() if part(key) in {part(name) for name in adopted}}
+    model.load_state_dict(dict(adopted), strict=False)
+    given = {**tensors, **found}
+    grown = {".".join(key.split(".")[:2]) for key, value in (taken | adopted).items() if value is not given.get(key)}
+    return sorted((networks - {*model.roles.frozen, *map(part, given)}) | grown)
+
+
+def _fitting(model: Model[Any], tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Those of networks that have just these tensors: a discriminator of another width or depth begins anew."""
+    shapes = {key: value.shape for key, value in model.state_dict().items()}
+    given = {key: value.shape for key, value in tensors.items()}
+    wanted = {
+        name
+        for name in map(part, tensors)
+        if {k: s for k, s in shapes.items() if part(k) == name} == {k: s for k, s in given.items() if part(k) == name}
+    }
+    return {key: value for key, value in tensors.items() if part(key) in wanted}
 
 
 def optimizer_tensors(optimizers: Mapping[str, torch.optim.Optimizer]) -> dict[str, Tensor]:
@@ -161,7 +203,7 @@ def optimizer_tensors(optimizers: Mapping[str, torch.optim.Optimizer]) -> dict[s
 
 
 def load_optimizers(optimizers: Mapping[str, torch.optim.Optimizer], tensors: Mapping[str, Tensor]) -> None:
-    """The inverse of `optimizer_tensors`. Learning rates and the like come from the options, not from here."""
+    """The inverse of `optimizer_tensors`. Learning rates come from the options."""
     for name, optimizer in optimizers.items():
         state: dict[int, dict[str, Tensor]] = {}
         prefix = f"optimizers.{name}."
@@ -202,7 +244,3 @@ def _flush_folder(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
-
-
-def _tuples(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""Run folders on disk: which there are, and which save is the newest. Imports no torch.
+"""The content of a run folder, and its saves. Imports no torch.
 
 runs/cyclegan/001/
     run.yaml  log.jsonl  gallery.html  samples/00001000.png
@@ -7,12 +7,12 @@ runs/cyclegan/001/
 
 from __future__ import annotations
 
-import difflib
 import re
 import shutil
 from pathlib import Path
 
-from gantool.errors import CheckpointError
+from gantool.errors import DataError
+from gantool.files import reason
 
 RUNS = Path("runs")
 CHECKPOINTS = "checkpoints"
@@ -21,10 +21,34 @@ STATE = "state.safetensors"
 SETTINGS = "run.yaml"
 
 
+def make_run(model: str, root: Path = RUNS) -> Path:
+    """Makes the next free `runs/MODEL/NNN` and returns it: two trainings that start together get two folders."""
+    number = _largest(model, root)
+    while True:
+        number += 1
+        folder = run_folder(model, number, root)
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise DataError(f"cannot make the run folder {folder}: {reason(error, folder)}") from error
+        return folder
+
+
 def next_run(model: str, root: Path = RUNS) -> Path:
-    """The next free `runs/MODEL/NNN`."""
+    """The folder that `make_run` would make at this moment: for a plan that touches nothing."""
+    return run_folder(model, _largest(model, root) + 1, root)
+
+
+def run_folder(model: str, number: int, root: Path = RUNS) -> Path:
+    """`runs/MODEL/NNN`."""
+    return root / model / f"{number:03d}"
+
+
+def _largest(model: str, root: Path) -> int:
     taken = [int(folder.name) for folder in (root / model).glob("*") if folder.name.isdigit()]
-    return root / model / f"{max(taken, default=0) + 1:03d}"
+    return max(taken, default=0)
 
 
 def saves(run: Path) -> list[Path]:
@@ -47,7 +71,7 @@ def save_before(weights: Path) -> Path | None:
 
 
 def remove_save(save: Path) -> None:
-    """Removes a save. It stops counting at once, so that nobody meets half of one."""
+    """Removes a save. It stops counting at once, so that half of one is never found."""
     going = save.with_name(f".{save.name}.old")
     save.rename(going)
     shutil.rmtree(going, ignore_errors=True)
@@ -60,58 +84,6 @@ def remove_half_saves(checkpoints: Path) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def newest_run(model: str, root: Path = RUNS) -> Path | None:
-    """The run of this model with the newest save, below `root` at `root/MODEL/*` or anywhere directly in `root`."""
-    from gantool.runs.header import read_header
-
-    found: list[tuple[float, Path]] = []
-    for folder in [*(root / model).glob("*"), *root.glob("*")]:
-        for save in saves(folder)[-1:]:
-            try:
-                belongs = folder.parent.name == model or read_header(save / WEIGHTS).metadata.get("model") == model
-            except CheckpointError:
-                continue
-            if belongs:
-                found.append(((save / WEIGHTS).stat().st_mtime, folder))
-    return max(found)[1] if found else None
-
-
 def is_run(path: Path) -> bool:
     """True for a folder that holds a training run, with or without a save yet."""
     return (path / SETTINGS).is_file() or (path / CHECKPOINTS).is_dir()
-
-
-def is_resumable(name: str) -> bool:
-    """True for the path of a run or of one of its saves."""
-    path = Path(name)
-    return is_run(path) or (path / WEIGHTS).is_file() or path.suffix == ".safetensors"
-
-
-def find_weights(name: str, models: tuple[str, ...] = (), root: Path = RUNS) -> Path:
-    """The weights file that `--model NAME` means: a weights file, a run folder, a save, or a model's newest run.
-
-    Raises CheckpointError that says what was looked for.
-    """
-    path = Path(name)
-    if path.is_file():
-        return path
-    if (path / WEIGHTS).is_file():
-        return path / WEIGHTS
-    if is_run(path):
-        found = saves(path)
-        if not found:
-            raise CheckpointError(f"{path} has no save yet: train longer, or with a smaller --save-every")
-        return found[-1] / WEIGHTS
-    if name in models:
-        run = newest_run(name, root)
-        if run is None:
-            raise CheckpointError(
-                f"there is no run of {name} below {root}/. Train one (gantool train {name} A B) or give its folder"
-            )
-        return saves(run)[-1] / WEIGHTS
-    near = difflib.get_close_matches(name, models, n=2, cutoff=0.6)
-    if is_run(root / name):
-        near = [str(root / name)]
-    hint = f". Did you mean {' or '.join(near)}?" if near else ""
-    known = f" and no model ({', '.join(models)})" if models else ""
-    raise CheckpointError(f"{name} is no run folder, no weights file{known}{hint}")

@@ -1,4 +1,4 @@
-"""What a weights file says of itself, read without torch: the header of a safetensors file.
+"""The header of a weights file, read without torch.
 
 All of gantool's metadata stands as JSON under one key, because files with several keys are not byte-reproducible.
 """
@@ -15,12 +15,12 @@ from typing import Any
 
 from gantool.errors import CheckpointError
 from gantool.runs import folders
+from gantool.runs.upgrade import FORMAT, upgraded
+from gantool.spec import Facts, facts_from_json
 
 KEY = "gantool"
-FORMAT = 1
 _OFFICIAL = (".pth", ".pt", ".ckpt")
 _LARGEST_HEADER = 100_000_000
-_OF_WEIGHTS = {"model": str, "step": int, "options": dict, "spec": dict, "sha256": str}
 
 
 class DamagedError(CheckpointError):
@@ -33,7 +33,7 @@ class Header:
 
     path: Path
     metadata: dict[str, Any]
-    """gantool's own: model, options, domains, step, ..."""
+    """gantool's own, in the newest format: of weights all `Facts`; of a training's state model and step."""
     tensors: dict[str, tuple[str, tuple[int, ...]]]
     """Type ("F32") and shape by name."""
 
@@ -56,7 +56,7 @@ def read_header(path: Path) -> Header:
         foreign = KEY not in own
     except OSError as error:
         raise CheckpointError(f"cannot read {path}: {error.strerror or error}") from error
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, struct.error) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, struct.error) as error:
         raise DamagedError(
             f"{path} is no weights file of gantool (safetensors)." + (hint if path.suffix in _OFFICIAL else "")
         ) from error
@@ -65,34 +65,34 @@ def read_header(path: Path) -> Header:
     try:
         metadata = json.loads(own[KEY])
         newer = metadata.get("format", 0) > FORMAT
-    except (ValueError, TypeError, AttributeError) as error:
+        if newer:
+            raise CheckpointError(
+                f"{path} was written by a newer gantool ({metadata.get('gantool')}): pip install -U gantool"
+            )
+        metadata = upgraded(metadata)
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
         raise DamagedError(f"{path} is damaged: its gantool header is not what was written") from error
-    if newer:
-        raise CheckpointError(
-            f"{path} was written by a newer gantool ({metadata.get('gantool')}): pip install -U gantool"
-        )
     return Header(path, metadata, tensors)
 
 
-def read_weights_header(path: Path) -> Header:
-    """The header of a file to translate with: its metadata has model, step, options, spec (with domains) and sha256.
+def read_facts(path: Path) -> Facts:
+    """The facts of a file to translate with.
 
-    Raises CheckpointError as `read_header` does, for a training's state, and where one of these is missing.
+    Raises CheckpointError as `read_header` does, for a training's state, and where the header is not what was written.
     """
     with naming_the_save_before(path):
-        header = read_header(path)
-        metadata = header.metadata
-        if "spec" not in metadata and "model" in metadata:
-            raise CheckpointError(
-                f"{path} holds no weights to translate with: give the run folder, or {folders.WEIGHTS}"
-            )
-        lacking = [key for key, kind in _OF_WEIGHTS.items() if not isinstance(metadata.get(key), kind)]
-        if lacking:
-            raise DamagedError(f"{path} is damaged: its header lacks {', '.join(lacking)}")
-        domains = metadata["spec"].get("domains")
-        if not (isinstance(domains, list) and domains and all(isinstance(name, str) for name in domains)):
-            raise DamagedError(f"{path} is damaged: its header names no domains")
-    return header
+        return facts_of(read_header(path))
+
+
+def facts_of(header: Header) -> Facts:
+    """The facts of a weights file's header. Raises CheckpointError as `read_facts`."""
+    path, metadata = header.path, header.metadata
+    if "spec" not in metadata and "model" in metadata:
+        raise CheckpointError(f"{path} holds no weights to translate with: give the run folder, or {folders.WEIGHTS}")
+    try:
+        return facts_from_json(metadata)
+    except ValueError as error:
+        raise DamagedError(f"{path} is damaged: {error}") from error
 
 
 @contextmanager
@@ -104,4 +104,4 @@ def naming_the_save_before(path: Path) -> Iterator[None]:
         earlier = folders.save_before(path)
         if earlier is None:
             raise
-        raise DamagedError(f"{error}. The save before it: {earlier}") from error
+        raise DamagedError(f"{error.text}. The save before it: {earlier}") from error

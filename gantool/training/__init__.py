@@ -1,0 +1,1 @@
+"""A whole training: request, plan, session, and the step that models see."""

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Processes:
-    """Who this process is among how many."""
+    """The place of this process among all."""
 
     rank: int = 0
     world: int = 1
@@ -45,7 +45,7 @@ class Processes:
         """The largest of all processes' values: how they agree to stop, and why."""
         if self.world == 1:
             return value
-        agreed = torch.tensor(value)  # on the CPU also beside a GPU, which nobody has to wait for then
+        agreed = torch.tensor(value)  # on the CPU also beside a GPU: the GPU goes on meanwhile
         dist.all_reduce(agreed, dist.ReduceOp.MAX)
         return int(agreed)
 
@@ -54,6 +54,14 @@ class Processes:
         if self.world > 1:
             for tensor in module.state_dict().values():
                 dist.broadcast(tensor, 0)
+
+    def shared(self, text: str) -> str:
+        """The first process's text for all."""
+        if self.world == 1:
+            return text
+        told: list[str] = [text]
+        dist.broadcast_object_list(told, 0)
+        return told[0]
 
     def wait(self) -> None:
         """Returns when every process has come here."""

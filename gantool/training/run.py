@@ -1,40 +1,39 @@
-"""What a training step may use: precision, gradients, updates, random draws, processes."""
+"""The tools of a training step: precision, gradients, updates, random draws, processes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gantool.model import Model
+from gantool.model import Model, Progress
 from gantool.training.distributed import Processes
 
 _FIRST_SCALE, _GROWTH_AFTER = 2.0**16, 2000
 
 
 class TrainingRun:
-    """The `Run` of a real training. Nothing here waits for the device."""
+    """The `Run` of a real training. A step waits for the device only where an optimiser is not fused."""
 
     def __init__(
         self,
-        model: Model,
+        model: Model[Any],
         optimizers: dict[str, torch.optim.Optimizer],
         *,
-        total_steps: int,
         precision: str = "fp32",
         accumulate: int = 1,
         seed: int = 0,
         processes: Processes | None = None,
     ) -> None:
         self.model, self.optimizers = model, optimizers
-        self.total_steps, self.accumulate, self.seed = total_steps, accumulate, seed
+        self.accumulate, self.seed = accumulate, seed
         self.processes = processes or Processes()
         self.device = next(model.parameters()).device
-        self.step = 0
-        self.epoch = 0.0
+        self.now = Progress(0, 1)
         self.rng = torch.Generator()
         self._half = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision)
         self._last = True  # of the batches that make one step
@@ -63,13 +62,13 @@ class TrainingRun:
 
     # The frame of a step: the trainer's side.
 
-    def begin(self, step: int, rate_factor: float, epoch: float = 0.0) -> None:
-        """Starts step number `step`: all its draws and its learning rate follow from that number alone."""
-        self.step, self.epoch = step, epoch
+    def begin(self, now: Progress, rate_factor: float) -> None:
+        """Starts a step: all its draws and its learning rate follow from its number alone."""
+        self.now = now
         self._held = []
-        self.rng.manual_seed(_mixed(self.seed, step))
+        self.rng.manual_seed(_mixed(self.seed, now.step))
         # Dropout draws from torch's own generators; processes must not draw the same masks.
-        torch.manual_seed(_mixed(self.seed, step, 1 + self.processes.rank))
+        torch.manual_seed(_mixed(self.seed, now.step, 1 + self.processes.rank))
         for name, optimizer in self.optimizers.items():
             for group, base in zip(optimizer.param_groups, self._base_rates[name], strict=True):
                 group["lr"] = base * rate_factor
@@ -117,7 +116,7 @@ class TrainingRun:
         return worst
 
     def state_dict(self) -> dict[str, Tensor]:
-        """What the draws and learning rates do not say already."""
+        """Everything that does not follow from the number of the step."""
         return {"scale": self.scale, "since_growth": self._since_growth, "bad_in_a_row": self._bad_in_a_row}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:

@@ -7,19 +7,50 @@ pix2pix; shift `e` by one (`e - 1`) to step at its end.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Protocol
+
+from gantool.model import Progress
+from gantool.option_groups import EpochSchedule
+from gantool.options import option
 
 POLICIES = ("linear", "step", "cosine", "plateau", "constant")
 
 
-class Schedule(Protocol):
-    """The options that a schedule by epochs has."""
+@dataclass(frozen=True, kw_only=True)
+class PolicySchedule(EpochSchedule):
+    """One of `POLICIES`, as CycleGAN and pix2pix have them."""
 
-    lr: float
-    lr_policy: str
-    n_epochs: int
-    n_epochs_decay: int
-    lr_decay_epochs: int
+    lr_policy: str = option("linear", "learning-rate schedule", choices=POLICIES)
+    lr_at: str = option(
+        "start",
+        "the schedule advances at the start of an epoch (as the authors') or at its end",
+        choices=("start", "end"),
+    )
+    lr_decay_epochs: int = option(50, "lr_policy=step: a tenth after every so many epochs", low=1)
+
+    def epoch(self, now: Progress) -> int:
+        """The epoch, for `by_policy`."""
+        return int(now.schedule) + (self.lr_at == "start")
+
+
+class Schedule(Protocol):
+    """The options that `by_policy` reads."""
+
+    @property
+    def lr(self) -> float: ...
+
+    @property
+    def lr_policy(self) -> str: ...
+
+    @property
+    def n_epochs(self) -> int: ...
+
+    @property
+    def n_epochs_decay(self) -> int: ...
+
+    @property
+    def lr_decay_epochs(self) -> int: ...
 
 
 def by_policy(options: Schedule, e: float) -> float:

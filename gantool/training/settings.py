@@ -1,4 +1,4 @@
-"""Everything about a training that is not the model's own: a dataclass whose fields are the flags. Imports no torch."""
+"""Everything about a training that is not the model's own. Imports no torch."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from gantool.data.modes import FILTERS, PREPROCESS
-from gantool.errors import UsageError
+from gantool.errors import UsageError, argument
 from gantool.options import option
 
 PRECISIONS = ("fp32", "bf16", "fp16")
@@ -14,12 +14,12 @@ PRECISIONS = ("fp32", "bf16", "fp16")
 CHANGEABLE = frozenset(
     {"steps", "epochs", "device", "workers", "save_every", "sample_every", "keep", "time", "compile", "deterministic"}
 )
-"""What may differ when a run is continued. Anything else would make it another run."""
+"""Settings that may change when a run is continued. Any other change would make it another run."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainSettings:
-    """The settings of a run, as flags, YAML keys and `gantool.train` arguments name them."""
+    """The settings of a run, as YAML keys and arguments of `gantool.train` name them."""
 
     steps: int | None = option(None, "length of the training in steps", low=1)
     epochs: float | None = option(None, "length of the training in passes over the larger domain", low=0.001)
@@ -50,7 +50,7 @@ class TrainSettings:
 
     def __post_init__(self) -> None:
         if self.steps is not None and self.epochs is not None:
-            raise ValueError("give --steps or --epochs, not both")
+            raise ValueError(f"give {argument('steps')} or {argument('epochs')}, not both")
         if self.time is not None:
             seconds(self.time)
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any, Protocol
 
 import torch
@@ -16,9 +14,10 @@ from torch import Tensor
 
 from gantool.data import loader
 from gantool.data.dataset import Dataset
-from gantool.errors import DataError, DivergedError, Interrupted, TimeLimitReached
+from gantool.errors import DataError, DivergedError, Interrupted, TimeLimitReached, argument
 from gantool.model import Model, Progress
 from gantool.runs import checkpoint, folders
+from gantool.signals import noted
 from gantool.training.distributed import Processes
 from gantool.training.ema import Averages
 from gantool.training.run import TrainingRun
@@ -32,12 +31,12 @@ _TIME_UP, _UNREADABLE = 75, 1000
 
 
 class Observer(Protocol):
-    """Who is told how it goes. Nothing that an observer does changes the training."""
+    """Is told how it goes. Nothing that an observer does changes the training."""
 
     def step(self, done: int, losses: Mapping[str, float] | None) -> None:
         """So many steps are done; `losses` are means over the steps since the last ones, when they have been read."""
 
-    def sample(self, done: int, model: Model) -> None:
+    def sample(self, done: int, model: Model[Any]) -> None:
         """It is time for a sample grid; the model has its averaged weights where it keeps averages."""
 
     def saved(self, done: int, folder: Path) -> None:
@@ -51,7 +50,7 @@ class Observer(Protocol):
 class Trainer:
     """One training run. Its state is the model, the optimisers, the averages and the number of steps done."""
 
-    model: Model
+    model: Model[Any]
     name: str
     """The model's name in the registry, for the header of its saves."""
     dataset: Dataset
@@ -59,7 +58,7 @@ class Trainer:
     settings: TrainSettings
     total_steps: int
     notes: Mapping[str, Any]
-    """Further facts for the header of the weights."""
+    """Further fields of `Facts` for the header of the weights."""
     observer: Observer
     processes: Processes
     clock: Callable[[], float] = time.monotonic
@@ -73,7 +72,6 @@ class Trainer:
         self.run = TrainingRun(
             self.model,
             self.optimizers,
-            total_steps=self.total_steps,
             precision=s.precision,
             accumulate=s.accumulate,
             seed=s.seed,
@@ -86,17 +84,15 @@ class Trainer:
         self._save_seconds = 0.0
 
     @property
-    def epoch_steps(self) -> float:
+    def pass_steps(self) -> float:
         """Steps of one pass over the data."""
         return len(self.dataset) / (self.settings.batch * self.settings.accumulate * self.processes.world)
 
     def progress(self) -> Progress:
         """Where the run stands: what learning rates and weights follow from."""
-        default = self.model.default_epochs(self.model.options)
-        if default is None:
-            return Progress(self.done, self.total_steps, self.done / self.epoch_steps)
         # A run of another length than the paper's is the paper's schedule, stretched over it.
-        return Progress(self.done, self.total_steps, default * self.done / self.total_steps)
+        length = self.model.length(self.model.options).count
+        return Progress(self.done, self.total_steps, self.pass_steps, length * self.done / self.total_steps)
 
     def train(self) -> None:
         """Trains to the end. Raises Interrupted or TimeLimitReached after saving, DivergedError without."""
@@ -116,7 +112,7 @@ class Trainer:
             world=self.processes.world,
         )
         step_seconds = 0.0
-        with _signals() as received, contextlib.closing(stream):
+        with noted() as received, contextlib.closing(stream):
             if self.done == 0:
                 self._sample()
             while self.done < self.total_steps:
@@ -145,12 +141,13 @@ class Trainer:
             return [], error
 
     def _one_step(self, batches: list[dict[str, Tensor]]) -> None:
-        self.run.begin(self.done, self.model.rate_factor(self.progress()), self.done / self.epoch_steps)
+        now = self.progress()
+        self.run.begin(now, self.model.rate_factor(now))
         for index in self.run.batches():
             batch = loader.to_device(batches[index], self.run.device, next(self.model.parameters()).dtype)
             self.model.training_step(batch, self.run)
         self.run.end()
-        self.averages.update(self.model, self.run.applied())
+        self.averages.update(self.model, now, self.run.applied())
         self.done += 1
 
     def _look(self) -> None:
@@ -168,8 +165,8 @@ class Trainer:
             kept = f"The save at step {int(last[0].name)} is intact" if last else "There was no save yet"
             raise DivergedError(
                 f"training diverged: {skipped} steps in a row, up to step {self.done}, had losses that are not finite."
-                f" {kept}. Try a lower learning rate (--set lr=...), --precision fp32, or look for constant pictures:"
-                " gantool data check"
+                f" {kept}. Try a lower learning rate ({argument('set', 'lr=...')}), {argument('precision', 'fp32')},"
+                " or look for constant pictures: gantool data check"
             )
 
     def _sample(self) -> None:
@@ -184,7 +181,8 @@ class Trainer:
         self.save()
         if reason == _UNREADABLE:
             raise problem or DataError("another process met a picture that cannot be read")
-        where = f"stopped after step {self.done} of {self.total_steps}, saved to {self.folder}. Continue with --resume"
+        where = f"stopped after step {self.done} of {self.total_steps}, saved to {self.folder}"
+        where += f". Continue with {argument('resume')}"
         if reason == _TIME_UP:
             raise TimeLimitReached(f"time limit reached: {where}")
         raise Interrupted(where, 128 + reason)
@@ -192,20 +190,19 @@ class Trainer:
     # Saving and continuing.
 
     def save(self) -> None:
-        """Writes a save of this moment, and removes the oldest ones beyond `--keep`."""
+        """Writes a save of this moment, and removes the oldest ones beyond those to keep."""
         if self._saved_at == self.done:
             return
         started = self.clock()
         if self.processes.first:
             folder = folders.save_folder(self.folder, self.done)
             with self.averages.in_place_of(self.model):
-                everything = {k: v for k, v in self.model.state_dict().items() if _part(k) not in self.model.frozen}
-            weights = {key: value for key, value in everything.items() if not self._only_for_training(key)}
-            state = {f"model.{key}": value for key, value in everything.items() if self._only_for_training(key)}
+                facts = checkpoint.facts_of_model(self.model, self.name, self.done, self.notes)
+                weights, state = checkpoint.parted(self.model, self.model.state_dict())
             state |= {f"model.{key}": value for key, value in self.averages.trained_weights(self.model).items()}
             state |= checkpoint.optimizer_tensors(self.optimizers)
             state |= {f"run.{key}": value for key, value in self.run.state_dict().items()}
-            checkpoint.save(folder, self.model, self.name, self.done, weights=weights, state=state, notes=self.notes)
+            checkpoint.save(folder, facts, weights=weights, state=state)
             self.observer.saved(self.done, folder)
             if self.settings.keep:
                 for old in folders.saves(self.folder)[: -self.settings.keep]:
@@ -220,75 +217,18 @@ class Trainer:
         _, state = checkpoint.read(save / folders.STATE)
         checkpoint.load_weights(self.model, weights, str(save))
         for name, average in self.averages.averages.items():
-            average.load_state_dict(_below(f"{name}.", weights))
-        self.model.load_state_dict(_below("model.", state), strict=False)
-        checkpoint.load_optimizers(self.optimizers, _below("", state))
-        self.run.load_state_dict(_below("run.", state))
+            average.load_state_dict(checkpoint.below(f"{name}.", weights))
+        self.model.load_state_dict(checkpoint.below("model.", state), strict=False)
+        checkpoint.load_optimizers(self.optimizers, checkpoint.below("", state))
+        self.run.load_state_dict(checkpoint.below("run.", state))
         self.done = self._saved_at = int(header.metadata["step"])
 
     def start_from(self, weights: Path) -> list[str]:
         """Takes over networks from a weights file and from the training state beside it, if there is one.
 
-        Returns the networks that neither has, and the parts that the model adds to them: they begin anew. Optimisers,
-        pools and the step do so in any case.
+        Returns what begins anew. Optimisers, pools and the step do so in any case.
         """
-        header, tensors = checkpoint.read(weights)
-        taken = dict(self.model.adopt(tensors))
-        checkpoint.load_weights(self.model, taken, str(weights), lacking=header.metadata.get("missing", ()))
-        beside = weights.with_name(folders.STATE)
-        state = _below("model.", checkpoint.read(beside)[1]) if beside.is_file() else {}
-        networks = {name for name, child in self.model.named_children() if any(True for _ in child.parameters())}
-        found = {key: value for key, value in state.items() if self._only_for_training(key) and _part(key) in networks}
-        taken |= (adopted := self._fitting(self.model.adopt(found)))
-        found = {key: value for key, value in found.items() if _part(key) in {_part(name) for name in adopted}}
-        self.model.load_state_dict(dict(adopted), strict=False)
+        anew = checkpoint.begin_from(self.model, weights)
         for name, average in self.averages.averages.items():
             average.load_state_dict(self.model.get_submodule(name).state_dict())
-        given = {**tensors, **found}
-        new = {".".join(key.split(".")[:2]) for key, value in taken.items() if value is not given.get(key)}
-        return sorted((networks - {*self.model.frozen, *(_part(key) for key in given)}) | new)
-
-    def _fitting(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Those of networks that have just these tensors: a discriminator of another width or depth begins anew."""
-        shapes = {key: value.shape for key, value in self.model.state_dict().items()}
-        given = {key: value.shape for key, value in tensors.items()}
-        wanted = {
-            part
-            for part in map(_part, tensors)
-            if {k: s for k, s in shapes.items() if _part(k) == part}
-            == {k: s for k, s in given.items() if _part(k) == part}
-        }
-        return {key: value for key, value in tensors.items() if _part(key) in wanted}
-
-    def _only_for_training(self, key: str) -> bool:
-        return _part(key) in self.model.training_only
-
-
-def _part(key: str) -> str:
-    return key.partition(".")[0]
-
-
-def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {key[len(prefix) :]: value for key, value in tensors.items() if key.startswith(prefix)}
-
-
-@contextlib.contextmanager
-def _signals() -> Iterator[list[int]]:
-    """SIGINT and SIGTERM as a list of what came. The first waits for the end of the step, the second ends at once."""
-    received: list[int] = []
-
-    def note(number: int, frame: FrameType | None) -> None:
-        if received:
-            raise SystemExit(128 + number)
-        received.append(number)
-
-    try:
-        before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    except ValueError:  # not the main thread: somebody else's program, somebody else's signals
-        yield received
-        return
-    try:
-        yield received
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        return anew

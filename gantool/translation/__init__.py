@@ -1,0 +1,1 @@
+"""Many pictures through one model: request, plan, session."""

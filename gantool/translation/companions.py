@@ -1,4 +1,4 @@
-"""What is written along with a result: its style code, and maps of where the networks look."""
+"""Files beside a result: its style code, and maps of where the networks look."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TypeAlias
 import numpy as np
 from torch import Tensor
 
-from gantool.errors import DataError
+from gantool.errors import DataError, argument
 from gantool.files import reason, write_atomically
 from gantool.pictures.file import Array, encode
 from gantool.translation.outputs import Job, key
@@ -63,7 +63,7 @@ def _is_to_be_written(path: Path, data: bytes, overwrite: bool) -> bool:
     except OSError as error:
         raise DataError(f"cannot read {path}: {reason(error, path)}") from error
     if not same:
-        raise DataError(f"{path} exists already and is another file: --overwrite replaces it")
+        raise DataError(f"{path} exists already and is another file: {argument('overwrite')} replaces it")
     return False
 
 

@@ -1,4 +1,4 @@
-"""What a person names as input: files, folders, lists, stdin. Imports no torch."""
+"""The inputs that a person names: files, folders, lists, stdin. Imports no torch."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Source:
 
     @property
     def name(self) -> str:
-        """What messages call it."""
+        """Its name in messages."""
         return "stdin" if self.picture is None else str(self.picture)
 
 

@@ -1,4 +1,4 @@
-"""What results are called. Imports no torch."""
+"""Names of results. Imports no torch."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import os
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from gantool.errors import DataError, UsageError
+from gantool.errors import DataError, UsageError, argument
 from gantool.pictures.file import writable_format
 
 SAME = "same"
-"""`--ext`: the extension of the input, unless the result does not fit into such a file."""
+"""The extension of the input, unless the result does not fit into such a file."""
 FALLBACK = "png"
 
 
@@ -24,9 +24,9 @@ class Naming:
 
     def __post_init__(self) -> None:
         if "/" in self.suffix or os.sep in self.suffix:
-            raise UsageError(f'--suffix is a part of a file name, not "{self.suffix}"')
+            raise UsageError(f'{argument("suffix")} is a part of a file name, not "{self.suffix}"')
         if self.ext not in (None, SAME):
-            checked_format(str(self.ext), "--ext")
+            checked_format(str(self.ext), argument("ext"))
 
     def extension(self, name: str) -> str:
         """The extension of the result for an input of this name."""
@@ -54,4 +54,4 @@ def checked_format(extension: str, where: str) -> str:
     try:
         return writable_format(extension)
     except DataError as error:
-        raise UsageError(f"{where}: {error}") from None
+        raise UsageError(f"{where}: {error.text}") from None

@@ -10,14 +10,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from gantool.errors import UsageError
+from gantool.errors import UsageError, argument
 from gantool.pictures.file import writable_format
 from gantool.pictures.find import is_picture_name
 from gantool.translation.inputs import STREAM, Inputs, Source
 from gantool.translation.naming import FALLBACK, SAME, Naming, checked_format
 
 Existing = Literal["overwrite", "skip", "fail"]
-"""What to do where the output exists."""
+"""The policy for an output that exists."""
 
 
 @dataclass(frozen=True)
@@ -44,21 +44,21 @@ class Job:
 
 
 @dataclass
-class Plan:
-    """Everything that a command will do."""
+class Outputs:
+    """The files that will be written, and those that are there."""
 
     jobs: list[Job]
     skipped: list[Job] = field(default_factory=list)
     """Those whose output exists."""
-    results: int = 0
-    """Pictures among the inputs that were passed over, because they are earlier results for others."""
+    passed_over: int = 0
+    """How many pictures among the inputs are earlier results for others: they are no inputs."""
     root: Path | None = None
     """The folder that results are written to or below; None for stdout."""
     owners: dict[str, str] = field(default_factory=dict)
-    """What each file is for, as `key` spells it: outputs (also those of other shards and skipped ones), and inputs."""
+    """The input that each file belongs to, by its `key`: outputs (of all shards, skipped ones too), and inputs."""
 
 
-def make_plan(
+def find_outputs(
     inputs: Inputs,
     out: str | None,
     naming: Naming,
@@ -68,7 +68,7 @@ def make_plan(
     variants: Sequence[str] = ("",),
     codes: bool = False,
     maps: Path | None = None,
-) -> Plan:
+) -> Outputs:
     """Gives every input its outputs, one for each of `variants`: what their names have more than the input's.
 
     With `codes` each has a file for its style code, and with `maps`, a folder, a place there. `existing` None means
@@ -80,9 +80,7 @@ def make_plan(
     if inputs.single and (out is None or not _is_folder(out, single=True)):
         return _plan_one(inputs.sources[0], out, naming, policy, variants, codes, maps)
     if out is None:
-        raise UsageError(
-            "a folder or several pictures need a folder for the results: gantool translate --model M IN... OUT"
-        )
+        raise UsageError("a folder or several pictures need a folder for the results: name OUT last")
     if out == STREAM:
         raise UsageError("only one picture goes to stdout: name an output folder")
     if not _is_folder(out, single=inputs.single):
@@ -101,13 +99,13 @@ def make_plan(
         for number, name in enumerate(variants)
     ]
     jobs = _with_more(jobs, variants, codes, maps)
-    plan = Plan([], results=results, root=root, owners=_owners(jobs))
+    found = Outputs([], passed_over=results, root=root, owners=_owners(jobs))
     for job in jobs:
         if _part(job.source.relative, shard[1]) == shard[0]:
-            (plan.skipped if job.out and policy != "overwrite" and job.out.exists() else plan.jobs).append(job)
+            (found.skipped if job.out and policy != "overwrite" and job.out.exists() else found.jobs).append(job)
     if policy == "fail":
-        _refuse_existing([*plan.skipped, *plan.jobs])
-    return plan
+        _refuse_existing([*found.skipped, *found.jobs])
+    return found
 
 
 def key(path: Path) -> str:
@@ -119,7 +117,7 @@ def parse_shard(text: str) -> tuple[int, int]:
     """(i, n) of "i/n", 1 <= i <= n. Raises UsageError."""
     first, slash, second = text.partition("/")
     if not (slash and first.isdecimal() and second.isdecimal() and 1 <= int(first) <= int(second)):
-        raise UsageError(f'--shard wants i/n with i from 1 to n (1/4, 2/4, 3/4, 4/4), not "{text}"')
+        raise UsageError(f'{argument("shard")} wants i/n with i from 1 to n (1/4, 2/4, 3/4, 4/4), not "{text}"')
     return int(first), int(second)
 
 
@@ -131,17 +129,17 @@ def _plan_one(
     variants: Sequence[str],
     codes: bool,
     maps: Path | None,
-) -> Plan:
+) -> Outputs:
     if out == STREAM or (out is None and source.picture is None):
         if len(variants) > 1:
             raise UsageError(f"{len(variants)} results do not go to stdout one after the other: name OUT")
         extension = FALLBACK if naming.ext is None else naming.extension(source.relative)
         if codes:
             raise UsageError(
-                "--save-styles writes codes beside the results, and stdout has no place for them: name OUT"
+                f"{argument('save_styles')} writes codes beside the results, and stdout has no place for them: name OUT"
             )
-        job = Job(source, None, checked_format(extension, "--ext"), naming.ext == SAME)
-        return Plan(_with_more([job], variants, codes, maps))
+        job = Job(source, None, checked_format(extension, argument("ext")), naming.ext == SAME)
+        return Outputs(_with_more([job], variants, codes, maps))
     if out is None:
         assert source.picture is not None
         beside = Naming(naming.ext or FALLBACK, naming.suffix or ".translated")
@@ -155,8 +153,12 @@ def _plan_one(
             Job(source, path.with_name(f"{path.stem}{name}{path.suffix}"), format, may_change=False, variant=number)
             for number, name in enumerate(variants)
         ]
-        if naming.suffix or (naming.ext not in (None, SAME) and checked_format(str(naming.ext), "--ext") != format):
-            raise UsageError(f"{out} names the file already: --ext and --suffix are for output folders")
+        if naming.suffix or (
+            naming.ext not in (None, SAME) and checked_format(str(naming.ext), argument("ext")) != format
+        ):
+            raise UsageError(
+                f"{out} names the file already: {argument('ext')} and {argument('suffix')} are for output folders"
+            )
     for job in jobs:
         assert job.out is not None
         if source.picture is not None and job.out.exists() and job.out.samefile(source.picture):
@@ -166,7 +168,7 @@ def _plan_one(
         _refuse_existing(jobs)
     there = [job for job in jobs if job.out is not None and job.out.exists()] if policy != "overwrite" else []
     assert jobs[0].out is not None
-    return Plan([job for job in jobs if job not in there], there, root=jobs[0].out.parent, owners=_owners(jobs))
+    return Outputs([job for job in jobs if job not in there], there, root=jobs[0].out.parent, owners=_owners(jobs))
 
 
 def _job(source: Source, out: Path, naming: Naming, variant: int, spelled_out: bool = False) -> Job:
@@ -243,7 +245,7 @@ def _without_results(
         return list(sources), 0
     if not naming.suffix:
         raise UsageError(
-            f"{root} holds the inputs: name another folder for the results, or tell them apart with --suffix"
+            f"{root} holds the inputs: name another folder for the results, or tell them apart ({argument('suffix')})"
         )
 
     def stem(relative: str) -> str:
@@ -256,7 +258,7 @@ def _without_results(
 
 
 def _owners(jobs: Sequence[Job]) -> dict[str, str]:
-    """What each file is for. Raises UsageError where two results have the same, or where it is an input."""
+    """The owner of each file. Raises UsageError where two results have one file, or where it is an input."""
     inputs = {key(job.source.picture) for job in jobs if job.source.picture}
     owners: dict[str, str] = {}
     for job in jobs:
@@ -269,7 +271,8 @@ def _owners(jobs: Sequence[Job]) -> dict[str, str]:
             )
         if spelled in inputs:
             raise UsageError(
-                f"the result for {name} would be written over the input {job.out}: use --suffix or another OUT"
+                f"the result for {name} would be written over the input {job.out}:"
+                f" use {argument('suffix')} or another OUT"
             )
         owners[spelled] = name
         if job.code is not None:
@@ -285,7 +288,8 @@ def _refuse_existing(jobs: Sequence[Job]) -> None:
     if outs:
         more = f" (and {len(outs) - 1} more)" if len(outs) > 1 else ""
         raise UsageError(
-            f"{outs[0]} exists already{more}: --overwrite replaces, --skip-existing keeps, or name another OUT"
+            f"{outs[0]} exists already{more}: {argument('overwrite')} replaces, {argument('skip_existing')} keeps,"
+            " or name another OUT"
         )
 
 

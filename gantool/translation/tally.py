@@ -1,23 +1,24 @@
-"""What became of the pictures of one command."""
+"""The outcome of one command, picture by picture."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gantool.errors import GantoolError
+from gantool.errors import GantoolError, argument
 from gantool.inference.memory import in_words
 from gantool.report.console import Console
 from gantool.translation.outputs import Job
 
 if TYPE_CHECKING:
-    from gantool.translation.pipeline import Done, Failed
+    from gantool.translation.pipeline import Failed
+    from gantool.translation.writing import Done
 
 _NAMED_AT_THE_END = 10
 
 
 class Tally:
-    """What became of the pictures, said as it happens and summed up at the end."""
+    """Counts outcomes, says them as they come, and sums them up at the end."""
 
     def __init__(self, console: Console, *, total: int, single: bool, fail_fast: bool) -> None:
         self.console, self.total, self.single = console, total, single
@@ -30,7 +31,7 @@ class Tally:
         """Counts a picture whose result exists."""
         self._skipped += 1
         if self.single:
-            self.console.note(f"{out} exists and is kept: --overwrite replaces it")
+            self.console.note(f"{out} exists and is kept: {argument('overwrite')} replaces it")
         self.console.event("skipped", **{"in": job.source.name}, out=out)
 
     def done(self, done: Done) -> None:
@@ -59,15 +60,17 @@ class Tally:
         if done.job.spelled_out and done.out is not None:
             self._once("alike", f"{name}: {done.out} is its result, because of another picture of that name")
         if done.lost:
-            self._once(done.lost, f"{name}: {done.job.format} cannot hold its {done.lost}: --ext png or tif can")
+            self._once(
+                done.lost, f"{name}: {done.job.format} cannot hold its {done.lost}: {argument('ext', 'png')} or tif can"
+            )
 
     def fail(self, failed: Failed) -> None:
-        """Raises the error itself where there is but one picture, and at the first failure with `--fail-fast`."""
+        """Raises the error itself where there is but one picture, and at the first failure where that is asked for."""
         if self.single:
             raise failed.error
         self._failed.append(failed.job.source.name)
-        self.console.error(str(failed.error))
-        self.console.event("failed", **{"in": failed.job.source.name}, error=str(failed.error))
+        self.console.error(failed.error.text)
+        self.console.event("failed", **{"in": failed.job.source.name}, error=self.console.words(failed.error.text))
         if self._fail_fast:
             self.end()
 
@@ -80,15 +83,15 @@ class Tally:
         if self._failed:
             names = ", ".join(self._failed[:_NAMED_AT_THE_END])
             more = f" and {len(self._failed) - _NAMED_AT_THE_END} more" if len(self._failed) > _NAMED_AT_THE_END else ""
-            left = ", stopped there (--fail-fast)" if self._fail_fast else ""
+            left = f", stopped there ({argument('fail_fast')})" if self._fail_fast else ""
             raise GantoolError(f"{len(self._failed)} of {self.total} failed{left}: {names}{more}")
 
     def stopped(self) -> str:
-        """What is said when a signal ends the work."""
+        """The line for a signal that ends the work."""
         return f"stopped: {self._written} of {self.total} pictures are written; the same command goes on from there"
 
     def _once(self, subject: str, text: str) -> None:
         """A note for the first picture concerned; the others are alike."""
         if subject not in self._said:
             self._said.add(subject)
-            self.console.note(f"{text}. The like is not said of further pictures" if not self.single else text)
+            self.console.note(f"{text} (reported once)" if not self.single else text)

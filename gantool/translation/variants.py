@@ -4,116 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
 
-from gantool.errors import DataError, UsageError
-from gantool.pictures.find import find_pictures, is_picture_name
-
-STEPS = 8
-"""Results of `--interpolate` where `-n` says nothing else."""
-
-
-@dataclass(frozen=True)
-class Style:
-    """Where a style code comes from."""
-
-    kind: Literal["random", "mean", "file", "picture", "between"]
-    number: int = 0
-    """Of the draw (random), of the row (file), or of the step (between)."""
-    path: Path | None = None
-    other: Path | None = None
-    share: float = 0.0
-    """How far from `path` to `other`, 0 to 1."""
+from gantool.inference.styles import Style
+from gantool.spec import Direction
 
 
 @dataclass(frozen=True)
 class Variant:
     """One result for each picture."""
 
-    source: str
-    target: str
+    direction: Direction
     style: Style | None = None
     suffix: str = ""
-    """What its file's name has more than the picture's: ".s1"."""
+    """Put behind the stem of the picture's name: ".s1"."""
 
 
-def variants(directions: Sequence[tuple[str, str]], styles: Sequence[tuple[Style | None, str]]) -> tuple[Variant, ...]:
+def variants(directions: Sequence[Direction], styles: Sequence[tuple[Style | None, str]]) -> tuple[Variant, ...]:
     """Every style in every target domain; what tells them apart is in the suffix, where there are several."""
     found = []
-    for source, target in directions:
-        domain = f".{target}" if len(directions) > 1 else ""
+    for direction in directions:
+        domain = f".{direction.target}" if len(directions) > 1 else ""
         for style, name in styles:
-            found.append(Variant(source, target, style, domain + (f".{name}" if len(styles) > 1 else "")))
+            found.append(Variant(direction, style, domain + (f".{name}" if len(styles) > 1 else "")))
     return tuple(found)
-
-
-def styles(
-    text: str | None, count: int | None, between: tuple[Path, Path] | None, size: int, model: str
-) -> list[tuple[Style | None, str]]:
-    """The styles that `--style`, `-n` and `--interpolate` mean, each with a short name, for codes of length `size`.
-
-    `text` is "random" (the default), "mean", a file of codes (.npy), a picture, or a folder of pictures. Raises
-    UsageError for what the model cannot do and DataError for a file that is not there.
-    """
-    if size == 0:
-        if text is not None or between is not None or (count or 1) > 1:
-            raise UsageError(f"{model} has one result for a picture: leave out --style, -n and --interpolate")
-        return [(None, "")]
-    if count is not None and count < 1:
-        raise UsageError(f"-n is how many results a picture gets, at least 1, not {count}")
-    if between is not None:
-        if text is not None:
-            raise UsageError("--interpolate takes its styles from two pictures: leave out --style")
-        steps = count or STEPS
-        if steps < 2:
-            raise UsageError("--interpolate goes from one picture to another: -n is at least 2")
-        for path in between:
-            _exists(path)
-        return [
-            (Style("between", k, *between, share=k / (steps - 1)), f"s{k + 1:0{len(str(steps))}d}")
-            for k in range(steps)
-        ]
-    if text is None or text == "random":
-        return [(Style("random", k), f"s{k + 1:0{len(str(count or 1))}d}") for k in range(count or 1)]
-    if count is not None:
-        raise UsageError(f"-n counts random styles: leave it out with --style {text}")
-    if text == "mean":
-        return [(Style("mean"), "mean")]
-    path = Path(text)
-    _exists(path)
-    if path.is_dir():
-        pictures = find_pictures(path)
-        stems = [picture.stem for picture in pictures]
-        names = stems if len(set(stems)) == len(stems) else [picture.name for picture in pictures]
-        if len(set(names)) < len(names):
-            raise DataError(f"{path} holds pictures of one name in several folders: --style names one folder of them")
-        return [(Style("picture", path=picture), name) for picture, name in zip(pictures, names, strict=True)]
-    if path.suffix == ".npy":
-        rows = _rows(path, size)
-        return [(Style("file", k, path), f"s{k + 1:0{len(str(rows))}d}") for k in range(rows)]
-    if not is_picture_name(path.name):
-        raise UsageError(
-            f"--style is random, mean, a picture, a folder of pictures, or codes in a .npy file, not {text}"
-        )
-    return [(Style("picture", path=path), path.stem)]
-
-
-def _exists(path: Path) -> None:
-    if not path.exists():
-        raise DataError(f"{path} does not exist (--style is random, mean, a picture, a folder of them, or a .npy file)")
-
-
-def _rows(path: Path, size: int) -> int:
-    """How many codes of this length a .npy file holds, by its header."""
-    import numpy as np
-
-    try:
-        shape = np.load(path, mmap_mode="r", allow_pickle=False).shape
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} is no .npy file of numbers: {str(error).splitlines()[0]}") from error
-    if shape == (size,):
-        return 1
-    if len(shape) == 2 and shape[1] == size and shape[0] > 0:
-        return int(shape[0])
-    raise DataError(f"{path} holds numbers of shape {shape}: style codes here are ({size},) or (K, {size})")

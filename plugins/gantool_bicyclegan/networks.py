@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gantool.networks.layers import ReflectionPad, Tanh
+from gantool.networks.multiscale import MultiScaleDiscriminator
 from gantool.networks.norms import norm_layer
 from gantool.networks.precision import single
 
@@ -173,31 +174,11 @@ class EncoderBlock(nn.Module):
         return changed + shortcut
 
 
-class MultiScaleDiscriminator(nn.Module):
-    """Pictures (N, in_channels, H, W) to a map of scores (N, 1, h, w) at each of `scales` sizes, the largest first.
+def patches(into: int, width: int, layers: int, norm: str) -> nn.Sequential:
+    """Pictures (N, into, H, W) to a map of scores (N, 1, h, w). They are logits: no sigmoid.
 
-    Scale i is a network of its own of width `width` / 2^i that sees the picture at about 1 / 2^i of its sides. `layers`
-    counts the stride-2 convolutions: 3 judge patches of 70 x 70. The scores are logits: no sigmoid.
+    `layers` counts the stride-2 convolutions: 3 judge patches of 70 x 70.
     """
-
-    def __init__(
-        self, in_channels: int, *, width: int = 64, layers: int = 3, scales: int = 2, norm: str = "instance"
-    ) -> None:
-        super().__init__()
-        self.scales = nn.ModuleList(
-            _patches(in_channels, max(1, round(width / 2**i)), layers, norm) for i in range(scales)
-        )
-
-    def forward(self, x: Tensor) -> list[Tensor]:
-        scores = []
-        for i, network in enumerate(self.scales):
-            if i > 0:
-                x = F.avg_pool2d(x, 3, stride=2, padding=1, count_include_pad=False)
-            scores.append(network(x))
-        return scores
-
-
-def _patches(into: int, width: int, layers: int, norm: str) -> nn.Sequential:
     body: list[nn.Module] = [nn.Conv2d(into, width, 4, stride=2, padding=1), nn.LeakyReLU(0.2, inplace=True)]
     channels = [width * min(2**n, 8) for n in range(layers + 1)]
     for n in range(1, layers + 1):
@@ -230,5 +211,6 @@ def encoder(o: BicycleGAN.Options, channels: int) -> Encoder:
 
 
 def discriminator(o: BicycleGAN.Options, channels: int, layers: int | None = None) -> MultiScaleDiscriminator:
-    """D, or with `layers` the other one."""
-    return MultiScaleDiscriminator(channels, width=o.d_width, layers=layers or o.d_layers, scales=o.scales, norm=o.norm)
+    """D, or with `layers` the other one: each scale half as wide as the one before."""
+    widths = [max(1, round(o.d_width / 2**i)) for i in range(o.scales)]
+    return MultiScaleDiscriminator(patches(channels, width, layers or o.d_layers, o.norm) for width in widths)

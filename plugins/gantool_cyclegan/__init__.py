@@ -8,39 +8,41 @@ weight 0.5 included; the paper uses it for paintings to photos only).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from gantool.capabilities import Translates
 from gantool.data.layouts.unpaired import unpaired
-from gantool.losses.adversarial import GAN_MODES, adversarial_loss
+from gantool.errors import argument
+from gantool.losses.adversarial import GAN_MODES, adversarial_loss, discriminator_losses
 from gantool.losses.gradient_penalty import gradient_penalty, interpolated
 from gantool.losses.reconstruction import l1
-from gantool.model import Batch, ImageSpec, Imported, Model, OfficialTensors, Progress, Run, Sizes
+from gantool.model import Batch, Data, Epochs, Model, Progress, Roles, Run
 from gantool.networks.initialization import INITIALIZATIONS, initialize
 from gantool.networks.norms import NORMS
 from gantool.networks.passes import per_sample, together
 from gantool.networks.patchgan import PatchDiscriminator, PixelDiscriminator
 from gantool.networks.resnet import PADDINGS, ResnetGenerator
 from gantool.networks.unet import UnetGenerator
+from gantool.option_groups import AdamOptions, TwoDomains, adam
 from gantool.options import option
+from gantool.spec import Sizes, Spec
 from gantool.training import schedules
 from gantool.training.image_pool import ImagePool
 
 
-class CycleGAN(Model):
-    layout = unpaired()
+class CycleGAN(Translates, Model["CycleGAN.Options"]):
+    contract = 2
     paper = (
         "Zhu et al., Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial Networks, ICCV 2017,"
         " arXiv 1703.10593"
     )
-    training_only = ("d_a", "d_b", "pool_a", "pool_b")
+    roles = Roles(training_only=("d_a", "d_b", "pool_a", "pool_b"))
 
     @dataclass(frozen=True, kw_only=True)
-    class Options:
+    class Options(TwoDomains, schedules.PolicySchedule, AdamOptions):
         generator: str = option("resnet", "generator network", choices=("resnet", "unet"))
         width: int = option(64, "channels of the generators' first layer", low=1)
         blocks: int = option(
@@ -53,8 +55,6 @@ class CycleGAN(Model):
         discriminator: str = option("patch", "discriminator network", choices=("patch", "pixel"))
         d_width: int = option(64, "channels of the discriminators' first layer", low=1)
         d_layers: int = option(3, "stride-2 layers of a patch discriminator (3: patches of 70 x 70)", low=1, high=8)
-        channels_a: int = option(3, "channels of the pictures of A: 3 (RGB) or 1 (grey)", low=1, high=3)
-        channels_b: int = option(3, "channels of the pictures of B", low=1, high=3)
         init: str = option("normal", "initialisation of the weights", choices=INITIALIZATIONS)
         init_gain: float = option(0.02, "scale of the initialisation", low=0)
         gan: str = option("lsgan", "adversarial objective", choices=GAN_MODES)
@@ -65,81 +65,47 @@ class CycleGAN(Model):
         )
         penalty: float = option(0.0, "weight of a gradient penalty on the discriminators (10 suits gan=wgangp)", low=0)
         pool: int = option(50, "generated pictures remembered for the discriminators; 0 for none", low=0)
-        lr: float = option(2e-4, "base learning rate of both Adams", low=0)
-        beta1: float = option(0.5, "first moment's decay of both Adams", low=0, high=1)
-        lr_policy: str = option("linear", "learning-rate schedule", choices=schedules.POLICIES)
-        lr_at: str = option(
-            "start",
-            "the schedule advances at the start of an epoch (as the authors') or at its end",
-            choices=("start", "end"),
-        )
-        n_epochs: int = option(100, "epochs at the base learning rate", low=0)
-        n_epochs_decay: int = option(100, "epochs of linear decay after them", low=0)
-        lr_decay_epochs: int = option(50, "lr_policy=step: a tenth after every so many epochs", low=1)
 
         def __post_init__(self) -> None:
-            if 2 in (self.channels_a, self.channels_b):
-                raise ValueError("pictures have 1 or 3 channels")
+            super().__post_init__()
             if self.identity > 0 and self.channels_a != self.channels_b:
-                raise ValueError("the identity loss needs as many channels in A as in B: --set identity=0")
+                raise ValueError(
+                    f"the identity loss needs as many channels in A as in B: {argument('set', 'identity=0')}"
+                )
 
     @classmethod
-    def channels(cls, options: Any, domains: int) -> tuple[int, ...]:
-        return options.channels_a, options.channels_b
+    def data(cls, o: CycleGAN.Options) -> Data:
+        return Data(unpaired(), o.kinds)
 
     @classmethod
-    def default_epochs(cls, options: Any) -> float:
-        return float(options.n_epochs + options.n_epochs_decay)
+    def length(cls, o: CycleGAN.Options) -> Epochs:
+        return o.length()
 
-    @classmethod
-    def from_official(cls, files: Mapping[str, OfficialTensors]) -> Imported | None:
-        from gantool_cyclegan import official
-
-        return official.recognise(files)
-
-    def __init__(self, options: CycleGAN.Options, spec: ImageSpec) -> None:
+    def __init__(self, options: CycleGAN.Options, spec: Spec) -> None:
         super().__init__(options, spec)
-        a, b = spec.channels
-        self.g_ab, self.g_ba = generator(options, a, b), generator(options, b, a)
-        self.d_a, self.d_b = discriminator(options, a), discriminator(options, b)
-        self.pool_a, self.pool_b = ImagePool(options.pool), ImagePool(options.pool)
+        o, (a, b) = options, spec.channels
+        self.g_ab, self.g_ba = generator(o, a, b), generator(o, b, a)
+        self.d_a, self.d_b = discriminator(o, a), discriminator(o, b)
+        self.pool_a, self.pool_b = ImagePool(o.pool), ImagePool(o.pool)
         for network in (self.g_ab, self.g_ba, self.d_a, self.d_b):
-            initialize(network, options.init, options.init_gain)
-        self.sizes = Sizes(4, 8) if options.generator == "resnet" else Sizes(2**options.depth, 2**options.depth)
-
-    def smallest_crop(self) -> int:
+            initialize(network, o.init, o.init_gain)
+        self.sizes = Sizes(4, 8) if o.generator == "resnet" else Sizes(2**o.depth, 2**o.depth)
         # The norm behind a patch discriminator's last stride needs more than one value a channel.
-        patches = self.options.discriminator == "patch" and self.options.norm != "none"
-        return max(self.sizes.minimum, 3 * 2**self.options.d_layers if patches else 0)
+        judged = 3 * 2**o.d_layers if o.discriminator == "patch" and o.norm != "none" else 0
+        self.crops = Sizes(self.sizes.multiple, max(self.sizes.minimum, judged))
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        def adam(*networks: nn.Module) -> torch.optim.Optimizer:
-            parameters = [parameter for network in networks for parameter in network.parameters()]
-            return torch.optim.Adam(parameters, self.options.lr, (self.options.beta1, 0.999), fused=True)
+        return {"G": adam(self.options, self.g_ab, self.g_ba), "D": adam(self.options, self.d_a, self.d_b)}
 
-        return {"G": adam(self.g_ab, self.g_ba), "D": adam(self.d_a, self.d_b)}
-
-    def rate_factor(self, progress: Progress) -> float:
-        # A run of another length is this schedule, stretched.
-        return schedules.by_policy(self.options, int(progress.epoch) + (1 if self.options.lr_at == "start" else 0))
+    def rate_factor(self, now: Progress) -> float:
+        return schedules.by_policy(self.options, self.options.epoch(now))
 
     def training_step(self, batch: Batch, run: Run) -> None:
         """Section 3 of the paper, in the authors' order: both generators together, then both discriminators."""
         a, b, o = batch["A"], batch["B"], self.options
-        identity = o.identity > 0
 
         with run.phase("G"):
-            if identity and per_sample(self.g_ab):  # G(A) and G(B) in one pass
-                fake_b, same_b = together(self.g_ab, a, b)
-                rec_a = self.g_ba(fake_b)
-                fake_a, same_a = together(self.g_ba, b, a)
-                rec_b = self.g_ab(fake_a)
-            else:
-                fake_b = self.g_ab(a)
-                rec_a = self.g_ba(fake_b)
-                fake_a = self.g_ba(b)
-                rec_b = self.g_ab(fake_a)
-                same_b, same_a = (self.g_ab(b), self.g_ba(a)) if identity else (b, a)
+            fake_b, rec_a, same_b, fake_a, rec_b, same_a = self.translations(a, b)
             # Equation 3; the identity loss is that of section 5.2, weighted by the cycle of the domain it stays in.
             identity_b = o.identity * o.cycle_b * l1(same_b, b)
             identity_a = o.identity * o.cycle_a * l1(same_a, a)
@@ -160,20 +126,37 @@ class CycleGAN(Model):
         run.log(gan_ab=gan_ab, cycle_a=cycle_a, identity_b=identity_b, d_b=d_b)
         run.log(gan_ba=gan_ba, cycle_b=cycle_b, identity_a=identity_a, d_a=d_a)
 
+    def translations(self, a: Tensor, b: Tensor) -> tuple[Tensor, ...]:
+        """G_AB(A), G_BA(G_AB(A)) and G_AB(B), then the same of B.
+
+        A generator takes both domains in one pass where that gives the same. Without an identity loss, G_AB(B) is B.
+        """
+        if self.options.identity > 0 and per_sample(self.g_ab):
+            fake_b, same_b = together(self.g_ab, a, b)
+            rec_a = self.g_ba(fake_b)
+            fake_a, same_a = together(self.g_ba, b, a)
+            rec_b = self.g_ab(fake_a)
+        else:
+            fake_b = self.g_ab(a)
+            rec_a = self.g_ba(fake_b)
+            fake_a = self.g_ba(b)
+            rec_b = self.g_ab(fake_a)
+            same_b, same_a = (self.g_ab(b), self.g_ba(a)) if self.options.identity > 0 else (b, a)
+        return fake_b, rec_a, same_b, fake_a, rec_b, same_a
+
     def discriminator_loss(self, network: nn.Module, real: Tensor, fake: Tensor, run: Run) -> Tensor:
         """Half the sum of the objectives on real and fake pictures: it slows D down (section 4)."""
-        on_real, on_fake = together(network, real, fake)
-        loss = 0.5 * (
-            adversarial_loss(on_real, True, self.options.gan) + adversarial_loss(on_fake, False, self.options.gan)
-        )
+        on_real, on_fake = discriminator_losses(network, (real, True), (fake, False), self.options.gan)
+        loss = 0.5 * (on_real + on_fake)
         if self.options.penalty > 0:
             alpha = run.rand(len(real))
             loss = loss + self.options.penalty * gradient_penalty(network, interpolated(real, fake, alpha))
         return loss
 
-    def translate(self, images: Tensor, *, source: str, target: str, style: Tensor | None = None) -> Tensor:
-        network = self.g_ab if self.spec.index(target) == 1 else self.g_ba
-        pictures: Tensor = network(images)
+    def translate(
+        self, images: Tensor, *, source: int, target: int, code: Tensor | None = None, condition: Tensor | None = None
+    ) -> Tensor:
+        pictures: Tensor = (self.g_ba, self.g_ab)[target](images)
         return pictures
 
 

@@ -8,28 +8,27 @@ code, which is DRIT++: mode seeking included. See `training_step` for the order 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.grad_mode import _unsafe_preserve_version_counter
 
+from gantool.capabilities import Encodes, Translates
 from gantool.data.layouts.unpaired import unpaired
-from gantool.errors import UsageError
+from gantool.errors import UsageError, argument
+from gantool.losses.kl import kl
 from gantool.losses.reconstruction import l1
-from gantool.model import Batch, ImageSpec, Imported, Model, OfficialTensors, Progress, Run, Sizes
+from gantool.model import Batch, Data, Epochs, Model, Progress, Roles, Run
 from gantool.networks.passes import together
+from gantool.option_groups import AdamOptions, EpochSchedule, TwoDomains, adam
 from gantool.options import option
+from gantool.spec import Sizes, Spec
 from gantool.training import schedules
 from gantool_drit.discriminators import ContentDiscriminator, ImageDiscriminator, smallest_content
 from gantool_drit.losses import (
     content_discriminator_loss,
     discriminator_loss,
     generator_loss,
-    kl_divergence,
     l2,
     mode_seeking,
     total,
@@ -48,17 +47,18 @@ A, B = 0, 1
 """The domains, as the networks count them."""
 
 
-class DRIT(Model):
-    layout = unpaired()
+class DRIT(Translates, Encodes, Model["DRIT.Options"]):
+    contract = 2
     paper = (
         "Lee et al., Diverse Image-to-Image Translation via Disentangled Representations, ECCV 2018, arXiv 1808.00948;"
         " DRIT++, IJCV 2020, arXiv 1905.01270"
     )
-    training_only = ("dis_a", "dis_b", "dis_a2", "dis_b2", "dis_content")
-    default_batch = 2
+    roles = Roles(training_only=("dis_a", "dis_b", "dis_a2", "dis_b2", "dis_content"))
+    sizes = Sizes(4, 16)
+    encoders = ("enc_a",)
 
     @dataclass(frozen=True, kw_only=True)
-    class Options:
+    class Options(TwoDomains, EpochSchedule, AdamOptions):
         injection: str = option(
             "concat",
             "how attributes enter: concat for colours and textures, featurewise for shapes",
@@ -72,8 +72,6 @@ class DRIT(Model):
         content_layers: int = option(
             3, "stride-2 layers of the content discriminator: 3 needs crops of 212, 2 of 100, 1 of 44, 0 of 16", low=0
         )
-        channels_a: int = option(3, "channels of the pictures of A: 3 (RGB) or 1 (grey)", low=1, high=3)
-        channels_b: int = option(3, "channels of the pictures of B", low=1, high=3)
         d_iter: int = option(
             3, "one step in so many trains everything, the others the content discriminator alone", low=1
         )
@@ -85,36 +83,22 @@ class DRIT(Model):
         mode_seeking: float = option(
             1.0, "weight of the difference between translations with two attributes; 0 is the first DRIT", low=0
         )
-        official_update: bool = option(
-            False, "second update of the generator as under PyTorch 0.4: old activations, new weights"
-        )
         lr: float = option(1e-4, "base learning rate; the content discriminator's is 0.4 of it", low=0)
-        beta1: float = option(0.5, "first moment's decay of every Adam", low=0, high=1)
         weight_decay: float = option(1e-4, "L2 penalty in every Adam", low=0)
         lr_policy: str = option("linear", "learning-rate schedule", choices=("linear", "step", "constant"))
         n_epochs: int = option(600, "epochs at the base learning rate", low=0)
         n_epochs_decay: int = option(600, "epochs of linear decay after them", low=0)
         lr_decay_epochs: int = option(600, "lr_policy=step: a tenth after every so many epochs", low=1)
 
-        def __post_init__(self) -> None:
-            if 2 in (self.channels_a, self.channels_b):
-                raise ValueError("pictures have 1 or 3 channels")
+    @classmethod
+    def data(cls, o: DRIT.Options) -> Data:
+        return Data(unpaired(), o.kinds, batch=2)
 
     @classmethod
-    def channels(cls, options: Any, domains: int) -> tuple[int, ...]:
-        return options.channels_a, options.channels_b
+    def length(cls, o: DRIT.Options) -> Epochs:
+        return o.length()
 
-    @classmethod
-    def default_epochs(cls, options: Any) -> float:
-        return float(options.n_epochs + options.n_epochs_decay)
-
-    @classmethod
-    def from_official(cls, files: Mapping[str, OfficialTensors]) -> Imported | None:
-        from gantool_drit import official
-
-        return official.recognise(files)
-
-    def __init__(self, options: DRIT.Options, spec: ImageSpec) -> None:
+    def __init__(self, options: DRIT.Options, spec: Spec) -> None:
         super().__init__(options, spec)
         o, (a, b) = options, spec.channels
         self.enc_c = ContentEncoder(spec.channels, o.width)
@@ -125,76 +109,61 @@ class DRIT(Model):
         self.dis_a2, self.dis_b2 = discriminator(o, a), discriminator(o, b)
         self.dis_content = ContentDiscriminator(4 * o.width, o.content_layers)
         initialize(self)
-        self.style_size = o.style_size
-        self.sizes = Sizes(4, 16)
-
-    def smallest_crop(self) -> int:
+        self.code_size = o.style_size
         # A picture must be 15 * 2^s + 1 pixels wide for its scale s to have something left to mirror in the last layer
         # of four; the single scale has six, with smaller kernels.
-        o = self.options
         judged = 15 * 2 ** (o.d_scales - 1) + 1 if o.d_scales > 1 else 33
-        return max(self.sizes.minimum, 4 * smallest_content(o.content_layers), -(-judged // 4) * 4)
+        self.crops = Sizes(4, max(16, 4 * smallest_content(o.content_layers), -(-judged // 4) * 4))
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        o = self.options
-
-        def adam(*networks: nn.Module, lr: float = o.lr) -> torch.optim.Optimizer:
-            parameters = [parameter for network in networks for parameter in network.parameters()]
-            betas = (o.beta1, 0.999)
-            return torch.optim.Adam(parameters, lr, betas, weight_decay=o.weight_decay, fused=True)
-
+        o, decay = self.options, self.options.weight_decay
         return {
-            "G": adam(self.enc_c, self.gen),
-            "enc_a": adam(self.enc_a),
-            "D": adam(self.dis_a, self.dis_b, self.dis_a2, self.dis_b2),
-            "dis_content": adam(self.dis_content, lr=o.lr / 2.5),
+            "G": adam(o, self.enc_c, self.gen, weight_decay=decay),
+            "enc_a": adam(o, self.enc_a, weight_decay=decay),
+            "D": adam(o, self.dis_a, self.dis_b, self.dis_a2, self.dis_b2, weight_decay=decay),
+            "dis_content": adam(o, self.dis_content, weight_decay=decay, lr=o.lr / 2.5),
         }
 
-    def rate_factor(self, progress: Progress) -> float:
-        # A run of another length is this schedule, stretched.
-        o, e = self.options, int(progress.epoch)
+    def rate_factor(self, now: Progress) -> float:
+        o, e = self.options, int(now.schedule)
         if o.lr_policy == "linear":
             return schedules.linear(e - 1, o.n_epochs, o.n_epochs_decay)
         return schedules.step(e, o.lr_decay_epochs) if o.lr_policy == "step" else 1.0
 
     def training_step(self, batch: Batch, run: Run) -> None:
-        """The content discriminator alone, or all discriminators and then encoders and generator (DRIT++, section 3).
+        """DRIT++, section 3, in the authors' order. Letters are the paper's: c contents, z attributes, u and v the
+        translations with exchanged contents, in A and in B.
 
         The first picture of a batch is encoded and translated. The others are only real pictures for the discriminators
         of random translations; a batch of one has its picture there, too.
         """
-        a, b = batch["A"][:1], batch["B"][:1]
+        a, b, o = batch["A"][:1], batch["B"][:1], self.options
         if a.shape[2:] != b.shape[2:]:
-            raise UsageError("DRIT trains on pictures of one size: choose a --preprocess that crops")
-        if not self.is_full_step(run):
-            with run.phase("dis_content"):
-                d_content = content_discriminator_loss(self.dis_content, *self.contents(a, b, run))
-                run.backward(d_content)
-                run.update("dis_content", clip=5.0)
-            run.log(d_content=d_content)
+            raise UsageError(f"DRIT trains on pictures of one size: choose a {argument('preprocess')} that crops")
+        if not self.is_full_step(run.now):
+            self.content_step(a, b, run)
             return
 
-        o = self.options
         with run.phase("G", "enc_a"):
             c_a, c_b = self.contents(a, b, run)
             z_a, prior_a = self.attribute(a, A, run)
             z_b, prior_b = self.attribute(b, B, run)
             z = [run.randn(1, o.style_size) for _ in range(2 if o.mode_seeking > 0 else 1)]  # for both directions
-            fake_a, same_a = self.pictures(A, (c_b, z_a), (c_a, z_a))
-            fake_b, same_b = self.pictures(B, (c_a, z_b), (c_b, z_b))
+            u, same_a = self.pictures(A, (c_b, z_a), (c_a, z_a))
+            v, same_b = self.pictures(B, (c_a, z_b), (c_b, z_b))
             random_a = self.pictures(A, *((c_b, drawn) for drawn in z))
             random_b = self.pictures(B, *((c_a, drawn) for drawn in z))
-            again_b, again_a = self.contents(fake_a, fake_b, run)  # fake_a has the content of b, fake_b that of a
-            rec_a = self.gen(again_a, self.attribute(fake_a, A, run)[0], A)
-            rec_b = self.gen(again_b, self.attribute(fake_b, B, run)[0], B)
+            c_of_u, c_of_v = self.contents(u, v, run)
+            again_a = self.gen(c_of_v, self.attribute(u, A, run)[0], A)
+            again_b = self.gen(c_of_u, self.attribute(v, B, run)[0], B)
 
         with run.phase("D", "dis_content"):
-            others_a, others_b = (x[1:] if len(x) > 1 else x for x in (batch["A"], batch["B"]))
+            more_a, more_b = (x[1:] if len(x) > 1 else x for x in (batch["A"], batch["B"]))
             judged = {
-                "d_a": discriminator_loss(self.dis_a, a, fake_a),
-                "d_a2": discriminator_loss(self.dis_a2, others_a, *random_a),
-                "d_b": discriminator_loss(self.dis_b, b, fake_b),
-                "d_b2": discriminator_loss(self.dis_b2, others_b, *random_b),
+                "d_a": discriminator_loss(self.dis_a, a, u),
+                "d_a2": discriminator_loss(self.dis_a2, more_a, *random_a),
+                "d_b": discriminator_loss(self.dis_b, b, v),
+                "d_b2": discriminator_loss(self.dis_b2, more_b, *random_b),
                 "d_content": content_discriminator_loss(self.dis_content, c_a, c_b),
             }
             run.backward(total(judged.values()))
@@ -204,46 +173,48 @@ class DRIT(Model):
         with run.phase("G", "enc_a"):
             of_a, of_b = together(self.dis_content, c_a, c_b)
             one = {
-                "gan_a": generator_loss(self.dis_a, fake_a),
-                "gan_b": generator_loss(self.dis_b, fake_b),
+                "gan_a": generator_loss(self.dis_a, u),
+                "gan_b": generator_loss(self.dis_b, v),
                 "gan_content_a": undecided(of_a),
                 "gan_content_b": undecided(of_b),
                 "attribute_a": o.attribute * prior_a,
                 "attribute_b": o.attribute * prior_b,
                 "content_a": o.content * l2(c_a),
                 "content_b": o.content * l2(c_b),
-                "cycle_a": o.cycle * l1(rec_a, a),
-                "cycle_b": o.cycle * l1(rec_b, b),
+                "cycle_a": o.cycle * l1(again_a, a),
+                "cycle_b": o.cycle * l1(again_b, b),
                 "reconstruction_a": o.reconstruction * l1(same_a, a),
                 "reconstruction_b": o.reconstruction * l1(same_b, b),
             }
             two = {
                 "gan_a2": generator_loss(self.dis_a2, *random_a),
                 "gan_b2": generator_loss(self.dis_b2, *random_b),
-                "latent_a": o.latent * l1(self.mean_attribute(random_a[0], A), z[0]),
-                "latent_b": o.latent * l1(self.mean_attribute(random_b[0], B), z[0]),
+                "latent_a": o.latent * l1(self.encode(random_a[0], domain=A), z[0]),
+                "latent_b": o.latent * l1(self.encode(random_b[0], domain=B), z[0]),
             }
             if o.mode_seeking > 0:
                 two["diversity_a"] = o.mode_seeking * mode_seeking(*random_a, *z)
                 two["diversity_b"] = o.mode_seeking * mode_seeking(*random_b, *z)
             g = total(one.values())
-            # Both stages stand on one forward pass, so both gradients are taken before either moves a weight.
-            with nullcontext() if o.official_update else run.deferred():
+            with run.deferred():  # both gradients stand on one forward pass: both are taken before a weight moves
                 run.backward(g, retain_graph=True)
-                with unnoticed(self.enc_c, self.gen, self.enc_a) if o.official_update else nullcontext():
-                    run.update("G", "enc_a")
+                run.update("G", "enc_a")
                 run.backward(total(two.values()), into=("G",))
                 run.update("G")
         run.log(g=g, **one, **two, **judged)
 
-    def is_full_step(self, run: Run) -> bool:
+    def is_full_step(self, now: Progress) -> bool:
         """Whether this step trains everything: every `d_iter`-th of a pass over the data, and its last two."""
-        o = self.options
-        if not run.epoch:  # the first step of all: how long a pass is shows from the second on
-            return bool((run.step + 1) % o.d_iter == 0)
-        length = run.step / run.epoch
-        done = round(run.epoch % 1 * length)
-        return bool((done + 1) % o.d_iter == 0 or done >= length - 2 - 1e-6)  # the length is a quotient
+        done = round(now.passes % 1 * now.pass_steps)
+        return (done + 1) % self.options.d_iter == 0 or done >= now.pass_steps - 2
+
+    def content_step(self, a: Tensor, b: Tensor, run: Run) -> None:
+        """Trains the content discriminator alone."""
+        with run.phase("dis_content"):
+            d_content = content_discriminator_loss(self.dis_content, *self.contents(a, b, run))
+            run.backward(d_content)
+            run.update("dis_content", clip=5.0)
+        run.log(d_content=d_content)
 
     def contents(self, a: Tensor, b: Tensor, run: Run) -> tuple[Tensor, Tensor]:
         """Contents (N, 4 width, H/4, W/4) of pictures of A and of B, each with unit noise, as training has them."""
@@ -258,26 +229,24 @@ class DRIT(Model):
             return z, l2(z)
         mean, log_variance = self.enc_a(x, domain)
         z = mean + run.randn(*mean.shape) * torch.exp(log_variance / 2)
-        return z, kl_divergence(mean, log_variance)
-
-    def mean_attribute(self, x: Tensor, domain: int) -> Tensor:
-        """The attribute (N, style_size) of pictures of a domain, without a draw."""
-        found = self.enc_a(x, domain)
-        attribute: Tensor = found if self.options.injection == "featurewise" else found[0]
-        return attribute
+        return z, kl(mean, log_variance)
 
     def pictures(self, domain: int, *pairs: tuple[Tensor, Tensor]) -> list[Tensor]:
         """Pictures (1, C, H, W) of a domain from pairs of content and attribute, in one pass."""
         contents, attributes = zip(*pairs, strict=True)
         return list(self.gen(torch.cat(contents), torch.cat(attributes), domain).split(1))
 
-    def translate(self, images: Tensor, *, source: str, target: str, style: Tensor | None = None) -> Tensor:
-        content = self.enc_c(images, self.spec.index(source))
-        pictures: Tensor = self.gen(content, style, self.spec.index(target))
+    def translate(
+        self, images: Tensor, *, source: int, target: int, code: Tensor | None = None, condition: Tensor | None = None
+    ) -> Tensor:
+        pictures: Tensor = self.gen(self.enc_c(images, source), code, target)
         return pictures
 
-    def encode_style(self, images: Tensor, *, domain: str) -> Tensor:
-        return self.mean_attribute(images, self.spec.index(domain))
+    def encode(self, images: Tensor, *, domain: int) -> Tensor:
+        """The mean of an attribute that has a variance."""
+        found = self.enc_a(images, domain)
+        attributes: Tensor = found if self.options.injection == "featurewise" else found[0]
+        return attributes
 
 
 def attribute_encoder(o: DRIT.Options, channels: tuple[int, ...]) -> nn.Module:
@@ -295,11 +264,3 @@ def generator(o: DRIT.Options, channels: tuple[int, ...]) -> nn.Module:
 def discriminator(o: DRIT.Options, channels: int) -> ImageDiscriminator:
     """The image discriminator that the options describe."""
     return ImageDiscriminator(channels, o.d_width, o.d_scales, o.spectral_norm)
-
-
-@contextmanager
-def unnoticed(*networks: nn.Module) -> Iterator[None]:
-    """Weights may change in place here although a graph still needs them: its backward pass reads the new ones."""
-    parameters = tuple(parameter for network in networks for parameter in network.parameters())
-    with _unsafe_preserve_version_counter(parameters):
-        yield

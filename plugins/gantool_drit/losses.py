@@ -8,42 +8,36 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gantool.losses.adversarial import adversarial_loss
+from gantool.losses.adversarial import adversarial_loss, discriminator_losses
 from gantool.losses.reconstruction import l1
 from gantool.networks.passes import together
 from gantool.networks.precision import single
-from gantool_drit.discriminators import ImageDiscriminator, scores
 
 
-def discriminator_loss(network: ImageDiscriminator, real: Tensor, *fakes: Tensor) -> Tensor:
+def discriminator_loss(network: nn.Module, real: Tensor, *fakes: Tensor) -> Tensor:
     """The sum over scales, for every fake against the real pictures. A spectral norm sees the fake first."""
     losses = []
     for fake in fakes:
-        for on_fake, on_real in zip(*scores(network, fake.detach(), real), strict=True):
+        for on_fake, on_real in zip(*together(network, fake.detach(), real), strict=True):
             losses += [adversarial_loss(on_fake, False, "vanilla"), adversarial_loss(on_real, True, "vanilla")]
     return total(losses)
 
 
-def generator_loss(network: ImageDiscriminator, *fakes: Tensor) -> Tensor:
+def generator_loss(network: nn.Module, *fakes: Tensor) -> Tensor:
     """The sum over scales, and over fakes."""
-    return total(adversarial_loss(scale, True, "vanilla") for maps in scores(network, *fakes) for scale in maps)
+    return total(adversarial_loss(scale, True, "vanilla") for scores in together(network, *fakes) for scale in scores)
 
 
 def content_discriminator_loss(network: nn.Module, c_a: Tensor, c_b: Tensor) -> Tensor:
     """Contents of A are to score 0, contents of B 1."""
-    of_a, of_b = together(network, c_a.detach(), c_b.detach())
-    return adversarial_loss(of_a, False, "vanilla") + adversarial_loss(of_b, True, "vanilla")
+    of_a, of_b = discriminator_losses(network, (c_a.detach(), False), (c_b.detach(), True), "vanilla")
+    return of_a + of_b
 
 
 def undecided(logits: Tensor) -> Tensor:
     """How far scores are from "one or the other": binary cross-entropy with the target 1/2."""
     x = single(logits)
     return (F.softplus(x) - 0.5 * x).mean()
-
-
-def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """Of a normal distribution from N(0, 1), summed over batch and dimensions as the authors' code does."""
-    return -0.5 * (1 + log_variance - mean**2 - log_variance.exp()).sum()
 
 
 def mode_seeking(fake_1: Tensor, fake_2: Tensor, z_1: Tensor, z_2: Tensor) -> Tensor:

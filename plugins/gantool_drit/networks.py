@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from gantool.networks.flat import unless_flat
 from gantool.networks.layers import ReflectionPad, Tanh
 from gantool.networks.norms import InstanceNorm
+from gantool.networks.spectral import SpectralConv2d
 from gantool_drit.layers import PoolingBlock, leaky_conv, norm_conv, residual, up_conv, with_maps
 
 
@@ -181,5 +182,5 @@ class FeaturewiseBlock(nn.Module):
 def initialize(network: nn.Module) -> None:
     """N(0, 0.02) for kernels; biases, linear layers and kernels under a spectral norm as torch has them."""
     for module in network.modules():
-        if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
+        if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)) and not isinstance(module, SpectralConv2d):
             nn.init.normal_(module.weight, 0.0, 0.02)

@@ -1,26 +1,22 @@
-"""The authors' checkpoints (HsinYingLee/DRIT): their keys as ours, options from their shapes.
-
-One file, `EEEEE.pth`, holds a mapping for each network and each optimiser.
-"""
+"""Official DRIT checkpoints (HsinYingLee/DRIT): one file, `EEEEE.pth`, holds all networks and their optimisers."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-from gantool import options as opt
-from gantool.errors import CheckpointError, UsageError
+from gantool.errors import CheckpointError
+from gantool.importing.official import Imported, OfficialTensors
 from gantool.importing.reading import leaves
-from gantool.model import ImageSpec, Imported, OfficialTensors
-from gantool_drit import DRIT, attribute_encoder, discriminator, generator
+from gantool.importing.table import Names, Part, Tensors, Values, imported, inside, places, shape
+from gantool.networks.norms import LayerNorm
+from gantool_drit import DRIT
 from gantool_drit.discriminators import ContentDiscriminator, ImageDiscriminator
 from gantool_drit.networks import AttributeEncoder, ConcatAttributeEncoder, ConcatGenerator, ContentEncoder
 
-NETWORKS = {
+ROLES = {
     "enc_c": "enc_c",
     "enc_a": "enc_a",
     "gen": "gen",
@@ -33,7 +29,7 @@ NETWORKS = {
 """The authors' names of the networks, and ours."""
 
 _TRANSLATION = ("enc_c", "enc_a", "gen")
-_OLD_NORM = {"gamma": "weight", "beta": "bias"}
+_NORM = {"gamma": "weight", "beta": "bias", "weight": "weight", "bias": "bias"}
 """Layer norms had other names, and weights of shape (C,), before August 2018."""
 
 
@@ -45,75 +41,28 @@ def recognise(files: Mapping[str, OfficialTensors]) -> Imported | None:
     if len(files) != 1:
         return None
     ((file, content),) = files.items()
-    parts = {name: dict(part) for name, part in content.items() if name in NETWORKS and isinstance(part, Mapping)}
-    if not any("conv_share." in key for key in parts.get("enc_c", {})):
+    found = {name: tensors for name, tensors in inside(content).items() if name in ROLES}
+    if not any("conv_share." in key for key in found.get("enc_c", {})):
         return None
-    if missing := [name for name in _TRANSLATION if name not in parts]:
+    if missing := [name for name in _TRANSLATION if name not in found]:
         raise CheckpointError(f"{file} lacks {', '.join(missing)}: translation needs enc_c, enc_a and gen")
-    flat = {name: dict(leaves(part)) for name, part in parts.items()}
-    options = _options(flat, file)
-
-    tensors: dict[str, Tensor] = {}
-    used: dict[tuple[str, str], str] = {}
-    for theirs, part in flat.items():
-        ours = NETWORKS[theirs]
-        with torch.device("meta"):
-            network = _network(theirs, options)
-        names = load(network, part, f"{theirs} of {file}")
-        used |= {(file, f"{theirs}.{key}"): f"{ours}.{name}" for key, name in names.items()}
-        tensors |= {f"{ours}.{name}": value for name, value in network.state_dict().items()}
-    dropped = {
-        (file, key): "state of an optimiser: further training begins with fresh ones"
-        if key.partition(".")[0].endswith("_opt")
-        else "no part of a network"
-        for key, _ in leaves(content)
-        if (file, key) not in used
-    }
-    return Imported(
-        options=options,
-        spec=ImageSpec(("A", "B"), (options.channels_a, options.channels_b), 216),
-        tensors=tensors,
-        used=used,
-        dropped=dropped,
-        directions=(("A", "B"), ("B", "A")),
+    others = (key for key, _ in leaves(content) if key.partition(".")[0] not in found)
+    return imported(
+        DRIT,
+        [Part(ROLES[name], file, tensors, within=name) for name, tensors in found.items()],
+        _options(found, file),
+        names=names,
+        size=216,
+        dropped={(file, key): _why(key) for key in others},
     )
 
 
-def load(network: nn.Module, tensors: Mapping[str, Tensor], where: str) -> dict[str, str]:
-    """Puts a network's official tensors into ours. Returns the official keys with our names.
-
-    Raises CheckpointError that names `where` and the first keys that do not fit.
-    """
-    heads = official_heads(network)
-    expected = network.state_dict()
-    names: dict[str, str] = {}
-    wrong: list[str] = []
-    for key, value in tensors.items():
-        head, _, last = key.rpartition(".")
-        name = f"{heads.get(head)}.{_OLD_NORM.get(last, last)}"
-        if name not in expected:
-            wrong.append(f"{key} is unknown")
-        elif value.shape == expected[name].shape or (last in _OLD_NORM and value.numel() == expected[name].numel()):
-            names[key] = name
-        else:
-            wrong.append(f"{key} has shape {tuple(value.shape)} instead of {tuple(expected[name].shape)}")
-    official = {ours: head for head, ours in heads.items()}
-    for name in expected.keys() - set(names.values()):
-        head, _, last = name.rpartition(".")
-        if not any(text.startswith(f"{official[head]}.{last} ") for text in wrong):
-            wrong.append(f"{official[head]}.{last} is missing")
-    if wrong:
-        more = f" ({len(wrong)} keys do not fit)" if len(wrong) > 2 else ""
-        raise CheckpointError(
-            f"{where} does not fit the network that its shapes describe: {'; '.join(sorted(wrong)[:2])}{more}"
-        )
-    values = {name: tensors[key].float().reshape(expected[name].shape) for key, name in names.items()}
-    network.load_state_dict(values, assign=True)
-    return names
+def names(network: nn.Module) -> Names:
+    """The official names of a network's layers."""
+    return Names(_heads(network), {LayerNorm: _NORM})
 
 
-def official_heads(network: nn.Module) -> dict[str, str]:
-    """What precedes `.weight` in the official keys of a network, and in ours."""
+def _heads(network: nn.Module) -> dict[str, str]:
     letters = tuple(enumerate("AB"))
     heads: dict[str, str] = {}
     if isinstance(network, ContentEncoder):
@@ -169,52 +118,28 @@ def _leaky(theirs: str, ours: str, layers: int) -> dict[str, str]:
     return inner | {f"{theirs}.{layers - 1}": f"{ours}.{layers - 1}"}
 
 
-def _network(name: str, o: DRIT.Options) -> nn.Module:
-    """The network that the authors call so."""
-    channels = o.channels_a, o.channels_b
-    if name == "enc_c":
-        return ContentEncoder(channels, o.width)
-    if name == "enc_a":
-        return attribute_encoder(o, channels)
-    if name == "gen":
-        return generator(o, channels)
-    if name == "disContent":
-        return ContentDiscriminator(4 * o.width, o.content_layers)
-    return discriminator(o, channels["AB".index(name[3])])
+def _why(key: str) -> str:
+    optimiser = key.partition(".")[0].endswith("_opt")
+    return "state of an optimiser: further training begins with fresh ones" if optimiser else "no part of a network"
 
 
-def _options(parts: Mapping[str, Mapping[str, Tensor]], file: str) -> DRIT.Options:
+def _options(found: Mapping[str, Tensors], file: str) -> Values:
     """What keys and shapes tell. Discriminators that the file lacks keep their defaults."""
-    encoder, attributes = parts["enc_c"], parts["enc_a"]
+    encoder, attributes = found["enc_c"], found["enc_a"]
     concat = "fc_A.0.weight" in attributes
-    first_a, first_b, last = (
-        _shape(encoder, "convA.0.model.1.weight", file),
-        _shape(encoder, "convB.0.model.1.weight", file),
-        _shape(attributes, "fc_A.0.weight" if concat else "model_a.16.weight", file),
-    )
-    found: dict[str, Any] = {
+    width, channels_a, *_ = shape(encoder, "convA.0.model.1.weight", file)
+    values: Values = {
         "injection": "concat" if concat else "featurewise",
-        "width": first_a[0],
-        "channels_a": first_a[1],
-        "channels_b": first_b[1],
-        "style_size": last[0],
+        "width": width,
+        "channels_a": channels_a,
+        "channels_b": shape(encoder, "convB.0.model.1.weight", file)[1],
+        "style_size": shape(attributes, "fc_A.0.weight" if concat else "model_a.16.weight", file)[0],
     }
-    if judge := next((part for name, part in parts.items() if re.fullmatch("dis[AB]2?", name)), None):
-        scales = {match[1] for key in judge if (match := re.match(r"Diss\.(\d+)\.", key))}
-        found["d_scales"] = len(scales) or 1
-        found["spectral_norm"] = any(key.endswith(".weight_orig") for key in judge)
-        first = "Diss.0.0.model.1" if scales else "model.0.model.1"
-        found["d_width"] = _shape(judge, f"{first}.bias", file)[0]
-    if content := parts.get("disContent"):
-        found["content_layers"] = sum(key.endswith(".model.1.weight") for key in content) - 1
-    try:
-        options: DRIT.Options = opt.restore(DRIT.Options, found, where="drit")
-    except UsageError as error:
-        raise CheckpointError(f"{file}: {error}") from error
-    return options
-
-
-def _shape(part: Mapping[str, Tensor], key: str, file: str) -> torch.Size:
-    if key not in part:
-        raise CheckpointError(f"{file} lacks {key}: is it cut short?")
-    return part[key].shape
+    if judge := next((tensors for name, tensors in found.items() if re.fullmatch("dis[AB]2?", name)), None):
+        scales = len(places(judge, r"Diss\.(\d+)\..*"))
+        values["d_scales"] = scales or 1
+        values["spectral_norm"] = any(key.endswith(".weight_orig") for key in judge)
+        values["d_width"] = shape(judge, "Diss.0.0.model.1.bias" if scales else "model.0.model.1.bias", file)[0]
+    if content := found.get("disContent"):
+        values["content_layers"] = sum(key.endswith(".model.1.weight") for key in content) - 1
+    return values

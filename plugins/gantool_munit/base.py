@@ -1,27 +1,36 @@
-"""What MUNIT and UNIT share: options, discriminators, optimisers, learning rate, perceptual loss."""
+"""What MUNIT and UNIT share: options, discriminators, optimisers, learning rate, losses by weight, perceptual loss."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import reduce
+from operator import add
+from typing import TypeAlias, TypeVar
 
 import torch
 from torch import Tensor, nn
 
+from gantool.capabilities import Translates
 from gantool.data.layouts.unpaired import unpaired
-from gantool.model import ImageSpec, Model, Progress, Sizes
+from gantool.model import Data, Model, Progress, Roles, Steps
 from gantool.networks.initialization import INITIALIZATIONS, initialize
+from gantool.networks.multiscale import MultiScaleDiscriminator
 from gantool.networks.resnet import PADDINGS
-from gantool.networks.vgg16 import VGG16
+from gantool.networks.vgg import VGG16
+from gantool.option_groups import AdamOptions, TwoDomains, adam
 from gantool.options import option
+from gantool.spec import Sizes, Spec
 from gantool_munit.layers import ACTIVATIONS, NORMS
-from gantool_munit.networks import MultiScaleDiscriminator
+from gantool_munit.networks import ScaleDiscriminator
 from gantool_munit.perceptual import perceptual_loss, read_vgg
+
+Terms: TypeAlias = list[tuple[float, dict[str, Tensor]]]
+"""Losses by name, those of one weight together."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class SharedOptions:
+class SharedOptions(TwoDomains, AdamOptions):
     """The options that both models have."""
 
     width: int = option(64, "channels of the generators' first layer", low=1)
@@ -37,8 +46,6 @@ class SharedOptions:
     d_norm: str = option("none", "normalisation in the discriminators", choices=NORMS)
     d_activation: str = option("lrelu", "activation in the discriminators", choices=ACTIVATIONS)
     d_padding: str = option("reflect", "padding in the discriminators", choices=PADDINGS)
-    channels_a: int = option(3, "channels of the pictures of A: 3 (RGB) or 1 (grey)", low=1, high=3)
-    channels_b: int = option(3, "channels of the pictures of B", low=1, high=3)
     init: str = option("kaiming", "initialisation of the generators", choices=INITIALIZATIONS)
     gan: str = option("lsgan", "adversarial objective", choices=("lsgan", "vanilla"))
     adversarial: float = option(1.0, "weight of the adversarial objectives, on both sides", low=0)
@@ -46,7 +53,6 @@ class SharedOptions:
     vgg: str = option("", "file with the weights of Caffe's VGG-16: turns the perceptual loss on", file=True)
     perceptual: float = option(1.0, "weight of the perceptual loss, where vgg is given", low=0)
     lr: float = option(1e-4, "base learning rate of both Adams", low=0)
-    beta1: float = option(0.5, "first moment's decay of both Adams", low=0, high=1)
     weight_decay: float = option(1e-4, "L2 penalty on all weights, as a part of the gradient", low=0)
     lr_policy: str = option("step", "learning-rate schedule", choices=("step", "constant"))
     lr_steps: int = option(
@@ -59,51 +65,50 @@ class SharedOptions:
     )
 
     def __post_init__(self) -> None:
-        if 2 in (self.channels_a, self.channels_b):
-            raise ValueError("pictures have 1 or 3 channels")
+        super().__post_init__()
         if self.vgg and (self.channels_a, self.channels_b) != (3, 3):
             raise ValueError("the perceptual loss wants RGB pictures: leave vgg out")
 
 
-class SharedLatent(Model):
+OptionsT = TypeVar("OptionsT", bound=SharedOptions)
+
+
+class SharedLatent(Translates, Model[OptionsT]):
     """Two auto-encoders, `g_a` and `g_b`, whose codes mean the same, and the discriminators `d_a` and `d_b` of A and B.
 
-    A subclass makes the generators.
+    A subclass makes the generators, and says which side their pictures have at least.
     """
 
-    layout = unpaired()
-    training_only = ("d_a", "d_b")
-    frozen = ("vgg",)
+    contract = 2
+    roles = Roles(training_only=("d_a", "d_b"), frozen=("vgg",))
 
     @classmethod
-    def channels(cls, options: Any, domains: int) -> tuple[int, ...]:
-        return options.channels_a, options.channels_b
+    def data(cls, o: OptionsT) -> Data:
+        return Data(unpaired(), o.kinds)
 
     @classmethod
-    def default_steps(cls, options: Any) -> int:
-        return 1_000_000
+    def length(cls, o: OptionsT) -> Steps:
+        return Steps(1_000_000)
 
-    def __init__(self, options: SharedOptions, spec: ImageSpec, generators: Sequence[nn.Module]) -> None:
+    def __init__(self, options: OptionsT, spec: Spec, generators: Sequence[nn.Module], smallest: int = 4) -> None:
         super().__init__(options, spec)
+        o = options
         self.g_a, self.g_b = generators
-        self.d_a, self.d_b = (discriminator(options, channels) for channels in spec.channels)
+        self.d_a, self.d_b = (discriminator(o, channels) for channels in spec.channels)
         self.vgg: VGG16 | None = None
-        gain = 0.02 if options.init == "normal" else 2**0.5
+        gain = 0.02 if o.init == "normal" else 2**0.5
         for generator in generators:
-            initialize(generator, options.init, gain)
+            initialize(generator, o.init, gain)
         for layer in (*self.d_a.modules(), *self.d_b.modules()):
             if type(layer) is nn.Conv2d:  # spectral norm makes the size of a weight meaningless
                 nn.init.normal_(layer.weight, 0.0, 0.02)
                 nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
         # Reflection needs more than one pixel, at the smallest size that the content encoder sees.
-        self.sizes = Sizes(2**options.downsample, max(4, 2 ** (options.downsample + 1)))
-
-    def smallest_crop(self) -> int:
-        o = self.options
+        self.sizes = Sizes(2**o.downsample, max(smallest, 2 ** (o.downsample + 1)))
         # Reflection before the last layer needs two pixels at the smallest scale; a norm behind it, four times as many.
         least = 2**o.d_layers * (2 if o.d_norm in ("instance", "batch") else 1)
         side = (least - 1) * 2 ** (o.scales - 1) + 1  # scales round up
-        return max(self.sizes.fit(side, side)[0], 16 if o.vgg else 1)
+        self.crops = Sizes(self.sizes.multiple, max(self.sizes.fit(side, side)[0], 16 if o.vgg else 1))
 
     def prepare_training(self) -> None:
         if self.options.vgg:
@@ -111,34 +116,48 @@ class SharedLatent(Model):
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         o = self.options
+        return {
+            "D": adam(o, self.d_a, self.d_b, weight_decay=o.weight_decay),
+            "G": adam(o, self.g_a, self.g_b, weight_decay=o.weight_decay),
+        }
 
-        def adam(*networks: nn.Module) -> torch.optim.Optimizer:
-            parameters = [parameter for network in networks for parameter in network.parameters()]
-            return torch.optim.Adam(parameters, o.lr, (o.beta1, 0.999), weight_decay=o.weight_decay, fused=True)
-
-        return {"D": adam(self.d_a, self.d_b), "G": adam(self.g_a, self.g_b)}
-
-    def rate_factor(self, progress: Progress) -> float:
+    def rate_factor(self, now: Progress) -> float:
         o = self.options
         if o.lr_policy == "constant":
             return 1.0
-        return float(0.5 ** ((progress.step + (o.lr_at == "start")) // o.lr_steps))
+        return float(0.5 ** ((now.step + (o.lr_at == "start")) // o.lr_steps))
 
-    def perceptual_losses(self, x_ba: Tensor, x_b: Tensor, x_ab: Tensor, x_a: Tensor) -> dict[str, Tensor]:
-        """How far the translations are from what they are translations of; nothing where no `vgg` is given."""
+    def perceptual(self, x_ba: Tensor, x_b: Tensor, x_ab: Tensor, x_a: Tensor) -> Terms:
+        """How far translations are from what they are translations of; nothing where no `vgg` is given."""
         if self.vgg is None:
-            return {}
-        return {"vgg_a": perceptual_loss(self.vgg, x_ba, x_b), "vgg_b": perceptual_loss(self.vgg, x_ab, x_a)}
+            return []
+        weight = self.options.perceptual
+        return [
+            (weight, {"vgg_a": perceptual_loss(self.vgg, x_ba, x_b)}),
+            (weight, {"vgg_b": perceptual_loss(self.vgg, x_ab, x_a)}),
+        ]
+
+
+def total(terms: Terms) -> Tensor:
+    """The sum of all losses, each times its weight."""
+    return reduce(add, (weight * reduce(add, losses.values()) for weight, losses in terms))
+
+
+def by_name(terms: Terms) -> dict[str, Tensor]:
+    """All losses, without their weights."""
+    return {name: loss for _, losses in terms for name, loss in losses.items()}
 
 
 def discriminator(o: SharedOptions, channels: int) -> MultiScaleDiscriminator:
     """The discriminator that the options describe."""
     return MultiScaleDiscriminator(
-        channels,
-        width=o.d_width,
-        layers=o.d_layers,
-        scales=o.scales,
-        norm=o.d_norm,
-        activation=o.d_activation,
-        padding=o.d_padding,
+        ScaleDiscriminator(
+            channels,
+            width=o.d_width,
+            layers=o.d_layers,
+            norm=o.d_norm,
+            activation=o.d_activation,
+            padding=o.d_padding,
+        )
+        for _ in range(o.scales)
     )

@@ -1,17 +1,16 @@
-"""The networks of MUNIT and UNIT: encoders, decoders, and the discriminator at several scales."""
+"""The networks of MUNIT and UNIT: encoders, decoders, and the discriminator of one scale."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gantool.losses.adversarial import adversarial_loss
 from gantool.networks.flat import unless_flat
 from gantool.networks.layers import OutputConv, Tanh
-from gantool.networks.passes import per_sample
+from gantool.networks.passes import together
 from gantool_munit.layers import ConvBlock, ResidualBlock, activation_layer
 
 _STYLE_STAGES = 4
@@ -166,43 +165,14 @@ class ScaleDiscriminator(nn.Module):
         return unless_flat(x, scores) if self.guarded else scores
 
 
-class MultiScaleDiscriminator(nn.Module):
-    """The same discriminator for the picture (N, in_channels, H, W) and for smaller and smaller versions of it.
-
-    Returns the maps of scores, those of the full size first. Each scale halves the sides, rounding up.
-    """
-
-    def __init__(
-        self, in_channels: int, *, width: int, layers: int, scales: int, norm: str, activation: str, padding: str
-    ) -> None:
-        super().__init__()
-        self.scales = nn.ModuleList(
-            ScaleDiscriminator(
-                in_channels, width=width, layers=layers, norm=norm, activation=activation, padding=padding
-            )
-            for _ in range(scales)
-        )
-
-    def forward(self, x: Tensor) -> list[Tensor]:
-        scores = []
-        for number, scale in enumerate(self.scales):
-            if number:
-                x = F.avg_pool2d(x, 3, stride=2, padding=1, count_include_pad=False)
-            scores.append(scale(x))
-        return scores
-
-
-def discriminator_loss(network: MultiScaleDiscriminator, fake: Tensor, real: Tensor, gan: str) -> Tensor:
+def discriminator_loss(network: nn.Module, fake: Tensor, real: Tensor, gan: str) -> Tensor:
     """The sum over scales of the objectives on fake and on real pictures: nothing is halved or averaged."""
-    if per_sample(network) and fake.shape == real.shape:
-        on_fake, on_real = zip(*(scores.chunk(2) for scores in network(torch.cat([fake, real]))), strict=True)
-    else:
-        on_fake, on_real = network(fake), network(real)
+    on_fake, on_real = together(network, fake, real)
     terms = [adversarial_loss(scores, False, gan) for scores in on_fake]
     terms += [adversarial_loss(scores, True, gan) for scores in on_real]
     return torch.stack(terms).sum()
 
 
-def generator_loss(network: MultiScaleDiscriminator, fake: Tensor, gan: str) -> Tensor:
+def generator_loss(network: nn.Module, fake: Tensor, gan: str) -> Tensor:
     """The sum over scales of how far the fake pictures are from passing as real."""
-    return torch.stack([adversarial_loss(scores, True, gan) for scores in network(fake)]).sum()
+    return adversarial_loss(network(fake), True, gan)

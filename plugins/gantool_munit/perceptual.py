@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from gantool.importing.reading import read_official
 from gantool.networks.precision import single
-from gantool.networks.vgg16 import VGG16, vgg16
+from gantool.networks.vgg import VGG16, vgg16
 
 _MEAN_COLOUR = (103.939, 116.779, 123.680)
 """Blue, green, red: what Caffe's networks subtract."""

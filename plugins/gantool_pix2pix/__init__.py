@@ -7,39 +7,38 @@ authors' PyTorch code (a linear decay included; the paper keeps the learning rat
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from gantool.data.dataset import Layout
+from gantool.capabilities import Coded, Translates
 from gantool.data.layouts.paired import colour_pictures, paired
-from gantool.losses.adversarial import GAN_MODES, adversarial_loss
+from gantool.losses.adversarial import GAN_MODES, adversarial_loss, discriminator_losses
 from gantool.losses.gradient_penalty import gradient_penalty, interpolated
-from gantool.model import Batch, ImageSpec, Imported, Model, OfficialTensors, Progress, Run, Sizes
+from gantool.model import Batch, Data, Epochs, Model, Progress, Roles, Run
 from gantool.networks.initialization import INITIALIZATIONS, initialize
 from gantool.networks.norms import NORMS
-from gantool.networks.passes import together
 from gantool.networks.patchgan import PatchDiscriminator, PixelDiscriminator
 from gantool.networks.resnet import PADDINGS, ResnetGenerator
 from gantool.networks.unet import UnetGenerator
+from gantool.option_groups import AdamOptions, TwoDomains, adam
 from gantool.options import option
+from gantool.spec import Direction, Sizes, Spec
 from gantool.training import schedules
 from gantool_pix2pix import inference, lab
 
 
-class Pix2Pix(Model):
-    layout = paired()
+class Pix2Pix(Translates, Coded, Model["Pix2Pix.Options"]):
+    contract = 2
     paper = (
         "Isola et al., Image-to-Image Translation with Conditional Adversarial Networks, CVPR 2017, arXiv 1611.07004"
     )
-    training_only = ("d",)
+    roles = Roles(training_only=("d",))
 
     @dataclass(frozen=True, kw_only=True)
-    class Options:
+    class Options(TwoDomains, schedules.PolicySchedule, AdamOptions):
         generator: str = option("unet", "generator network", choices=("unet", "resnet"))
         width: int = option(64, "channels of the generator's first layer", low=1)
         depth: int = option(8, "levels of a unet generator; picture sides become multiples of 2^depth", low=3, high=10)
@@ -56,78 +55,48 @@ class Pix2Pix(Model):
         discriminator: str = option("patch", "discriminator network", choices=("patch", "pixel"))
         d_width: int = option(64, "channels of the discriminator's first layer", low=1)
         d_layers: int = option(3, "stride-2 layers of a patch discriminator (3: patches of 70 x 70)", low=1, high=8)
-        channels_a: int = option(3, "channels of the pictures of A: 3 (RGB) or 1 (grey)", low=1, high=3)
-        channels_b: int = option(3, "channels of the pictures of B", low=1, high=3)
         colorization: bool = option(False, "learn from one folder of colour pictures to colour grey ones")
         init: str = option("normal", "initialisation of the weights", choices=INITIALIZATIONS)
         init_gain: float = option(0.02, "scale of the initialisation", low=0)
         gan: str = option("vanilla", "adversarial objective", choices=GAN_MODES)
         l1: float = option(100.0, "weight of the distance to the true picture", low=0)
         penalty: float = option(0.0, "weight of a gradient penalty on the discriminator (10 suits gan=wgangp)", low=0)
-        lr: float = option(2e-4, "base learning rate of both Adams", low=0)
-        beta1: float = option(0.5, "first moment's decay of both Adams", low=0, high=1)
-        lr_policy: str = option("linear", "learning-rate schedule", choices=schedules.POLICIES)
-        lr_at: str = option(
-            "start",
-            "the schedule advances at the start of an epoch (as the authors') or at its end",
-            choices=("start", "end"),
-        )
-        n_epochs: int = option(100, "epochs at the base learning rate", low=0)
-        n_epochs_decay: int = option(100, "epochs of linear decay after them", low=0)
-        lr_decay_epochs: int = option(50, "lr_policy=step: a tenth after every so many epochs", low=1)
 
         def __post_init__(self) -> None:
-            if 2 in (self.channels_a, self.channels_b):
-                raise ValueError("pictures have 1 or 3 channels")
+            super().__post_init__()
             if self.colorization and (self.channels_a, self.channels_b) != (3, 3):
                 raise ValueError("colorization reads and makes colour pictures: leave channels_a and channels_b at 3")
 
     @classmethod
-    def layout_for(cls, options: Any) -> Layout:
-        return colour_pictures() if options.colorization else cls.layout
+    def data(cls, o: Pix2Pix.Options) -> Data:
+        return Data(colour_pictures() if o.colorization else paired(), o.kinds)
 
     @classmethod
-    def channels(cls, options: Any, domains: int) -> tuple[int, ...]:
-        return options.channels_a, options.channels_b
+    def length(cls, o: Pix2Pix.Options) -> Epochs:
+        return o.length()
 
-    @classmethod
-    def default_epochs(cls, options: Any) -> float:
-        return float(options.n_epochs + options.n_epochs_decay)
-
-    @classmethod
-    def from_official(cls, files: Mapping[str, OfficialTensors]) -> Imported | None:
-        from gantool_pix2pix.official import recognise
-
-        return recognise(files)
-
-    def __init__(self, options: Pix2Pix.Options, spec: ImageSpec) -> None:
+    def __init__(self, options: Pix2Pix.Options, spec: Spec) -> None:
         super().__init__(options, spec)
-        a, b = (1, 2) if options.colorization else spec.channels
-        self.g, self.d = generator(options, a, b), discriminator(options, a + b)
-        drops = inference.prepare(self.g, dropout=options.test_dropout, statistics=options.test_norm == "picture")
+        o = options
+        a, b = (1, 2) if o.colorization else spec.channels
+        self.g, self.d = generator(o, a, b), discriminator(o, a + b)
+        drops = inference.prepare(self.g, dropout=o.test_dropout, statistics=o.test_norm == "picture")
         for network in (self.g, self.d):
-            initialize(network, options.init, options.init_gain)
-        self.sizes = Sizes(4, 8) if options.generator == "resnet" else Sizes(2**options.depth, 2**options.depth)
-        self.style_size = 1 if drops else 0  # the code is the seed of what is dropped
-
-    def directions(self) -> tuple[tuple[str, str], ...]:
-        a, b = self.spec.domains
-        return ((a, b),)
-
-    def smallest_crop(self) -> int:
+            initialize(network, o.init, o.init_gain)
+        self.code_size = 1 if drops else 0  # the code is the seed of what is dropped
+        self.sizes = Sizes(4, 8) if o.generator == "resnet" else Sizes(2**o.depth, 2**o.depth)
         # The norm behind a patch discriminator's last stride needs more than one value a channel.
-        patches = self.options.discriminator == "patch" and self.options.norm != "none"
-        return max(self.sizes.minimum, 3 * 2**self.options.d_layers if patches else 0)
+        judged = 3 * 2**o.d_layers if o.discriminator == "patch" and o.norm != "none" else 0
+        self.crops = Sizes(self.sizes.multiple, max(self.sizes.minimum, judged))
+
+    def directions(self) -> tuple[Direction, ...]:
+        return (Direction(*self.spec.domains),)
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        def adam(network: nn.Module) -> torch.optim.Optimizer:
-            return torch.optim.Adam(network.parameters(), self.options.lr, (self.options.beta1, 0.999), fused=True)
+        return {"D": adam(self.options, self.d), "G": adam(self.options, self.g)}
 
-        return {"D": adam(self.d), "G": adam(self.g)}
-
-    def rate_factor(self, progress: Progress) -> float:
-        # A run of another length is this schedule, stretched.
-        return schedules.by_policy(self.options, int(progress.epoch) + (1 if self.options.lr_at == "start" else 0))
+    def rate_factor(self, now: Progress) -> float:
+        return schedules.by_policy(self.options, self.options.epoch(now))
 
     def training_step(self, batch: Batch, run: Run) -> None:
         """Sections 3.1 and 3.3 of the paper: D learns first, then G against the D that has learnt."""
@@ -139,9 +108,7 @@ class Pix2Pix(Model):
 
         with run.phase("D"):
             pair_fake, pair_real = torch.cat([a, fake.detach()], 1), torch.cat([a, b], 1)
-            on_fake, on_real = together(self.d, pair_fake, pair_real)
-            d_fake = adversarial_loss(on_fake, False, o.gan)
-            d_real = adversarial_loss(on_real, True, o.gan)
+            d_fake, d_real = discriminator_losses(self.d, (pair_fake, False), (pair_real, True), o.gan)
             d = 0.5 * (d_fake + d_real)  # half: it slows D down (section 3.3)
             if o.penalty > 0:
                 mixed = interpolated(pair_real, pair_fake, run.rand(len(a)))
@@ -157,18 +124,19 @@ class Pix2Pix(Model):
 
         run.log(gan=gan, l1=l1, d_real=d_real, d_fake=d_fake)
 
-    def random_style(self, target: str, generator: torch.Generator) -> Tensor:
+    def random_code(self, target: int, generator: torch.Generator) -> Tensor:
         """(1, 1): the seed of what is dropped, a whole number."""
-        seed = torch.randint(inference.SEEDS, (1, 1), generator=generator)
-        return seed.to(next(self.parameters()).device, torch.float32)
+        return torch.randint(inference.SEEDS, (1, 1), generator=generator).float()
 
-    def mean_style(self, target: str) -> Tensor:
+    def mean_code(self, target: int) -> Tensor:
         """(1, 1): -1, which drops nothing."""
-        return torch.full((1, 1), -1.0, device=next(self.parameters()).device)
+        return torch.full((1, 1), -1.0)
 
-    def translate(self, images: Tensor, *, source: str, target: str, style: Tensor | None = None) -> Tensor:
+    def translate(
+        self, images: Tensor, *, source: int, target: int, code: Tensor | None = None, condition: Tensor | None = None
+    ) -> Tensor:
         x, _ = lab.split(images) if self.options.colorization else (images, None)
-        with inference.seeded(self.g, style) if style is not None else nullcontext():
+        with inference.seeded(self.g, code) if code is not None else nullcontext():
             pictures: Tensor = self.g(x)
         return lab.join(x, pictures) if self.options.colorization else pictures
 

@@ -11,39 +11,40 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from gantool.data.dataset import Layout
+from gantool.capabilities import Coded, Grows, Translates
 from gantool.data.layouts.labelled import labelled
 from gantool.data.layouts.paired import paired
 from gantool.importing.reading import read_official
 from gantool.losses.adversarial import adversarial_loss
 from gantool.losses.feature_matching import feature_matching_loss
 from gantool.losses.perceptual import perceptual_loss
-from gantool.model import Batch, ImageSpec, Imported, Model, OfficialTensors, Progress, Run, Sizes
+from gantool.model import Batch, Data, Epochs, Model, Progress, Roles, Run
+from gantool.networks.multiscale import MultiScaleDiscriminator
 from gantool.networks.precision import single
 from gantool.networks.vgg import VGG19, vgg19
+from gantool.option_groups import AdamOptions, EpochSchedule, TwoDomains, adam
 from gantool.options import option
+from gantool.spec import Direction, LabelMaps, Pictures, Sizes, Spec
 from gantool.training.image_pool import ImagePool
 from gantool_pix2pixhd.maps import edges, one_hot, pooled
-from gantool_pix2pixhd.networks import Encoder, Generator, MultiScaleDiscriminator, initialize
+from gantool_pix2pixhd.networks import Discriminator, Encoder, Generator, initialize
 from gantool_pix2pixhd.styles import Styles
 
 
-class Pix2PixHD(Model):
-    layout = paired()
+class Pix2PixHD(Translates, Coded, Grows, Model["Pix2PixHD.Options"]):
+    contract = 2
     paper = (
         "Wang et al., High-Resolution Image Synthesis and Semantic Manipulation with Conditional GANs, CVPR 2018,"
         " arXiv 1711.11585"
     )
-    training_only = ("d", "e", "pool")
-    frozen = ("vgg",)
+    roles = Roles(training_only=("d", "e", "pool"), frozen=("vgg",))
 
     @dataclass(frozen=True, kw_only=True)
-    class Options:
+    class Options(TwoDomains, EpochSchedule, AdamOptions):
         label_nc: int = option(35, "classes of the label maps, ids 0 to label_nc - 1; 0: A is plain pictures", low=0)
         instances: bool | None = option(
             None, "instance maps come with the label maps (none: wherever there are labels)"
@@ -70,7 +71,6 @@ class Pix2PixHD(Model):
         channels_a: int = option(
             3, "channels of the pictures of A, if they are no label maps: 3 (RGB) or 1", low=1, high=3
         )
-        channels_b: int = option(3, "channels of the pictures of B", low=1, high=3)
         gan: str = option("lsgan", "adversarial objective", choices=("lsgan", "vanilla"))
         matching: float = option(10.0, "weight of the feature matching loss", low=0)
         vgg: str = option(
@@ -78,10 +78,6 @@ class Pix2PixHD(Model):
         )
         perceptual: float = option(10.0, "weight of the perceptual loss, if vgg names a file", low=0)
         pool: int = option(0, "generated pairs remembered for the discriminators; 0 for none", low=0)
-        lr: float = option(2e-4, "base learning rate of both Adams", low=0)
-        beta1: float = option(0.5, "first moment's decay of both Adams", low=0, high=1)
-        n_epochs: int = option(100, "epochs at the base learning rate", low=0)
-        n_epochs_decay: int = option(100, "epochs of linear decay after them", low=0)
         fix_global: int = option(
             0,
             "epochs at the beginning in which the outermost local enhancer alone is trained, not what it encloses",
@@ -89,8 +85,7 @@ class Pix2PixHD(Model):
         )
 
         def __post_init__(self) -> None:
-            if 2 in (self.channels_a, self.channels_b):
-                raise ValueError("pictures have 1 or 3 channels")
+            super().__post_init__()
             if self.instances and not self.label_nc:
                 raise ValueError("instance maps come with label maps: set label_nc, or leave out instances")
             if self.features != "none" and not self.label_nc:
@@ -113,31 +108,17 @@ class Pix2PixHD(Model):
             return self.label_nc + self.with_instances if self.label_nc else self.channels_a
 
     @classmethod
-    def layout_for(cls, options: Any) -> Layout:
-        return labelled(options.label_nc, instances=options.with_instances) if options.label_nc else cls.layout
+    def data(cls, o: Pix2PixHD.Options) -> Data:
+        if not o.label_nc:
+            return Data(paired(), o.kinds)
+        maps = LabelMaps(o.label_nc, o.with_instances)
+        return Data(labelled(o.label_nc, instances=o.with_instances), (maps, Pictures(o.channels_b)))
 
     @classmethod
-    def channels(cls, options: Any, domains: int) -> tuple[int, ...]:
-        return 1 + options.with_instances if options.label_nc else options.channels_a, options.channels_b
+    def length(cls, o: Pix2PixHD.Options) -> Epochs:
+        return o.length()
 
-    @classmethod
-    def spec_for(cls, options: Any, domains: tuple[str, ...], size: int) -> ImageSpec:
-        channels = cls.channels(options, len(domains))
-        if not options.label_nc:
-            return ImageSpec(domains, channels, size)
-        return ImageSpec(domains, channels, size, kinds=("labels", "picture"), classes=options.label_nc)
-
-    @classmethod
-    def default_epochs(cls, options: Any) -> float:
-        return float(options.n_epochs + options.n_epochs_decay)
-
-    @classmethod
-    def from_official(cls, files: Mapping[str, OfficialTensors]) -> Imported | None:
-        from gantool_pix2pixhd import official
-
-        return official.recognise(files)
-
-    def __init__(self, options: Pix2PixHD.Options, spec: ImageSpec) -> None:
+    def __init__(self, options: Pix2PixHD.Options, spec: Spec) -> None:
         super().__init__(options, spec)
         o, out = options, options.channels_b
         encoded = o.features != "none"
@@ -150,19 +131,15 @@ class Pix2PixHD(Model):
         for network in (self.g, self.d, self.e):
             if network is not None:
                 initialize(network)
-        self.style_size = o.label_nc * o.feature_nc if encoded else 0
+        self.code_size = o.label_nc * o.feature_nc if encoded else 0
         halvings = max(o.down + o.enhancers, o.e_down if encoded else 0)
         # The deepest maps are padded by reflection or normalised: they need more than one pixel.
         self.sizes = Sizes(2**halvings, 2 ** (halvings + 1))
+        # So do the norms of the coarsest discriminator; and VGG-19 halves four times.
+        self.crops = Sizes(2**halvings, max(self.sizes.minimum, 2**o.scales, 16 if o.vgg else 0))
 
-    def directions(self) -> tuple[tuple[str, str], ...]:
-        a, b = self.spec.domains
-        return ((a, b),)
-
-    def smallest_crop(self) -> int:
-        # The norms of the coarsest discriminator need more than one pixel, and VGG-19 halves four times.
-        coarsest: int = 2**self.options.scales
-        return max(self.sizes.minimum, coarsest, 16 if self.options.vgg else 0)
+    def directions(self) -> tuple[Direction, ...]:
+        return (Direction(*self.spec.domains),)
 
     def prepare_training(self) -> None:
         if self.options.vgg:
@@ -180,26 +157,20 @@ class Pix2PixHD(Model):
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         o = self.options
-
-        def adam(*networks: nn.Module | None) -> torch.optim.Optimizer:
-            parameters = [p for network in networks if network is not None for p in network.parameters()]
-            return torch.optim.Adam(parameters, o.lr, (o.beta1, 0.999), fused=True)
-
-        optimizers = {"G": adam(self.g, self.e), "D": adam(self.d)}
+        optimizers: dict[str, torch.optim.Optimizer] = {"G": adam(o, self.g, self.e), "D": adam(o, self.d)}
         if o.fix_global:  # an Adam of its own: all of G begins with fresh moments afterwards
-            optimizers["enhancer"] = adam(self.g.enhancers[-1], self.g.head, self.e)
+            optimizers["enhancer"] = adam(o, self.g.enhancers[-1], self.g.head, self.e)
         return optimizers
 
-    def rate_factor(self, progress: Progress) -> float:
-        o, decayed = self.options, int(progress.epoch) - self.options.n_epochs
+    def rate_factor(self, now: Progress) -> float:
+        o, decayed = self.options, int(now.schedule) - self.options.n_epochs
         return max(0.0, 1 - decayed / (o.n_epochs_decay or 1)) if decayed > 0 else 1.0
 
     def training_step(self, batch: Batch, run: Run) -> None:
         """Section 3 of the paper, in the authors' order; all losses of a step are those before its first update."""
         o = self.options
         a, b = batch["A"], batch["B"]
-        epoch = self.default_epochs(o) * run.step / run.total_steps
-        trained = "enhancer" if epoch < o.fix_global else "G"
+        trained = "enhancer" if run.now.schedule < o.fix_global else "G"
         x = self.inputs(a)
 
         with run.phase(trained):
@@ -229,7 +200,7 @@ class Pix2PixHD(Model):
 
     def gan_loss(self, outputs: list[list[Tensor]], real: bool) -> Tensor:
         """The sum over the scales (equation 3)."""
-        return torch.stack([adversarial_loss(stages[-1], real, self.options.gan) for stages in outputs]).sum()
+        return adversarial_loss([stages[-1] for stages in outputs], real, self.options.gan)
 
     def inputs(self, a: Tensor) -> Tensor:
         """What the networks see of A: pictures as they are; ids (N, 1 or 2, H, W) as classes and instance borders."""
@@ -248,18 +219,21 @@ class Pix2PixHD(Model):
         self.styles.observe(found, a[:, :1], run)
         return pooled(single(found), regions)
 
-    def translate(self, images: Tensor, *, source: str, target: str, style: Tensor | None = None) -> Tensor:
+    def translate(
+        self, images: Tensor, *, source: int, target: int, code: Tensor | None = None, condition: Tensor | None = None
+    ) -> Tensor:
         x = self.inputs(images)
-        if self.styles is not None and style is not None:
-            x = torch.cat([x, self.styles.spread(style.to(x.dtype), x[:, : self.options.label_nc])], 1)
+        if self.styles is not None and code is not None:
+            x = torch.cat([x, self.styles.spread(code.to(x.dtype), x[:, : self.options.label_nc])], 1)
         pictures: Tensor = self.g(x)
         return pictures
 
-    def random_style(self, target: str, generator: torch.Generator) -> Tensor:
-        return super().random_style(target, generator) if self.styles is None else self.styles.random(generator)
+    def random_code(self, target: int, generator: torch.Generator) -> Tensor:
+        """Features for each class, drawn from those that the encoder gave it; within [-1, 1]."""
+        return super().random_code(target, generator) if self.styles is None else self.styles.random(generator)
 
-    def mean_style(self, target: str) -> Tensor:
-        return super().mean_style(target) if self.styles is None else self.styles.means().flatten()[None]
+    def mean_code(self, target: int) -> Tensor:
+        return super().mean_code(target) if self.styles is None else self.styles.means().flatten()[None]
 
 
 def generator(o: Pix2PixHD.Options, in_channels: int) -> Generator:
@@ -277,8 +251,9 @@ def generator(o: Pix2PixHD.Options, in_channels: int) -> Generator:
 
 
 def discriminator(o: Pix2PixHD.Options, in_channels: int) -> MultiScaleDiscriminator:
-    """The discriminators that the options describe."""
-    return MultiScaleDiscriminator(in_channels, width=o.d_width, layers=o.d_layers, scales=o.scales, norm=o.norm)
+    """The discriminators that the options describe, all of one form. Two of them keep their place inside three."""
+    networks = (Discriminator(in_channels, o.d_width, o.d_layers, o.norm) for _ in range(o.scales))
+    return MultiScaleDiscriminator(networks, coarsest_first=True)
 
 
 def encoder(o: Pix2PixHD.Options) -> Encoder:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gantool.networks.flat import unless_flat
 from gantool.networks.layers import OutputConv, ReflectionPad, Tanh
+from gantool.networks.multiscale import halved
 from gantool.networks.norms import norm_layer
+from gantool.networks.resnet import ResidualBlock
 
 
 class Generator(nn.Module):
@@ -34,9 +35,7 @@ class Generator(nn.Module):
         deepest = width * 2**down
         self.stem = nn.Sequential(*_first(in_channels, width, norm))  # (N, width, h, w), h = H / 2^enhancers
         self.down = nn.Sequential(*(layer for k in range(down) for layer in _halve(width * 2**k, norm)))
-        self.blocks = nn.Sequential(
-            *(ResidualBlock(deepest, norm) for _ in range(blocks))
-        )  # (N, deepest, h/2^down, ..)
+        self.blocks = nn.Sequential(*(_block(deepest, norm) for _ in range(blocks)))  # (N, deepest, h/2^down, ..)
         self.up = nn.Sequential(*(layer for k in range(down) for layer in _double(deepest // 2**k, norm)))
         self.enhancers = nn.ModuleList(
             Enhancer(in_channels, width // 2**k, local_blocks, norm) for k in range(1, enhancers + 1)
@@ -62,27 +61,12 @@ class Enhancer(nn.Module):
     def __init__(self, in_channels: int, width: int, blocks: int, norm: str) -> None:
         super().__init__()
         self.down = nn.Sequential(*_first(in_channels, width, norm), *_halve(width, norm))
-        self.blocks = nn.Sequential(*(ResidualBlock(2 * width, norm) for _ in range(blocks)))
+        self.blocks = nn.Sequential(*(_block(2 * width, norm) for _ in range(blocks)))
         self.up = nn.Sequential(*_double(2 * width, norm))
 
     def forward(self, x: Tensor, features: Tensor) -> Tensor:
         enhanced: Tensor = self.up(self.blocks(self.down(x) + features))
         return enhanced
-
-
-class ResidualBlock(nn.Module):
-    """x + f(x) with two 3x3 convolutions, which have a bias with every norm; (N, C, H, W) both ways."""
-
-    def __init__(self, channels: int, norm: str) -> None:
-        super().__init__()
-        self.body = nn.Sequential(
-            *(ReflectionPad(1), nn.Conv2d(channels, channels, 3), norm_layer(norm, channels), nn.ReLU(inplace=True)),
-            *(ReflectionPad(1), nn.Conv2d(channels, channels, 3), norm_layer(norm, channels)),
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        changed: Tensor = self.body(x)
-        return x + changed
 
 
 class Encoder(nn.Module):
@@ -105,27 +89,6 @@ class Encoder(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         features: Tensor = self.head(self.up(self.down(self.stem(x))))
         return unless_flat(x, features, self.norm)
-
-
-class MultiScaleDiscriminator(nn.Module):
-    """Patch discriminators of one form on the input and on smaller copies of it (section 3.2).
-
-    `forward` gives, for every scale and the finest first, the outputs of all stages; the last is the map of logits.
-    `scales` are numbered from the coarsest, so that two of them keep their place inside three.
-    """
-
-    def __init__(
-        self, in_channels: int, *, width: int = 64, layers: int = 3, scales: int = 2, norm: str = "instance"
-    ) -> None:
-        super().__init__()
-        self.scales = nn.ModuleList(Discriminator(in_channels, width, layers, norm) for _ in range(scales))
-
-    def forward(self, x: Tensor) -> list[list[Tensor]]:
-        outputs = []
-        for index, scale in enumerate(reversed(self.scales)):
-            x = halved(x) if index else x
-            outputs.append(scale(x))
-        return outputs
 
 
 class Discriminator(nn.Module):
@@ -165,9 +128,9 @@ def initialize(network: nn.Module) -> None:
             nn.init.zeros_(module.bias)
 
 
-def halved(x: Tensor) -> Tensor:
-    """(N, C, H, W) at half the size: means over 3x3 pixels, of which those outside do not count."""
-    return F.avg_pool2d(x, 3, stride=2, padding=1, count_include_pad=False)
+def _block(channels: int, norm: str) -> ResidualBlock:
+    """Its convolutions have a bias with every norm."""
+    return ResidualBlock(channels, norm, bias=True)
 
 
 def _first(in_channels: int, width: int, norm: str) -> list[nn.Module]:

@@ -10,32 +10,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from gantool.data.dataset import Layout
+from gantool.capabilities import Conditioned, Translates
 from gantool.data.layouts.domains import domains
 from gantool.losses.adversarial import adversarial_loss
 from gantool.losses.gradient_penalty import gradient_penalty, interpolated
-from gantool.model import Batch, ImageSpec, Imported, Model, OfficialTensors, Progress, Run, Sizes
+from gantool.losses.reconstruction import l1
+from gantool.model import Batch, Data, Model, Progress, Roles, Run, Steps
 from gantool.networks.precision import single
+from gantool.option_groups import adam
 from gantool.options import option
+from gantool.spec import Direction, Sizes, Spec
 from gantool_stargan import targets
 from gantool_stargan.networks import Discriminator, Generator
 
 
-class StarGAN(Model):
-    layout = domains()
+class StarGAN(Translates, Conditioned, Model["StarGAN.Options"]):
+    contract = 2
     paper = (
         "Choi et al., StarGAN: Unified Generative Adversarial Networks for Multi-Domain Image-to-Image Translation,"
         " CVPR 2018, arXiv 1711.09020"
     )
     sizes = Sizes(4, 8)
-    default_batch = 16
-    smallest_batch = 2  # a picture becomes what another picture of its batch is
 
     @dataclass(frozen=True, kw_only=True)
     class Options:
@@ -65,54 +65,47 @@ class StarGAN(Model):
             if not all(self.attributes) or len(set(self.attributes)) < len(self.attributes):
                 raise ValueError("attributes are different names with commas between")
 
-    @classmethod
-    def layout_for(cls, options: Any) -> Layout:
-        return domains(attributes=options.attributes, test_split=options.test_split)
+        @property
+        def lr(self) -> float:
+            """The generator's, as the rate of an Adam that names none."""
+            return self.g_lr
 
     @classmethod
-    def spec_for(cls, options: Any, domains: tuple[str, ...], size: int) -> ImageSpec:
-        return ImageSpec(domains, cls.channels(options, len(domains)), size, labels=bool(options.attributes))
+    def data(cls, o: StarGAN.Options) -> Data:
+        # A picture becomes what another picture of its batch is, so there are two at least.
+        layout = domains(attributes=o.attributes, test_split=o.test_split)
+        return Data(layout, attributes=bool(o.attributes), batch=16, smallest_batch=2)
 
     @classmethod
-    def default_steps(cls, options: Any) -> int:
-        return int(options.n_steps)
+    def length(cls, o: StarGAN.Options) -> Steps:
+        return Steps(o.n_steps)
 
-    @classmethod
-    def from_official(cls, files: Mapping[str, OfficialTensors]) -> Imported | None:
-        from gantool_stargan import official
-
-        return official.recognise(files)
-
-    def __init__(self, options: StarGAN.Options, spec: ImageSpec) -> None:
+    def __init__(self, options: StarGAN.Options, spec: Spec) -> None:
         super().__init__(options, spec)
-        self.attributes = spec.domains[: len(options.attributes)]
-        self.classes = spec.domains[len(options.attributes) :]
+        o = options
+        self.attributes = spec.domains[: len(o.attributes)]
+        self.classes = spec.domains[len(o.attributes) :]
         both = bool(self.attributes and self.classes)
         # With a mask that says which kind is meant.
-        self.label_names = (*spec.domains, *(("attributes are meant", "a class is meant") if both else ()))
-        self.g = Generator(len(self.label_names), width=options.width, blocks=options.blocks)
-        self.d = Discriminator(spec.size, len(spec.domains), width=options.d_width, layers=options.d_layers)
+        self.condition_names = (*spec.domains, *(("attributes are meant", "a class is meant") if both else ()))
+        self.g = Generator(len(self.condition_names), width=o.width, blocks=o.blocks)
+        self.d = Discriminator(spec.size, len(spec.domains), width=o.d_width, layers=o.d_layers)
         # Targets such as +Male need to know what the picture is, and D tells.
-        self.training_only = () if self.attributes else ("d",)
+        self.roles = Roles(training_only=() if self.attributes else ("d",))
+        self.crops = Sizes(4, max(8, 1 << o.d_layers))
 
-    def directions(self) -> tuple[tuple[str, str], ...]:
+    def directions(self) -> tuple[Direction, ...]:
         names = self.spec.domains
-        return super().directions() if len(names) > 1 else ((names[0], names[0]),)
-
-    def smallest_crop(self) -> int:
-        return max(self.sizes.minimum, 1 << int(self.options.d_layers))
+        return super().directions() if len(names) > 1 else (Direction(names[0], names[0]),)
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        def adam(network: nn.Module, rate: float) -> torch.optim.Optimizer:
-            return torch.optim.Adam(network.parameters(), rate, (self.options.beta1, self.options.beta2), fused=True)
+        return {"G": adam(self.options, self.g), "D": adam(self.options, self.d, lr=self.options.d_lr)}
 
-        return {"G": adam(self.g, self.options.g_lr), "D": adam(self.d, self.options.d_lr)}
-
-    def rate_factor(self, progress: Progress) -> float:
-        # A run of another length is this schedule, stretched.
-        o: StarGAN.Options = self.options
-        done, constant = progress.step * o.n_steps // progress.total_steps, max(0, o.n_steps - o.n_steps_decay)
-        falls: int = done // o.lr_update_step - constant // o.lr_update_step
+    def rate_factor(self, now: Progress) -> float:
+        # A run of another length is this schedule, stretched. In whole steps: `now.schedule` would round.
+        o = self.options
+        done, constant = now.step * o.n_steps // now.total_steps, max(0, o.n_steps - o.n_steps_decay)
+        falls = done // o.lr_update_step - constant // o.lr_update_step
         return min(1.0, max(0.0, 1 - falls / o.n_steps_decay))
 
     def training_step(self, batch: Batch, run: Run) -> None:
@@ -125,7 +118,7 @@ class StarGAN(Model):
         """D on these pictures, and every `n_critic`-th step G on the same."""
         o = self.options
         label_trg = label[run.rand(len(label)).argsort()]  # a random permutation of the batch
-        c_org, c_trg = self.condition(label), self.condition(label_trg)
+        c_org, c_trg = self.told(label), self.told(label_trg)
 
         with run.phase("D"):
             fake = self.g(real, c_trg).detach()
@@ -139,20 +132,21 @@ class StarGAN(Model):
             run.update("D")
         losses = {"d_real": d_real, "d_fake": d_fake, "d_cls": d_cls, "d_gp": d_gp}
 
-        if (run.step + 1) % o.n_critic == 0:
+        if (run.now.step + 1) % o.n_critic == 0:
             with run.phase("G"):
                 fake = self.g(real, c_trg)
                 src, logits = self.d(fake)
                 g_fake = adversarial_loss(src, True, "wgangp")
                 g_cls = self.classification(logits, label_trg)
-                g_rec = (real - self.g(fake, c_org)).abs().mean()
+                g_rec = l1(real, self.g(fake, c_org))
                 run.backward(g_fake + o.cls * g_cls + o.rec * g_rec)
                 run.update("G")
             losses |= {"g_fake": g_fake, "g_cls": g_cls, "g_rec": g_rec}
         run.log(**{name + number: loss for name, loss in losses.items()})
 
-    def condition(self, label: Tensor) -> Tensor:
-        """What G is told (N, L): [attributes | class | mask], the other set's part zeros. The mask is there for both.
+    def told(self, label: Tensor) -> Tensor:
+        """What G is told of labels (N, L): [attributes | class | mask], the other set's part zeros. The mask is there
+        for both.
 
         `label` holds attributes (N, A), 0 and 1, or classes (N,), integers.
         """
@@ -174,22 +168,20 @@ class StarGAN(Model):
             return F.binary_cross_entropy_with_logits(p, label.to(p.dtype), reduction="sum") / len(p)
         return F.cross_entropy(p[:, len(self.attributes) :], label)
 
-    def translate(self, images: Tensor, *, source: str, target: str, style: Tensor | None = None) -> Tensor:
-        pictures: Tensor = self.g(images, self.target_label(images, target=target))
+    def translate(
+        self, images: Tensor, *, source: int, target: int, code: Tensor | None = None, condition: Tensor | None = None
+    ) -> Tensor:
+        pictures: Tensor = self.g(images, condition)
         return pictures
 
-    def target_label(self, images: Tensor, *, target: str) -> Tensor:
-        """What G is told (N, L), as `label_names` has it: a class, or attributes, those not named as D sees them."""
+    def condition(self, target: str, images: Tensor) -> Tensor:
+        """A class, or attributes: those that `target` does not name as D sees them."""
         asked = self.asked(target)
         if isinstance(asked, int):
-            return self.condition(torch.full((len(images),), asked, device=images.device))
+            return self.told(torch.full((len(images),), asked, device=images.device))
         if len(asked) == len(self.attributes):
-            return self.condition(self.fixed(asked, images))
-        return self.condition(targets.changed(self.own(images), self.attributes, asked))
-
-    def exported(self, *, source: str, target: str) -> nn.Module:
-        """G itself: the label is an input."""
-        return self.g
+            return self.told(self.fixed(asked, images))
+        return self.told(targets.changed(self.own(images), self.attributes, asked))
 
     def asked(self, target: str) -> int | dict[str, bool]:
         """The class that a target names, or what it wants of which attributes. Raises UsageError."""

@@ -11,33 +11,35 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
+from gantool.capabilities import Averaged, Encodes, Exports, Graph, Translates
 from gantool.data.layouts.domains import domains
-from gantool.errors import UsageError
+from gantool.errors import UsageError, argument
 from gantool.losses.adversarial import adversarial_loss
+from gantool.losses.gradient_penalty import r1
 from gantool.losses.reconstruction import l1
-from gantool.model import Batch, ImageSpec, Imported, Model, OfficialTensors, Part, Run, Sizes
+from gantool.model import Batch, Data, Model, Progress, Roles, Run, Steps
 from gantool.networks.initialization import initialize
-from gantool.networks.precision import single
+from gantool.option_groups import adam
 from gantool.options import option
-from gantool_starganv2.face import FAN, face_masks
+from gantool.spec import Sizes, Spec
+from gantool_starganv2.face import FAN, face_masks, read_fan
 from gantool_starganv2.networks import Discriminator, Generator, MappingNetwork, Masks, StyleEncoder, halvings
 
 MEAN_OF = 10_000
-"""Random styles that `mean_style` is the mean of."""
+"""Random codes that `mean_code` is the mean of."""
 
 
-class StarGANv2(Model):
-    layout = domains(references=True)
+class StarGANv2(Translates, Encodes, Averaged, Exports, Model["StarGANv2.Options"]):
+    contract = 2
     paper = "Choi et al., StarGAN v2: Diverse Image Synthesis for Multiple Domains, CVPR 2020, arXiv 1912.01865"
+    roles = Roles(training_only=("discriminator",))
     averaged = ("generator", "mapping_network", "style_encoder")
-    training_only = ("discriminator",)
-    default_batch = 8
+    encoders = ("style_encoder",)
 
     @dataclass(frozen=True, kw_only=True)
     class Options:
@@ -69,28 +71,26 @@ class StarGANv2(Model):
                 raise ValueError("fan is of use only with w_hpf > 0 (1 for faces of 256 pixels)")
 
     @classmethod
-    def default_steps(cls, options: Any) -> int:
-        return 100_000
+    def data(cls, o: StarGANv2.Options) -> Data:
+        return Data(domains(references=True), batch=8)
 
     @classmethod
-    def from_official(cls, files: Mapping[str, OfficialTensors]) -> Imported | None:
-        from gantool_starganv2 import official
+    def length(cls, o: StarGANv2.Options) -> Steps:
+        return Steps(100_000)
 
-        return official.recognise(files)
-
-    def __init__(self, options: StarGANv2.Options, spec: ImageSpec) -> None:
+    def __init__(self, options: StarGANv2.Options, spec: Spec) -> None:
         super().__init__(options, spec)
         o, size, count = options, spec.size, len(spec.domains)
         least = 16 if o.w_hpf > 0 else 32
         if size < least or size & (size - 1):
             raise UsageError(
-                f"starganv2 trains on squares whose side is a power of two, at least {least}, not {size}: --crop 256"
+                f"starganv2 trains on squares whose side is a power of two, at least {least}, not {size}:"
+                f" {argument('crop', 256)}"
             )
-        widths = {"width": o.width, "max_width": o.max_width}
-        self.generator = Generator(size, o.style_dim, w_hpf=o.w_hpf, **widths)
+        self.generator = Generator(size, o.style_dim, width=o.width, max_width=o.max_width, w_hpf=o.w_hpf)
         self.mapping_network = MappingNetwork(o.latent_dim, o.style_dim, count, width=o.mapping_width)
-        self.style_encoder = StyleEncoder(size, o.style_dim, count, **widths)
-        self.discriminator = Discriminator(size, count, **widths)
+        self.style_encoder = StyleEncoder(size, o.style_dim, count, width=o.width, max_width=o.max_width)
+        self.discriminator = Discriminator(size, count, width=o.width, max_width=o.max_width)
         for network in (self.generator, self.mapping_network, self.style_encoder, self.discriminator):
             initialize(network, "kaiming")
         self.fan = FAN() if o.w_hpf > 0 else None
@@ -98,66 +98,61 @@ class StarGANv2(Model):
         # more than one pixel at the narrowest place.
         multiple = 2 ** halvings(size, o.w_hpf)
         self.sizes = Sizes(exact=size) if o.w_hpf > 0 else Sizes(multiple, 2 * multiple)
-        self.style_size, self.average_decay = o.style_dim, o.ema
-
-    def smallest_crop(self) -> int:
-        return self.spec.size
+        self.crops = Sizes(minimum=size, exact=size)
+        self.code_size = o.style_dim
 
     def prepare_training(self) -> None:
         """Reads the face network. Raises UsageError without a file, CheckpointError for one that does not hold it."""
         if self.fan is None:
             return
         if not self.options.fan:
-            raise UsageError("starganv2: w_hpf > 0 needs the weights of the face network: --set fan=wing.ckpt")
-        from gantool_starganv2 import official
-
-        self.fan.load_state_dict(official.read_fan(Path(self.options.fan)))
+            needed = argument("set", "fan=wing.ckpt")
+            raise UsageError(f"starganv2: w_hpf > 0 needs the weights of the face network: {needed}")
+        self.fan.load_state_dict(read_fan(Path(self.options.fan)))
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        o = self.options
-
-        def adam(network: nn.Module, lr: float) -> torch.optim.Optimizer:
-            betas = (o.beta1, o.beta2)
-            return torch.optim.Adam(network.parameters(), lr, betas, weight_decay=o.weight_decay, fused=True)
-
+        o, decay = self.options, self.options.weight_decay
         return {
-            "G": adam(self.generator, o.lr),
-            "F": adam(self.mapping_network, o.mapping_lr),
-            "E": adam(self.style_encoder, o.lr),
-            "D": adam(self.discriminator, o.lr),
+            "G": adam(o, self.generator, weight_decay=decay),
+            "F": adam(o, self.mapping_network, weight_decay=decay, lr=o.mapping_lr),
+            "E": adam(o, self.style_encoder, weight_decay=decay),
+            "D": adam(o, self.discriminator, weight_decay=decay),
         }
+
+    def average_decay(self, now: Progress) -> float:
+        return self.options.ema
 
     def training_step(self, batch: Batch, run: Run) -> None:
         """Section 2 of the paper: D and G with styles from random codes, and each with styles from pictures."""
         g, f, e, o = self.generator, self.mapping_network, self.style_encoder, self.options
-        x_real, y_org = batch["image"], batch["label"]
-        x_ref, x_ref2, y_trg = batch["reference"], batch["reference2"], batch["target"]
-        z_trg, z_trg2 = run.randn(len(x_real), o.latent_dim), run.randn(len(x_real), o.latent_dim)
-        self.check_size(x_real)
-        masks = self.masks(x_real)
+        x, y, y_trg = batch["image"], batch["label"], batch["target"]
+        x_ref, x_ref2 = batch["reference"], batch["reference2"]
+        z_trg, z_trg2 = run.randn(len(x), o.latent_dim), run.randn(len(x), o.latent_dim)
+        self.check_size(x)
+        masks = self.masks(x)
 
         with run.phase("D"):
             with torch.no_grad():
-                x_fake = g(x_real, f(z_trg, y_trg), masks)
-            d_latent = self.discriminator_loss(x_real, y_org, x_fake, y_trg)
+                x_fake = g(x, f(z_trg, y_trg), masks)
+            d_latent = self.discriminator_loss(x, y, x_fake, y_trg)
             run.backward(d_latent["total"])
             run.update("D")
         with run.phase("D"):
             with torch.no_grad():
-                x_fake = g(x_real, e(x_ref, y_trg), masks)
-            d_ref = self.discriminator_loss(x_real, y_org, x_fake, y_trg)
+                x_fake = g(x, e(x_ref, y_trg), masks)
+            d_ref = self.discriminator_loss(x, y, x_fake, y_trg)
             run.backward(d_ref["total"])
             run.update("D")
 
-        weight = self.diversity_weight(run.step, run.total_steps)
+        weight = self.diversity_weight(run.now)
         with run.phase("G", "F", "E"):
-            s_trg, s_trg2 = f(z_trg, y_trg), f(z_trg2, y_trg)
-            g_latent = self.generator_loss(x_real, y_org, y_trg, s_trg, s_trg2, masks, weight)
+            s = f(z_trg, y_trg), f(z_trg2, y_trg)
+            g_latent = self.generator_loss(batch, styles=s, masks=masks, diversity=weight)
             run.backward(g_latent["total"])
             run.update("G", "F", "E")
         with run.phase("G"):  # styles of pictures train G alone, as in the authors' code
-            s_trg, s_trg2 = e(x_ref, y_trg), e(x_ref2, y_trg)
-            g_ref = self.generator_loss(x_real, y_org, y_trg, s_trg, s_trg2, masks, weight)
+            s = e(x_ref, y_trg), e(x_ref2, y_trg)
+            g_ref = self.generator_loss(batch, styles=s, masks=masks, diversity=weight)
             run.backward(g_ref["total"])
             run.update("G")
 
@@ -165,45 +160,32 @@ class StarGANv2(Model):
         run.log(**{f"{part}_{t}": loss for part, terms in parts.items() for t, loss in terms.items() if t != "total"})
 
     def discriminator_loss(self, x_real: Tensor, y_org: Tensor, x_fake: Tensor, y_trg: Tensor) -> dict[str, Tensor]:
-        """Equation 1 for D, and R1 (Mescheder et al. 2018, arXiv 1801.04406): half the squared gradient at real ones.
-
-        R1 needs single precision, and the eager network: a compiled one cannot be differentiated twice.
-        """
-        with torch.autocast(x_real.device.type, enabled=False):
-            x_real = single(x_real.detach()).requires_grad_()
-            scores = self.discriminator.forward(x_real, y_org)
-            (gradients,) = torch.autograd.grad(scores.sum(), x_real, create_graph=True)
-            r1 = 0.5 * gradients.square().flatten(1).sum(1).mean()
+        """Equation 1 for D, with R1 on real pictures."""
+        scores, penalty = r1(lambda x: self.discriminator.forward(x, y_org), x_real)
         real = adversarial_loss(scores, True, "vanilla")
         fake = adversarial_loss(self.discriminator(x_fake, y_trg), False, "vanilla")
-        return {"total": real + fake + self.options.r1 * r1, "real": real, "fake": fake, "r1": r1}
+        return {"total": real + fake + self.options.r1 * penalty, "real": real, "fake": fake, "r1": penalty}
 
     def generator_loss(
-        self,
-        x_real: Tensor,
-        y_org: Tensor,
-        y_trg: Tensor,
-        s_trg: Tensor,
-        s_trg2: Tensor,
-        masks: Masks | None,
-        weight: float,
+        self, batch: Batch, *, styles: tuple[Tensor, Tensor], masks: Masks | None, diversity: float
     ) -> dict[str, Tensor]:
-        """Equations 1 to 4 for G, F and E; `weight` is the diversity's."""
+        """Equations 1 to 4 for G, F and E, with two styles (N, S) of the targets; `diversity` is that loss's weight."""
         g, e, d, o = self.generator, self.style_encoder, self.discriminator, self.options
-        x_fake = g(x_real, s_trg, masks)
+        x, y, y_trg = batch["image"], batch["label"], batch["target"]
+        x_fake = g(x, styles[0], masks)
         adversarial = adversarial_loss(d(x_fake, y_trg), True, "vanilla")
-        style = l1(e(x_fake, y_trg), s_trg)
+        style = l1(e(x_fake, y_trg), styles[0])
         with torch.no_grad():
-            x_fake2 = g(x_real, s_trg2, masks)
-        diversity = l1(x_fake, x_fake2)
-        cycle = l1(g(x_fake, e(x_real, y_org), self.masks(x_fake)), x_real)
-        total = adversarial + o.style * style - weight * diversity + o.cycle * cycle
-        return {"total": total, "adv": adversarial, "style": style, "diversity": diversity, "cycle": cycle}
+            x_fake2 = g(x, styles[1], masks)
+        diverse = l1(x_fake, x_fake2)
+        cycle = l1(g(x_fake, e(x, y), self.masks(x_fake)), x)
+        total = adversarial + o.style * style - diversity * diverse + o.cycle * cycle
+        return {"total": total, "adv": adversarial, "style": style, "diversity": diverse, "cycle": cycle}
 
-    def diversity_weight(self, step: int, total_steps: int) -> float:
-        """Weight of the diversity in step number `step`: it falls to 0 in a straight line, and stays there."""
+    def diversity_weight(self, now: Progress) -> float:
+        """Weight of the diversity in this step: it falls to 0 in a straight line, and stays there."""
         o = self.options
-        return float(max(0.0, o.diversity * (1 - step / (o.diversity_steps or total_steps))))
+        return max(0.0, o.diversity * (1 - now.step / (o.diversity_steps or now.total_steps)))
 
     def masks(self, images: Tensor) -> Masks | None:
         """What the high-pass skip keeps of these pictures; None without one."""
@@ -213,43 +195,46 @@ class StarGANv2(Model):
         """Raises UsageError for pictures that D and E cannot take: it happens where nothing crops them."""
         side, (height, width) = self.spec.size, images.shape[2:]
         if (height, width) != (side, side):
+            cropping = argument("preprocess", "resize_and_crop")
             raise UsageError(
                 f"starganv2 trains on squares of one size, here {side}, but pictures come as {width}x{height}:"
-                " choose a --preprocess that crops, such as resize_and_crop"
+                f" choose a preprocessing that crops, such as {cropping}"
             )
 
-    def translate(self, images: Tensor, *, source: str, target: str, style: Tensor | None = None) -> Tensor:
+    def translate(
+        self, images: Tensor, *, source: int, target: int, code: Tensor | None = None, condition: Tensor | None = None
+    ) -> Tensor:
         """The source does not matter, and the target is in the style. G's values have no bounds: they are clipped."""
-        pictures: Tensor = self.generator(images, style, self.masks(images))
+        pictures: Tensor = self.generator(images, code, self.masks(images))
         return pictures.clamp(-1, 1)
 
-    def random_style(self, target: str, generator: torch.Generator) -> Tensor:
+    def random_code(self, target: int, generator: torch.Generator) -> Tensor:
         return self.styles(torch.randn(1, self.options.latent_dim, generator=generator), target)
 
-    def mean_style(self, target: str) -> Tensor:
+    def mean_code(self, target: int) -> Tensor:
         """The mean of 10,000 random styles, always the same ones."""
         z = torch.randn(MEAN_OF, self.options.latent_dim, generator=torch.Generator().manual_seed(0))
         return self.styles(z, target).mean(0, keepdim=True)
 
-    def styles(self, z: Tensor, target: str) -> Tensor:
+    def styles(self, z: Tensor, target: int) -> Tensor:
         """F(z, y): the styles (N, S) of random codes (N, latent_dim) on the CPU."""
-        s: Tensor = self.mapping_network(z.to(next(self.mapping_network.parameters())), self.spec.index(target))
+        s: Tensor = self.mapping_network(z.to(next(self.mapping_network.parameters())), target)
         return s
 
-    def encode_style(self, images: Tensor, *, domain: str) -> Tensor:
+    def encode(self, images: Tensor, *, domain: int) -> Tensor:
         """E(x, y), of pictures of any size."""
         side = self.spec.size
         images = F.interpolate(images, (side, side), mode="bilinear", align_corners=False, antialias=True)
-        s: Tensor = self.style_encoder(images, self.spec.index(domain))
+        s: Tensor = self.style_encoder(images, domain)
         return s
 
-    def parts(self) -> dict[str, Part]:
+    def graphs(self) -> Mapping[str, Graph]:
         """F and E: styles (N, S) of random codes, or of pictures, of the domains with these numbers (N,)."""
         rng, side = torch.Generator().manual_seed(0), self.spec.size
         domain = torch.arange(3) % len(self.spec.domains)
         z = torch.randn(3, self.options.latent_dim, generator=rng)
         images = torch.rand(3, 3, side, side, generator=rng) * 2 - 1
         return {
-            "mapping_network": Part(self.mapping_network, {"code": z, "domain": domain}, "style"),
-            "style_encoder": Part(self.style_encoder, {"image": images, "domain": domain}, "style"),
+            "mapping_network": Graph(self.mapping_network, {"code": z, "domain": domain}, ("style",)),
+            "style_encoder": Graph(self.style_encoder, {"image": images, "domain": domain}, ("style",)),
         }

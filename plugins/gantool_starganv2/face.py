@@ -1,4 +1,4 @@
-"""Where a face is: the landmark network FAN, masks from its heat maps, landmarks, and the matrix that aligns a face.
+"""Where a face is: the landmark network FAN, and masks from its heat maps.
 
 FAN is the network of Wang, Bo and Fuxin, ICCV 2019, arXiv 1904.07399 (adaptive wing loss): 98 landmarks and a boundary.
 StarGAN v2 uses it, with weights that others trained, for the masks of its high-pass skip (section 3 of its appendix).
@@ -6,18 +6,21 @@ StarGAN v2 uses it, with weights that others trained, for the masks of its high-
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import sqrt
+from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from gantool.errors import CheckpointError
+from gantool.importing.official import OfficialTensors
+from gantool.importing.reading import read_official
+from gantool.importing.table import load, same
 from gantool.networks.precision import single
+from gantool.runs import checkpoint
 from gantool_starganv2.networks import Masks
-
-Matrix = NDArray[np.float64]
 
 
 class ConvBlock(nn.Module):
@@ -172,46 +175,23 @@ def _up(maps: Tensor, rows: int) -> Tensor:
     return maps.roll(-rows, dims=2)
 
 
-def landmarks(maps: Tensor) -> Tensor:
-    """Places (N, 98, 2), x and y in pixels of the heat maps (N, 98, H, W).
+def read_fan(path: Path) -> dict[str, Tensor]:
+    """The face network's weights from `wing.ckpt`, from an official file that holds them, or from weights of gantool.
 
-    The largest value, moved a quarter of a pixel towards its larger neighbour, counted from the picture's corner.
+    Raises CheckpointError for a file that does not hold them.
     """
-    height, width = maps.shape[2:]
-    place = maps.flatten(2).argmax(2)
-    x, y = place % width, place // width
-    inside = (x > 0) & (x < width - 1) & (y > 0) & (y < height - 1)
-
-    def at(dx: int, dy: int) -> Tensor:
-        index = (y + dy).clamp(0, height - 1) * width + (x + dx).clamp(0, width - 1)
-        return maps.flatten(2).gather(2, index[..., None])[..., 0]
-
-    step = torch.stack([at(1, 0) - at(-1, 0), at(0, 1) - at(0, -1)], dim=2).sign() / 4
-    middle = torch.stack([x, y], dim=2).to(maps.dtype) + 0.5
-    return middle + step * inside[..., None]
-
-
-def alignment_matrix(points: Matrix, mean: Matrix) -> Matrix:
-    """The 3 x 3 similarity that lays landmarks (98, 2) on mean landmarks (98, 2): move, turn, scale, move back.
-
-    The face's axes follow from eyes and mouth, as in Karras et al. 2018 (arXiv 1710.10196, appendix C).
-    """
-    middle, target = points.mean(0), mean.mean(0)
-    angle = _angle(mean) - _angle(points)
-    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    eyes_and_mouth = [96, 97, 76, 82]
-    wanted = np.linalg.norm(mean[eyes_and_mouth] - target, axis=1)
-    found = np.linalg.norm(points[eyes_and_mouth] - middle, axis=1)
-    matrix = np.eye(3)
-    matrix[:2, :2] = turn * (wanted / found).mean()
-    matrix[:2, 2] = target - matrix[:2, :2] @ middle
-    return matrix
-
-
-def _angle(points: Matrix) -> float:
-    """Direction of a face's x axis."""
-    left, right = points[[*range(60, 68), 96]].mean(0), points[[*range(68, 76), 97]].mean(0)
-    mouth = points[[76, 82]].mean(0)
-    x, y = (left + right) / 2 - mouth
-    axis = (right - left) - np.array([y, -x])
-    return float(np.arctan2(axis[1], axis[0]))
+    if path.suffix == ".safetensors":
+        tensors = checkpoint.read(path)[1]
+        content: OfficialTensors = {k.removeprefix("fan."): v for k, v in tensors.items() if k.startswith("fan.")}
+    else:
+        file = read_official(path)
+        own = file.get("fan", file)
+        content = own if isinstance(own, Mapping) else file
+    with torch.device("meta"):
+        network = FAN()
+    expected = network.state_dict()
+    weights = {key: value for key, value in content.items() if key in expected and isinstance(value, Tensor)}
+    if not weights:
+        raise CheckpointError(f"{path} does not hold the face network: its file is wing.ckpt")
+    load(network, same(network), weights, str(path))
+    return network.state_dict()

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gantool.networks.norms import AffineInstanceNorm, InstanceNorm
+from gantool.networks.norms import AdaIN, AffineInstanceNorm
 
 Masks = tuple[Tensor, Tensor]
 """Where details of the face are kept: (N, 1, 256, 256) for the maps that are 32 high, and for those 64 and 128 high."""
@@ -31,17 +31,18 @@ def halvings(size: int, w_hpf: float) -> int:
     return int(log2(size)) - (3 if w_hpf > 0 else 4)
 
 
-class AdaIN(nn.Module):
-    """Instance norm whose scale and shift come from the style (Huang and Belongie 2017, arXiv 1703.06868)."""
+class StyleNorm(nn.Module):
+    """AdaIN whose scale and shift come from the style (N, style_dim)."""
 
     def __init__(self, style_dim: int, channels: int) -> None:
         super().__init__()
-        self.norm = InstanceNorm(channels)
+        self.norm = AdaIN(channels)
         self.fc = nn.Linear(style_dim, 2 * channels)
 
     def forward(self, x: Tensor, s: Tensor) -> Tensor:
         gamma, beta = self.fc(s)[..., None, None].chunk(2, dim=1)  # (N, C, 1, 1) each
-        return torch.addcmul(beta, self.norm(x), 1 + gamma)
+        y: Tensor = self.norm(x, beta, 1 + gamma)
+        return y
 
 
 class ResBlk(nn.Module):
@@ -77,8 +78,8 @@ class AdainResBlk(nn.Module):
         self.up, self.shortcut = up, shortcut
         self.conv1 = nn.Conv2d(inputs, outputs, 3, padding=1)
         self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1)
-        self.norm1 = AdaIN(style_dim, inputs)
-        self.norm2 = AdaIN(style_dim, outputs)
+        self.norm1 = StyleNorm(style_dim, inputs)
+        self.norm2 = StyleNorm(style_dim, outputs)
         self.conv1x1 = nn.Conv2d(inputs, outputs, 1, bias=False) if inputs != outputs else nn.Identity()
 
     def forward(self, x: Tensor, s: Tensor) -> Tensor:

@@ -7,34 +7,36 @@ Every network has an auxiliary classifier whose weights say which features tell 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gantool.capabilities import Attends, Exports, Tells, Translates
 from gantool.data.layouts.unpaired import unpaired
 from gantool.losses.adversarial import adversarial_loss
 from gantool.losses.reconstruction import l1
-from gantool.model import Batch, ImageSpec, Imported, Model, OfficialTensors, Progress, Run, Sizes
+from gantool.model import Batch, Data, Model, Progress, Run, Steps
 from gantool.networks.precision import single
+from gantool.option_groups import adam
 from gantool.options import option
+from gantool.spec import Direction, Sizes, Spec
 from gantool_ugatit.networks import NORMS, Discriminator, Generator, Output
 from gantool_ugatit.norms import InstanceLayerNorm
 
 
-class UGATIT(Model):
-    layout = unpaired()
+class UGATIT(Translates, Attends, Tells, Exports, Model["UGATIT.Options"]):
+    contract = 2
     paper = (
         "Kim et al., U-GAT-IT: Unsupervised Generative Attentional Networks with Adaptive Layer-Instance Normalization"
         " for Image-to-Image Translation, ICLR 2020, arXiv 1907.10830"
     )
-    exported_outputs = ("translation", "attention")
 
     @dataclass(frozen=True, kw_only=True)
     class Options:
+        beta1: ClassVar[float] = 0.5  # of both Adams
         light: bool = option(False, "the small generator, which takes any picture size")
         width: int = option(64, "channels of the generators' first layer", low=1)
         blocks: int = option(4, "residual blocks of the encoder, and as many of the decoder", low=0, high=64)
@@ -53,39 +55,37 @@ class UGATIT(Model):
         steps: int = option(1_000_000, "steps of a training where nobody says how many", low=1)
 
     @classmethod
-    def default_steps(cls, options: Any) -> int:
-        steps: int = options.steps
-        return steps
+    def data(cls, o: UGATIT.Options) -> Data:
+        return Data(unpaired())
 
     @classmethod
-    def from_official(cls, files: Mapping[str, OfficialTensors]) -> Imported | None:
-        from gantool_ugatit import official
+    def length(cls, o: UGATIT.Options) -> Steps:
+        return Steps(o.steps)
 
-        return official.recognise(files)
-
-    def __init__(self, options: UGATIT.Options, spec: ImageSpec) -> None:
+    def __init__(self, options: UGATIT.Options, spec: Spec) -> None:
         super().__init__(options, spec)
-        self.g_ab, self.g_ba = (generator(options, spec.size) for _ in range(2))
-        self.d_a, self.d_b = (discriminator(options, options.global_layers) for _ in range(2))
-        self.local_a, self.local_b = (discriminator(options, options.local_layers) for _ in range(2))
+        o = options
+        self.g_ab, self.g_ba = (generator(o, spec.size) for _ in range(2))
+        self.d_a, self.d_b = (discriminator(o, o.global_layers) for _ in range(2))
+        self.local_a, self.local_b = (discriminator(o, o.local_layers) for _ in range(2))
         # The full generator's first linear layer has a weight for each feature at each place.
-        self.sizes = Sizes(4, 8) if options.light or not self.g_ab.adaptive else Sizes(4, 8, exact=spec.size)
-
-    def smallest_crop(self) -> int:
+        self.sizes = Sizes(4, 8, exact=None if o.light or not self.g_ab.adaptive else spec.size)
         # Behind the strides a discriminator pads 1 pixel by reflection, twice.
-        layers: int = max(self.options.global_layers, self.options.local_layers)
-        return max(8, 3 << (layers - 2))
+        self.crops = Sizes(4, max(8, 3 << (max(o.global_layers, o.local_layers) - 2)), self.sizes.exact)
+        if o.cam:
+            self.maps = ("generator", "global", "local")
+            self.outputs = ("translation", "attention")
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        def adam(*networks: nn.Module) -> torch.optim.Optimizer:
-            parameters = [parameter for network in networks for parameter in network.parameters()]
-            o = self.options
-            return torch.optim.Adam(parameters, o.lr, (0.5, 0.999), weight_decay=o.weight_decay, fused=True)
+        o = self.options
+        judges = self.d_a, self.d_b, self.local_a, self.local_b
+        return {
+            "G": adam(o, self.g_ab, self.g_ba, weight_decay=o.weight_decay),
+            "D": adam(o, *judges, weight_decay=o.weight_decay),
+        }
 
-        return {"G": adam(self.g_ab, self.g_ba), "D": adam(self.d_a, self.d_b, self.local_a, self.local_b)}
-
-    def rate_factor(self, progress: Progress) -> float:
-        half, left = progress.total_steps // 2, progress.total_steps - progress.step - 1
+    def rate_factor(self, now: Progress) -> float:
+        half, left = now.total_steps // 2, now.total_steps - now.step - 1
         return left / half if self.options.decay and left < half else 1.0
 
     def training_step(self, batch: Batch, run: Run) -> None:
@@ -143,21 +143,25 @@ class UGATIT(Model):
         losses += [score(network(fake), False) for network in networks]
         return torch.stack(losses).sum()
 
-    def translate(self, images: Tensor, *, source: str, target: str, style: Tensor | None = None) -> Tensor:
+    def translate(
+        self, images: Tensor, *, source: int, target: int, code: Tensor | None = None, condition: Tensor | None = None
+    ) -> Tensor:
         pictures: Tensor = self.generator(target)(images).main
         return pictures
 
-    def attention(self, images: Tensor, *, source: str, target: str) -> dict[str, Tensor]:
-        """Of the generator on the input, and of the target domain's discriminators on the result."""
+    def attention(self, images: Tensor, *, source: int, target: int) -> dict[str, Tensor]:
+        """Of the generator on the input, and of the target domain's discriminators on the result if that is as large as
+        they need."""
         out = self.generator(target)(images)
-        whole, local = (self.d_b, self.local_b) if self.spec.index(target) == 1 else (self.d_a, self.local_a)
+        whole, local = ((self.d_a, self.local_a), (self.d_b, self.local_b))[target]
         maps = {"generator": out.heat}
-        if min(images.shape[2:]) >= self.smallest_crop():
+        if min(images.shape[2:]) >= self.crops.minimum:
             maps |= {"global": whole(out.main).heat, "local": local(out.main).heat}
         return maps
 
-    def exported(self, *, source: str, target: str) -> nn.Module:
-        return _Exported(self.generator(target))
+    def translation(self, direction: Direction) -> nn.Module | None:
+        """The picture, and where its generator looked."""
+        return _WithHeat(self.generator(self.spec.index(direction.target))) if self.maps else None
 
     def facts(self) -> dict[str, Any]:
         """The mean rho of each of the decoder's norms: near 1 it is instance norm, near 0 layer norm (figure 4)."""
@@ -168,12 +172,12 @@ class UGATIT(Model):
                     found[f"rho {way}: {name}"] = round(float(module.rho.detach().mean()), 4)
         return found
 
-    def generator(self, target: str) -> Generator:
+    def generator(self, target: int) -> Generator:
         """The generator into this domain."""
-        return self.g_ab if self.spec.index(target) == 1 else self.g_ba
+        return (self.g_ba, self.g_ab)[target]
 
 
-class _Exported(nn.Module):
+class _WithHeat(nn.Module):
     def __init__(self, network: Generator) -> None:
         super().__init__()
         self.network = network

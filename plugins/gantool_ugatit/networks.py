@@ -11,7 +11,9 @@ from torch import Tensor, nn
 from gantool.networks.flat import unless_flat
 from gantool.networks.layers import OutputConv, ReflectionPad, Tanh
 from gantool.networks.norms import InstanceNorm
-from gantool_ugatit.norms import GroupNorm, InstanceLayerNorm, SpectralConv2d, SpectralLinear
+from gantool.networks.resnet import ResidualBlock
+from gantool.networks.spectral import SpectralConv2d, SpectralLinear
+from gantool_ugatit.norms import GroupNorm, InstanceLayerNorm
 
 NORMS = ("adalin", "adain", "instance", "layer", "group")
 """The decoder's normalisations that the paper compares (section 4.3, table 4)."""
@@ -69,7 +71,7 @@ class Generator(nn.Module):
             ReflectionPad(3), nn.Conv2d(3, w, 7, bias=False), InstanceNorm(w), nn.ReLU(inplace=True)
         )
         self.down = nn.Sequential(*_halving(w, 2 * w), *_halving(2 * w, c))  # (N, 4 w, H/4, W/4)
-        self.encoder = nn.Sequential(*(ResidualBlock(c) for _ in range(blocks)))
+        self.encoder = nn.Sequential(*(ResidualBlock(c, "instance", bias=False) for _ in range(blocks)))
         self.attention = Attention(c, spectral=False, activation=nn.ReLU(inplace=True)) if cam else None
         adaptive = norm in ("adalin", "adain")
         if adaptive:
@@ -97,26 +99,6 @@ class Generator(nn.Module):
         for block in self.decoder:
             x = block(x, gamma, beta)
         return Output(unless_flat(given, self.head(self.up(x))), cam, heat)
-
-
-class ResidualBlock(nn.Module):
-    """x + f(x) under instance norm, (N, C, h, w) both ways; no activation after the sum."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.body = nn.Sequential(
-            ReflectionPad(1),
-            nn.Conv2d(channels, channels, 3, bias=False),
-            InstanceNorm(channels),
-            nn.ReLU(inplace=True),
-            ReflectionPad(1),
-            nn.Conv2d(channels, channels, 3, bias=False),
-            InstanceNorm(channels),
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        changed: Tensor = self.body(x)
-        return x + changed
 
 
 class AdaptiveBlock(nn.Module):

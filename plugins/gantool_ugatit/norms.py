@@ -1,9 +1,8 @@
-"""Normalisations of U-GAT-IT's decoder, and spectral norm as its discriminators use it."""
+"""Normalisations of U-GAT-IT's decoder."""
 
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gantool.networks.precision import single
@@ -58,63 +57,6 @@ class GroupNorm(nn.GroupNorm):
 
     def __init__(self, channels: int) -> None:
         super().__init__(min(32, channels), channels)
-
-
-class _Spectral(nn.Module):
-    """What a spectrally normalised layer keeps: its raw weight, and the vectors of one power iteration a pass.
-
-    Miyato et al. 2018 (arXiv 1802.05957): the weight divided by its largest singular value, as estimated. In evaluation
-    mode the vectors stay.
-    """
-
-    mixes_pictures = True
-    weight: Tensor
-    u: Tensor
-    v: Tensor
-
-    def _begin(self) -> None:
-        matrix = self.weight.detach().flatten(1)
-        self.register_buffer("u", F.normalize(torch.randn(matrix.shape[0]), dim=0, eps=1e-12))
-        self.register_buffer("v", F.normalize(torch.randn(matrix.shape[1]), dim=0, eps=1e-12))
-
-    def normalised(self) -> Tensor:
-        """The weight to use in this pass."""
-        with torch.autocast(self.weight.device.type, enabled=False):
-            return self._normalised()
-
-    def _normalised(self) -> Tensor:
-        weight = single(self.weight)
-        matrix = weight.flatten(1)
-        u, v = self.u, self.v
-        if self.training:
-            with torch.no_grad():
-                v = F.normalize(matrix.t() @ u, dim=0, eps=1e-12)
-                u = F.normalize(matrix @ v, dim=0, eps=1e-12)
-                self.u.copy_(u)
-                self.v.copy_(v)
-        return weight / torch.dot(u, matrix @ v)
-
-
-class SpectralConv2d(nn.Conv2d, _Spectral):
-    """A convolution under spectral norm."""
-
-    def __init__(self, inside: int, outside: int, kernel: int, *, stride: int = 1, bias: bool = True) -> None:
-        super().__init__(inside, outside, kernel, stride=stride, bias=bias)
-        self._begin()
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.conv2d(x, self.normalised(), self.bias, self.stride)
-
-
-class SpectralLinear(nn.Linear, _Spectral):
-    """A linear layer without a bias under spectral norm."""
-
-    def __init__(self, inside: int, outside: int) -> None:
-        super().__init__(inside, outside, bias=False)
-        self._begin()
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.linear(x, self.normalised())
 
 
 def _map(values: Tensor) -> Tensor:

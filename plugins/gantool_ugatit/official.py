@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-from gantool import options as opt
-from gantool.errors import CheckpointError, UsageError
-from gantool.model import ImageSpec, Imported, OfficialTensors
-from gantool_ugatit import UGATIT, discriminator, generator
-from gantool_ugatit.networks import Discriminator
+from gantool.errors import CheckpointError
+from gantool.importing.official import Imported, OfficialTensors
+from gantool.importing.table import Names, Part, Tensors, Values, imported, inside, places, shape
+from gantool.networks.spectral import SpectralConv2d, SpectralLinear
+from gantool.spec import Direction
+from gantool_ugatit import UGATIT
+from gantool_ugatit.networks import Discriminator, Generator
 
 ROLES = {
     "genA2B": "g_ab",
@@ -25,10 +25,9 @@ ROLES = {
 }
 """The authors' names of the networks, and ours."""
 
-_GENERATOR = {
-    "gap_fc": "attention.gap",
-    "gmp_fc": "attention.gmp",
-    "conv1x1": "attention.merge",
+_DIRECTIONS = {"genA2B": Direction("A", "B"), "genB2A": Direction("B", "A")}
+_ATTENTION = {"gap_fc": "attention.gap", "gmp_fc": "attention.gmp", "conv1x1": "attention.merge"}
+_GENERATOR = _ATTENTION | {
     "gamma": "gamma",
     "beta": "beta",
     "FC.0": "style.0",
@@ -42,7 +41,6 @@ _GENERATOR = {
     "UpBlock2.8": "up.8",
     "UpBlock2.11": "head.1",
 }
-_DISCRIMINATOR = {"gap_fc": "attention.gap", "gmp_fc": "attention.gmp", "conv1x1": "attention.merge", "conv": "head.1"}
 _SPECTRAL = {"weight_orig": "weight", "weight_u": "u", "weight_v": "v"}
 _UNUSED_SIZE = 256  # of a light generator's file, which says nothing of sizes
 
@@ -52,90 +50,50 @@ def recognise(files: Mapping[str, OfficialTensors]) -> Imported | None:
     if len(files) != 1:
         return None
     ((file, content),) = files.items()
-    networks = {name: _flat(content[name]) for name in ROLES if isinstance(content.get(name), Mapping)}
-    if not any("gap_fc.weight" in tensors or "gap_fc.weight_orig" in tensors for tensors in networks.values()):
+    found = {name: tensors for name, tensors in inside(content).items() if name in ROLES}
+    if not any(tensors.keys() & {"gap_fc.weight", "gap_fc.weight_orig"} for tensors in found.values()):
         return None
-    if "genA2B" not in networks and "genB2A" not in networks:
+    if not found.keys() & _DIRECTIONS.keys():
         raise CheckpointError(f"{file} holds U-GAT-IT's discriminators but neither of its generators")
-    options, size = _options(file, networks)
-    tensors: dict[str, Tensor] = {}
-    used: dict[tuple[str, str], str] = {}
-    for role, found in networks.items():
-        with torch.device("meta"):
-            layers = options.global_layers if role.startswith("disG") else options.local_layers
-            network = generator(options, size) if role.startswith("gen") else discriminator(options, layers)
-        names = load(network, found, f"{file} ({role})")
-        used |= {(file, f"{role}.{key}"): f"{ROLES[role]}.{name}" for key, name in names.items()}
-        tensors |= {f"{ROLES[role]}.{name}": value for name, value in network.state_dict().items()}
-    ways = {"genA2B": ("A", "B"), "genB2A": ("B", "A")}
-    return Imported(
-        options=options,
-        spec=ImageSpec(("A", "B"), (3, 3), size),
-        tensors=tensors,
-        used=used,
-        dropped={},
-        directions=tuple(way for role, way in ways.items() if role in networks),
+    values, size = _options(file, found)
+    return imported(
+        UGATIT,
+        [Part(ROLES[role], file, tensors, within=role) for role, tensors in found.items()],
+        values,
+        names=names,
+        size=size,
+        directions=tuple(way for role, way in _DIRECTIONS.items() if role in found),
     )
 
 
-def load(network: nn.Module, tensors: Mapping[str, Tensor], where: str) -> dict[str, str]:
-    """Puts a network's official tensors into ours; returns the official keys with our names.
-
-    Raises CheckpointError that names `where` and the first keys that do not fit.
-    """
-    expected = network.state_dict()
-    judge = isinstance(network, Discriminator)
-    names = {key: _ours(key, judge) for key in tensors}
-    wrong = [
-        f"{key} is unknown" if names[key] not in expected else f"{key} has shape {tuple(value.shape)}"
-        for key, value in tensors.items()
-        if names[key] not in expected or expected[names[key]].shape != value.shape
-    ]
-    wrong += [f"{name} is missing" for name in sorted(expected.keys() - set(names.values()))]
-    if wrong:
-        raise CheckpointError(f"{where} does not fit the network that its shapes describe: {'; '.join(wrong[:2])}")
-    network.load_state_dict({names[key]: value.float() for key, value in tensors.items()}, assign=True)
-    return names
+def names(network: nn.Module) -> Names:
+    """The official names of a network's layers."""
+    if isinstance(network, Discriminator):
+        body = {f"model.{i}": f"body.{i}" for i, _ in network.body.named_children()}
+        return Names(_ATTENTION | body | {"conv": "head.1"}, {SpectralConv2d: _SPECTRAL, SpectralLinear: _SPECTRAL})
+    assert isinstance(network, Generator)
+    heads = dict(_GENERATOR)
+    for i, block in network.encoder.named_children():
+        inner = block.get_submodule("body").named_children()
+        heads |= {f"DownBlock.{int(i) + 12}.conv_block.{j}": f"encoder.{i}.body.{j}" for j, _ in inner}
+    for i, block in network.decoder.named_children():
+        heads |= {f"UpBlock1_{int(i) + 1}.{name}": f"decoder.{i}.{name}" for name, _ in block.named_children()}
+    return Names(heads)
 
 
-def _ours(key: str, judge: bool) -> str:
-    head, _, leaf = key.rpartition(".")
-    if judge:
-        match = re.fullmatch(r"model\.(\d+)", head)
-        head = f"body.{match[1]}" if match else _DISCRIMINATOR.get(head, head)
-        return f"{head}.{_SPECTRAL.get(leaf, leaf)}"
-    if match := re.fullmatch(r"DownBlock\.(\d+)\.conv_block\.(\d+)", head):
-        return f"encoder.{int(match[1]) - 12}.body.{match[2]}.{leaf}"
-    if match := re.fullmatch(r"UpBlock1_(\d+)\.(\w+)", head):
-        return f"decoder.{int(match[1]) - 1}.{match[2]}.{leaf}"
-    return f"{_GENERATOR.get(head, head)}.{leaf}"
-
-
-def _options(file: str, networks: Mapping[str, Mapping[str, Tensor]]) -> tuple[UGATIT.Options, int]:
-    first = networks.get("genA2B") or networks["genB2A"]
-    try:
-        linear, stem = first["FC.0.weight"], first["DownBlock.1.weight"]
-    except KeyError as error:
-        raise CheckpointError(f"{file}: its generator lacks {error}") from error
-    light = linear.shape[0] == linear.shape[1]
-    size = _UNUSED_SIZE if light else 4 * math.isqrt(linear.shape[1] // linear.shape[0])
-    values = {
-        "light": light,
-        "width": stem.shape[0],
-        "blocks": sum(bool(re.fullmatch(r"UpBlock1_\d+\.conv1\.weight", key)) for key in first),
+def _options(file: str, found: Mapping[str, Tensors]) -> tuple[Values, int]:
+    """Options and picture size, off the shapes."""
+    first = "genA2B" if "genA2B" in found else "genB2A"
+    g, where = found[first], f"{file}: {first}"
+    out, into = shape(g, "FC.0.weight", where)
+    values: Values = {
+        "light": out == into,
+        "width": shape(g, "DownBlock.1.weight", where)[0],
+        "blocks": len(places(g, r"UpBlock1_(\d+)\.conv1\.weight")),
     }
     for role, option in (("disG", "global_layers"), ("disL", "local_layers")):
-        judge = networks.get(f"{role}A") or networks.get(f"{role}B")
+        judge = found.get(f"{role}A") or found.get(f"{role}B")
         if judge is not None and "model.1.weight_orig" in judge:
             values["d_width"] = judge["model.1.weight_orig"].shape[0]
-            values[option] = 1 + sum(bool(re.fullmatch(r"model\.\d+\.weight_orig", key)) for key in judge)
-    try:
-        options: UGATIT.Options = opt.restore(UGATIT.Options, values, where="ugatit")
-    except UsageError as error:
-        raise CheckpointError(f"{file}: {error}") from error
-    return options, size
-
-
-def _flat(content: OfficialTensors | Tensor) -> dict[str, Tensor]:
-    assert not isinstance(content, Tensor)
-    return {key: value for key, value in content.items() if isinstance(value, Tensor)}
+            values[option] = 1 + len(places(judge, r"model\.(\d+)\.weight_orig"))
+    return values, _UNUSED_SIZE if out == into else 4 * math.isqrt(into // out)

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 
+from gantool.data.dataset import Dataset, Recipe
 from gantool.data.layouts.unpaired import unpaired
 from gantool.data.loader import batches, to_device
 from gantool.data.transforms import Preparation
 from gantool.errors import DataError
-from gantool.pictures.file import to_unit
+from gantool.pictures.resize import to_unit
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -18,7 +19,7 @@ def test_a_picture_that_cannot_be_read_ends_it_with_the_way_to_find_all_such(pic
     bad = pictures[0] / "03.png"
     bad.write_bytes(bad.read_bytes()[:60])
     layout = unpaired()
-    dataset = layout.open(layout.find(pictures), Preparation("crop", 32, 32), (3, 3), seed=0, cache=None)
+    dataset = layout.open(layout.find(pictures), Recipe(Preparation("crop", 32, 32), (3, 3)))
     stream = batches(dataset, batch=1, first=0, workers=workers)
     with pytest.raises(DataError, match=rf"cannot read {bad}: .*gantool data check$"):
         list(islice(stream, 8))  # an epoch
@@ -26,21 +27,17 @@ def test_a_picture_that_cannot_be_read_ends_it_with_the_way_to_find_all_such(pic
 
 @pytest.mark.parametrize("cached", [True, False])
 @pytest.mark.parametrize("batch", [1, 3])
-def test_networks_get_the_items_pixels_scaled_and_with_their_channels_in_front(tmp_path, pictures, batch, cached):
+def test_networks_get_the_items_pixels_scaled(tmp_path, pictures, batch, cached):
     layout = unpaired()
-    dataset = layout.open(
-        layout.find(pictures),
-        Preparation("resize_and_crop", 36, 32),
-        (3, 1),
-        seed=0,
-        cache=tmp_path / "cache" if cached else None,
-    )
+    dataset = layout.open(layout.find(pictures), Recipe(Preparation("resize_and_crop", 36, 32), (3, 1)))
+    if cached:
+        dataset.keep_in(tmp_path / "cache")
     stream = batches(dataset, batch=batch, first=0)
     for number in range(12):  # from the second epoch on out of the cache
         ready = to_device(next(stream), torch.device("cpu"))
         items = [dataset.item(*divmod(n, len(dataset))) for n in range(number * batch, (number + 1) * batch)]
         for name, channels in (("A", 3), ("B", 1)):
-            expected = np.stack([to_unit(item[name]).transpose(2, 0, 1) for item in items])
+            expected = np.stack([to_unit(item[name].astype(np.float32)) for item in items])
             assert expected.shape == (batch, channels, 32, 32)
             assert np.array_equal(ready[name].numpy(), expected)
             assert ready[name].is_contiguous()
@@ -49,29 +46,12 @@ def test_networks_get_the_items_pixels_scaled_and_with_their_channels_in_front(t
 
 def test_what_is_no_picture_stays_as_it_is():
     planes = np.arange(24, dtype=np.int32).reshape(2, 3, 4)
-    dataset = Fixed({"A": planes, "label": np.asarray(3), "attributes": np.array([0.0, 1.0], np.float32)})
+    item = {"A": planes, "label": np.asarray(3), "attributes": np.array([0.0, 1.0], np.float32)}
+    recipe = Recipe(Preparation("crop", 4, 4), ())
+    dataset = Dataset(
+        (), recipe, (), length=1, draw=lambda rng, epoch, index: item, resized=lambda domain, number: planes
+    )
     ready = to_device(next(batches(dataset, batch=2, first=0)), torch.device("cpu"))
     assert np.array_equal(ready["A"].numpy(), np.stack([planes, planes]))
     assert ready["label"].tolist() == [3, 3]
     assert ready["attributes"].tolist() == [[0, 1], [0, 1]]
-
-
-class Fixed:
-    """A data set of one item, again and again."""
-
-    domains = ()
-    cache_note = None
-
-    def __init__(self, item):
-        self._item = item
-
-    def __len__(self):
-        return 1
-
-    def samples(self, count):
-        return {}
-
-    def item(self, epoch, index):
-        return self._item
-
-    def close(self, *, remove=False): ...

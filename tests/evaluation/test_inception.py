@@ -207,8 +207,8 @@ class _NeedsCode:
             r"of another shape \(fc.weight is \[1000, 2048\], not \[1008, 2048\]\)",
         ),
         (lambda s: [s.pop(name) for name in list(s)[:10]], r"missing \(Conv2d_1a_3x3.conv.weight, .*, \.\.\.\)"),
-        (lambda s: s.update({"fc.bias": 3}), "not a table of named weights"),
-        (lambda s: s.update({"fc.bias": _NeedsCode()}), "not a file of plain tensors"),
+        (lambda s: s.update({"fc.bias": 3}), r"1 missing \(fc.bias\)"),
+        (lambda s: s.update({"fc.bias": _NeedsCode()}), "is refused: it holds more than tensors"),
     ],
 )
 def test_a_file_that_does_not_fit_is_refused_by_name(state: dict[str, torch.Tensor], tmp_path: Path, change, message):
@@ -225,7 +225,7 @@ def test_a_file_that_does_not_fit_is_refused_by_name(state: dict[str, torch.Tens
 @pytest.mark.parametrize("name", ["weights.pth", "weights.safetensors"])
 def test_missing_empty_and_damaged_files_are_checkpoint_errors(tmp_path: Path, name: str):
     path = tmp_path / name
-    with pytest.raises(CheckpointError, match=r"cannot be read as a weights file"):
+    with pytest.raises(CheckpointError, match="cannot read"):
         load_inception(path)
     for content in (b"", b"hello", b"PK\x03\x04 torn", bytes(range(256)) * 8):
         path.write_bytes(content)

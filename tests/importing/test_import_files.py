@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from gantool_cyclegan import CycleGAN
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from gantool.errors import CheckpointError, UsageError
-from gantool.importing.importer import Report, import_files
+from gantool.importing.session import Report
+from gantool.model import Progress
 from gantool.runs import checkpoint, folders
-from gantool.runs.header import read_header
+from gantool.runs.find import find_weights
+from gantool.runs.header import read_facts
 from gantool.training.run import TrainingRun
 
+from .imports import import_files
 from .official_networks import Patch, Pixel, Resnet, Unet
 
 
@@ -38,7 +39,7 @@ def assert_translates(report: Report, source: str, target: str, network: nn.Modu
     _, model = checkpoint.load_model(report.weights)
     x = picture(channels)
     with torch.no_grad():
-        ours = model.translate(x, source=source, target=target)
+        ours = model.translate(x, source=model.spec.index(source), target=model.spec.index(target))
         theirs = network.eval()(x)
     # 2e-6 at most: the instance norm of ours sums in another order.
     assert (ours - theirs).abs().max() < 1e-5
@@ -131,8 +132,8 @@ def test_discriminators_come_along_for_further_training(tmp_path: Path, judge: t
         # 5e-7 at most, for the same reason as in `assert_translates`.
         assert (model.d_b(x) - of_b(x)).abs().max() < 1e-5
         assert (model.d_a(x.expand(1, 3, 64, 64)) - of_a(x.expand(1, 3, 64, 64))).abs().max() < 1e-5
-    run = TrainingRun(model.train(), model.optimizers(), total_steps=1)
-    run.begin(0, 1.0)
+    run = TrainingRun(model.train(), model.optimizers())
+    run.begin(Progress(0, 1), 1.0)
     model.training_step({"A": picture(3, 64), "B": picture(1, 64)}, run)
     run.end()
     assert run.skipped_in_a_row() == 0
@@ -142,7 +143,7 @@ def test_without_discriminators_there_is_no_training_state(tmp_path: Path) -> No
     report = import_files(write(tmp_path, G_A=Resnet(), G_B=Resnet()), tmp_path / "run")
     assert not report.training
     assert [path.name for path in report.weights.parent.iterdir()] == [folders.WEIGHTS]
-    assert folders.find_weights(str(tmp_path / "run")) == report.weights
+    assert find_weights(str(tmp_path / "run")) == report.weights
 
 
 @pytest.mark.parametrize(
@@ -154,9 +155,10 @@ def test_a_single_generator_is_one_direction(
 ) -> None:
     network = Resnet()
     report = import_files(write(tmp_path, **{name: network}), tmp_path / "run")
-    header, tensors = checkpoint.read(report.weights)
-    assert header.metadata["directions"] == [direction]
-    assert header.metadata["missing"] == [missing]
+    _, tensors = checkpoint.read(report.weights)
+    facts = read_facts(report.weights)
+    assert facts.directions == (tuple(direction),)
+    assert facts.missing == (missing,)
     assert {key.partition(".")[0] for key in tensors} == {present}
     assert len(tensors) == len(network.state_dict())
     assert_translates(report, *direction, network)
@@ -169,11 +171,11 @@ def test_every_key_is_reported(tmp_path: Path) -> None:
     assert report.used.keys() | report.dropped.keys() == keys
     assert report.used[str(files[0]), "model.10.conv_block.5.weight"] == "g_ab.blocks.0.body.5.weight"
     assert "never used" in report.dropped[str(files[0]), "model.2.running_mean"]
-    header, _ = checkpoint.read(report.weights)
-    assert header.metadata["licence"] == "BSD-2-Clause"
-    assert header.metadata["source"] == ["latest_net_G_A.pth", "latest_net_G_B.pth"]
-    assert header.metadata["directions"] == [["A", "B"], ["B", "A"]]
-    assert header.metadata["missing"] == []
+    facts = read_facts(report.weights)
+    assert facts.licence == "BSD-2-Clause"
+    assert facts.source == ("latest_net_G_A.pth", "latest_net_G_B.pth")
+    assert facts.directions == (("A", "B"), ("B", "A"))
+    assert facts.missing == ()
 
 
 @pytest.mark.parametrize("wrapper", ["module.", "_orig_mod.", "_orig_mod.module."])
@@ -267,10 +269,13 @@ def test_domain_names_that_do_not_fit(tmp_path: Path, domains: tuple[str, ...]) 
 
 
 PLUGINS = {
-    "greedy": "    @classmethod\n    def from_official(cls, files): return Gan.from_official(files)",
-    "careless": "    @classmethod\n    def from_official(cls, files): return next(iter(files.values()))['no such key']",
-    "broken": "    import a_package_that_is_not_there",
+    "greedy": "from gantool_cyclegan.official import recognise",
+    "careless": "def recognise(files): return next(iter(files.values()))['no such key']",
+    "licensed": "from gantool_cyclegan import official\nfrom dataclasses import replace\n"
+    "def recognise(files): return replace(official.recognise(files), licence='CC BY-NC 4.0')",
+    "broken": "",
 }
+"""Their `official` modules."""
 
 
 @pytest.fixture
@@ -280,8 +285,11 @@ def installed(install_plugin):
     def install(*names: str) -> None:
         for name in names:
             site = install_plugin(name, f"gantool_{name}:Another")
-            head = "from gantool_cyclegan import CycleGAN as Gan\nclass Another(Gan):\n"
-            (site / f"gantool_{name}.py").write_text(head + PLUGINS[name])
+            package = site / f"gantool_{name}"
+            package.mkdir()
+            also = "import a_package_that_is_not_there\n" if name == "broken" else ""
+            (package / "__init__.py").write_text(f"{also}from gantool_cyclegan import CycleGAN as Another\n")
+            (package / "official.py").write_text(PLUGINS[name])
 
     return install
 
@@ -289,7 +297,7 @@ def installed(install_plugin):
 def test_files_that_two_plugins_take_for_theirs(tmp_path: Path, installed) -> None:
     installed("greedy")
     files = write(tmp_path, G_A=Resnet(), G_B=Resnet())
-    refused(files, tmp_path / "run", "could be of cyclegan or greedy: say which with --model")
+    refused(files, tmp_path / "run", "could be of cyclegan or greedy: say which with model")
     assert import_files(files, tmp_path / "run", model="greedy").model == "greedy"
 
 
@@ -304,13 +312,17 @@ def test_a_broken_plugin_is_named_where_nobody_knows_the_files(tmp_path: Path, i
     assert import_files(write(tmp_path, G_A=Resnet(), G_B=Resnet()), tmp_path / "other").model == "cyclegan"
 
 
-def test_the_licence_that_a_plugin_knows_is_kept_unless_another_is_given(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(CycleGAN, "from_official", with_licence(CycleGAN.from_official))
+def test_a_plugin_without_importer_is_in_nobodys_way(tmp_path: Path, install_plugin) -> None:
+    site = install_plugin("single", "gantool_single:Another")
+    (site / "gantool_single.py").write_text("from gantool_cyclegan import CycleGAN as Another\n")
     files = write(tmp_path, G_A=Resnet(), G_B=Resnet())
-    own = import_files(files, tmp_path / "own").weights
-    given = import_files(files, tmp_path / "given", licence="mine").weights
-    assert [read_header(path).metadata["licence"] for path in (own, given)] == ["CC BY-NC 4.0", "mine"]
+    refused(files, tmp_path / "run", "no files of single", model="single")
+    assert import_files(files, tmp_path / "run").model == "cyclegan"
 
 
-def with_licence(known):
-    return classmethod(lambda cls, files: replace(found, licence="CC BY-NC 4.0") if (found := known(files)) else None)
+def test_the_licence_that_a_plugin_knows_is_kept_unless_another_is_given(tmp_path: Path, installed) -> None:
+    installed("licensed")
+    files = write(tmp_path, G_A=Resnet(), G_B=Resnet())
+    own = import_files(files, tmp_path / "own", model="licensed").weights
+    given = import_files(files, tmp_path / "given", model="licensed", licence="mine").weights
+    assert [read_facts(path).licence for path in (own, given)] == ["CC BY-NC 4.0", "mine"]

@@ -10,9 +10,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gantool.errors import CheckpointError
-from gantool.importing.importer import Report, import_files
+from gantool.importing.session import Report
+from gantool.model import Progress
 from gantool.runs import checkpoint, folders
 from gantool.training.run import TrainingRun
+
+from .imports import import_files
 
 # The authors' networks, numbered as their files are: the other side of the key map, written independently of it.
 
@@ -217,8 +220,8 @@ def assert_judges(report: Report, a: Discriminator, b: Discriminator, channels: 
         for ours, theirs, count in ((model.d_a, a, channels[0]), (model.d_b, b, channels[1])):
             maps = zip(ours.eval()(picture(count)), theirs.eval()(picture(count)), strict=True)
             assert all((x - y).abs().max() < 2e-5 for x, y in maps)
-    run = TrainingRun(model.train(), model.optimizers(), total_steps=1)
-    run.begin(0, 1.0)
+    run = TrainingRun(model.train(), model.optimizers())
+    run.begin(Progress(0, 1), 1.0)
     model.training_step({"A": picture(channels[0]), "B": picture(channels[1])}, run)
     run.end()
     assert run.skipped_in_a_row() == 0
@@ -260,13 +263,13 @@ def test_generators(tmp_path: Path, settings: dict, options: dict) -> None:
     _, model = checkpoint.load_model(report.weights)
     x, reference = picture(), picture().flip(-1)
     with torch.no_grad():
-        style = model.encode_style(reference, domain="B")
+        style = model.encode(reference, domain=1)
         assert_same(style, b.enc_style(reference).flatten(1))
         theirs = b.decode(a.enc_content(x), style)
-        assert_same(model.translate(x, source="A", target="B", style=style), theirs)
+        assert_same(model.translate(x, source=0, target=1, code=style), theirs)
         style = torch.randn_like(style)
         theirs = a.decode(b.enc_content(x), style)
-        assert_same(model.translate(x, source="B", target="A", style=style), theirs)
+        assert_same(model.translate(x, source=1, target=0, code=style), theirs)
 
 
 @pytest.mark.parametrize(
@@ -327,7 +330,7 @@ def test_files_that_do_not_fit(tmp_path: Path) -> None:
     save(state | {"enc_style.model.1.norm.running_mean": torch.zeros(8)})
     refused([file], out, "enc_style.model.1.norm.running_mean is unknown")
     save({key: value for key, value in state.items() if not key.startswith("mlp")})
-    refused([file], out, "mlp.model.0.fc.weight is missing")
+    refused([file], out, str(file), "lacks mlp.model.0.fc.weight")
     judges = write(tmp_path, "dis", Discriminator(), Discriminator())
     refused([judges], out, "no generator", "gen_XXXXXXXX.pt")
     (tmp_path / "other").mkdir()

@@ -9,10 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from gantool.errors import CheckpointError
-from gantool.importing.importer import import_files
+from gantool.model import Progress
 from gantool.runs import checkpoint, folders
 from gantool.training.run import TrainingRun
 
+from .imports import import_files
 from .official_networks import Patch, Pixel, Resnet, Unet
 
 
@@ -51,7 +52,7 @@ def test_a_lone_unet_with_batch_norm_is_pix2pixs_and_translates_as_it_was_releas
     assert (o.dropout, o.test_dropout, o.test_norm) == (True, True, "picture")
     _, model = checkpoint.load_model(report.weights)
     with torch.no_grad():
-        ours = model.translate(picture(), source="A", target="B", style=model.mean_style("B"))
+        ours = model.translate(picture(), source=0, target=1, code=model.mean_code(1))
         theirs = network.train()(picture())  # the authors' protocol, without its dropout
     assert (ours - theirs).abs().max() < 1e-5
     assert theirs.std() > 0.01
@@ -92,8 +93,8 @@ def test_a_conditional_discriminator_makes_a_run_that_can_be_trained_further(
     pair = torch.cat([a, b], 1)
     with torch.no_grad():
         assert (model.d.eval()(pair) - d.eval()(pair)).abs().max() < 1e-5
-    run = TrainingRun(model.train(), model.optimizers(), total_steps=1)
-    run.begin(0, 1.0)
+    run = TrainingRun(model.train(), model.optimizers())
+    run.begin(Progress(0, 1), 1.0)
     for _ in run.batches():
         model.training_step({"A": a, "B": b}, run)
     run.end()
@@ -110,7 +111,7 @@ def test_colorization(tmp_path: Path) -> None:
     assert alone.options.colorization
     _, model = checkpoint.load_model(alone.weights)
     with torch.no_grad():
-        made = model.translate(picture(), source="grey", target="colour")  # a U-Net of 5 levels has no dropout
+        made = model.translate(picture(), source=0, target=1)  # a U-Net of 5 levels has no dropout
     assert made.shape == (1, 3, 64, 64)
 
 

@@ -10,9 +10,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gantool.errors import CheckpointError
-from gantool.importing.importer import Report, import_files
+from gantool.importing.session import Report
 from gantool.runs import checkpoint, folders
 
+from .imports import import_files
 from .official_networks import Block, Resnet, norm_of
 
 
@@ -146,9 +147,8 @@ def seen(planes: Tensor, classes: int = 5) -> Tensor:
 
 def assert_translates(report: Report, network: nn.Module, given: Tensor, fed: Tensor) -> None:
     _, model = checkpoint.load_model(report.weights)
-    source, target = report.directions[0]
     with torch.no_grad():
-        ours = model.translate(given, source=source, target=target)
+        ours = model.translate(given, source=0, target=1)
         theirs = network.eval()(fed)
     assert (ours - theirs).abs().max() < 1e-5
     assert theirs.std() > 0.01
@@ -227,9 +227,9 @@ def test_an_encoder_tells_how_many_channels_are_features(tmp_path: Path) -> None
     x = torch.rand(1, 3, 32, 32)
     with torch.no_grad():
         assert (model.e(x) - encoder(x)).abs().max() < 1e-5
-    assert model.style_size == 10
+    assert model.code_size == 10
     with torch.no_grad():
-        made = model.translate(ids(), source="label", target="image", style=model.mean_style("image"))
+        made = model.translate(ids(), source=0, target=1, code=model.mean_code(1))
     assert made.shape == (1, 3, 32, 32)
 
 
@@ -238,7 +238,7 @@ def test_files_that_do_not_belong_together(tmp_path: Path) -> None:
     for networks, words in (
         ({"D": Judges()}, "no generator"),
         ({"G": Global(), "D": Judges(into=20)}, "do not belong to one model"),
-        ({"G": Global(), "H": Global()}, "one kind"),
+        ({"G": Global(), "H": Global()}, "both hold G"),
         ({"G": Global(norm="batch"), "D": Judges()}, "norm is batch and instance"),
     ):
         with pytest.raises(CheckpointError, match=words):

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 import torch
-from gantool_stargan.official import RELEASED
+from gantool_stargan.official import RELEASED, recognise
 from PIL import Image
 from torch import Tensor, nn
 
 import gantool
-from gantool import registry
 from gantool.errors import CheckpointError, UsageError
-from gantool.importing.importer import import_files
 from gantool.runs import checkpoint
-from gantool.runs.header import read_header
+from gantool.runs.header import read_facts
+
+from .imports import import_files
 
 
 def normed(convolution: nn.Module, channels: int) -> list[nn.Module]:
@@ -85,7 +85,8 @@ def assert_translates(weights: Path, target: str, network: G, labels: list[float
     """As the authors' generator in training mode, in which they run it."""
     _, model = checkpoint.load_model(weights)
     with torch.no_grad():
-        ours = model.translate(picture(), source=model.spec.domains[0], target=target)
+        told = model.condition(target, picture())
+        ours = model.translate(picture(), source=0, target=model.spec.index(target), condition=told)
         theirs = network.train()(picture(), labels)
     assert (ours - theirs).abs().max() < 1e-5
     assert theirs.std() > 0.01
@@ -97,11 +98,11 @@ def test_the_released_files_with_or_without_statistics(tmp_path, leave_out):
     report = import_files(write(tmp_path, leave_out, G=g, D=D(5)), tmp_path / "run")
     assert report.model == "stargan"
     assert report.spec.domains == RELEASED
-    assert report.spec.labels
+    assert report.spec.attributes
     assert report.spec.size == 32
     o = report.options
     assert (o.attributes, o.width, o.blocks, o.d_width, o.d_layers) == (RELEASED, 4, 2, 4, 3)
-    assert all("never use" in why for why in report.dropped.values())
+    assert all("never used" in why for why in report.dropped.values())
     assert_translates(report.weights, "Blond_Hair,Male", g, [0, 1, 0, 1, 0])
     assert_translates(report.weights, "+Brown_Hair,-Male,-Young", g, [0, 0, 1, 0, 0])
 
@@ -111,7 +112,7 @@ def test_a_generator_alone_needs_whole_labels(tmp_path):
     report = import_files(write(tmp_path, G=g), tmp_path / "run")
     assert report.directions == ()
     assert report.spec.size == 128
-    assert read_header(report.weights).metadata["missing"] == ["d"]
+    assert read_facts(report.weights).missing == ("d",)
     assert_translates(report.weights, "Black_Hair,Young", g, [1, 0, 0, 0, 1])
     translator = gantool.load(tmp_path / "run", device="cpu")
     image = Image.effect_noise((40, 32), 50).convert("RGB")
@@ -127,7 +128,7 @@ def test_other_numbers_of_labels_are_classes_and_can_be_renamed(tmp_path):
     report = import_files(files, tmp_path / "run")
     assert report.spec.domains == ("label1", "label2", "label3")
     assert report.spec.size == 96  # their head is 6 wide: all sizes from 96 to 111 make the same file
-    assert not report.spec.labels
+    assert not report.spec.attributes
     report = import_files(files, tmp_path / "named", domains=("angry", "happy", "sad"))
     assert_translates(report.weights, "sad", g, [0, 0, 1])
     assert ("sad", "happy") in report.directions
@@ -149,12 +150,11 @@ def test_files_that_do_not_fit_are_refused(tmp_path):
     folders = [tmp_path / str(number) for number in range(6)]
     for folder in folders:
         folder.mkdir()
-    refused(write(folders[0], G=G(5), A=G(5)), "200000-G.ckpt and .*200000-A.ckpt both hold a generator")
+    refused(write(folders[0], G=G(5), A=G(5)), "200000-G.ckpt and .*200000-A.ckpt both hold G")
     refused(write(folders[1], D=D(5)), "there is no generator")
     refused(write(folders[2], G=G(5), D=D(4)), "do not belong to one model: 5 and 4 labels")
     refused(write(folders[3], G=G(9), D=D(7)), "trained jointly on 7 labels")
     refused(write(folders[4], "main.11.weight", G=G(5)), "main.11.weight is missing")
     torch.save({**G(5).state_dict(), "main.40.weight": torch.zeros(1)}, folders[5] / "1-G.ckpt")
     refused([folders[5] / "1-G.ckpt"], "main.40.weight is unknown")
-    kind = registry.plugin("stargan").load()
-    assert kind.from_official({"x.pth": {"main.0.weight": torch.zeros(4, 3, 7, 7)}}) is None
+    assert recognise({"x.pth": {"main.0.weight": torch.zeros(4, 3, 7, 7)}}) is None

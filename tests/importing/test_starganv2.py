@@ -15,12 +15,14 @@ import torch
 from torch import Tensor
 
 from gantool.errors import CheckpointError
-from gantool.importing.importer import import_files
+from gantool.importing.official import Imported
 from gantool.importing.reading import read_official
-from gantool.model import Imported
 from gantool.runs import checkpoint, folders
+from gantool.runs.find import find_weights
 from tests.parity import fill, suite
 from tests.parity.test_parity import GOLDEN
+
+from .imports import import_files
 
 FIGURES = json.loads((GOLDEN / "starganv2.json").read_text())
 AFHQ, CELEBA_HQ = FIGURES["translate"]
@@ -61,12 +63,12 @@ def test_a_file_of_averages_translates_as_theirs(tmp_path: Path):
     assert report.used[str(file), "style_encoder.unshared.2.bias"] == "style_encoder.unshared.2.bias"
     assert not report.training
 
-    header, model = checkpoint.load_model(folders.find_weights(str(tmp_path / "run")))
-    assert header.metadata["missing"] == []
-    assert header.metadata["licence"] == "CC BY-NC 4.0"
+    facts, model = checkpoint.load_model(find_weights(str(tmp_path / "run")))
+    assert facts.missing == ()
+    assert facts.licence == "CC BY-NC 4.0"
     x, z = (fill.given(AFHQ["inputs"][name]) for name in ("x", "z"))
     with torch.no_grad():
-        style = model.styles(z, "wild")
+        style = model.styles(z, model.spec.index("wild"))
         suite.assert_close(style, AFHQ["outputs"]["s_latent"], 1e-5, "the style")
         suite.assert_close(model.generator(x, style), AFHQ["outputs"]["y_latent"], 2e-4, "the picture")
 
@@ -135,8 +137,8 @@ def test_running_networks_bring_the_discriminator(tmp_path: Path):
             lambda n: n["mapping_network"].update({"shared.2.bias": torch.zeros(3)}),
             r"mapping_network does not fit .*: shared.2.bias has shape \(3,\) instead of \(512,\)",
         ),
-        (lambda n: n.pop("style_encoder"), r"1_nets_ema.ckpt holds some of .*, but lacks style_encoder"),
-        (lambda n: n["style_encoder"].pop("unshared.0.weight"), r"but lacks unshared.0.weight"),
+        (lambda n: n.pop("style_encoder"), r"1_nets_ema.ckpt lacks the network style_encoder"),
+        (lambda n: n["style_encoder"].pop("unshared.0.weight"), r"style_encoder lacks unshared.0.weight"),
         (lambda n: n.update({"fan2": {"a": torch.zeros(1)}}), r"holds fan2, which is no network of StarGAN v2"),
         (lambda n: n["generator"].update({"hpf.filter": torch.eye(3)}), r"hpf.filter of the generator is not"),
         (lambda n: n.update(networks(CELEBA_HQ)), r"lacks the network fan"),

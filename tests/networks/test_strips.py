@@ -8,7 +8,6 @@ import torch
 from gantool.networks.initialization import initialize
 from gantool.networks.norms import NORMS
 from gantool.networks.resnet import PADDINGS, ResnetGenerator
-from gantool.networks.strips import can_run_in_strips
 
 
 def both_ways(network: ResnetGenerator, x: torch.Tensor, rows: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -57,14 +56,14 @@ def test_the_input_stays_as_it_is():
 
 
 def test_which_networks_can():
-    assert [can_run_in_strips(ResnetGenerator(3, 3, width=4, blocks=1, norm=norm)) for norm in NORMS] == [
+    assert [ResnetGenerator(3, 3, width=4, blocks=1, norm=norm).can_run_in_strips() for norm in NORMS] == [
         True,
         False,
         True,
     ]
     network = ResnetGenerator(3, 3, width=4, blocks=1, dropout=True)
-    assert not can_run_in_strips(network)
-    assert can_run_in_strips(network.eval())
+    assert not network.can_run_in_strips()
+    assert network.eval().can_run_in_strips()
 
 
 def test_dropout_that_does_not_draw_is_left_out():

@@ -49,17 +49,19 @@ class TrainingAdapter(Protocol):
     LOSSES: Mapping[str, str]
     """The reference's name of each loss, and ours."""
 
-    def model(self, config: Entry) -> Model: ...
+    # `Run`, a kind of `Recording`, where the reference's steps need another; `pace` and `rate`: see `check_training`.
+
+    def model(self, config: Entry) -> Model[Any]: ...
 
     def load(self, network: nn.Module, tensors: Mapping[str, Tensor], where: str) -> Mapping[str, str]:
         """Loads a reference's state dict through the key map of `gantool import`; returns its keys with our names."""
 
-    def networks(self, model: Model) -> Mapping[str, nn.Module]:
+    def networks(self, model: Model[Any]) -> Mapping[str, nn.Module]:
         """The model's networks by the reference's names."""
 
     def batch(self, pictures: Batch, config: Entry) -> Batch: ...
 
-    def scripted(self, model: Model, entry: Entry) -> Iterator[Any]:
+    def scripted(self, model: Model[Any], entry: Entry) -> Iterator[Any]:
         """Makes the model draw what the entry says; what is left in the iterator at the end was not drawn."""
 
 
@@ -77,6 +79,11 @@ def assert_close(tensor: Tensor, figures: Entry, tolerance: float, what: str) ->
     """Fails, naming `what`, where a tensor is further from its figures than this."""
     difference = differences(tensor, figures)
     assert difference <= tolerance, f"{what} differs by {difference:.3g} (allowed {tolerance:.3g})"
+
+
+def assert_value(value: Tensor, figure: float) -> None:
+    """Fails where a float32 loss is not its figure."""
+    assert value.item() == pytest.approx(figure, rel=VALUE, abs=1e-7), f"the loss is {value.item()}, not {figure}"
 
 
 def check_network(entry: Entry, build: Callable[[Entry], nn.Module], load: Callable[..., Mapping[str, str]]) -> None:
@@ -109,13 +116,14 @@ def check_training(entry: Entry, adapter: TrainingAdapter) -> None:
         for name, told in entry["networks"].items()
     }
     model.double().train()
-    run = _Recording(model, model.optimizers(), total_steps=len(entry["batches"]))
+    run = getattr(adapter, "Run", Recording)(model, model.optimizers())
     draws = adapter.scripted(model, entry)
     expected = entry["float64"] if exact else entry
     with masks(entry):
         for step, (rules, losses) in enumerate(zip(entry["batches"], expected["losses"], strict=True)):
             batch = adapter.batch({name: fill.given(rule).double() for name, rule in rules.items()}, config)
-            run.begin(step, adapter.rate(model, step, config) if hasattr(adapter, "rate") else 1.0)
+            now = Progress(step, len(entry["batches"]), **(adapter.pace(config) if hasattr(adapter, "pace") else {}))
+            run.begin(now, adapter.rate(model, step, config) if hasattr(adapter, "rate") else 1.0)
             for _ in run.batches():
                 model.training_step(batch, run)
             run.end()
@@ -135,7 +143,20 @@ def check_training(entry: Entry, adapter: TrainingAdapter) -> None:
                 assert_close(state[names[name][key]], told, tolerance, f"{name}: {key} after the run")
 
 
-def check_schedule(entry: Entry, build: Callable[..., Model]) -> None:
+def check_adam(config: Entry) -> None:
+    """Fails for an optimiser that is not the one that all our models have."""
+    told = config.get("optimiser", "Adam, betas (beta1, 0.999), eps 1e-8, no weight decay")
+    assert told == "Adam, betas (beta1, 0.999), eps 1e-8, no weight decay", f"the suite does not know {told!r}"
+
+
+def stated(pattern: str, text: str) -> float:
+    """The number that the pattern's group finds in an entry's words."""
+    found = re.search(pattern, text)
+    assert found, f"the suite does not find {pattern!r} in {text!r}"
+    return float(found[1])
+
+
+def check_schedule(entry: Entry, build: Callable[..., Model[Any]]) -> None:
     """Learning rates by epoch. `build` makes a model of these options, all about its schedule."""
     model = build(
         lr=entry["lr"],
@@ -148,7 +169,7 @@ def check_schedule(entry: Entry, build: Callable[..., Model]) -> None:
     # A run that they resume in epoch `epoch_count` begins every schedule but the linear one anew: a new run for us.
     done = 1 if entry["lr_policy"] == "linear" else entry["epoch_count"]
     for epoch, rate in entry["rate_in_epoch"].items():
-        ours = entry["lr"] * model.rate_factor(Progress(0, 1, int(epoch) - done))
+        ours = entry["lr"] * model.rate_factor(Progress(0, 1, schedule=int(epoch) - done))
         assert ours == pytest.approx(rate, rel=1e-9, abs=1e-12 * entry["lr"]), f"epoch {epoch}"
 
 
@@ -190,7 +211,7 @@ def masks(entry: Entry) -> Iterator[None]:
     assert calls, "dropout was never called"
 
 
-class _Recording(TrainingRun):
+class Recording(TrainingRun):
     """The run of a real training, whose losses of the last step can be read in full precision."""
 
     def __init__(self, *args: Any, **options: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from gantool_cyclegan import CycleGAN
 
-from gantool.model import ImageSpec
+from gantool.model import Progress
 from gantool.training.run import TrainingRun
 
 from . import fill
@@ -16,7 +16,7 @@ def test_each_loss_has_its_own_weight() -> None:
     options = CycleGAN.Options(
         width=4, blocks=1, d_width=4, cycle_a=3.0, cycle_b=7.0, identity=2.0, init="xavier", init_gain=1
     )
-    model = CycleGAN(options, ImageSpec(("A", "B"), (3, 3), 32)).double()
+    model = CycleGAN(options, CycleGAN.data(options).spec(("A", "B"), 32)).double()
     a, b = (fill.image(name, (1, 3, 32, 32)).double() for name in "AB")
 
     def distance(x: torch.Tensor, y: torch.Tensor) -> float:
@@ -30,8 +30,8 @@ def test_each_loss_has_its_own_weight() -> None:
             "identity_a": 2 * 3 * distance(model.g_ba(a), a),
             "identity_b": 2 * 7 * distance(model.g_ab(b), b),
         }
-    run = TrainingRun(model, model.optimizers(), total_steps=1)
-    run.begin(0, 1.0)
+    run = TrainingRun(model, model.optimizers())
+    run.begin(Progress(0, 1), 1.0)
     model.training_step({"A": a, "B": b}, run)
     losses = run.losses()
     for name, value in expected.items():

@@ -7,8 +7,9 @@ import torch
 from gantool_bicyclegan import BicycleGAN
 from torch import Tensor
 
+from gantool.capabilities import abilities
 from gantool.errors import UsageError
-from gantool.model import ImageSpec, Progress
+from gantool.model import Progress
 from gantool.training.run import TrainingRun
 
 TINY = {
@@ -28,7 +29,7 @@ SIDE = 32
 def build(**options) -> BicycleGAN:
     torch.manual_seed(0)
     chosen = BicycleGAN.Options(**{**TINY, **options})
-    return BicycleGAN(chosen, ImageSpec(("A", "B"), (chosen.channels_a, chosen.channels_b), SIDE))
+    return BicycleGAN(chosen, BicycleGAN.data(chosen).spec(("A", "B"), SIDE))
 
 
 def pairs(count: int = 2, a: int = 3, b: int = 3) -> dict[str, Tensor]:
@@ -38,8 +39,8 @@ def pairs(count: int = 2, a: int = 3, b: int = 3) -> dict[str, Tensor]:
 
 def step(model: BicycleGAN, batch: dict[str, Tensor], **settings) -> tuple[dict[str, float], TrainingRun]:
     """One step: the losses and the run."""
-    run = TrainingRun(model.train(), model.optimizers(), total_steps=1, **settings)
-    run.begin(0, 1.0)
+    run = TrainingRun(model.train(), model.optimizers(), **settings)
+    run.begin(Progress(0, 1), 1.0)
     for _ in run.batches():
         model.training_step(batch, run)
     run.end()
@@ -180,9 +181,9 @@ def test_the_code_decides_and_dropout_does_not(where):
 
     def translated(code: Tensor) -> Tensor:
         with torch.no_grad():
-            return model.translate(images, source="A", target="B", style=code.expand(2, -1))
+            return model.translate(images, source=0, target=1, code=code.expand(2, -1))
 
-    one, other = (model.random_style("B", torch.Generator().manual_seed(seed)) for seed in (0, 1))
+    one, other = (model.random_code(1, torch.Generator().manual_seed(seed)) for seed in (0, 1))
     assert torch.equal(translated(one), translated(one))
     assert (translated(one) - translated(other)).abs().mean() > 0.01
     assert model.directions() == (("A", "B"),)
@@ -191,42 +192,42 @@ def test_the_code_decides_and_dropout_does_not(where):
 def test_a_style_comes_from_pictures_of_the_second_domain():
     model, pictures = build().eval(), pairs()["B"]
     with torch.no_grad():
-        codes = model.encode_style(pictures, domain="B")
+        codes = model.encode(pictures, domain=1)
         assert torch.equal(codes, model.e(pictures)[0])  # the mean, without noise
         assert (codes[0] - codes[1]).abs().max() > 0.01
-        larger = model.encode_style(torch.nn.functional.interpolate(pictures, scale_factor=2), domain="B")
+        larger = model.encode(torch.nn.functional.interpolate(pictures, scale_factor=2), domain=1)
         assert (larger - codes).norm() < 0.5 * (larger - codes.flip(0)).norm()
-        small = model.encode_style(pictures[..., :8, :5], domain="B")
+        small = model.encode(pictures[..., :8, :5], domain=1)
         assert small.shape == (2, 3)
         assert small.isfinite().all()
     with pytest.raises(UsageError, match="of B, not of A"):
-        model.encode_style(pictures, domain="A")
-    with pytest.raises(UsageError, match="no encoder"):
-        build(lambda_gan=0, lambda_l1=0, lambda_z=0).encode_style(pictures, domain="B")
+        model.encode(pictures, domain=0)
+    assert "encode" in abilities(model)
+    assert "encode" not in abilities(model, missing=["e"])
+    assert "encode" not in abilities(build(lambda_gan=0, lambda_l1=0, lambda_z=0))
 
 
 def test_between_two_codes_the_length_stays():
     model, one, other = build(nz=4), torch.tensor([[2.0, 0, 0, 0]]), torch.tensor([[0, 2.0, 0, 0]])
     for share in (0.0, 0.25, 0.5, 1.0):
-        between = model.style_between(one, other, share)
+        between = model.between(one, other, share)
         assert between.norm().item() == pytest.approx(2)
         assert between[0, 1].item() == pytest.approx(2 * torch.tensor(share * torch.pi / 2).sin().item(), abs=1e-6)
     for end in (one, -one):  # no arc, and no single arc
-        torch.testing.assert_close(model.style_between(one, end, 0.25), 0.75 * one + 0.25 * end)
+        torch.testing.assert_close(model.between(one, end, 0.25), 0.75 * one + 0.25 * end)
 
 
 def test_the_rate_falls_with_whole_epochs():
     model = build(n_epochs=2, n_epochs_decay=2)
-    rates = [model.rate_factor(Progress(0, 1, epoch)) for epoch in (0, 0.9, 1, 2, 3, 3.9)]
+    rates = [model.rate_factor(Progress(0, 1, schedule=epoch)) for epoch in (0, 0.9, 1, 2, 3, 3.9)]
     assert rates == pytest.approx([1, 1, 1, 2 / 3, 1 / 3, 1 / 3])  # 1 - max(0, e - 2) / 3 in epoch e, from 1
-    assert build(lr_policy="constant").rate_factor(Progress(0, 1, 150)) == 1
-    assert build(lr_policy="step", lr_decay_epochs=5).rate_factor(Progress(0, 1, 5.5)) == pytest.approx(0.1)
-    assert build(lr_policy="cosine").rate_factor(Progress(0, 1, 50)) == pytest.approx(0.5)
+    assert build(lr_policy="constant").rate_factor(Progress(0, 1, schedule=150)) == 1
+    assert build(lr_policy="step", lr_decay_epochs=5).rate_factor(Progress(0, 1, schedule=5.5)) == pytest.approx(0.1)
+    assert build(lr_policy="cosine").rate_factor(Progress(0, 1, schedule=50)) == pytest.approx(0.5)
 
 
 def test_the_least_crop_trains():
     for options in ({}, {"scales": 1}, {"d_layers": 1}, {"depth": 3, "e_layers": 2, "scales": 1, "d2_layers": 1}):
         model = build(**options)
-        least = model.smallest_crop()
-        side, _ = model.sizes.fit(least, least)
+        side, _ = model.crops.fit(1, 1)
         step(model, {key: value.repeat(1, 1, 2, 2)[..., :side, :side] for key, value in pairs().items()})

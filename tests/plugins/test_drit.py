@@ -7,17 +7,21 @@ from typing import Any
 
 import pytest
 import torch
-from gantool_drit import DRIT
-from gantool_drit.layers import SpectralConv
+from gantool_drit import DRIT, A, B
 from torch import Tensor
 
 from gantool.errors import UsageError
-from gantool.model import ImageSpec
+from gantool.model import Progress
+from gantool.networks.spectral import SpectralConv2d
 from gantool.options import restore
+from gantool.spec import Spec
 from gantool.training.run import TrainingRun
+from tests.parity.adapters import drit as parity
 
 FULL = 2
 """With `d_iter` 3, the first step that trains everything."""
+PASS = 100
+"""Steps of a pass over the data."""
 
 
 def built(crop: int = 48, channels: tuple[int, int] = (3, 3), **options: Any) -> DRIT:
@@ -26,7 +30,7 @@ def built(crop: int = 48, channels: tuple[int, int] = (3, 3), **options: Any) ->
     tiny = {"width": 2, "d_width": 2, "d_scales": 2, "content_layers": 1, **options}
     a, b = channels
     chosen = DRIT.Options(**tiny, channels_a=a, channels_b=b)
-    return DRIT(chosen, ImageSpec(("A", "B"), channels, crop)).train()
+    return DRIT(chosen, Spec(("A", "B"), chosen.kinds, crop)).train()
 
 
 def pictures(count: int = 2, side: int = 48, channels: tuple[int, int] = (3, 3), seed: int = 0) -> dict[str, Tensor]:
@@ -35,10 +39,10 @@ def pictures(count: int = 2, side: int = 48, channels: tuple[int, int] = (3, 3),
     return {name: torch.rand(count, c, side, side, generator=drawn) * 2 - 1 for name, c in shapes}
 
 
-def trained(model: DRIT, *steps: int, batch: dict[str, Tensor] | None = None, epoch: float = 0.0) -> TrainingRun:
-    run = TrainingRun(model, model.optimizers(), total_steps=10)
+def trained(model: DRIT, *steps: int, batch: dict[str, Tensor] | None = None) -> TrainingRun:
+    run = TrainingRun(model, model.optimizers())
     for step in steps:
-        run.begin(step, 1.0, epoch)
+        run.begin(Progress(step, PASS, pass_steps=PASS), 1.0)
         for _ in run.batches():
             model.training_step(pictures() if batch is None else batch, run)
         run.end()
@@ -66,14 +70,8 @@ def test_most_steps_train_the_content_discriminator_alone(injection):
 
 def full_steps(d_iter: int, length: float, epochs: int) -> list[int]:
     """The steps that train everything, where a pass over the data is `length` batches long."""
-    model = built(d_iter=d_iter)
-    run = TrainingRun(model, model.optimizers(), total_steps=1)
-    found = []
-    for step in range(round(length * epochs)):
-        run.begin(step, 1.0, step / length)
-        if model.is_full_step(run):
-            found.append(step)
-    return found
+    model, total = built(d_iter=d_iter), round(length * epochs)
+    return [step for step in range(total) if model.is_full_step(Progress(step, total, pass_steps=length))]
 
 
 def test_the_cadence_begins_anew_with_every_pass_over_the_data_whose_last_two_steps_are_full():
@@ -82,6 +80,7 @@ def test_the_cadence_begins_anew_with_every_pass_over_the_data_whose_last_two_st
     assert full_steps(1, 5, 2) == list(range(10))
     assert full_steps(4, 102, 1) == [*range(3, 100, 4), 100, 101]
     assert full_steps(3, 30, 3)[-4:] == [83, 86, 88, 89]
+    assert full_steps(3, 2, 2) == [0, 1, 2, 3]  # the first step of all is one of the last two
 
 
 def test_a_pass_over_the_data_need_not_be_whole_batches():
@@ -96,12 +95,12 @@ def test_a_blank_picture_leaves_training_as_it_was(injection: str):
 
     def largest(blank: bool) -> float:
         model = built(32, width=4, content_layers=0, d_iter=1, injection=injection)
-        run = TrainingRun(model, model.optimizers(), total_steps=3, precision="bf16")
+        run = TrainingRun(model, model.optimizers(), precision="bf16")
         for step in range(3):
             batch = pictures(1, side=32, seed=step)
             if blank and step == 1:
                 batch["A"] = torch.full_like(batch["A"], 0.3)
-            run.begin(step, 1.0)
+            run.begin(Progress(step, PASS, pass_steps=PASS), 1.0)
             for _ in run.batches():
                 model.training_step(batch, run)
             run.end()
@@ -138,8 +137,8 @@ def test_only_the_gradient_of_the_content_discriminator_is_clipped():
                 p.mul_(scale)  # scores, and so gradients, far from 0
         before = [p.clone() for p in group]
         optimizers[name] = torch.optim.SGD(group, lr=1.0)
-        run = TrainingRun(model, optimizers, total_steps=1)
-        run.begin(0, 1.0)
+        run = TrainingRun(model, optimizers)
+        run.begin(Progress(0, PASS, pass_steps=PASS), 1.0)
         for _ in run.batches():
             model.training_step(pictures(), run)
         lengths[name] = torch.stack([(p - q).norm() for p, q in zip(group, before, strict=True)]).norm().item()
@@ -150,14 +149,14 @@ def test_only_the_gradient_of_the_content_discriminator_is_clipped():
 def test_both_updates_of_the_generator_stand_on_the_same_weights():
     """With plain gradient descent two updates add up: at old weights, to the step of both losses together."""
 
-    def after(rate: float, **options: Any) -> list[Tensor]:
-        model = built(d_iter=1, **options).double()
+    def after(rate: float, kind: type[TrainingRun] = TrainingRun) -> list[Tensor]:
+        model = built(d_iter=1).double()
         start = [p.detach().clone() for p in (*model.enc_c.parameters(), *model.gen.parameters())]
         optimizers = model.optimizers()
         for name in ("G", "enc_a"):
             optimizers[name] = torch.optim.SGD(optimizers[name].param_groups[0]["params"], lr=rate)
-        run = TrainingRun(model, optimizers, total_steps=1)
-        run.begin(0, 1.0)
+        run = kind(model, optimizers)
+        run.begin(Progress(0, PASS, pass_steps=PASS), 1.0)
         for _ in run.batches():
             model.training_step({name: x.double() for name, x in pictures().items()}, run)
         ends = (*model.enc_c.parameters(), *model.gen.parameters())
@@ -168,8 +167,8 @@ def test_both_updates_of_the_generator_stand_on_the_same_weights():
 
     slow = after(1e-9)
     assert apart(after(1e-3), slow) < 1e-5  # the step is linear in the rate: no gradient saw a moved weight
-    assert apart(after(1e-3, official_update=True), slow) > 1e-3
-    assert apart(after(1e-9, official_update=True), slow) < 1e-3
+    assert apart(after(1e-3, parity.Run), slow) > 1e-3
+    assert apart(after(1e-9, parity.Run), slow) < 1e-3
 
 
 def test_without_mode_seeking_there_is_one_random_attribute():
@@ -183,23 +182,23 @@ def test_without_mode_seeking_there_is_one_random_attribute():
 def test_styles(injection):
     model = built(injection=injection, style_size=5).eval()
     x = pictures(3, side=32)
-    codes = model.encode_style(x["B"], domain="B")
+    codes = model.encode(x["B"], domain=B)
     assert codes.shape == (3, 5)
-    assert torch.equal(codes, model.encode_style(x["B"], domain="B"))
-    assert not torch.equal(codes, model.encode_style(x["B"], domain="A"))
-    assert torch.equal(model.mean_style("B"), torch.zeros(1, 5))
-    drawn = model.random_style("B", torch.Generator().manual_seed(3))
+    assert torch.equal(codes, model.encode(x["B"], domain=B))
+    assert not torch.equal(codes, model.encode(x["B"], domain=A))
+    assert torch.equal(model.mean_code(B), torch.zeros(1, 5))
+    drawn = model.random_code(B, torch.Generator().manual_seed(3))
     assert drawn.shape == (1, 5)
-    ways = {"source": "A", "target": "B"}
-    once, again = (model.translate(x["A"], style=drawn.expand(3, -1), **ways) for _ in range(2))
+    ways = {"source": A, "target": B}
+    once, again = (model.translate(x["A"], code=drawn.expand(3, -1), **ways) for _ in range(2))
     assert torch.equal(once, again)  # no noise outside training
-    assert not torch.equal(once, model.translate(x["A"], style=-drawn.expand(3, -1), **ways))
+    assert not torch.equal(once, model.translate(x["A"], code=-drawn.expand(3, -1), **ways))
 
 
 def test_training_adds_unit_noise_to_contents():
     model = built()
-    run = TrainingRun(model, model.optimizers(), total_steps=1)
-    run.begin(0, 1.0)
+    run = TrainingRun(model, model.optimizers())
+    run.begin(Progress(0, PASS, pass_steps=PASS), 1.0)
     x = pictures(1)
     with torch.no_grad():
         noise = model.contents(x["A"], x["B"], run)[0] - model.enc_c(x["A"], 0)
@@ -212,7 +211,7 @@ def test_grey_to_colour_trains():
     losses = trained(model, 0, batch=pictures(channels=(1, 3))).losses()
     assert torch.tensor(list(losses.values())).isfinite().all()
     x = pictures(1, channels=(1, 3))
-    assert model.translate(x["A"], source="A", target="B", style=model.mean_style("B")).shape == (1, 3, 48, 48)
+    assert model.translate(x["A"], source=A, target=B, code=model.mean_code(B)).shape == (1, 3, 48, 48)
 
 
 @pytest.mark.parametrize(
@@ -229,7 +228,7 @@ def test_grey_to_colour_trains():
 )
 def test_the_smallest_crop_is_the_smallest(options, least):
     model = built(**options, d_iter=1)
-    assert model.smallest_crop() == least
+    assert model.crops.minimum == least
     losses = trained(model, 0, batch=pictures(side=least)).losses()
     assert torch.tensor(list(losses.values())).isfinite().all()
     with pytest.raises(RuntimeError):
@@ -238,7 +237,7 @@ def test_the_smallest_crop_is_the_smallest(options, least):
 
 def test_spectral_norm_bounds_the_kernel_and_counts_passes():
     torch.manual_seed(0)
-    conv = SpectralConv(3, 8, 3, 1)
+    conv = SpectralConv2d(3, 8, 3, evaluation="kernel")
     x = torch.rand(1, 3, 8, 8)
     before = conv.weight_u.clone()
     for _ in range(50):

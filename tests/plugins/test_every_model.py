@@ -17,14 +17,17 @@ from PIL import Image
 
 import gantool
 from gantool import options, registry
+from gantool.capabilities import abilities
+from gantool.data.dataset import Recipe
 from gantool.data.loader import batches, to_device
 from gantool.data.transforms import Preparation
 from gantool.errors import DataError, UsageError
-from gantool.export.session import export_model
+from gantool.export import session as export
 from gantool.model import Progress
 from gantool.runs import checkpoint, folders
 from gantool.training.request import Plan, Request, plan
 from gantool.training.run import TrainingRun
+from tests.conftest import layout
 
 MODELS = sorted(registry.plugins())
 pytestmark = pytest.mark.parametrize(
@@ -32,14 +35,10 @@ pytestmark = pytest.mark.parametrize(
 )
 
 
-def layout(name: str) -> str:
-    return registry.plugin(name).load().layout.name
-
-
 @pytest.fixture
 def smoke(name, pictures_of, tmp_path) -> Plan:
     """The plan of a smoke run of this model."""
-    data = pictures_of(layout(name))
+    data = pictures_of(layout(name, "smoke", {}))
     return plan(Request(model=name, data=tuple(data), out=tmp_path / "run", preset="smoke"))
 
 
@@ -50,8 +49,7 @@ def run(name, trained) -> Path:
 
 
 def opened(decided):
-    layout = decided.kind.layout_for(decided.options)
-    return layout.open(decided.domains, decided.preparation, decided.spec.channels, seed=0, cache=None)
+    return decided.data.layout.open(decided.domains, Recipe(decided.preparation, decided.spec.channels, 0))
 
 
 def built(decided, seed: int = 0):
@@ -67,8 +65,7 @@ def test_presets_and_options_are_complete(name, pictures_of):
     for preset in entry.presets():
         found = options.read_yaml(entry.presets()[preset])
         assert found["summary"], preset
-        choices = options.restore(kind.Options, found.get("options", {}), where=name)
-        data = tuple(pictures_of(kind.layout_for(choices).name))
+        data = tuple(pictures_of(layout(name, preset, {})))
         lengths[preset] = plan(Request(model=name, data=data, preset=preset)).total_steps(1000, world=1)
     assert lengths.pop("smoke") <= 20, "smoke takes seconds"
     assert all(steps >= 100 for steps in lengths.values()), "the others say how long they train"
@@ -86,10 +83,11 @@ def test_every_parameter_learns(name, smoke):
 
     for key, p in free.items():
         p.register_post_accumulate_grad_hook(notes_gradient(key))
-    run = TrainingRun(model, model.optimizers(), total_steps=10)
+    run = TrainingRun(model, model.optimizers())
     stream = batches(opened(smoke), batch=2, first=0)
     for step in range(6):  # StarGAN's generator moves at the fifth step
-        run.begin(step, model.rate_factor(Progress(step, 10, 0.0)))
+        now = Progress(step, 10, pass_steps=2.0)
+        run.begin(now, model.rate_factor(now))
         for _ in run.batches():
             model.training_step(to_device(next(stream), torch.device("cpu")), run)
         run.end()
@@ -121,19 +119,19 @@ def test_weights_alone_translate_and_say_what_they_are(name, run, tmp_path):
     picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (50, 41, 3), dtype=np.uint8))
     one, other = (gantool.load(path, device="cpu").translate(picture, to="B") for path in (alone, run))
     assert one.tobytes() == other.tobytes()
-    metadata = gantool.load(alone, device="cpu").header.metadata
-    assert (metadata["model"], metadata["step"]) == (name, 4)
-    assert json.dumps(metadata)
+    facts = gantool.load(alone, device="cpu").facts
+    assert (facts.model, facts.step) == (name, 4)
+    assert json.dumps(facts.as_json())
 
 
 def test_any_size_in_is_the_size_out(name, run):
     translator = gantool.load(run, device="cpu")
     for width, height in ((33, 97), (64, 64), (97, 34), (71, 33), (5, 3), (1, 1), (64, 35)):
         pixels = np.random.default_rng(width).integers(0, 256, (height, width, 3), dtype=np.uint8)
-        for _, target in translator.engine.model.directions()[:3]:
-            exact = translator.engine.model.sizes.exact
+        for _, target in translator.facts.directions[:3]:
+            exact = translator.facts.sizes.exact
             if exact is not None and (width, height) != (exact, exact):
-                with pytest.raises(DataError, match=f"--size {exact}"):
+                with pytest.raises(DataError, match=f"size={exact}"):
                     translator.translate(Image.fromarray(pixels), to=target)
             else:
                 assert translator.translate(Image.fromarray(pixels), to=target).size == (width, height)
@@ -151,10 +149,9 @@ def test_the_last_sample_is_what_translate_makes(name, run, tmp_path):
     """Training's samples and `translate` are one code path: the pictures of the grid come back byte for byte."""
     sheet = np.asarray(Image.open(sorted((run / "samples").glob("*.png"))[-1]).convert("RGB"))
     translator = gantool.load(run, device="cpu")
-    facts = translator.header.metadata["preparation"]
     decided = plan(Request(model=None, config=run / folders.SETTINGS, out=tmp_path / "unused"))
-    assert decided.preparation == Preparation(**facts)
-    source, target = translator.engine.model.directions()[0]
+    assert decided.preparation == Preparation(**translator.facts.preparation)
+    source, target = translator.facts.directions[0]
     picture = opened(decided).samples(4)[source][0]
     made = np.asarray(translator.translate(Image.fromarray(picture.squeeze()), to=target).convert("RGB"))
     height, width = made.shape[:2]
@@ -171,13 +168,13 @@ def test_constant_pictures_leave_training_as_it_was(name, smoke):
     for blank in (False, True):
         torch.manual_seed(0)
         model = built(smoke)
-        run = TrainingRun(model, model.optimizers(), total_steps=10, precision="bf16")
+        run = TrainingRun(model, model.optimizers(), precision="bf16")
         following = batches(opened(smoke), batch=2, first=0)
         for step in range(2):
             batch = next(following)
             if blank and step == 1:
                 batch = {key: torch.full_like(x, 200) if x.dtype == torch.uint8 else x for key, x in batch.items()}
-            run.begin(step, 1.0)
+            run.begin(Progress(step, 10), 1.0)
             for _ in run.batches():
                 model.training_step(to_device(batch, torch.device("cpu")), run)
             run.end()
@@ -189,50 +186,58 @@ def test_constant_pictures_leave_training_as_it_was(name, smoke):
 
 
 def test_export_agrees_in_onnxruntime(name, run, tmp_path):
-    out = tmp_path / "model.onnx"
-    _, model = checkpoint.load_model(folders.saves(run)[-1] / folders.WEIGHTS)
-    source, target = model.directions()[0]
-    export_model(folders.saves(run)[-1] / folders.WEIGHTS, out, to=target, image_io=False)
-    height, width = model.sizes.fit(*((model.sizes.exact,) * 2 if model.sizes.exact else (37, 61)))
-    images = torch.rand(3, model.spec.channels[model.spec.index(source)], height, width) * 2 - 1
-    style = torch.cat([model.random_style(target, torch.Generator().manual_seed(k)) for k in range(3)]).detach()
+    weights, out = folders.saves(run)[-1] / folders.WEIGHTS, tmp_path / "model.onnx"
+    facts, model = checkpoint.load_model(weights)
+    direction = facts.directions[0]
+    source, target = map(facts.spec.index, direction)
+    export.start(export.plan(export.Request(weights=weights, out=out, to=direction.target)))
+    height, width = facts.sizes.fit(*((facts.sizes.exact,) * 2 if facts.sizes.exact else (37, 61)))
+    images = torch.rand(3, facts.spec.channels[source], height, width) * 2 - 1
+    given, more = {"image": images.numpy()}, {}
     with torch.no_grad():
-        expected = model.translate(images, source=source, target=target, style=style if model.style_size else None)
-    session = onnxruntime.InferenceSession(str(out))
-    given = {"image": images.numpy()}
-    if model.style_size:
-        given["style"] = style.numpy()
-    if model.label_names:
-        given["label"] = model.target_label(images, target=target).numpy()
-    found = session.run(None, given)[0]
+        if "code" in facts.can:
+            generators = [torch.Generator().manual_seed(k) for k in range(3)]
+            more["code"] = torch.cat([model.random_code(target, generator) for generator in generators])
+            given["style"] = more["code"].numpy()
+        if "condition" in facts.can:
+            more["condition"] = model.condition(direction.target, images)
+            given["label"] = more["condition"].numpy()
+        expected = model.translate(images, source=source, target=target, **more)
+    found = onnxruntime.InferenceSession(str(out)).run(None, given)[0]
     torch.testing.assert_close(torch.from_numpy(found), expected, rtol=0, atol=1e-4)
 
 
 def test_a_style_code_decides_the_result_alone(name, run):
     """The same code gives the same picture, whoever shares its batch."""
     translator = gantool.load(run, device="cpu")
-    engine, model = translator.engine, translator.engine.model
-    if not model.style_size:
+    engine, facts = translator.engine, translator.facts
+    if "code" not in facts.can:
         with pytest.raises(UsageError, match="leave out style"):
             translator.translate(Image.new("RGB", (40, 40)), to="B", style="mean")
         return
-    source, target = model.directions()[0]
-    side = model.sizes.exact or model.sizes.fit(40, 40)[0]
-    pixels = np.random.default_rng(0).integers(0, 256, (2, side, side, engine.channels(source)), dtype=np.uint8)
-    codes = torch.cat([engine.random_style(target, seed) for seed in (1, 2)])
-    assert torch.equal(codes[:1], engine.random_style(target, 1))
+    direction = facts.directions[0]
+    side = facts.sizes.exact or facts.sizes.fit(40, 40)[0]
+    shape = (2, side, side, engine.channels(direction.source))
+    pixels = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    codes = torch.cat([engine.random_code(direction.target, seed) for seed in (1, 2)])
+    assert torch.equal(codes[:1], engine.random_code(direction.target, 1))
     assert not torch.equal(codes[0], codes[1])
-    ways = {"source": source, "target": target}
-    both = engine.translate(list(pixels), styles=codes, **ways)
+    both = engine.translate(list(pixels), direction, codes=codes)
     for one, code, made in zip(pixels, codes, both, strict=True):
-        alone = engine.translate([one], styles=code[None], **ways)[0]
+        alone = engine.translate([one], direction, codes=code[None])[0]
         assert np.abs(alone.astype(int) - made).max() <= 1  # another batch, another order of sums
+
+
+def test_what_it_can_do_stands_in_its_header(name, run):
+    facts, model = checkpoint.load_model(folders.saves(run)[-1] / folders.WEIGHTS)
+    assert facts.can == abilities(model)
+    assert facts.code_size == (model.code_size if "code" in facts.can else 0)
 
 
 def test_it_reads_the_authors_files_or_says_that_it_does_not(name):
     """Importing itself is tested with each model's own files, in tests/importing."""
-    kind = registry.plugin(name).load()
-    assert kind.from_official({"nothing.pth": {"no.such.key": torch.zeros(1)}}) is None
+    recognise = registry.plugin(name).importer()
+    assert recognise is None or recognise({"nothing.pth": {"no.such.key": torch.zeros(1)}}) is None
 
 
 def test_it_has_a_page(name):

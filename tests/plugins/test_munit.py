@@ -6,18 +6,22 @@ from pathlib import Path
 
 import pytest
 import torch
-from gantool_munit import MUNIT
-from gantool_munit.layers import ACTIVATIONS, NORMS, LayerNorm, SpectralConv
+from gantool_munit.base import by_name
+from gantool_munit.layers import ACTIVATIONS, NORMS
+from gantool_munit.munit import MUNIT
 from gantool_munit.perceptual import perceptual_loss
 from safetensors.torch import save_file
 from torch import Tensor
 
 import gantool
 from gantool.errors import CheckpointError
-from gantool.model import ImageSpec, Progress
+from gantool.model import Progress
+from gantool.networks.norms import DeviationLayerNorm
 from gantool.networks.resnet import PADDINGS
-from gantool.networks.vgg16 import VGG16
+from gantool.networks.spectral import SpectralConv2d
+from gantool.networks.vgg import VGG16
 from gantool.runs import checkpoint, folders
+from gantool.spec import Spec
 from gantool.training.run import TrainingRun
 from tests.conftest import draw
 
@@ -36,7 +40,7 @@ def build(kind=MUNIT, **options):
     torch.manual_seed(0)
     known = {key: value for key, value in TINY.items() if hasattr(kind.Options(), key)}
     chosen = kind.Options(**{**known, **options})
-    return kind(chosen, ImageSpec(("A", "B"), (chosen.channels_a, chosen.channels_b), 32))
+    return kind(chosen, Spec(("A", "B"), chosen.kinds, 32))
 
 
 def picture(seed: int, side: int = 32, channels: int = 3) -> Tensor:
@@ -45,9 +49,9 @@ def picture(seed: int, side: int = 32, channels: int = 3) -> Tensor:
 
 def train(model, batches: list[dict[str, Tensor]]) -> tuple[dict[str, float], TrainingRun]:
     """A step for each batch, none of them skipped: the mean losses and the run."""
-    run = TrainingRun(model.train(), model.optimizers(), total_steps=len(batches))
+    run = TrainingRun(model.train(), model.optimizers())
     for step, batch in enumerate(batches):
-        run.begin(step, 1.0)
+        run.begin(Progress(step, len(batches)), 1.0)
         for _ in run.batches():
             model.training_step(batch, run)
         run.end()
@@ -99,14 +103,14 @@ def test_styles() -> None:
     model = build().eval()
     x, in_b = picture(1), picture(2)
     with torch.no_grad():
-        style = model.encode_style(in_b, domain="B")
-        assert style.shape == (1, 3) == (1, model.style_size)
-        assert not torch.equal(style, model.encode_style(in_b, domain="A"))
+        code = model.encode(in_b, domain=1)
+        assert code.shape == (1, 3) == (1, model.code_size)
+        assert not torch.equal(code, model.encode(in_b, domain=0))
         generator = torch.Generator().manual_seed(5)
-        drawn = [model.random_style("B", generator) for _ in range(2)]
-        made = [model.translate(x, source="A", target="B", style=code) for code in (style, *drawn)]
+        drawn = [model.random_code(1, generator) for _ in range(2)]
+        made = [model.translate(x, source=0, target=1, code=each) for each in (code, *drawn)]
         # Codes of a batch belong to its pictures, one to one.
-        both = model.translate(torch.cat([x, in_b]), source="A", target="B", style=torch.cat(drawn))
+        both = model.translate(torch.cat([x, in_b]), source=0, target=1, code=torch.cat(drawn))
     assert all((one - other).abs().max() > 1e-3 for one, other in ((made[0], made[1]), (made[1], made[2])))
     assert (both[:1] - made[1]).abs().max() < 1e-5
     assert (both[1:] - made[2]).abs().max() > 1e-3
@@ -131,7 +135,7 @@ def test_every_choice_trains(padding: str, place: int) -> None:
     moved = [not torch.equal(p, before[key]) for key, p in model.named_parameters() if key.endswith("weight")]
     assert all(moved)
     with torch.no_grad():
-        made = model.translate(picture(1), source="A", target="B", style=model.mean_style("B"))
+        made = model.translate(picture(1), source=0, target=1, code=model.mean_code(1))
         assert made.shape == (1, 3, 32, 32)
 
 
@@ -148,20 +152,20 @@ def test_domains_of_other_channels_and_sizes() -> None:
     losses, _ = train(model, [{"A": picture(1, 32, channels=1), "B": picture(2, 48)}])
     assert "cycle_a" in losses
     with torch.no_grad():
-        made = model.translate(picture(2), source="B", target="A", style=model.mean_style("A"))
+        made = model.translate(picture(2), source=1, target=0, code=model.mean_code(0))
         assert made.shape == (1, 1, 32, 32)
 
 
 @pytest.mark.parametrize("options", [{}, {"d_norm": "instance"}, {"d_layers": 3, "scales": 3}, {"d_norm": "batch"}])
 def test_the_smallest_crop_is_the_smallest(options: dict) -> None:
     model = build(downsample=0, blocks=1, **options)
-    least = model.smallest_crop()
-    model.sizes.fit(least, least)
+    least = model.crops.minimum
+    assert model.crops.fit(least, least) == model.sizes.fit(least, least) == (least, least)
     train(model, [{"A": picture(1, least), "B": picture(2, least)}])
     if least > 16:  # the style encoder's least
         with pytest.raises((RuntimeError, ValueError)):
             train(model, [{"A": picture(1, least - 1), "B": picture(2, least - 1)}])
-    assert MUNIT(MUNIT.Options(width=1, d_width=1), model.spec).smallest_crop() == 64  # 61, as a multiple of 4
+    assert MUNIT(MUNIT.Options(width=1, d_width=1), model.spec).crops.minimum == 64  # 61, as a multiple of 4
 
 
 @pytest.mark.parametrize("downsample", [0, 1, 2, 4])
@@ -170,21 +174,21 @@ def test_the_smallest_picture(downsample: int) -> None:
     height, width = model.sizes.fit(1, 17)
     x = torch.rand(1, 3, height, width)
     with torch.no_grad():
-        style = model.encode_style(x, domain="B")
-        assert model.translate(x, source="A", target="B", style=style).shape == x.shape
+        code = model.encode(x, domain=1)
+        assert model.translate(x, source=0, target=1, code=code).shape == x.shape
 
 
 def test_the_rate_is_halved_every_so_many_steps() -> None:
     rates = {
-        at: [build(lr_at=at).rate_factor(Progress(step, 1, 0.0)) for step in (0, 99_999, 100_000, 200_000)]
+        at: [build(lr_at=at).rate_factor(Progress(step, 1)) for step in (0, 99_999, 100_000, 200_000)]
         for at in ("end", "start")
     }
     assert rates == {"end": [1, 1, 0.5, 0.25], "start": [1, 0.5, 0.5, 0.25]}
-    assert build(lr_policy="constant").rate_factor(Progress(10**6, 1, 0.0)) == 1
+    assert build(lr_policy="constant").rate_factor(Progress(10**6, 1)) == 1
 
 
 def test_layer_norm_in_half_precision_and_far_from_zero() -> None:
-    norm = LayerNorm(8).double()
+    norm = DeviationLayerNorm(8).double()
     x = (torch.randn(2, 8, 96, 96, generator=torch.Generator().manual_seed(0)) * 30 + 1000).double()
     exact = norm(x)
     assert (norm.float()(x.float()) - exact).abs().max() < 1e-3  # float32 itself has 1e-4 steps at 1000
@@ -199,7 +203,7 @@ def test_layer_norm_in_half_precision_and_far_from_zero() -> None:
 def test_spectral_norm_keeps_the_gradient_of_its_own_pass() -> None:
     """Two passes before a backward pass: the first one's gradient must not use what the second left behind."""
     torch.manual_seed(0)
-    layer = SpectralConv(3, 5, 4, 2)
+    layer = SpectralConv2d(3, 5, 4, 2, evaluation="moves")
     u = layer.u.clone()
     one, two = picture(1), picture(2)
     layer(one).sum().backward()
@@ -238,7 +242,7 @@ def test_the_perceptual_loss_and_whose_weights_they_are(vgg_file: Path, tmp_path
     assert losses.keys() - without.keys() == {"vgg_a", "vgg_b"}
     assert losses["g"] == pytest.approx(without["g"] + 3 * (losses["vgg_a"] + losses["vgg_b"]), rel=1e-5)
     x_ba, x_b, x_ab, x_a = (picture(seed) for seed in range(4))
-    found = model.perceptual_losses(x_ba, x_b, x_ab, x_a)  # a translation against what it is a translation of
+    found = by_name(model.perceptual(x_ba, x_b, x_ab, x_a))  # a translation against what it is a translation of
     assert torch.equal(found["vgg_a"], perceptual_loss(model.vgg, x_ba, x_b))
     assert torch.equal(found["vgg_b"], perceptual_loss(model.vgg, x_ab, x_a))
     assert all(torch.equal(value, weights[key]) for key, value in model.vgg.state_dict().items())

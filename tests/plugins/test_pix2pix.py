@@ -13,22 +13,24 @@ from PIL import Image
 from torch import Tensor
 
 import gantool
+from gantool.capabilities import abilities
 from gantool.errors import UsageError
 from gantool.export.session import export_model
 from gantool.inference.engine import Engine
-from gantool.model import ImageSpec
-from gantool.networks.strips import can_run_in_strips
+from gantool.model import Progress
 from gantool.runs import checkpoint, folders
+from gantool.spec import Direction
 from gantool.training.run import TrainingRun
 from tests.conftest import draw
 
+A_TO_B = Direction("A", "B")
 TINY = {"width": 4, "depth": 6, "d_width": 4, "d_layers": 1}
 
 
 def model(**options) -> Pix2Pix:
     torch.manual_seed(0)
     o = Pix2Pix.Options(**TINY | {"init_gain": 0.2} | options)
-    built = Pix2Pix(o, ImageSpec(("A", "B"), (o.channels_a, o.channels_b), 64))
+    built = Pix2Pix(o, Pix2Pix.data(o).spec(("A", "B"), 64))
     for _ in range(2):  # running statistics that are not those of the pictures below
         built.train().g(noise(2, seed=9, channels=1 if o.colorization else o.channels_a) * 0.3)
     return built.eval()
@@ -39,9 +41,9 @@ def noise(count: int, seed: int = 0, channels: int = 3, size: tuple[int, int] = 
 
 
 def translated(built: Pix2Pix, images: Tensor, *seeds: float) -> Tensor:
-    style = torch.tensor(seeds).view(-1, 1) if seeds else None
+    code = torch.tensor(seeds).view(-1, 1) if seeds else None
     with torch.no_grad():
-        return built.translate(images, source="A", target="B", style=style)
+        return built.translate(images, source=0, target=1, code=code)
 
 
 # -- dropout that a seed decides
@@ -73,36 +75,36 @@ def test_masks_are_the_same_for_ever():
 
 def test_the_seed_decides_the_result_alone():
     built = model()
-    assert built.style_size == 1
+    assert built.code_size == 1
     x = noise(3)
     results = translated(built, x, 5, 6, 5)
     assert torch.equal(results, translated(built, x, 5, 6, 5))
     for i, seed in enumerate((5, 6, 5)):
         torch.testing.assert_close(translated(built, x[i : i + 1], seed)[0], results[i], rtol=0, atol=1e-5)
     assert (translated(built, x[:1], 5) - translated(built, x[:1], 6)).abs().max() > 0.01
-    seeds = {built.random_style("B", torch.Generator().manual_seed(k)).item() for k in range(20)}
+    seeds = {built.random_code(1, torch.Generator().manual_seed(k)).item() for k in range(20)}
     assert len(seeds) == 20
     assert all(seed == int(seed) and 0 <= seed < inference.SEEDS for seed in seeds)
 
 
-def test_the_mean_style_drops_nothing():
+def test_the_mean_code_drops_nothing():
     built, without = model(), model(test_dropout=False)
-    assert without.style_size == 0
+    assert without.code_size == 0
     x = noise(2)
-    style = built.mean_style("B").expand(2, 1)
-    assert torch.equal(translated(built, x, *style.flatten().tolist()), translated(without, x))
+    code = built.mean_code(1).expand(2, 1)
+    assert torch.equal(translated(built, x, *code.flatten().tolist()), translated(without, x))
     assert not torch.equal(translated(built, x, 1, 1), translated(without, x))
 
 
 @pytest.mark.parametrize("options", [{"dropout": False}, {"depth": 5}])
-def test_a_generator_without_dropout_has_no_style(options):
-    assert model(**options).style_size == 0
+def test_a_generator_without_dropout_has_no_code(options):
+    assert "code" not in abilities(model(**options))
 
 
 def test_large_pictures_go_in_strips_only_where_nothing_is_dropped():
     settings = {"generator": "resnet", "blocks": 1, "norm": "instance"}
-    assert not can_run_in_strips(model(**settings).g)
-    assert can_run_in_strips(model(**settings, test_dropout=False).g)
+    assert not model(**settings).g.can_run_in_strips()
+    assert model(**settings, test_dropout=False).g.can_run_in_strips()
 
 
 @pytest.mark.parametrize("norm", ["batch", "instance"])
@@ -110,7 +112,7 @@ def test_half_precision_gives_about_the_same_picture(norm):
     built, pixels = model(norm=norm), np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     code = torch.tensor([[3.0]])
     whole, half = (
-        Engine(built, precision=precision).translate([pixels], source="A", target="B", styles=code)[0].astype(int)
+        Engine(built, precision=precision).translate([pixels], A_TO_B, codes=code)[0].astype(int)
         for precision in ("fp32", "bf16")
     )
     assert whole.std() > 10
@@ -166,9 +168,9 @@ def _output_of(layer: torch.nn.Module, call) -> list[Tensor]:
 )
 def test_every_objective_trains_every_pair_of_networks(gan, networks):
     built = model(gan=gan, **networks).train()
-    run = TrainingRun(built, built.optimizers(), total_steps=2)
+    run = TrainingRun(built, built.optimizers())
     before = {key: value.clone() for key, value in built.named_parameters()}
-    run.begin(0, 1.0)
+    run.begin(Progress(0, 1), 1.0)
     for _ in run.batches():
         built.training_step({"A": noise(2, 1, built.spec.channels[0]), "B": noise(2, 2, built.spec.channels[1])}, run)
     run.end()
@@ -181,7 +183,7 @@ def test_only_a_to_b(tmp_path):
     data = draw(tmp_path / "trainA", 2, seed=1, size=64), draw(tmp_path / "trainB", 2, seed=2, size=64)
     run = gantool.train("pix2pix", data, out=tmp_path / "run", preset="smoke", steps=1, workers=0)
     translator = gantool.load(run, device="cpu")
-    assert translator.engine.model.directions() == (("A", "B"),)
+    assert translator.engine.directions == (("A", "B"),)
     with pytest.raises(UsageError):
         translator.translate(Image.new("RGB", (64, 64)), to="A")
 
@@ -194,22 +196,22 @@ def test_the_exported_file_gives_the_same_8_bit_pictures(tmp_path):
     built = model()
     weights = {key: value for key, value in built.state_dict().items() if not key.startswith("d.")}
     folder = folders.save_folder(tmp_path / "run", 1)
-    checkpoint.save(folder, built, "pix2pix", 1, weights=weights, state={"x": torch.ones(1)}, notes={})
+    checkpoint.save(folder, checkpoint.facts_of_model(built, "pix2pix", 1, {}), weights=weights, state={})
     export_model(folder / folders.WEIGHTS, tmp_path / "model.onnx", image_io=True)
     session = onnxruntime.InferenceSession(str(tmp_path / "model.onnx"))
     for count, height, width in ((1, 64, 64), (3, 64, 128)):
         pixels = np.random.default_rng(count).integers(0, 256, (count, height, width, 3), dtype=np.uint8)
-        style = torch.cat([built.random_style("B", torch.Generator().manual_seed(k)) for k in range(count)])
-        inputs = zip((i.name for i in session.get_inputs()), (pixels, style.numpy()), strict=True)
+        codes = torch.cat([built.random_code(1, torch.Generator().manual_seed(k)) for k in range(count)])
+        inputs = zip((i.name for i in session.get_inputs()), (pixels, codes.numpy()), strict=True)
         theirs = session.run(None, dict(inputs))[0]
         ours = np.stack(
             [
-                Engine(built).translate([one], source="A", target="B", styles=code[None])[0]
-                for one, code in zip(pixels, style, strict=True)
+                Engine(built).translate([one], A_TO_B, codes=code[None])[0]
+                for one, code in zip(pixels, codes, strict=True)
             ]
         )
         images = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 127.5 - 1
-        levels = (translated(built, images, *style.flatten().tolist()).permute(0, 2, 3, 1).numpy() + 1) * 127.5
+        levels = (translated(built, images, *codes.flatten().tolist()).permute(0, 2, 3, 1).numpy() + 1) * 127.5
         # Sums in another order differ by 1e-4 of a level: that shows where a value is half-way between two levels.
         between = np.abs(levels - np.floor(levels) - 0.5) < 2e-3
         assert between.mean() < 0.01
@@ -240,7 +242,7 @@ def test_colorization_learns_from_one_folder_and_keeps_the_lightness(tmp_path):
         set={"colorization": "true"},
     )
     translator = gantool.load(run, device="cpu")
-    assert translator.header.metadata["spec"]["domains"] == ["grey", "colour"]
+    assert translator.facts.spec.domains == ("grey", "colour")
     grey = Image.fromarray(np.random.default_rng(0).integers(90, 160, (40, 50), dtype=np.uint8))
     made = translator.translate(grey)
     assert (made.mode, made.size) == ("RGB", (50, 40))

@@ -47,7 +47,7 @@ def trained(data, tmp_path_factory) -> Path:
 def build(**options) -> Pix2PixHD:
     torch.manual_seed(0)
     o = Pix2PixHD.Options(**{**TINY, **options})
-    return Pix2PixHD(o, Pix2PixHD.spec_for(o, ("labels", "images"), 32))
+    return Pix2PixHD(o, Pix2PixHD.data(o).spec(("labels", "images"), 32))
 
 
 def batch(model: Pix2PixHD, count: int = 2) -> dict[str, torch.Tensor]:
@@ -59,7 +59,8 @@ def batch(model: Pix2PixHD, count: int = 2) -> dict[str, torch.Tensor]:
 
 
 def step(model: Pix2PixHD, run: TrainingRun, number: int) -> None:
-    run.begin(number, 1.0)
+    length = model.length(model.options).count
+    run.begin(Progress(number, 4, schedule=length * number / 4), 1.0)
     model.training_step(batch(model), run)
     run.end()
 
@@ -144,13 +145,13 @@ def test_sizes_follow_from_the_depth():
     assert (build(down=3).sizes.multiple, build(down=3).sizes.minimum) == (8, 16)
     assert build(down=3, enhancers=2).sizes.multiple == 32
     assert build(features="instance", e_down=5).sizes.multiple == 32
-    assert build(down=1, scales=4).smallest_crop() == 16
+    assert build(down=1, scales=4).crops.minimum == 16
     for options in ({"down": 1, "scales": 4}, {"down": 3, "enhancers": 1}, {"features": "label", "e_down": 2}):
         model = build(**options)
-        side = model.smallest_crop()
+        side, _ = model.crops.fit(1, 1)
         small = {name: images[..., :side, :side] for name, images in batch(model, 1).items()}
-        run = TrainingRun(model, model.optimizers(), total_steps=1)
-        run.begin(0, 1.0)
+        run = TrainingRun(model, model.optimizers())
+        run.begin(Progress(0, 1), 1.0)
         model.training_step(small, run)
 
 
@@ -174,7 +175,7 @@ def test_a_local_run_begins_with_the_global_runs_weights(data, trained, tmp_path
 def test_what_the_enhancer_encloses_waits_and_then_begins_with_fresh_moments():
     model = build(enhancers=1, n_epochs=2, n_epochs_decay=2, fix_global=2)
     optimizers = model.optimizers()
-    run = TrainingRun(model, optimizers, total_steps=4)  # as many epochs
+    run = TrainingRun(model, optimizers)  # a step is an epoch of four
     inside = [p for name, p in model.g.named_parameters() if not name.startswith(("enhancers", "head"))]
     outside = [p for name, p in model.g.named_parameters() if name.startswith(("enhancers", "head"))]
     start = [p.clone() for p in inside]
@@ -190,7 +191,7 @@ def test_what_the_enhancer_encloses_waits_and_then_begins_with_fresh_moments():
 
 def test_both_learning_rates_decay_after_n_epochs():
     model = build(n_epochs=3, n_epochs_decay=4)
-    rates = [model.rate_factor(Progress(0, 1, float(epoch))) for epoch in range(8)]
+    rates = [model.rate_factor(Progress(0, 1, schedule=float(epoch))) for epoch in range(8)]
     assert rates == [1, 1, 1, 1, 0.75, 0.5, 0.25, 0]
     assert {group["lr"] for optimizer in model.optimizers().values() for group in optimizer.param_groups} == {2e-4}
 
@@ -201,7 +202,7 @@ def test_both_learning_rates_decay_after_n_epochs():
 def test_features_train_the_encoder_and_give_styles(data, tmp_path):
     model = build(features="instance", e_width=4, e_down=2)
     before = [p.clone() for p in model.e.parameters() if p.dim() == 4]
-    run = TrainingRun(model, model.optimizers(), total_steps=2)
+    run = TrainingRun(model, model.optimizers())
     for number in range(2):
         step(model, run, number)
     assert all(
@@ -211,16 +212,15 @@ def test_features_train_the_encoder_and_give_styles(data, tmp_path):
     model.eval()
     rng = torch.Generator().manual_seed(0)
     given = batch(model, 1)["A"]
-    ways = {"source": "labels", "target": "images"}
-    styles = [model.random_style("images", rng) for _ in range(2)]
-    assert styles[0].shape == (1, model.style_size) == (1, 4 * 3)
+    codes = [model.random_code(1, rng) for _ in range(2)]
+    assert codes[0].shape == (1, model.code_size) == (1, 4 * 3)
     with torch.no_grad():
         first, second, mean = (
-            model.translate(given, style=style, **ways) for style in (*styles, model.mean_style("images"))
+            model.translate(given, source=0, target=1, code=code) for code in (*codes, model.mean_code(1))
         )
     assert not torch.equal(first, second)
     assert not torch.equal(first, mean)
-    assert (build(features="label", e_width=4, e_down=2).random_style("images", rng) == 0).all()  # nothing seen yet
+    assert (build(features="label", e_width=4, e_down=2).random_code(1, rng) == 0).all()  # nothing seen yet
 
 
 # The perceptual loss.
@@ -247,14 +247,14 @@ def test_another_file_is_refused_before_training(data, tmp_path):
 
 def test_without_feature_matching(data):
     model = build(matching=0, gan="vanilla")
-    run = TrainingRun(model, model.optimizers(), total_steps=1)
+    run = TrainingRun(model, model.optimizers())
     step(model, run, 0)
     assert set(run.losses()) == {"gan", "d_real", "d_fake"}
 
 
 def test_the_pool_remembers_pairs():
     model = build(pool=2)
-    run = TrainingRun(model, model.optimizers(), total_steps=2)
+    run = TrainingRun(model, model.optimizers())
     for number in range(2):
         step(model, run, number)
     assert [image.shape for image in model.pool.images] == [(1, 5 + 3, 32, 32)] * 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +16,11 @@ from PIL import Image
 import gantool
 from gantool import direction
 from gantool.errors import DataError, UsageError
-from gantool.export.session import export_model
+from gantool.export import session as export
 from gantool.model import Progress
 from gantool.runs import checkpoint, folders
 from gantool.runs.header import read_header
+from gantool.spec import Direction, Spec
 from gantool.training.request import Request, plan
 from gantool.training.run import TrainingRun
 from tests.conftest import draw
@@ -31,7 +33,7 @@ def model(attributes=(), classes=(), size=16, **options) -> StarGAN:
     chosen = StarGAN.Options(
         attributes=attributes, **{"width": 4, "blocks": 1, "d_width": 4, "d_layers": 2, "n_critic": 2, **options}
     )
-    return StarGAN(chosen, StarGAN.spec_for(chosen, (*attributes, *classes), size))
+    return StarGAN(chosen, StarGAN.data(chosen).spec((*attributes, *classes), size))
 
 
 def faces(root: Path) -> list[Path]:
@@ -61,8 +63,8 @@ def picture() -> Image.Image:
 def test_a_batch_of_one_is_refused_because_it_has_no_other_label(tmp_path):
     data = (draw(tmp_path / "glad", 3, seed=2), draw(tmp_path / "sad", 3, seed=3))
     assert plan(Request("stargan", data)).settings.batch == 16, "the authors'"
-    with pytest.raises(UsageError, match="--batch is at least 2, not 1"):
-        plan(Request("stargan", data, flags={"batch": 1, "accumulate": 4}))
+    with pytest.raises(UsageError, match=r"batch.* at least 2, not 1"):
+        plan(Request("stargan", data, settings={"batch": 1, "accumulate": 4}))
 
 
 def test_a_table_that_is_not_there_is_named(tmp_path):
@@ -90,7 +92,7 @@ def test_two_sets_are_trained_jointly_and_every_target_translates(joint):
 def test_the_weights_of_attributes_hold_the_discriminator_and_those_of_classes_do_not(joint, tmp_path):
     held = {key.partition(".")[0] for key in read_header(folders.saves(joint)[-1] / folders.WEIGHTS).tensors}
     assert held == {"g", "d"}
-    assert model((), ("a", "b")).training_only == ("d",)
+    assert model((), ("a", "b")).roles.training_only == ("d",)
 
 
 def test_crops_and_layers_that_do_not_fit_are_refused(tmp_path):
@@ -109,7 +111,7 @@ def test_attributes_need_a_table_and_a_table_attributes(tmp_path):
     data = faces(tmp_path)
     decided = plan(Request("stargan", tuple(data), preset="smoke", set={"attributes": "Male,Young"}))
     assert decided.spec.domains == ("Male", "Young")
-    assert decided.spec.labels
+    assert decided.spec.attributes
     with pytest.raises(UsageError, match="different names"):
         plan(Request("stargan", tuple(data), preset="smoke", set={"attributes": "Male,Male"}))
 
@@ -135,12 +137,18 @@ def test_what_a_target_asks():
 
 
 def test_targets_are_checked_against_the_names():
-    spec = {"domains": NAMES, "labels": True}
+    @dataclass
+    class Known:
+        spec: Spec
+        directions: tuple[Direction, ...]
 
-    def resolved(to, directions=None):
-        return [target for _, target in direction.targets(spec, to, directions)]
+    spec = model(NAMES).spec
+    all_ways = model(NAMES).directions()
 
-    with pytest.raises(UsageError, match="--to"):
+    def resolved(to, directions=all_ways):
+        return [target for _, target in direction.targets(Known(spec, directions), to)]
+
+    with pytest.raises(UsageError, match="say with to what the pictures shall become"):
         resolved(None)
     assert resolved("all") == list(NAMES)
     assert resolved("C") == ["Male"]
@@ -153,11 +161,11 @@ def test_targets_are_checked_against_the_names():
     with pytest.raises(UsageError, match="names an attribute twice"):
         resolved("+Male,-Male")
     with pytest.raises(UsageError, match="cannot tell what a picture is"):
-        resolved("+Male", directions=[])
-    assert resolved("Male,Young", directions=[]) == ["Male,Young"]
-    assert resolved("+Male,-Young,-Black_Hair,-Blond_Hair", directions=[])
-    alone = {"domains": ("Male",), "labels": True}
-    assert direction.targets(alone, None, model(("Male",)).directions()) == [("Male", "Male")]
+        resolved("+Male", directions=())
+    assert resolved("Male,Young", directions=()) == ["Male,Young"]
+    assert resolved("+Male,-Young,-Black_Hair,-Blond_Hair", directions=())
+    alone = model(("Male",))
+    assert direction.targets(Known(alone.spec, alone.directions()), None) == [("Male", "Male")]
 
 
 @torch.no_grad()
@@ -175,35 +183,35 @@ def test_relative_targets_keep_what_the_discriminator_sees():
         "Male,Young": [[0, 0, 1, 1]] * 3,
     }.items():
         labels = torch.tensor(wanted, dtype=torch.float32)
-        made = stargan.translate(images, source="Male", target=target)
+        made = stargan.translate(images, source=2, target=0, condition=stargan.condition(target, images))
         assert torch.equal(made, stargan.g(images, labels))
         assert not torch.equal(made, stargan.g(images, 1 - labels))
 
 
 @torch.no_grad()
-def test_an_exported_network_takes_every_target_as_its_label():
+def test_a_condition_says_what_pictures_shall_become():
     stargan = model(NAMES, ("glad", "sad"))
     images = torch.rand(2, 3, 20, 28) * 2 - 1
-    assert stargan.label_names == (*NAMES, "glad", "sad", "attributes are meant", "a class is meant")
-    assert stargan.target_label(images, target="sad").tolist() == [[0, 0, 0, 0, 0, 1, 0, 1]] * 2
-    assert stargan.target_label(images, target="Blond_Hair,Young").tolist() == [[0, 1, 0, 1, 0, 0, 1, 0]] * 2
-    assert model((), ("a", "b")).label_names == ("a", "b")
-    network = stargan.exported(source="Male", target="sad")
-    for target in ("sad", "Blond_Hair,Young", "+Male"):
-        ours = network(images, stargan.target_label(images, target=target))
-        assert torch.equal(ours, stargan.translate(images, source="Male", target=target))
-    rows = torch.cat([stargan.target_label(images[:1], target=target) for target in ("sad", "glad")])
-    alone = torch.cat([network(images[k : k + 1], rows[k : k + 1]) for k in (0, 1)])
-    torch.testing.assert_close(network(images, rows), alone)
+    assert stargan.condition_names == (*NAMES, "glad", "sad", "attributes are meant", "a class is meant")
+    assert stargan.condition("sad", images).tolist() == [[0, 0, 0, 0, 0, 1, 0, 1]] * 2
+    assert stargan.condition("Blond_Hair,Young", images).tolist() == [[0, 1, 0, 1, 0, 0, 1, 0]] * 2
+    assert model((), ("a", "b")).condition_names == ("a", "b")
+    ways = {"source": 2, "target": 5}
+    rows = torch.cat([stargan.condition(target, images[:1]) for target in ("sad", "glad")])
+    alone = [stargan.translate(images[k : k + 1], condition=rows[k : k + 1], **ways) for k in (0, 1)]
+    torch.testing.assert_close(stargan.translate(images, condition=rows, **ways), torch.cat(alone))
+    assert not torch.equal(*(stargan.translate(images, condition=rows[[k, k]], **ways) for k in (0, 1)))
 
 
 @torch.no_grad()
 def test_one_exported_file_has_all_targets(tmp_path):
     stargan = model(NAMES)
     folder = folders.save_folder(tmp_path / "run", 1)
-    kept = {"directions": []}  # as an imported generator alone has it: nothing tells what a picture is
-    checkpoint.save(folder, stargan, "stargan", 1, weights=stargan.state_dict(), state={}, notes=kept)
-    report = export_model(folder / folders.WEIGHTS, tmp_path / "m.onnx")
+    kept = {"directions": ()}  # as an imported generator alone has it: nothing tells what a picture is
+    facts = checkpoint.facts_of_model(stargan, "stargan", 1, kept)
+    checkpoint.save(folder, facts, weights=stargan.state_dict(), state={})
+    request = export.Request(weights=folder / folders.WEIGHTS, out=tmp_path / "m.onnx")
+    report = export.start(export.plan(request))
     assert report.inputs["label"] == f"float32 (N, 4), 0 or 1: {', '.join(NAMES)}"
     session = onnxruntime.InferenceSession(tmp_path / "m.onnx")
     images = torch.rand(2, 3, 20, 28) * 2 - 1
@@ -218,12 +226,12 @@ def test_one_exported_file_has_all_targets(tmp_path):
 
 def test_the_generator_moves_every_n_critic_steps():
     stargan = model((), ("a", "b", "c"), n_critic=3)
-    run = TrainingRun(stargan, stargan.optimizers(), total_steps=6)
+    run = TrainingRun(stargan, stargan.optimizers())
     batch = {"image": torch.rand(4, 3, 16, 16), "label": torch.tensor([0, 1, 2, 1])}
     moved = []
     for step in range(6):
         before = [[p.clone() for p in network.parameters()] for network in (stargan.g, stargan.d)]
-        run.begin(step, 1.0)
+        run.begin(Progress(step, 1), 1.0)
         for _ in run.batches():
             stargan.training_step(batch, run)
         run.end()
@@ -236,7 +244,7 @@ def test_the_generator_moves_every_n_critic_steps():
 
 def rates(total: int, **options) -> list[float]:
     stargan = model((), ("a", "b"), **{"n_steps": 400, "n_steps_decay": 200, **options})
-    return [stargan.rate_factor(Progress(step, total, 0.0)) for step in range(total + 1)]
+    return [stargan.rate_factor(Progress(step, total)) for step in range(total + 1)]
 
 
 def test_the_rate_falls_as_the_authors_or_in_a_line():

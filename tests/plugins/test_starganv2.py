@@ -16,9 +16,10 @@ from torch import Tensor
 
 import gantool
 from gantool.errors import CheckpointError, UsageError
-from gantool.export.session import export_model
-from gantool.model import ImageSpec
+from gantool.export import session as export
+from gantool.model import Progress
 from gantool.runs import checkpoint, folders
+from gantool.spec import Pictures, Spec
 from gantool.training.run import TrainingRun
 from tests.conftest import draw
 
@@ -28,7 +29,7 @@ NAMES = ("cat", "dog", "wild")
 
 def build(size: int = 32, domains: int = 3, seed: int = 0, **options: Any) -> StarGANv2:
     torch.manual_seed(seed)
-    return StarGANv2(StarGANv2.Options(**SMALL | options), ImageSpec(NAMES[:domains], (3,) * domains, size))
+    return StarGANv2(StarGANv2.Options(**SMALL | options), Spec(NAMES[:domains], (Pictures(),) * domains, size))
 
 
 def batch(labels: list[int], targets: list[int], size: int = 32, seed: int = 1) -> dict[str, Tensor]:
@@ -47,8 +48,8 @@ def batch(labels: list[int], targets: list[int], size: int = 32, seed: int = 1) 
 
 
 def step(model: StarGANv2, inputs: dict[str, Tensor], run: TrainingRun | None = None, number: int = 0) -> TrainingRun:
-    run = run or TrainingRun(model, model.optimizers(), total_steps=4)
-    run.begin(number, 1.0)
+    run = run or TrainingRun(model, model.optimizers())
+    run.begin(Progress(number, 1), 1.0)
     for _ in run.batches():
         model.training_step(inputs, run)
     run.end()
@@ -105,10 +106,10 @@ def test_a_step_is_the_four_updates_of_the_paper_in_double_precision():
         name: torch.optim.Adam(parts[name].parameters(), rate, (0.0, 0.99), weight_decay=1e-4)
         for name, rate in rates.items()
     }
-    run = TrainingRun(ours, ours.optimizers(), total_steps=4)
+    run = TrainingRun(ours, ours.optimizers())
     for number, weight in enumerate((2.0, 4 / 3)):
         inputs = {k: v.double() if v.is_floating_point() else v for k, v in batch([0, 1], [2, 0], seed=number).items()}
-        run.begin(number, 1.0)
+        run.begin(Progress(number, 1), 1.0)
         codes = [run.randn(2, 3), run.randn(2, 3)]  # a step draws the same ones after the same `begin`
         by_the_book(book, inputs, adams, [code.double() for code in codes], weight)
         drawn = iter(codes)
@@ -160,9 +161,10 @@ def test_masks_come_from_the_picture_that_goes_into_the_generator():
 
 def test_the_weight_of_the_diversity_depends_on_the_step_alone():
     model = build(diversity=2.0, diversity_steps=4)
-    assert [model.diversity_weight(step, 100) for step in (0, 1, 3, 4, 5, 99)] == [2.0, 1.5, 0.5, 0.0, 0.0, 0.0]
+    weights = [model.diversity_weight(Progress(step, 100)) for step in (0, 1, 3, 4, 5, 99)]
+    assert weights == [2.0, 1.5, 0.5, 0.0, 0.0, 0.0]
     whole = build(diversity=1.0)
-    assert [whole.diversity_weight(step, 10) for step in (0, 5, 10)] == [1.0, 0.5, 0.0]
+    assert [whole.diversity_weight(Progress(step, 10)) for step in (0, 5, 10)] == [1.0, 0.5, 0.0]
 
 
 def test_the_gradient_penalty_is_as_exact_in_half_precision():
@@ -170,7 +172,7 @@ def test_the_gradient_penalty_is_as_exact_in_half_precision():
     values = []
     for precision in ("fp32", "bf16"):
         model = build()
-        run = TrainingRun(model, model.optimizers(), total_steps=4, precision=precision)
+        run = TrainingRun(model, model.optimizers(), precision=precision)
         logged: dict[str, Tensor] = {}
         run.log = lambda into=logged, **losses: into.update(losses)  # type: ignore[method-assign]
         step(model, inputs, run)
@@ -182,57 +184,57 @@ def test_the_gradient_penalty_is_as_exact_in_half_precision():
 
 def test_styles_come_from_codes_and_from_pictures():
     model = build().eval()
-    assert model.style_size == 6
+    assert model.code_size == 6
     with torch.no_grad():
-        first, again = (model.random_style("dog", torch.Generator().manual_seed(7)) for _ in range(2))
+        first, again = (model.random_code(1, torch.Generator().manual_seed(7)) for _ in range(2))
         assert first.shape == (1, 6)
         assert torch.equal(first, again)
         z = torch.randn(1, 3, generator=torch.Generator().manual_seed(7))
         assert torch.equal(first, model.mapping_network(z, torch.tensor([1])))
-        assert not torch.equal(first, model.random_style("cat", torch.Generator().manual_seed(7)))
+        assert not torch.equal(first, model.random_code(0, torch.Generator().manual_seed(7)))
 
-        assert torch.equal(model.mean_style("dog"), model.mean_style("dog"))
+        assert torch.equal(model.mean_code(1), model.mean_code(1))
         many = torch.randn(MEAN_OF, 3, generator=torch.Generator().manual_seed(99))
         mean = model.mapping_network(many, torch.ones(MEAN_OF, dtype=torch.int64)).mean(0, keepdim=True)
-        torch.testing.assert_close(model.mean_style("dog"), mean, rtol=0, atol=0.03)
+        torch.testing.assert_close(model.mean_code(1), mean, rtol=0, atol=0.03)
 
         x = batch([0, 1], [0, 0])["image"]
         expected = model.style_encoder(x, torch.tensor([2, 2]))
-        torch.testing.assert_close(model.encode_style(x, domain="wild"), expected)
+        torch.testing.assert_close(model.encode(x, domain=2), expected)
         large = x.repeat_interleave(2, 2).repeat_interleave(3, 3)  # any size is brought to that of training
-        assert model.encode_style(large, domain="wild").shape == (2, 6)
-        assert (model.encode_style(large, domain="wild") - expected).abs().max() < 0.5 * expected.abs().max()
+        assert model.encode(large, domain=2).shape == (2, 6)
+        assert (model.encode(large, domain=2) - expected).abs().max() < 0.5 * expected.abs().max()
 
 
 def test_a_translation_depends_on_the_style_and_not_on_the_source():
     model = build().eval()
     x = batch([0, 1], [0, 0])["image"]
     with torch.no_grad():
-        style = torch.randn(2, 6, generator=torch.Generator().manual_seed(0))
-        a = model.translate(x, source="cat", target="dog", style=style)
-        assert torch.equal(a, model.translate(x, source="wild", target="dog", style=style))
-        assert not torch.equal(a, model.translate(x, source="cat", target="dog", style=style + 1))
+        code = torch.randn(2, 6, generator=torch.Generator().manual_seed(0))
+        a = model.translate(x, source=0, target=1, code=code)
+        assert torch.equal(a, model.translate(x, source=2, target=1, code=code))
+        assert not torch.equal(a, model.translate(x, source=0, target=1, code=code + 1))
         assert a.abs().max() <= 1
-        assert model.translate(x[..., :48], source="cat", target="dog", style=style).shape == (2, 3, 32, 32)
+        assert model.translate(x[..., :48], source=0, target=1, code=code).shape == (2, 3, 32, 32)
     assert len(model.directions()) == 6
 
 
 @pytest.mark.parametrize(("size", "w_hpf"), [(48, 0.0), (16, 0.0), (8, 1.0), (255, 1.0)])
 def test_sizes_that_the_networks_cannot_be_built_for(size: int, w_hpf: float):
-    with pytest.raises(UsageError, match=rf"power of two, at least \d+, not {size}: --crop 256"):
+    with pytest.raises(UsageError, match=rf"power of two, at least \d+, not {size}: crop=256"):
         build(size=size, w_hpf=w_hpf)
 
 
 def test_sizes_of_pictures_follow_from_the_size_of_training():
     assert build(size=64).sizes.fit(30, 65) == (32, 68)
     assert build(size=32).sizes.fit(1, 1) == (4, 4)
-    assert build(size=64).smallest_crop() == 64
+    assert build(size=64).crops.exact == 64
     with_masks = build(size=64, w_hpf=1.0)
     assert with_masks.sizes.exact == 64
 
 
 def test_pictures_that_are_not_cropped_are_refused_in_words():
-    with pytest.raises(UsageError, match=r"squares of one size, here 32, .* 32x40: choose a --preprocess that crops"):
+    with pytest.raises(UsageError, match=r"squares of one size, here 32, .* 32x40: .* preprocess=resize_and_crop"):
         step(build(), {k: F.pad(v, (0, 0, 0, 8)) if v.dim() == 4 else v for k, v in batch([0], [1]).items()})
 
 
@@ -258,19 +260,19 @@ def test_masks_come_with_the_weights_and_need_no_flag(wing: Path, tmp_path: Path
     step(trained, inputs)
     assert all(torch.equal(value, theirs[key]) for key, value in trained.fan.state_dict().items())
 
-    tensors = {k: v for k, v in trained.state_dict().items() if k.partition(".")[0] not in trained.training_only}
-    checkpoint.save(tmp_path / "1", trained, "starganv2", 1, weights=tensors, state={}, notes={})
+    tensors, _ = checkpoint.parted(trained, trained.state_dict())
+    checkpoint.save(tmp_path / "1", checkpoint.facts_of_model(trained, "starganv2", 1, {}), weights=tensors, state={})
     weights = tmp_path / "1" / folders.WEIGHTS
     wing.rename(wing.with_suffix(".moved"))
     _, model = checkpoint.load_model(weights)
-    x, style = inputs["image"], torch.ones(1, 6)
+    x, code = inputs["image"], torch.ones(1, 6)
     with torch.no_grad():
         masks = model.masks(x)
         assert masks is not None
         assert all(mask.shape == (1, 1, 256, 256) and mask.min() >= 0 and mask.max() <= 1 for mask in masks)
-        with_masks = model.translate(x, source=NAMES[0], target=NAMES[1], style=style)
-        assert torch.equal(with_masks, model.generator(x, style, masks).clamp(-1, 1))
-        assert not torch.equal(with_masks, model.generator(x, style).clamp(-1, 1))
+        with_masks = model.translate(x, source=0, target=1, code=code)
+        assert torch.equal(with_masks, model.generator(x, code, masks).clamp(-1, 1))
+        assert not torch.equal(with_masks, model.generator(x, code).clamp(-1, 1))
     assert not any(p.requires_grad for p in model.train().fan.parameters())
     assert not any(module.training for module in model.fan.modules())
     # The next training finds the face network in these weights.
@@ -281,7 +283,7 @@ def test_masks_come_with_the_weights_and_need_no_flag(wing: Path, tmp_path: Path
 
 def test_face_networks_that_are_missing(tmp_path: Path):
     data = [draw(tmp_path / name, 1, seed=seed, size=40) for seed, name in enumerate(NAMES)]
-    with pytest.raises(UsageError, match=r"w_hpf > 0 needs the weights of the face network: --set fan=wing\.ckpt"):
+    with pytest.raises(UsageError, match=r"w_hpf > 0 needs the weights of the face network: set=.*wing.ckpt"):
         gantool.train("starganv2", data, out=tmp_path / "run", preset="smoke", steps=1, workers=0, set={"w_hpf": 1})
 
 
@@ -304,11 +306,13 @@ def test_face_networks_that_are_none(tmp_path: Path):
 def test_mapping_network_and_style_encoder_are_files_of_their_own(tmp_path):
     model = build()
     folder = folders.save_folder(tmp_path / "run", 1)
-    checkpoint.save(folder, model, "starganv2", 1, weights=model.state_dict(), state={}, notes={})
+    facts = checkpoint.facts_of_model(model, "starganv2", 1, {})
+    checkpoint.save(folder, facts, weights=model.state_dict(), state={})
     domains = np.array([2, 0, 1, 2, 1])
     given = {"code": torch.randn(5, 3), "image": torch.rand(5, 3, 32, 32) * 2 - 1}
     for part, name in (("mapping_network", "code"), ("style_encoder", "image")):
-        report = export_model(folder / folders.WEIGHTS, tmp_path / f"{part}.onnx", part=part)
+        request = export.Request(weights=folder / folders.WEIGHTS, out=tmp_path / f"{part}.onnx", part=part)
+        report = export.start(export.plan(request))
         assert (report.inputs["domain"], report.outputs) == ("int64 (N)", {"style": "float32 (N, 6)"})
         session = onnxruntime.InferenceSession(tmp_path / f"{part}.onnx")
         (found,) = session.run(["style"], {name: given[name].numpy(), "domain": domains})

@@ -9,17 +9,20 @@ import pytest
 import torch
 from gantool_ugatit import UGATIT
 from gantool_ugatit.networks import NORMS
-from gantool_ugatit.norms import InstanceLayerNorm, SpectralConv2d
+from gantool_ugatit.norms import InstanceLayerNorm
 from PIL import Image
 
 import gantool as package
+from gantool.capabilities import abilities
 from gantool.errors import DataError
-from gantool.model import ImageSpec, Progress
+from gantool.model import Progress
+from gantool.networks.spectral import SpectralConv2d
+from gantool.spec import Direction, Pictures, Spec
 from gantool.training.run import TrainingRun
 from tests.conftest import draw
 
 TINY = {"width": 4, "blocks": 1, "d_width": 4, "global_layers": 5, "local_layers": 4}
-SPEC = ImageSpec(("A", "B"), (3, 3), 32)
+SPEC = Spec(("A", "B"), (Pictures(), Pictures()), 32)
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +35,8 @@ def run(tmp_path_factory):
 def one_step(**options) -> UGATIT:
     torch.manual_seed(0)
     model = UGATIT(UGATIT.Options(**{**TINY, "light": True, **options}), SPEC)
-    step = TrainingRun(model, model.optimizers(), total_steps=4)
-    step.begin(0, 1.0)
+    step = TrainingRun(model, model.optimizers())
+    step.begin(Progress(0, 1), 1.0)
     for _ in step.batches():
         model.training_step({name: torch.rand(1, 3, 32, 32) * 2 - 1 for name in "AB"}, step)
     step.end()
@@ -52,12 +55,25 @@ def test_every_norm_of_the_ablation_trains(norm):
 def test_without_attention_there_is_no_classifier():
     model = one_step(cam=False)
     assert not any("attention" in name for name, _ in model.named_parameters())
+    assert "attend" not in abilities(model)
+    assert model.translation(Direction("A", "B")) is None
+
+
+def test_the_export_gives_the_picture_and_the_generators_attention():
+    model = one_step().eval()
+    assert model.outputs == ("translation", "attention")
+    x = torch.rand(2, 3, 40, 32) * 2 - 1
+    for direction, target in ((Direction("A", "B"), 1), (Direction("B", "A"), 0)):
+        with torch.no_grad():
+            picture, heat = model.translation(direction)(x)
+            assert torch.equal(picture, model.translate(x, source=1 - target, target=target))
+            assert torch.equal(heat, model.attention(x, source=1 - target, target=target)["generator"])
 
 
 def test_rho_stays_between_0_and_1():
     model = UGATIT(UGATIT.Options(**TINY, light=True, lr=5.0), SPEC)
-    step = TrainingRun(model, model.optimizers(), total_steps=4)
-    step.begin(0, 1.0)
+    step = TrainingRun(model, model.optimizers())
+    step.begin(Progress(0, 1), 1.0)
     for _ in step.batches():
         model.training_step({name: torch.rand(1, 3, 32, 32) * 2 - 1 for name in "AB"}, step)
     rhos = torch.cat([m.rho.flatten() for m in model.modules() if isinstance(m, InstanceLayerNorm)])
@@ -67,16 +83,16 @@ def test_rho_stays_between_0_and_1():
 
 def test_the_rate_falls_over_the_second_half():
     model = UGATIT(UGATIT.Options(**TINY, light=True), SPEC)
-    assert [model.rate_factor(Progress(step, 4, 0)) for step in range(4)] == [1, 1, 0.5, 0]
-    assert [model.rate_factor(Progress(step, 5, 0)) for step in range(5)] == [1, 1, 1, 0.5, 0]
+    assert [model.rate_factor(Progress(step, 4)) for step in range(4)] == [1, 1, 0.5, 0]
+    assert [model.rate_factor(Progress(step, 5)) for step in range(5)] == [1, 1, 1, 0.5, 0]
 
 
 def test_the_full_generator_takes_its_own_size_and_says_so(tmp_path):
     data = [draw(tmp_path / "trainA", 2, seed=1), draw(tmp_path / "trainB", 2, seed=2)]
     options = {"preset": "smoke", "steps": 1, "workers": 0, "set": {"light": False}}
     translator = package.load(package.train("ugatit", data, out=tmp_path / "run", **options))
-    assert translator.header.metadata["sizes"]["exact"] == 32
-    with pytest.raises(DataError, match="--size 32"):
+    assert translator.facts.sizes.exact == 32
+    with pytest.raises(DataError, match="size=32 resizes"):
         translator.translate(Image.new("RGB", (40, 32)))
     assert translator.translate(Image.new("RGB", (40, 32)), size=(32, 32)).size == (32, 32)
 
@@ -128,7 +144,7 @@ def test_attention_out_of_memory_is_one_pictures_failure(main, run, tmp_path, mo
 
 def test_info_shows_rho(main, run):
     _, out, _ = main("info", run, "--json")
-    facts = json.loads(out)["facts"]
+    facts = json.loads(out)["own"]
     assert facts["rho to B: decoder.0.norm1"] == pytest.approx(0.9, abs=0.01)
     assert "rho to A: up.3" in facts
 

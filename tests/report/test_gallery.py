@@ -106,14 +106,6 @@ def test_every_loss_stands_with_its_explanation(run):
     assert len([tag for tag, _ in page.tags if tag == "svg"]) == 6
 
 
-def test_a_model_may_explain_its_losses_itself(run):
-    page = Page(write_gallery(run, "t", {}, {"warp<i>": "A warp: <should> fall.", "gan": "Hinge loss."}))
-    assert "A warp: <should> fall." in page.text
-    assert "Hinge loss." in page.text
-    assert "neither rising nor falling" not in page.text
-    assert "there and back" in page.text
-
-
 def test_samples_are_embedded_newest_first(run):
     page = Page(write_gallery(run, "t", {}))
     assert [decoded(image) for image in page.images] == [sample(1000), sample(500), sample(0)]

@@ -71,11 +71,13 @@ class Noise:
 
     def item(self, epoch: int, index: int) -> dict[str, np.ndarray]:
         rng = np.random.default_rng([epoch, index])
-        return {name: rng.integers(0, 256, (self.size, self.size, 3), dtype=np.uint8) for name in "AB"}
+        return {name: rng.integers(0, 256, (3, self.size, self.size), dtype=np.uint8) for name in "AB"}
 
     def samples(self, count: int) -> dict[str, list[np.ndarray]]:
         items = [self.item(0, index) for index in range(count)]
-        return {name: [item[name] for item in items] for name in "AB"}
+        return {name: [item[name].transpose(1, 2, 0) for item in items] for name in "AB"}
+
+    def keep_in(self, folder: Path) -> None: ...
 
     def close(self, *, remove: bool = False) -> None: ...
 

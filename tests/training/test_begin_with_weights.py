@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 import gantool
 from gantool import registry
 from gantool.errors import CheckpointError, UsageError
-from gantool.networks.vgg16 import VGG16
+from gantool.networks.vgg import VGG16
 from gantool.options import resolve, restore
 from gantool.runs import checkpoint, folders
 from gantool.runs.header import read_header

@@ -14,8 +14,8 @@ def stepped(deferred: bool, accumulate: int = 1) -> list[float]:
     model = nn.Linear(1, 1, bias=False)
     nn.init.constant_(model.weight, 3.0)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    run = TrainingRun(model, {"G": optimizer}, total_steps=1, accumulate=accumulate)  # type: ignore[arg-type]
-    run.begin(0, 1.0)
+    run = TrainingRun(model, {"G": optimizer}, accumulate=accumulate)  # type: ignore[arg-type]
+    run.begin(Progress(0, 1), 1.0)
     seen = []
     for _ in run.batches():
         with run.phase("G"):
@@ -47,7 +47,7 @@ def test_other_updates_follow_each_other():
 def test_an_error_within_leaves_no_update_waiting():
     model = nn.Linear(1, 1, bias=False)
     run = TrainingRun(model, {"G": torch.optim.SGD(model.parameters(), lr=0.1)}, total_steps=1)  # type: ignore[arg-type]
-    run.begin(0, 1.0)
+    run.begin(Progress(0, 1), 1.0)
     before = model.weight.item()
 
     def broken() -> None:

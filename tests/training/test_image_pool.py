@@ -10,7 +10,7 @@ from gantool.training.run import TrainingRun
 def run() -> TrainingRun:
     anybody = nn.Linear(1, 1)
     begun = TrainingRun(anybody, {"any": torch.optim.Adam(anybody.parameters())}, total_steps=1)
-    begun.begin(0, 1.0)
+    begun.begin(Progress(0, 1), 1.0)
     return begun
 
 

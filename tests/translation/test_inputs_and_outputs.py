@@ -12,7 +12,6 @@ import pytest
 from gantool.direction import resolve, targets
 from gantool.errors import DataError, UsageError
 from gantool.inference.memory import available, parse_bytes
-from gantool.pictures.resize import parse_size
 from gantool.translation.inputs import Inputs, find_inputs
 from gantool.translation.naming import Naming
 from gantool.translation.outbox import Outbox, OutputRefusedError
@@ -225,11 +224,7 @@ def test_weights_of_one_direction_say_so():
 
 
 def test_sizes_in_words():
-    assert (parse_size("512"), parse_size("640x480")) == ((512, 512), (640, 480))
     assert (parse_bytes("500M"), parse_bytes("1.5g"), parse_bytes("1GiB")) == (5 * 10**8, 15 * 10**8, 2**30)
-    for wrong in ("0", "x5", "5x", "-3", "big", "1x2x3", "99999"):
-        with pytest.raises(UsageError, match="--size"):
-            parse_size(wrong)
     for wrong in ("", "0", "M", "5X", "-1G"):
         with pytest.raises(UsageError, match="--memory"):
             parse_bytes(wrong)

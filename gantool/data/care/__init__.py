@@ -1,0 +1,1 @@
+"""Looking after pictures before a training: `gantool data check`, `pair` and `split`."""

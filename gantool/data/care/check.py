@@ -1,4 +1,4 @@
-"""What is wrong with folders of pictures, found before a training finds it: `gantool data check`."""
+"""Faults in folders of pictures, found before a training finds them: `gantool data check`."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from statistics import median
 from typing import Any
 
 from gantool.data.care.look import Finding, look, look_at_ids
-from gantool.data.dataset import Domain
-from gantool.data.layouts.labelled import LabelMaps
+from gantool.data.source import Domain
 from gantool.data.transforms import Preparation
 
 
@@ -44,13 +43,12 @@ class DomainReport:
     unreadable: dict[str, str]
     """Why a file cannot be read, by file."""
     unfit: dict[str, str]
-    """Why a label map that can be read cannot be used, by file: a label that is no class, an instance map of another
-    size."""
+    """Why a readable label map cannot be used, by file: an id that is no class, an instance map of another size."""
 
 
 @dataclass(frozen=True)
 class CheckReport:
-    """The domains one by one, what they have in common, and what follows from it."""
+    """The domains one by one, what they share, and all faults."""
 
     domains: tuple[DomainReport, ...]
     duplicates: tuple[tuple[str, ...], ...]
@@ -60,9 +58,9 @@ class CheckReport:
     unequal: tuple[tuple[str, str], ...]
     """Pairs whose pictures differ in size, where pictures come in pairs."""
     warnings: tuple[str, ...]
-    """What deserves a look, one line each."""
+    """Faults that a training survives, one line each; they may hold an `argument`."""
     fatal: tuple[str, ...]
-    """Why a training on these folders would fail, one line each."""
+    """Reasons why a training on these folders would fail, one line each; they may hold an `argument`."""
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON: dicts, lists, strings and numbers alone."""
@@ -110,15 +108,15 @@ _Place = tuple[Path, str | None]
 
 
 def _looks(domain: Domain) -> Iterator[tuple[_Place, Callable[[], Finding | str]]]:
-    for number, file in enumerate(domain.files):
-        if isinstance(domain, LabelMaps):
-            yield (file, None), partial(look_at_ids, file, domain.classes, domain.instance_map(number))
+    for source in domain.sources(3):
+        if source.classes:
+            yield (source.path, None), partial(look_at_ids, source.path, source.classes, source.instances)
         else:
-            yield (file, domain.half), partial(look, file, domain.half)
+            yield (source.path, source.half), partial(look, source.path, source.half)
 
 
 def _with_the_others(domains: Sequence[Domain]) -> tuple[Domain, ...]:
-    """Attributes are not all there is of their set: training draws the pictures that have none of them, too."""
+    """The domains, and one more of the pictures that have none of the attributes: training draws them, too."""
     attributes = [domain for domain in domains if domain.without is not None]
     others = set.intersection(*(set(domain.without or ()) for domain in attributes)) if attributes else set()
     if not others:

@@ -15,7 +15,7 @@ from gantool.pictures.ids import planes_of_ids, read_ids
 
 @dataclass(frozen=True)
 class Finding:
-    """What is kept of a file that can be read."""
+    """Facts about a file that can be read."""
 
     width: int
     height: int
@@ -31,7 +31,7 @@ class Finding:
 
 
 def look(file: Path, half: str | None = None) -> Finding | str:
-    """What there is to say about a picture, or about its half ("left" or "right"); a text says why it is unreadable."""
+    """Facts about a picture, or about its half ("left" or "right"); a text that says why, if it is unreadable."""
     try:
         picture = read_picture(file)
     except DataError as error:
@@ -56,7 +56,7 @@ def look(file: Path, half: str | None = None) -> Finding | str:
 
 
 def look_at_ids(file: Path, classes: int, instances: Path | None = None) -> Finding | str:
-    """`look` for a label map, whose labels are to be less than `classes`, with its instance map."""
+    """`look` for a label map with ids below `classes`, and its instance map."""
     try:
         maps = [read_ids(file), *([] if instances is None else [read_ids(instances)])]
         with explained(file), opened(file) as image:
@@ -67,7 +67,7 @@ def look_at_ids(file: Path, classes: int, instances: Path | None = None) -> Find
     try:
         planes_of_ids(maps[0], maps[1] if len(maps) > 1 else None, classes, ("it", str(instances)))
     except DataError as error:
-        unfit = str(error)
+        unfit = error.text
     content = hashlib.blake2b(b"ids", digest_size=16)
     for ids in maps:
         content.update(f" {ids.shape} ".encode() + ids.tobytes())
@@ -85,4 +85,4 @@ def look_at_ids(file: Path, classes: int, instances: Path | None = None) -> Find
 
 
 def _reason(error: DataError, file: Path) -> str:
-    return str(error).removeprefix(f"cannot read {file}: ")
+    return error.text.removeprefix(f"cannot read {file}: ")

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from gantool.data.layouts.paired import by_name, match
-from gantool.errors import DataError, UsageError
+from gantool.data.layouts.folders import by_name
+from gantool.data.layouts.paired import match
+from gantool.errors import DataError, UsageError, argument
 from gantool.files import check_writable, reason, write_atomically
 from gantool.pictures.file import Array, Picture, as_channels, encode, read_picture, to_uint8, writable_format
 
@@ -22,7 +23,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Conversion:
-    """What was done."""
+    """The result of `pair` or `split`."""
 
     written: int
     """Files."""
@@ -105,7 +106,7 @@ def _each(convert: Callable[[Any], None], work: Sequence[Any], progress: Progres
         try:
             convert(paths)
         except DataError as error:
-            return str(error)
+            return error.text
         return None
 
     failed: dict[str, str] = {}
@@ -138,7 +139,7 @@ def _check_free(out: Path, targets: Sequence[Path], overwrite: bool, inputs: Seq
     there = [path for path in targets if path.exists()]
     if there and not overwrite:
         others = f" and {len(there) - 1} more of the files" if len(there) > 1 else ""
-        raise UsageError(f"{there[0]}{others} exist already: --overwrite replaces them")
+        raise UsageError(f"{there[0]}{others} exist already: {argument('overwrite')} replaces them")
     check_writable(targets[0])
     for folder in {path.parent for path in targets}:
         try:

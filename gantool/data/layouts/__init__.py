@@ -1,0 +1,1 @@
+"""How training pictures are arranged in folders and tables, one arrangement a file."""

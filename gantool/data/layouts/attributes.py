@@ -10,7 +10,6 @@ The file's extension (.csv; .json, .jsonl, .ndjson) tells; any other is CelebA's
 from __future__ import annotations
 
 import csv
-import difflib
 import json
 import os
 import random
@@ -19,8 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gantool.data.dataset import Domain
-from gantool.errors import DataError
+from gantool.data.layouts.folders import listed
+from gantool.data.source import Domain
+from gantool.errors import DataError, argument, did_you_mean
 from gantool.pictures.find import find_pictures
 
 SPLIT_SEED = 1234
@@ -49,13 +49,12 @@ def attribute_domains(folder: Path, table: Path, attributes: Sequence[str], test
     found = read_table(table)
     if not attributes:
         raise DataError(
-            f"which attributes of {table}? Name them: --set attributes={','.join(found.names[:2])} "
-            f"(it has {_listed(found.names, 60)})"
+            f"which attributes of {table}? Name them: {argument('set', 'attributes=' + ','.join(found.names[:2]))} "
+            f"(it has {listed(found.names, 60)})"
         )
     for name in attributes:
         if name not in found.names:
-            near = difflib.get_close_matches(name, found.names, n=1, cutoff=0.5)
-            hint = f"Did you mean {near[0]}?" if near else f"It has {_listed(found.names, 60)}"
+            hint = did_you_mean(name, found.names, cutoff=0.5) or f"It has {listed(found.names, 60)}"
             raise DataError(f'{table} has no attribute "{name}". {hint}')
     if test_split >= len(found.rows):
         raise DataError(
@@ -176,7 +175,3 @@ def _paths(folder: Path, rows: Sequence[str], table: Path) -> dict[str, Path]:
 
 def _wrong(path: Path, number: int, what: str) -> DataError:
     return DataError(f"{path}, line {number}: {what}")
-
-
-def _listed(names: Sequence[str], most: int) -> str:
-    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")

@@ -10,10 +10,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gantool.data.collection import SPLITS, Collection, Orders, item_generator, names
-from gantool.data.dataset import Dataset, Domain, Item, Layout
+from gantool.data.collection import Collection
+from gantool.data.dataset import Dataset, Domain, Item, Layout, Order, Recipe
 from gantool.data.layouts.attributes import attribute_domains
-from gantool.data.transforms import Pixels, Preparation, crop_and_flip, draw
+from gantool.data.layouts.folders import SPLITS, names
+from gantool.data.source import Source
+from gantool.data.transforms import Planes
 from gantool.errors import DataError, UsageError
 from gantool.pictures.find import find_pictures, subfolders
 
@@ -22,13 +24,13 @@ _REFERENCES = ("reference", "reference2")
 
 
 def domains(*, references: bool = False, attributes: Sequence[str] = (), test_split: int = 0) -> Layout:
-    """Several domains, each picture with its label.
+    """Several domains: items {"image": (C, H, W) uint8, "label"}, where the label says what the picture shows.
 
-    Items are {"image": (H, W, C) uint8, "label"}. Folders are classes: the label is the number of the picture's
-    domain, a scalar int64. With `attributes`, a file among the paths is a table (`gantool.data.layouts.attributes`):
-    its labels are vectors of 0 and 1, float32, in the order of `attributes`, and `test_split` of its pictures are kept
-    back. Folders of classes beside a table are a second set, trained jointly: "image2" and "label2", numbered among
-    the classes.
+    Folders are classes: the label is the number of the picture's domain, a scalar int64. With `attributes`, a file
+    among the paths is a table (`gantool.data.layouts.attributes`): the label is a vector of 0 and 1, float32, in the
+    order of `attributes`, and `test_split` of the table's pictures are kept back. Folders of classes beside a table are
+    a second set, trained jointly: "image2" and "label2", numbered among the classes. An epoch is as long as the larger
+    set; the other goes on with its next pass.
 
     Without `references` every picture of each set comes once before any comes again. With them (StarGAN v2: classes
     alone) domains are drawn evenly, whatever their sizes, then a picture of the domain: "image", and independently
@@ -44,6 +46,8 @@ class _Domains:
     test_split: int
 
     name = "domains"
+    pairs = False
+    many = True
 
     def find(self, paths: Sequence[Path], *, aligned: str | None = None) -> tuple[Domain, ...]:
         """The domains in these folders, or in one that holds a folder for each, itself or below `train`.
@@ -84,133 +88,86 @@ class _Domains:
             )
         return (*found, *classes)
 
-    def open(
-        self,
-        domains: Sequence[Domain],
-        preparation: Preparation,
-        channels: Sequence[int],
-        *,
-        seed: int,
-        cache: Path | None,
-    ) -> Dataset:
+    def open(self, domains: Sequence[Domain], recipe: Recipe) -> Dataset:
         """The data set. Raises DataError for pictures that are too small to be cropped."""
-        if self.references:
-            return ReferencesDataset(domains, preparation, channels, seed=seed, cache=cache)
-        return DomainsDataset(domains, preparation, channels, seed=seed, cache=cache)
+        attributes = [domain for domain in domains if domain.without is not None]
+        classes = [domain for domain in domains if domain.without is None]
+        sets = []
+        if attributes:
+            sets.append(_of_attributes(attributes, recipe))
+        if classes:
+            sets.append(_of_classes(classes, recipe))
+        length = max(len(one.labels) for one in sets)
+
+        def every_picture(rng: np.random.Generator, epoch: int, index: int) -> Item:
+            item: Item = {}
+            for one, suffix in zip(sets, ("", "2"), strict=False):
+                number = one.order.at(*divmod(epoch * length + index, len(one.labels)))
+                item["image" + suffix] = one.pictures.augmented(number, rng)
+                item["label" + suffix] = np.asarray(one.labels[number])
+            return item
+
+        def with_references(rng: np.random.Generator, epoch: int, index: int) -> Item:
+            (one,) = sets
+
+            def drawn(domain: int) -> Planes:
+                of = one.members[domain]
+                return one.pictures.augmented(int(of[rng.integers(len(of))]), rng)
+
+            label, target = (int(rng.integers(len(domains))) for _ in range(2))
+            return {
+                "image": drawn(label),
+                "label": np.asarray(label, np.int64),
+                **{name: drawn(target) for name in _REFERENCES},
+                "target": np.asarray(target, np.int64),
+            }
+
+        owners = [(one, members) for one in sets for members in one.members]
+
+        def resized(domain: int, number: int) -> Planes:
+            one, members = owners[domain]
+            return one.pictures.resized(int(members[number]))
+
+        draw = with_references if self.references else every_picture
+        collections = [one.pictures for one in sets]
+        return Dataset(domains, recipe, collections, length=length, draw=draw, resized=resized)
 
 
+@dataclass(frozen=True)
 class _Set:
-    """Pictures with labels of one kind, numbered: all classes, or all attributes of a table."""
+    """Numbered pictures: those of all classes, or those of a table of attributes."""
 
-    def __init__(
-        self, domains: Sequence[Domain], preparation: Preparation, channels: int, seed: int, cache: Path | None
-    ) -> None:
-        self.domains, self.preparation = domains, preparation
-        first = domains[0]
-        if first.without is None:
-            files = [file for domain in domains for file in domain.files]
-            sizes = [len(domain.files) for domain in domains]
-            self.labels: NDArray[np.generic] = np.repeat(np.arange(len(domains), dtype=np.int64), sizes)
-            self.members = [np.flatnonzero(self.labels == number) for number in range(len(domains))]
-        else:
-            files = sorted({*first.files, *first.without}, key=lambda file: file.relative_to(first.root).as_posix())
-            place = {file: number for number, file in enumerate(files)}
-            self.members = [np.array([place[file] for file in domain.files]) for domain in domains]
-            has = np.zeros((len(files), len(domains)), np.float32)
-            for attribute, members in enumerate(self.members):
-                has[members, attribute] = 1
-            self.labels = has
-        # One domain for the cache: pictures of all domains share batches, so they have the same channels.
-        self.pictures = Collection([Domain("", first.root, tuple(files))], preparation, [channels], cache=cache)
-        self.orders = Orders(len(files), seed)
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def picture(self, number: int, rng: np.random.Generator) -> Pixels:
-        """Picture `number`, augmented."""
-        pixels = self.pictures.resized(0, number)
-        return crop_and_flip(pixels, self.preparation, draw(rng, pixels.shape[1], pixels.shape[0], self.preparation))
-
-    def samples(self, count: int) -> dict[str, list[Pixels]]:
-        return {
-            domain.name: [self.pictures.middle(0, int(of[index * len(of) // count])) for index in range(count)]
-            for domain, of in zip(self.domains, self.members, strict=True)
-        }
+    pictures: Collection
+    labels: NDArray[np.generic]
+    """Class (N,) or attributes (N, A) of each picture."""
+    members: Sequence[NDArray[np.int64]]
+    """For each domain the numbers of its pictures, in the order of `Domain.files`."""
+    order: Order
 
 
-class DomainsDataset:
-    """Items {"image", "label"} and, of a second set, {"image2", "label2"}: see `domains`.
-
-    An epoch is as long as the larger set; the other goes on with its next pass. Everything is a function of (seed,
-    epoch, index).
-    """
-
-    domains: tuple[Domain, ...]
-
-    def __init__(
-        self,
-        domains: Sequence[Domain],
-        preparation: Preparation,
-        channels: Sequence[int],
-        *,
-        seed: int,
-        cache: Path | None = None,
-    ) -> None:
-        self.domains = tuple(domains)
-        self._seed = seed
-        kinds = ([d for d in domains if d.without is not None], [d for d in domains if d.without is None])
-        self._sets = [_Set(kind, preparation, channels[0], seed, cache) for kind in kinds if kind]
-
-    def __len__(self) -> int:
-        return max(map(len, self._sets))
-
-    @property
-    def cache_note(self) -> str | None:
-        """Why pictures are decoded anew although a cache was asked for; None where all is well."""
-        return next((one.pictures.note for one in self._sets if one.pictures.note), None)
-
-    def samples(self, count: int) -> dict[str, list[Pixels]]:
-        """Fixed pictures of each domain, as training sees them, cropped in the middle."""
-        return {name: pictures for one in self._sets for name, pictures in one.samples(count).items()}
-
-    def item(self, epoch: int, index: int) -> Item:
-        """The item at position `index` of epoch `epoch`. Raises DataError for a picture that cannot be read."""
-        rng = item_generator(self._seed, epoch, index)
-        item: Item = {}
-        for one, suffix in zip(self._sets, ("", "2"), strict=False):
-            number = one.orders.at(*divmod(epoch * len(self) + index, len(one)))
-            item["image" + suffix] = one.picture(number, rng)
-            item["label" + suffix] = np.asarray(one.labels[number])
-        return item
-
-    def close(self, *, remove: bool = False) -> None:
-        """Lets go of the cache; `remove` deletes its file."""
-        for one in self._sets:
-            one.pictures.close(remove=remove)
+def _of_classes(domains: Sequence[Domain], recipe: Recipe) -> _Set:
+    sources = [source for domain in domains for source in domain.sources(recipe.channels[0])]
+    labels = np.repeat(np.arange(len(domains), dtype=np.int64), [len(domain.files) for domain in domains])
+    members = [np.flatnonzero(labels == number) for number in range(len(domains))]
+    return _set(sources, labels, members, recipe)
 
 
-class ReferencesDataset(DomainsDataset):
-    """Items {"image", "label", "reference", "reference2", "target"} of classes, as many an epoch as there are pictures.
+def _of_attributes(domains: Sequence[Domain], recipe: Recipe) -> _Set:
+    first = domains[0]
+    files = sorted({*first.files, *(first.without or ())}, key=lambda file: file.relative_to(first.root).as_posix())
+    place = {file: number for number, file in enumerate(files)}
+    members = [np.array([place[file] for file in domain.files]) for domain in domains]
+    labels = np.zeros((len(files), len(domains)), np.float32)
+    for attribute, numbers in enumerate(members):
+        labels[numbers, attribute] = 1
+    return _set([Source(file, recipe.channels[0]) for file in files], labels, members, recipe)
 
-    See `domains`.
-    """
 
-    def item(self, epoch: int, index: int) -> Item:
-        (one,) = self._sets
-        rng = item_generator(self._seed, epoch, index)
-
-        def drawn(domain: int) -> Pixels:
-            of = one.members[domain]
-            return one.picture(int(of[rng.integers(len(of))]), rng)
-
-        label, target = (int(rng.integers(len(one.domains))) for _ in range(2))
-        return {
-            "image": drawn(label),
-            "label": np.asarray(label, np.int64),
-            **{name: drawn(target) for name in _REFERENCES},
-            "target": np.asarray(target, np.int64),
-        }
+def _set(
+    sources: Sequence[Source], labels: NDArray[np.generic], members: Sequence[NDArray[np.int64]], recipe: Recipe
+) -> _Set:
+    pictures = Collection(sources, recipe.preparation)
+    return _Set(pictures, labels, members, Order(len(sources), recipe.seed))
 
 
 def _classes(paths: Sequence[Path]) -> tuple[Domain, ...]:

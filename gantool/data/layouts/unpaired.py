@@ -7,20 +7,27 @@ from pathlib import Path
 
 import numpy as np
 
-from gantool.data.collection import SPLITS, Collection, Orders, item_generator, names
-from gantool.data.dataset import Dataset, Domain, Item, Layout
-from gantool.data.transforms import Pixels, Preparation, crop_and_flip, draw
+from gantool.data.collection import Collection
+from gantool.data.dataset import Dataset, Domain, Item, Layout, Order, Recipe
+from gantool.data.layouts.folders import first_of, listed, names, only_two
+from gantool.data.transforms import Planes
 from gantool.errors import DataError, UsageError
 from gantool.pictures.find import find_pictures, subfolders
 
 
 def unpaired() -> Layout:
-    """Two collections of pictures, "A" and "B", whose items are drawn independently."""
+    """Two collections of pictures: items {"A": (C, H, W) uint8, "B": ...}, as many an epoch as the larger one has.
+
+    A runs through its domain in an order that is shuffled for every epoch, again and again if B is larger; B is drawn
+    uniformly. Crop and mirror of the two are independent.
+    """
     return _Unpaired()
 
 
 class _Unpaired:
     name = "unpaired"
+    pairs = False
+    many = False
 
     def find(self, paths: Sequence[Path], *, aligned: str | None = None) -> tuple[Domain, ...]:
         """The domains in two folders, or in one that holds trainA and trainB, train/A and train/B, or two folders."""
@@ -29,7 +36,7 @@ class _Unpaired:
                 "aligned is for models that are trained on pairs: this one takes pictures without counterparts"
             )
         if len(paths) == 1:
-            folders = _halves(paths[0])
+            folders = _two_below(paths[0])
         elif len(paths) == 2:
             folders = (paths[0], paths[1])
         else:
@@ -42,80 +49,32 @@ class _Unpaired:
             raise DataError(f"both domains are the same folder, {folders[0]}: give one folder for each domain")
         return tuple(map(Domain, names(folders), folders, files))
 
-    def open(
-        self,
-        domains: Sequence[Domain],
-        preparation: Preparation,
-        channels: Sequence[int],
-        *,
-        seed: int,
-        cache: Path | None,
-    ) -> Dataset:
+    def open(self, domains: Sequence[Domain], recipe: Recipe) -> Dataset:
         """The data set. Raises DataError for pictures that are too small to be cropped."""
-        return UnpairedDataset(domains, preparation, channels, seed=seed, cache=cache)
+        sources = [domain.sources(channels) for domain, channels in zip(domains, recipe.channels, strict=True)]
+        count_a, count_b = map(len, sources)
+        pictures = Collection([*sources[0], *sources[1]], recipe.preparation)
+        length = max(count_a, count_b)
+        order = Order(length, recipe.seed)
+
+        def draw(rng: np.random.Generator, epoch: int, index: int) -> Item:
+            of_a = order.at(epoch, index) % count_a
+            of_b = count_a + int(rng.integers(count_b))
+            return {"A": pictures.augmented(of_a, rng), "B": pictures.augmented(of_b, rng)}
+
+        def resized(domain: int, number: int) -> Planes:
+            return pictures.resized(domain * count_a + number)
+
+        return Dataset(domains, recipe, [pictures], length=length, draw=draw, resized=resized)
 
 
-class UnpairedDataset:
-    """Items {"A": (H, W, C) uint8, "B": ...}, as many an epoch as the larger domain has pictures.
-
-    A runs through its domain in an order that is shuffled for every epoch, again and again if B is larger; B is drawn
-    uniformly. Crop and mirror of the two are independent. Everything is a function of (seed, epoch, index).
-    """
-
-    domains: tuple[Domain, ...]
-
-    def __init__(
-        self,
-        domains: Sequence[Domain],
-        preparation: Preparation,
-        channels: Sequence[int],
-        *,
-        seed: int,
-        cache: Path | None = None,
-    ) -> None:
-        self.domains = tuple(domains)
-        self._counts = [len(domain.files) for domain in domains]
-        self._seed, self._preparation = seed, preparation
-        self._orders = Orders(max(self._counts), seed)
-        self._pictures = Collection(domains, preparation, channels, cache=cache)
-
-    def __len__(self) -> int:
-        return max(self._counts)
-
-    @property
-    def cache_note(self) -> str | None:
-        """Why pictures are decoded anew although a cache was asked for; None where all is well."""
-        return self._pictures.note
-
-    def samples(self, count: int) -> dict[str, list[Pixels]]:
-        """Fixed pictures (H, W, C) by domain name, as training sees them, cropped in the middle."""
-        return self._pictures.samples(count)
-
-    def item(self, epoch: int, index: int) -> Item:
-        """The item at position `index` of epoch `epoch`. Raises DataError for a picture that cannot be read."""
-        rng = item_generator(self._seed, epoch, index)
-        of_a = self._orders.at(epoch, index) % self._counts[0]
-        of_b = int(rng.integers(self._counts[1]))
-        return {"A": self._prepared(0, of_a, rng), "B": self._prepared(1, of_b, rng)}
-
-    def close(self, *, remove: bool = False) -> None:
-        """Lets go of the cache; `remove` deletes its file."""
-        self._pictures.close(remove=remove)
-
-    def _prepared(self, domain: int, number: int, rng: np.random.Generator) -> Pixels:
-        pixels = self._pictures.resized(domain, number)
-        return crop_and_flip(pixels, self._preparation, draw(rng, pixels.shape[1], pixels.shape[0], self._preparation))
-
-
-def _halves(root: Path) -> tuple[Path, Path]:
-    folders = subfolders(root)
-    for a, b in ((root / "trainA", root / "trainB"), (root / "train" / "A", root / "train" / "B")):
-        if a.is_dir() and b.is_dir():
-            return a, b
-    if len(folders) == 2 and not any(folder.name.lower() in SPLITS for folder in folders):
-        return folders[0], folders[1]
-    held = ", ".join(folder.name for folder in folders[:6]) + (", ..." if len(folders) > 6 else "")
-    raise DataError(
-        f"{root} holds no two domains: looked for trainA and trainB, train/A and train/B, or exactly two folders; "
-        f"found {'the folders ' + held if held else 'no folder'}. Or name two folders of pictures"
-    )
+def _two_below(root: Path) -> tuple[Path, Path]:
+    found = first_of((root / "trainA", root / "trainB"), (root / "train" / "A", root / "train" / "B")) or only_two(root)
+    if found is None:
+        folders = [folder.name for folder in subfolders(root)]
+        held = f"the folders {listed(folders, 6)}" if folders else "no folder"
+        raise DataError(
+            f"{root} holds no two domains: looked for trainA and trainB, train/A and train/B, or exactly two folders; "
+            f"found {held}. Or name two folders of pictures"
+        )
+    return found

@@ -1,4 +1,4 @@
-"""The classifier of the Inception scores: an Inception v3 that somebody trained on the classes in question.
+"""The classifier of the Inception scores: an Inception v3 that was trained on the classes in question.
 
 As torchvision has it and the MUNIT paper used it (Huang et al. 2018, arXiv 1804.04732, section 5.2): padding counts in
 the average pools, the last block averages, and the number of classes is that of the file.
@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from gantool.errors import CheckpointError
-from gantool.evaluation.networks.inception import FEATURES, RESIZE, SIDE, Inception, filled, read_weights
+from gantool.evaluation.networks.inception import FEATURES, RESIZE, SIDE, Inception, filled
 from gantool.evaluation.pictures import Pictures, Progress, as_rgb, silent
+from gantool.importing.reading import leaves, read_official
 
 PROTOCOL = f"pictures in [0, 1], {RESIZE}; torchvision's transform_input, which expects ImageNet's normalisation, on"
 
@@ -41,7 +42,8 @@ class Classifier(Inception):
 
 def load_classifier(path: Path) -> Classifier:
     """The classifier of a file with torchvision's keys; its auxiliary head is not needed. Raises CheckpointError."""
-    weights = {name: value for name, value in read_weights(path).items() if not name.startswith("AuxLogits.")}
+    content = dict(leaves(read_official(path)))
+    weights = {name: value for name, value in content.items() if not name.startswith("AuxLogits.")}
     head = weights.get("fc.weight")
     if head is None or head.dim() != 2 or head.shape[1] != FEATURES:
         raise CheckpointError(f"{path}: no Inception v3 classifier: fc.weight is not (classes, {FEATURES})")

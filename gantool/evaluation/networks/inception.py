@@ -7,7 +7,6 @@ are the file `pt_inception-2015-12-05-6726825d.pth`; gantool neither ships nor d
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
@@ -16,12 +15,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from gantool.errors import CheckpointError
 from gantool.evaluation.pictures import Pictures, Progress, as_rgb, silent
+from gantool.importing.reading import leaves, read_official
 from gantool.pictures.decoding import Array
 
 FILE = "pt_inception-2015-12-05-6726825d.pth"
@@ -199,7 +197,7 @@ def load_inception(path: Path) -> Inception:
 
     Raises CheckpointError if the file cannot be read without running code, or does not hold exactly this network.
     """
-    return filled(Inception, read_weights(path), f"{path}: not the Inception weights of FID, {FILE}")
+    return filled(Inception, dict(leaves(read_official(path))), f"{path}: not the Inception weights of FID, {FILE}")
 
 
 def filled(make: Callable[[], _Network], found: Mapping[str, Tensor], problem: str) -> _Network:
@@ -230,22 +228,6 @@ def _some(what: str, names: list[str]) -> list[str]:
     if not names:
         return []
     return [f"{len(names)} {what} ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})"]
-
-
-def read_weights(path: Path) -> dict[str, Tensor]:
-    """The tensors of a .pth or .safetensors file by name. Raises CheckpointError."""
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        weights = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise CheckpointError(f"{path}: not a file of plain tensors, so it is not opened") from error
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError, SafetensorError) as error:
-        reason = (str(error) or "it ends too early").splitlines()[0]
-        raise CheckpointError(f"{path}: cannot be read as a weights file ({reason})") from error
-    if not isinstance(weights, dict) or not all(isinstance(value, Tensor) for value in weights.values()):
-        raise CheckpointError(f"{path}: not a table of named weights")
-    return weights
 
 
 def prepare(pixels: Array, size: tuple[int, int] | None = None) -> Tensor:

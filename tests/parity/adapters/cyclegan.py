@@ -7,14 +7,15 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import pytest
 import torch
 from gantool_cyclegan import CycleGAN, discriminator, generator, official
 from torch import Tensor, nn
 
+from gantool.importing.shared_networks import names
+from gantool.importing.table import load as load_official
 from gantool.losses.adversarial import adversarial_loss
 from gantool.losses.gradient_penalty import gradient_penalty, interpolated
-from gantool.model import Batch, ImageSpec, Model
+from gantool.model import Batch, Model
 from gantool.training.image_pool import ImagePool
 from gantool.training.run import TrainingRun
 
@@ -82,14 +83,15 @@ def network(config: Entry) -> nn.Module:
 
 
 def load(network: nn.Module, tensors: Mapping[str, Tensor], where: str) -> Mapping[str, str]:
-    names, dropped = official.load(network, tensors, where)
+    used, dropped = load_official(network, names(network), tensors, where)
     assert not dropped
-    return names
+    return used
 
 
-def model(config: Entry) -> Model:
+def model(config: Entry) -> CycleGAN:
     assert config.keys() <= _TRAINING, f"{_UNKNOWN} {config.keys() - _TRAINING}"
     assert config["model"] == "cycle_gan"
+    suite.check_adam(config)
     options = CycleGAN.Options(
         **_generator_options(config),
         **{key: value for key, value in _discriminator_options(config).items() if key != "norm"},
@@ -103,10 +105,15 @@ def model(config: Entry) -> Model:
         lr=config["lr"],
         beta1=config["beta1"],
     )
-    return CycleGAN(options, ImageSpec(("A", "B"), (options.channels_a, options.channels_b), 64))
+    return build(options)
 
 
-def networks(model: Model) -> Mapping[str, nn.Module]:
+def build(options: CycleGAN.Options) -> CycleGAN:
+    """Its crops are of no concern here."""
+    return CycleGAN(options, CycleGAN.data(options).spec(("A", "B"), 64))
+
+
+def networks(model: Model[Any]) -> Mapping[str, nn.Module]:
     return {theirs: model.get_submodule(ours) for theirs, ours in official.ROLES.items()}
 
 
@@ -116,7 +123,7 @@ def batch(pictures: Batch, config: Entry) -> Batch:
     return pictures if config["direction"] == "AtoB" else {"A": pictures["B"], "B": pictures["A"]}
 
 
-def scripted(model: Model, entry: Entry) -> Iterator[Any]:
+def scripted(model: Model[Any], entry: Entry) -> Iterator[Any]:
     draws = iter(entry.get("pool_draws", ()))
     for name in ("pool_a", "pool_b"):
         _script(model.get_submodule(name), draws)  # both pools draw from one sequence
@@ -134,7 +141,8 @@ def _script(pool: nn.Module, draws: Iterator[Any]) -> None:
 def _check_loss(entry: Entry) -> None:
     inputs = {name: fill.given(rule) for name, rule in entry["inputs"].items()}
     if match := re.fullmatch(r"gan_(\w+)_target_(real|fake)", entry["name"]):
-        value = adversarial_loss(inputs["p"], match[2] == "real", match[1])
+        (scores,) = inputs.values()
+        value = adversarial_loss(scores, match[2] == "real", match[1])
     else:
         assert entry["name"].startswith("gradient_penalty_"), f"{_UNKNOWN} the loss {entry['name']!r}"
         config, real, fake = entry["config"], inputs["real"], inputs["fake"]
@@ -152,14 +160,11 @@ def _check_loss(entry: Entry) -> None:
         (gradients,) = torch.autograd.grad(judge(at).sum(), at)
         largest = max(abs(v) for v in entry["outputs"]["g"]["values"])
         suite.assert_close(gradients.flatten(1), entry["outputs"]["g"], suite.NETWORK * largest, "the gradient")
-    assert value.item() == pytest.approx(entry["value"], rel=suite.VALUE, abs=1e-7)
+    suite.assert_value(value, entry["value"])
 
 
 def _check_schedule(entry: Entry) -> None:
-    spec = ImageSpec(("A", "B"), (3, 3), 64)
-    suite.check_schedule(
-        entry, lambda **schedule: CycleGAN(CycleGAN.Options(width=1, d_width=1, blocks=0, **schedule), spec)
-    )
+    suite.check_schedule(entry, lambda **schedule: build(CycleGAN.Options(width=1, d_width=1, blocks=0, **schedule)))
 
 
 def _check_pool(entry: Entry) -> None:
@@ -167,7 +172,7 @@ def _check_pool(entry: Entry) -> None:
     draws = iter(entry["draws"])
     _script(pool, draws)
     anybody = nn.Linear(1, 1)
-    run = TrainingRun(anybody, {"any": torch.optim.Adam(anybody.parameters())}, total_steps=1)  # type: ignore[arg-type]
+    run = TrainingRun(anybody, {"any": torch.optim.Adam(anybody.parameters())})  # type: ignore[arg-type]
     returned = [
         pool(torch.tensor(query, dtype=torch.float32).view(-1, 1, 1, 1), run).flatten().tolist()
         for query in entry["queries"]

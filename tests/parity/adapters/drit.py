@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -13,8 +15,14 @@ from gantool_drit import DRIT, A, B, attribute_encoder, discriminator, generator
 from gantool_drit.discriminators import ContentDiscriminator
 from gantool_drit.networks import ContentEncoder
 from torch import Tensor, nn
+from torch.autograd.grad_mode import _unsafe_preserve_version_counter
 
-from gantool.model import Batch, ImageSpec, Model, Progress
+from gantool.importing.table import load as load_official
+from gantool.importing.table import official_keys
+from gantool.losses.kl import kl
+from gantool.model import Batch, Progress
+from gantool.option_groups import TwoDomains
+from gantool.spec import Spec
 
 from .. import fill, suite
 from ..suite import Entry
@@ -49,6 +57,29 @@ _TRAINING = {
     "clip_grad_norm_disContent",
 }
 _UNKNOWN = "the suite does not know"
+_ANY_SIZE = 216  # of crops: it plays no part in a translation or a schedule
+
+
+class Run(suite.Recording):
+    """As under PyTorch 0.4: a deferred update is made at once, and autograd does not notice. The backward pass after it
+    goes through old activations and new weights, as the authors' code did."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.at_once = False
+
+    @contextmanager
+    def deferred(self) -> Iterator[None]:
+        self.at_once = True
+        try:
+            yield
+        finally:
+            self.at_once = False
+
+    def update(self, *names: str, clip: float | None = None) -> None:
+        unnoticed = tuple(self.model.parameters()) if self.at_once else ()
+        with _unsafe_preserve_version_counter(unnoticed):
+            super().update(*names, clip=clip)
 
 
 class Draws:
@@ -110,7 +141,7 @@ def load(network: nn.Module, tensors: Mapping[str, Tensor], where: str) -> Mappi
     # When their layers are new, the normalised kernel and the trained one lie in the same memory. So loading, which
     # happens in the order of the keys, leaves the normalised one in both. `gantool import` keeps them apart.
     shared = {key: tensors[key.removesuffix("_orig")] for key in tensors if key.endswith(".weight_orig")}
-    return official.load(network, {**tensors, **shared}, where)
+    return load_official(network, official.names(network), {**tensors, **shared}, where)[0]
 
 
 def model(config: Entry) -> DRIT:
@@ -128,14 +159,16 @@ def model(config: Entry) -> DRIT:
         lr=config["lr"],
         beta1=beta1,
         weight_decay=config["weight_decay"],
-        official_update=True,
     )
-    channels = options.channels_a, options.channels_b
-    return DRIT(options, ImageSpec(("A", "B"), channels, config["crop_size"]))
+    return DRIT(options, Spec(("A", "B"), options.kinds, config["crop_size"]))
 
 
-def networks(model: Model) -> Mapping[str, nn.Module]:
-    return {theirs: model.get_submodule(ours) for theirs, ours in official.NETWORKS.items()}
+def pace(config: Entry) -> dict[str, float]:
+    return {"pass_steps": config["len_train_loader"]}
+
+
+def networks(model: DRIT) -> Mapping[str, nn.Module]:
+    return {theirs: model.get_submodule(ours) for theirs, ours in official.ROLES.items()}
 
 
 def batch(pictures: Batch, config: Entry) -> Batch:
@@ -143,7 +176,7 @@ def batch(pictures: Batch, config: Entry) -> Batch:
     return pictures
 
 
-def scripted(model: Model, entry: Entry) -> Iterator[Any]:
+def scripted(model: DRIT, entry: Entry) -> Iterator[Any]:
     shapes = iter(entry["draw_shapes"])
     draws, step = Draws(entry["draws"]), model.training_step
 
@@ -152,7 +185,7 @@ def scripted(model: Model, entry: Entry) -> Iterator[Any]:
         return draws.randn(*shape).double()  # as the float64 figures have it
 
     def training_step(batch: Batch, run: Any) -> None:
-        run.randn, run.epoch = randn, run.step / entry["config"]["len_train_loader"]
+        run.randn = randn
         step(batch, run)
 
     model.training_step = training_step  # type: ignore[method-assign]
@@ -198,9 +231,9 @@ def _assert_close(y: Tensor, figures: Entry, what: str) -> None:
 @lru_cache(maxsize=2)
 def _filled(concat: int, channels: tuple[int, int], prefixes: tuple[tuple[str, str], ...]) -> DRIT:
     options = DRIT.Options(**_options({"concat": concat}), d_width=1, content_layers=0)
-    drit = DRIT(options, ImageSpec(("A", "B"), channels, 216))
+    drit = DRIT(options, Spec(("A", "B"), TwoDomains(channels_a=channels[0], channels_b=channels[1]).kinds, _ANY_SIZE))
     for name, prefix in prefixes:
-        part = drit.get_submodule(official.NETWORKS[name])
+        part = drit.get_submodule(official.ROLES[name])
         load(part, fill.network(_official_parameters(part), prefix), name)
     return drit.eval()
 
@@ -214,36 +247,39 @@ def _check_translation(entry: Entry) -> None:
     assert entry["mode"] == "eval"
     draws = Draws(entry["draws"])
     if entry["method"] == "test_forward":
-        image, style = fill.given(inputs["image"]), draws.randn(1, drit.style_size)
+        image, code = fill.given(inputs["image"]), draws.randn(1, drit.code_size)
     else:
         assert entry["method"] == "test_forward_transfer", f"{_UNKNOWN} {entry['method']}"
         images = fill.given(inputs["image_a"]), fill.given(inputs["image_b"])
-        # They draw around the mean and encode both pictures; `encode_style` gives the mean.
-        styles = [drit.attribute(x, domain, draws)[0] for domain, x in enumerate(images)]  # type: ignore[arg-type]
-        image, style = images[A if a2b else B], styles[B if a2b else A]
-    source, target = ("A", "B") if a2b else ("B", "A")
-    _assert_close(drit.translate(image, source=source, target=target, style=style), entry["outputs"]["y"], "y")
+        # They draw around the mean and encode both pictures; `encode` gives the mean.
+        codes = [drit.attribute(x, domain, draws)[0] for domain, x in enumerate(images)]  # type: ignore[arg-type]
+        image, code = images[A if a2b else B], codes[B if a2b else A]
+    source, target = (A, B) if a2b else (B, A)
+    _assert_close(drit.translate(image, source=source, target=target, code=code), entry["outputs"]["y"], "y")
     assert draws.calls == len(entry["random"])
 
 
 def _official_parameters(network: nn.Module) -> Sequence[tuple[str, Sequence[int]]]:
     """The official names and shapes of a network's tensors."""
-    heads = {ours: theirs for theirs, ours in official.official_heads(network).items()}
-    state = ((name.rpartition("."), tensor.shape) for name, tensor in network.state_dict().items())
-    return [(f"{heads[head]}.{last}", shape) for (head, _, last), shape in state]
+    keys = official_keys(network, official.names(network))
+    return [(keys[name], tensor.shape) for name, tensor in network.state_dict().items()]
 
 
 def _check_loss(entry: Entry) -> None:
     name, inputs = entry["name"], {key: fill.given(rule) for key, rule in entry["inputs"].items()}
     on_fake, on_real = ([x for key, x in inputs.items() if key.startswith(kind)] for kind in ("fake", "real"))
     nothing = torch.zeros(1)
+
+    def weight() -> float:
+        return float(re.findall(r" \* (0\.\d+)", entry["formula"])[-1])
+
     values = {
         "image_D": lambda: losses.discriminator_loss(Given(on_fake, on_real), nothing, nothing),  # type: ignore[arg-type]
         "image_G": lambda: losses.generator_loss(Given(on_fake), nothing),  # type: ignore[arg-type]
         "content_D": lambda: losses.content_discriminator_loss(Given(inputs["a"], inputs["b"]), nothing, nothing),
         "content_G": lambda: losses.undecided(inputs["a"]),
-        "kl_concat": lambda: 0.01 * losses.kl_divergence(inputs["mu"], inputs["logvar"]),
-        "l2_reg": lambda: 0.01 * losses.l2(inputs["x"]),
+        "kl_concat": lambda: weight() * kl(inputs["mu"], inputs["logvar"]),
+        "l2_reg": lambda: weight() * losses.l2(inputs["x"]),
         "mode_seeking": lambda: losses.mode_seeking(inputs["f1"], inputs["f2"], inputs["z1"], inputs["z2"]),
     }
     assert name in values, f"{_UNKNOWN} the loss {name!r}"
@@ -260,9 +296,9 @@ def _check_schedule(entry: Entry) -> None:
     else:
         assert policy == "step", f"{_UNKNOWN} lr_policy {policy!r}"
         options = DRIT.Options(width=1, d_width=1, content_layers=0, lr_policy="step", lr_decay_epochs=start)
-    drit = DRIT(options, ImageSpec(("A", "B"), (3, 3), 216))
+    drit = DRIT(options, Spec(("A", "B"), options.kinds, _ANY_SIZE))
     for told in entry["factors"]:
-        ours = share * drit.rate_factor(Progress(0, 1, told["epoch"]))
+        ours = share * drit.rate_factor(Progress(0, 1, schedule=told["epoch"]))
         assert ours == pytest.approx(told["factor"], rel=1e-9), f"epoch {told['epoch']}"
 
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import pytest
 import torch
-from gantool_munit import MUNIT, generator, official
-from gantool_munit.base import discriminator
-from gantool_munit.layers import AdaIN, LayerNorm, SpectralConv
+from gantool_munit.base import SharedLatent, discriminator
+from gantool_munit.munit import MUNIT, generator, official
 from gantool_munit.networks import (
     ContentEncoder,
-    MultiScaleDiscriminator,
     StyleEncoder,
     StyleGenerator,
     discriminator_loss,
@@ -23,9 +21,13 @@ from gantool_munit.perceptual import caffe, perceptual_loss
 from torch import Tensor, nn
 
 from gantool.evaluation.inception_score import conditional_inception_score, inception_score
+from gantool.importing.table import load as load_official
+from gantool.importing.table import official_keys
 from gantool.losses.reconstruction import l1
-from gantool.model import Batch, ImageSpec, Model
-from gantool.networks.vgg16 import VGG16, vgg16
+from gantool.model import Batch
+from gantool.networks.norms import AdaIN, DeviationLayerNorm
+from gantool.networks.vgg import VGG16, vgg16
+from gantool.spec import Spec
 
 from .. import fill, suite
 from ..suite import Entry
@@ -78,7 +80,9 @@ _INITIALIZATIONS = {
     **{name: name for name in ("xavier", "kaiming", "orthogonal")},
 }
 _NORMS = {"none": "none", "in": "instance", "bn": "batch", "ln": "layer", "sn": "spectral"}
+_STATE = "state after the forward: "
 _UNKNOWN = "the suite does not know"
+ANY_SIZE = 64  # of crops: it plays no part in a step
 
 
 class Outputs(nn.Module):
@@ -88,6 +92,7 @@ class Outputs(nn.Module):
         super().__init__()
         self.network, self.outputs = network, outputs
         self.part_of = (part_of,)  # in a tuple, which keeps the rest of it out of this module
+        self.names: Mapping[str, str] = {}  # ours by the reference's: `load` fills it
 
     def forward(self, *inputs: Tensor) -> Any:
         return self.outputs(*inputs)
@@ -106,11 +111,11 @@ def discriminator_settings(config: Entry) -> dict[str, Any]:
     return settings
 
 
-def network(config: Entry) -> nn.Module:
-    """The network of a `networks` entry, with the outputs that are compared."""
+def network(config: Entry, asked: Collection[str] = ()) -> nn.Module:
+    """The network of a `networks` entry, with the outputs that are compared: `asked` are their names."""
     kind, channels = config["class"], config.get("input_dim", 3)
     if kind == "LayerNorm":
-        return LayerNorm(config["num_features"])
+        return DeviationLayerNorm(config["num_features"])
     if kind == "AdaptiveInstanceNorm2d":
         adain = AdaIN(config["num_features"])
         return Outputs(adain, lambda x, bias, weight: adain(x, bias[..., None, None], weight[..., None, None]))
@@ -125,7 +130,8 @@ def network(config: Entry) -> nn.Module:
         return Outputs(styles, lambda x: styles(x)[..., None, None])
     if kind == "MsImageDis":
         judge = discriminator(MUNIT.Options(**discriminator_settings(config["dis"])), channels)
-        return Outputs(judge, lambda x: _scores(judge, x))
+        judged = Outputs(judge, lambda x: _scores(judged, x, asked))
+        return judged
     options = MUNIT.Options(**generator_settings(config["gen"]))
     if kind == "pair of AdaINGen":
         pair = nn.ModuleDict({side: generator(options, config[f"input_dim_{side}"]) for side in "ab"})
@@ -144,12 +150,10 @@ def content_encoder(config: Entry) -> nn.Module:
     return ContentEncoder(config["input_dim"], **settings)
 
 
-def _scores(judge: MultiScaleDiscriminator, x: Tensor) -> dict[str, Tensor]:
-    outputs = {f"scale{number}": scores for number, scores in enumerate(judge(x))}
-    layer = getattr(judge.scales[0].body[1], "conv", None)
-    if isinstance(layer, SpectralConv):
-        outputs["state after the forward: cnns.0.1.conv.module.weight_u"] = layer.u
-    return outputs
+def _scores(judge: Outputs, x: Tensor, asked: Collection[str]) -> dict[str, Tensor]:
+    outputs = {f"scale{number}": scores for number, scores in enumerate(judge.network(x))}
+    states = [name for name in asked if name.startswith(_STATE)]
+    return outputs | {name: judge.state_dict()[judge.names[name.removeprefix(_STATE)]] for name in states}
 
 
 def _decoded(whole: StyleGenerator, content: Tensor, style: Tensor) -> dict[str, Tensor]:
@@ -187,23 +191,24 @@ def load(network: nn.Module, tensors: Mapping[str, Tensor], where: str) -> Mappi
     if isinstance(network, Outputs):
         (whole,) = network.part_of
         if whole is not None:  # the key map knows whole generators: what the figures leave out stays as it is
-            state, keys = whole.state_dict(), official.official_keys(whole)[0]
-            rest = {key: state[name] for key, name in keys.items() if key.startswith("enc_")}
+            keys = official_keys(whole, official.names(whole))
+            rest = {keys[name]: value for name, value in whole.state_dict().items() if keys[name].startswith("enc_")}
             return {k: v for k, v in load(whole, {**rest, **tensors}, where).items() if k not in rest}
-        return {key: f"network.{name}" for key, name in load(network.network, tensors, where).items()}
+        network.names = {key: f"network.{name}" for key, name in load(network.network, tensors, where).items()}
+        return network.names
     if isinstance(network, nn.ModuleDict):
         halves = {side: {k[2:]: v for k, v in tensors.items() if k.startswith(f"{side}.")} for side in network}
         return {f"{s}.{k}": f"{s}.{v}" for s in network for k, v in load(network[s], halves[s], where).items()}
     if isinstance(network, VGG16):
         network.load_state_dict(vgg16(tensors, where).state_dict())
         return {key: key for key in tensors}
-    if isinstance(network, LayerNorm):
+    if isinstance(network, DeviationLayerNorm):
         network.load_state_dict(tensors)
         return {key: key for key in tensors}
     if isinstance(network, AdaIN):
         assert tensors.keys() == {"running_mean", "running_var"}
         return {key: key for key in tensors}
-    names, dropped = official.load(network, tensors, where)
+    names, dropped = load_official(network, official.names(network), tensors, where)
     assert all(".norm.running_" in key for key in dropped), dropped
     return names | {key: key for key in dropped}
 
@@ -221,18 +226,18 @@ def training_settings(config: Entry, weights: Mapping[str, str], unused: set[str
     return settings | {"init": _INITIALIZATIONS[settings["init"]]}
 
 
-def with_vgg(model: Model, config: Entry) -> Model:
+def with_vgg(model: SharedLatent[Any], config: Entry) -> SharedLatent[Any]:
     if config["vgg_w"] > 0:
         model.vgg = VGG16().requires_grad_(False)
     return model
 
 
-def model(config: Entry) -> Model:
+def model(config: Entry) -> SharedLatent[Any]:
     options = MUNIT.Options(**training_settings(config, _WEIGHTS, set()))
-    return with_vgg(MUNIT(options, ImageSpec(("A", "B"), (options.channels_a, options.channels_b), 64)), config)
+    return with_vgg(MUNIT(options, Spec(("A", "B"), options.kinds, ANY_SIZE)), config)
 
 
-def networks(model: Model) -> Mapping[str, nn.Module]:
+def networks(model: SharedLatent[Any]) -> Mapping[str, nn.Module]:
     found = {"gen_a": model.g_a, "gen_b": model.g_b, "dis_a": model.d_a, "dis_b": model.d_b}
     return found | ({"vgg": model.vgg} if model.vgg is not None else {})
 
@@ -241,7 +246,7 @@ def batch(pictures: Batch, config: Entry) -> Batch:
     return pictures
 
 
-def scripted(model: Model, entry: Entry) -> Iterator[Any]:
+def scripted(model: SharedLatent[Any], entry: Entry) -> Iterator[Any]:
     draws = (draw for step in entry["draws"] for draw in step)
     step = model.training_step
 
@@ -316,7 +321,7 @@ def _check_loss(entry: Entry) -> None:
 
 
 SECTIONS = {
-    "networks": lambda entry: suite.check_network(entry, network, load),
+    "networks": lambda entry: suite.check_network(entry, lambda config: network(config, entry["outputs"]), load),
     "losses": _check_loss,
     "training": _check_training,
 }

@@ -9,16 +9,17 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
-import pytest
 import torch
-from gantool_cyclegan.official import load as load_official
 from gantool_pix2pix import Pix2Pix, discriminator, generator, lab, official
 from torch import Tensor, nn
 
-from gantool.data.transforms import crop_and_flip, paired_parameters, resize
+from gantool.data.transforms import crop_and_flip, resize
+from gantool.importing.shared_networks import names
+from gantool.importing.table import load as load_official
 from gantool.losses.adversarial import adversarial_loss
-from gantool.model import Batch, ImageSpec, Model
-from gantool.pictures.file import Picture, as_channels, from_unit
+from gantool.model import Batch, Model
+from gantool.pictures.file import Picture, as_channels
+from gantool.pictures.resize import from_unit
 
 from .. import fill, pictures, suite
 from ..suite import Entry
@@ -68,14 +69,15 @@ def network(config: Entry) -> nn.Module:
 
 
 def load(network: nn.Module, tensors: Mapping[str, Tensor], where: str) -> Mapping[str, str]:
-    names, dropped = load_official(network, tensors, where)
+    used, dropped = load_official(network, names(network), tensors, where)
     assert not dropped
-    return names
+    return used
 
 
-def model(config: Entry) -> Model:
+def model(config: Entry) -> Pix2Pix:
     assert config.keys() <= _TRAINING, f"{_UNKNOWN} {config.keys() - _TRAINING}"
     assert config["pool_size"] == 0, "pix2pix has no pool"
+    suite.check_adam(config)
     colorization = config["model"] == "colorization"
     assert colorization or config["model"] == "pix2pix", f"{_UNKNOWN} the model {config['model']!r}"
     channels = (3, 3) if colorization else (config["input_nc"], config["output_nc"])
@@ -90,10 +92,15 @@ def model(config: Entry) -> Model:
         lr=config["lr"],
         beta1=config["beta1"],
     )
-    return Pix2Pix(options, ImageSpec(("A", "B"), channels, 64))
+    return build(options)
 
 
-def networks(model: Model) -> Mapping[str, nn.Module]:
+def build(options: Pix2Pix.Options) -> Pix2Pix:
+    """Its crops are of no concern here."""
+    return Pix2Pix(options, Pix2Pix.data(options).spec(("A", "B"), 64))
+
+
+def networks(model: Model[Any]) -> Mapping[str, nn.Module]:
     return {theirs: model.get_submodule(ours) for theirs, ours in official.ROLES.items()}
 
 
@@ -103,7 +110,7 @@ def batch(pictures: Batch, config: Entry) -> Batch:
     return pictures if config["direction"] == "AtoB" else {"A": pictures["B"], "B": pictures["A"]}
 
 
-def scripted(model: Model, entry: Entry) -> Iterator[Any]:
+def scripted(model: Model[Any], entry: Entry) -> Iterator[Any]:
     assert entry["random"].startswith(("none", "dropout")), f"{_UNKNOWN} the draws {entry['random']!r}"
     return iter(())
 
@@ -111,18 +118,17 @@ def scripted(model: Model, entry: Entry) -> Iterator[Any]:
 def _check_loss(entry: Entry) -> None:
     inputs = {name: fill.given(rule) for name, rule in entry["inputs"].items()}
     if match := re.fullmatch(r"gan_(\w+)_target_(real|fake)", entry["name"]):
-        value = adversarial_loss(inputs["p"], match[2] == "real", match[1])
+        (scores,) = inputs.values()
+        value = adversarial_loss(scores, match[2] == "real", match[1])
     else:
         assert entry["name"] == "l1", f"{_UNKNOWN} the loss {entry['name']!r}"
-        value = Pix2Pix.Options().l1 * (inputs["fake"] - inputs["real"]).abs().mean()
-    assert value.item() == pytest.approx(entry["value"], rel=suite.VALUE, abs=1e-7)
+        weight = suite.stated(r"lambda_L1 = ([\d.]+)", entry["formula"])
+        value = weight * (inputs["fake"] - inputs["real"]).abs().mean()
+    suite.assert_value(value, entry["value"])
 
 
 def _check_schedule(entry: Entry) -> None:
-    spec = ImageSpec(("A", "B"), (3, 3), 64)
-    suite.check_schedule(
-        entry, lambda **schedule: Pix2Pix(Pix2Pix.Options(width=1, depth=3, d_width=1, **schedule), spec)
-    )
+    suite.check_schedule(entry, lambda **schedule: build(Pix2Pix.Options(width=1, depth=3, d_width=1, **schedule)))
 
 
 def _check_aligned(entry: Entry) -> None:
@@ -131,7 +137,7 @@ def _check_aligned(entry: Entry) -> None:
     photo, preparation = pictures.pixels_of(entry["photo"]), pictures.preparation_of(options)
     middle = photo.shape[1] // 2  # of an odd width, which `gantool` refuses, B has the larger half
     halves = {"A": photo[:, :middle], "B": photo[:, middle:]}
-    drawn = paired_parameters(random.Random(entry["python random.seed"]), middle, photo.shape[0], preparation)
+    drawn = pictures.paired_parameters(random.Random(entry["python random.seed"]), middle, photo.shape[0], preparation)
     source = "A" if options["direction"] == "AtoB" else "B"
     for name, pixels in halves.items():
         channels = options["input_nc"] if name == source else options["output_nc"]
@@ -146,14 +152,22 @@ def _check_colorization(entry: Entry) -> None:
     lightness, colour = lab.split(rgb)
     suite.assert_close(lightness[0], entry["A (L channel)"], 1e-6, "lightness")
     suite.assert_close(colour[0], entry["B (a, b channels)"], 1e-6, "colour")
-    made_up = 0.5 * fill.image("photo/col/ab", colour.shape[1:])[None].double()
-    for key, of_colour in (
-        ("rgb of (A, B), float 0..255, HWC", colour),
-        ("rgb of (A, 0.5 * image('photo/col/ab'))", made_up),
-    ):
-        levels = (lab.join(lightness, of_colour)[0] + 1) * 127.5
-        suite.assert_close(levels.permute(1, 2, 0), entry[key], 1e-4, key)
-    _check_levels(lab.join(lightness, made_up)[0], entry["the same saved as uint8"])
+    figures = {key: told for key, told in entry.items() if key.startswith("rgb of (A, ")}
+    assert figures, f"{_UNKNOWN} a colorization without pictures of its colours"
+    for key, told in figures.items():
+        made = lab.join(lightness, _colour(key, colour))[0]
+        levels = (made + 1) * 127.5
+        suite.assert_close(levels.permute(1, 2, 0), told, 1e-4, key)
+    _check_levels(made, entry["the same saved as uint8"])  # the picture named last
+
+
+def _colour(key: str, true: Tensor) -> Tensor:
+    """The colours that a picture is made of: B, or "WEIGHT * image('NAME')"."""
+    if key.startswith("rgb of (A, B)"):
+        return true
+    match = re.fullmatch(r"rgb of \(A, ([\d.]+) \* image\('([^']+)'\)\)", key)
+    assert match, f"{_UNKNOWN} the colours of {key!r}"
+    return float(match[1]) * fill.image(match[2], true.shape[1:])[None].double()
 
 
 def _check_saving(entry: Entry) -> None:

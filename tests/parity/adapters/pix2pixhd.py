@@ -5,18 +5,19 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator, Mapping
+from fractions import Fraction
 from typing import Any
 
-import pytest
 import torch
 from gantool_pix2pixhd import Pix2PixHD, discriminator, encoder, generator, official
 from gantool_pix2pixhd.maps import edges, one_hot, pooled
 from torch import Tensor, nn
 
+from gantool.importing.table import load as load_official
 from gantool.losses.adversarial import adversarial_loss
 from gantool.losses.feature_matching import feature_matching_loss
-from gantool.losses.perceptual import perceptual_loss
-from gantool.model import Batch, Model
+from gantool.losses.perceptual import WEIGHTS, perceptual_loss
+from gantool.model import Batch, Model, Progress
 from gantool.networks.vgg import vgg19
 from gantool.training.run import TrainingRun
 
@@ -129,12 +130,12 @@ def _check_network(entry: Entry) -> None:
 
 
 def load(network: nn.Module, tensors: Mapping[str, Tensor], where: str) -> Mapping[str, str]:
-    names, dropped = official.load(network, tensors, where)
+    names, dropped = load_official(network, official.names(network), tensors, where)
     assert not dropped
     return names
 
 
-def model(config: Entry) -> Model:
+def model(config: Entry) -> Pix2PixHD:
     known = _TRAINING | _GENERATOR | _DISCRIMINATOR | _ENCODER
     assert config.keys() <= known, f"{_UNKNOWN} {config.keys() - known}"
     assert config["no_vgg_loss"], f"{_UNKNOWN} a training with the VGG loss"
@@ -157,7 +158,7 @@ def model(config: Entry) -> Model:
         n_epochs_decay=config["niter_decay"],
         fix_global=config["niter_fix_global"] if config["netG"] == "local" else 0,
     )
-    return _Sums(options, Pix2PixHD.spec_for(options, ("A", "B"), 32))
+    return _Sums(options, Pix2PixHD.data(options).spec(("A", "B"), 32))
 
 
 class _Sums(Pix2PixHD):
@@ -170,7 +171,7 @@ class _Sums(Pix2PixHD):
         )
 
 
-def networks(model: Model) -> Mapping[str, nn.Module]:
+def networks(model: Model[Any]) -> Mapping[str, nn.Module]:
     found = {"G": model.get_submodule("g"), "D": model.get_submodule("d")}
     return found if model.options.features == "none" else found | {"E": model.get_submodule("e")}
 
@@ -182,7 +183,7 @@ def batch(pictures: Batch, config: Entry) -> Batch:
     return {"A": torch.cat(planes, 1).to(torch.int32), "B": pictures["image"]}
 
 
-def scripted(model: Model, entry: Entry) -> Iterator[Any]:
+def scripted(model: Model[Any], entry: Entry) -> Iterator[Any]:
     draws = iter(entry.get("pool_draws", ()))
 
     def draw(rng: torch.Generator) -> tuple[float, int]:
@@ -229,9 +230,9 @@ def _check_gradients(entry: Entry) -> None:
         for name, told in entry["networks"].items()
     }
     ours.double().train()
-    run = _FirstGradients(ours, ours.optimizers(), total_steps=1)
+    run = _FirstGradients(ours, ours.optimizers())
     pictures = {name: fill.given(rule).double() for name, rule in entry["batches"][0].items()}
-    run.begin(0, 1.0)
+    run.begin(Progress(0, 1), 1.0)
     ours.training_step(batch(pictures, config), run)
     for name, figures in entry["first_gradients"].items():
         parameters = dict(networks(ours)[name].named_parameters())
@@ -254,21 +255,22 @@ def _check_loss(entry: Entry) -> None:
             scales = stages[found[1]]
             scales.extend([] for _ in range(len(scales), int(found[2]) + 1))
             scales[int(found[2])].append(tensor)
-        weight = re.search(r"lambda_feat (\d+)", entry["formula"])
-        assert weight
-        value = int(weight[1]) * feature_matching_loss(stages["fake"], stages["real"])
+        weight = suite.stated(r"here lambda_feat ([\d.]+)", entry["formula"])
+        value = weight * feature_matching_loss(stages["fake"], stages["real"])
     else:
         assert entry["name"] == "vgg", f"{_UNKNOWN} the loss {entry['name']!r}"
         filled = fill.network(entry["parameters"], entry["prefix"])
         network = vgg19({re.sub(r"slice\d+", "features", key): value for key, value in filled.items()}, entry["name"])
-        weight = re.search(r"lambda_feat \((\d+)\)", entry["formula"])
-        assert weight
-        value = int(weight[1]) * perceptual_loss(network, inputs["fake_image"], inputs["real_image"])
+        weights = re.search(r"w = ([\d/., ]+);", entry["formula"])
+        assert weights, f"{_UNKNOWN} the layers' weights in {entry['formula']!r}"
+        assert tuple(float(Fraction(one)) for one in weights[1].split(",")) == WEIGHTS
+        weight = suite.stated(r"lambda_feat \(([\d.]+)\)", entry["formula"])
+        value = weight * perceptual_loss(network, inputs["fake_image"], inputs["real_image"])
         maps = dict(zip(entry["features"], network(inputs["fake_image"]), strict=True))
         for key, figures in entry["features"].items():
             largest = max(abs(v) for v in figures["values"])
             suite.assert_close(maps[key], figures, suite.NETWORK * largest, key)
-    assert value.item() == pytest.approx(entry["value"], rel=suite.VALUE, abs=1e-7)
+    suite.assert_value(value, entry["value"])
 
 
 SECTIONS = {

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 import torch
-from gantool_stargan import StarGAN, official, targets
+from gantool_stargan import StarGAN, targets
 from gantool_stargan.networks import Discriminator, Generator
 from torch import Tensor, nn
 
 from gantool.data.layouts.attributes import split
+from gantool.importing.table import load as load_official
+from gantool.importing.table import same
 from gantool.losses.adversarial import adversarial_loss
 from gantool.losses.gradient_penalty import gradient_penalty, interpolated
 from gantool.model import Progress
@@ -53,7 +55,7 @@ def network(config: Entry) -> Generator | Discriminator:
 def load(built: nn.Module, entry: Entry) -> dict[str, Tensor]:
     """Fills a network through the key map of `gantool import`, and returns the statistics that the map drops."""
     tensors = fill.network(entry["parameters"], entry["prefix"])
-    used, dropped = official.load(built, tensors, entry["prefix"])
+    used, dropped = load_official(built, same(built), tensors, entry["prefix"])
     assert sorted((*used, *dropped)) == sorted(tensors)
     return {key: tensors[key] for key in dropped}
 
@@ -61,7 +63,7 @@ def load(built: nn.Module, entry: Entry) -> dict[str, Tensor]:
 def model(attributes: tuple[str, ...], classes: int, size: int = 64, **options: Any) -> StarGAN:
     names = (*attributes, *(f"class{number}" for number in range(classes)))
     chosen = StarGAN.Options(attributes=attributes, **options)
-    return StarGAN(chosen, StarGAN.spec_for(chosen, names, size))
+    return StarGAN(chosen, StarGAN.data(chosen).spec(names, size))
 
 
 def tiny(attributes: tuple[str, ...], classes: int, **options: Any) -> StarGAN:
@@ -133,7 +135,7 @@ def _check_labels(entry: Entry) -> None:
         if entry["dataset"] == "RaFD":
             stargan = tiny((), entry["c_dim"])
             label = torch.full((len(entry["c_org"]),), stargan.asked(f"class{number}"))
-            assert stargan.condition(label).tolist() == expected
+            assert stargan.told(label).tolist() == expected
             continue
         names = entry["selected_attrs"]
         assert len(names) == entry["c_dim"]
@@ -141,7 +143,7 @@ def _check_labels(entry: Entry) -> None:
         for own, row in zip(entry["c_org"], expected, strict=True):
             asked = stargan.asked(_asked(names[number], own[number]))
             label = targets.changed(torch.tensor([own], dtype=torch.float32), names, asked)
-            assert stargan.condition(label).tolist() == [row]
+            assert stargan.told(label).tolist() == [row]
 
 
 def _check_loss(entry: Entry) -> None:
@@ -191,18 +193,20 @@ def _check_translate(entry: Entry) -> None:
     assert len(entry["outputs"]) == config["c_dim"]
     for number, figures in enumerate(entry["outputs"]):
         if config["dataset"] == "RaFD":
-            found = stargan.translate(x, source="", target=f"class{number}")
+            told = stargan.condition(f"class{number}", x)
+            found = stargan.translate(x, source=0, target=number, condition=told)
         else:
             parts = []
             for picture, labels in zip(x.split(1), own.split(1), strict=True):
                 stargan.own = lambda _, labels=labels: labels  # type: ignore[method-assign]
                 target = _asked(attributes[number], labels[0, number].item())
-                parts.append(stargan.translate(picture, source="", target=target))
+                condition = stargan.condition(target, picture)
+                parts.append(stargan.translate(picture, source=0, target=number, condition=condition))
             found = torch.cat(parts)
         suite.assert_close(((found + 1) / 2).clamp(0, 1), figures, suite.NETWORK, f"target {number}")
 
 
-class _Scripted(suite._Recording):
+class _Scripted(suite.Recording):
     """A run whose draws are those of an entry: a permutation, as numbers in its order, then the penalty's places."""
 
     draws: Iterator[Tensor]
@@ -227,7 +231,7 @@ def _check_training(entry: Entry) -> None:
     stargan.double().train()
     moved = Statistics(stargan.g, statistics["G"])
     total = config["num_iters"]
-    run = _Scripted(stargan, stargan.optimizers(), total_steps=total)
+    run = _Scripted(stargan, stargan.optimizers())
     losses = iter(expected["losses"])
     for step, sets in enumerate(entry["batches"]):
         batch, draws = {}, []
@@ -240,7 +244,7 @@ def _check_training(entry: Entry) -> None:
                 fill.given(told["alpha"]).flatten().double(),
             ]
         run.draws = iter(draws)
-        run.begin(step, stargan.rate_factor(Progress(step, total, 0.0)))
+        run.begin(Progress(step, total), stargan.rate_factor(Progress(step, total)))
         for _ in run.batches():
             stargan.training_step(batch, run)
         run.end()
@@ -258,7 +262,7 @@ def _check_training(entry: Entry) -> None:
         run.last = {}
     assert next(losses, None) is None
     for name, rate in (("g", config["g_lr"]), ("d", config["d_lr"])):
-        after = rate * stargan.rate_factor(Progress(len(entry["batches"]), total, 0.0))
+        after = rate * stargan.rate_factor(Progress(len(entry["batches"]), total))
         assert after == pytest.approx(entry["lr_after"][name], rel=1e-9, abs=1e-15)
     for name, figures in expected["after"].items():
         state = {**networks[name].state_dict(), **(moved.values if name == "G" else {})}

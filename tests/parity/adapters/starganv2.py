@@ -8,17 +8,20 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from gantool_starganv2 import StarGANv2, face, official
+from gantool_starganv2 import StarGANv2, face
 from gantool_starganv2.networks import Discriminator, Generator, MappingNetwork, Masks, StyleEncoder
 from torch import Tensor, nn
 
 from gantool.evaluation.fid import fid
 from gantool.evaluation.networks.lpips import LPIPS, diversity
-from gantool.model import ImageSpec
+from gantool.importing.table import load as load_official
+from gantool.importing.table import same
+from gantool.model import Progress
+from gantool.spec import Pictures, Spec
 from gantool.training.ema import Averages
 from gantool.training.run import TrainingRun
 
-from .. import fill, suite
+from .. import faces, fill, suite
 from ..suite import Entry
 
 LOSSES = {
@@ -82,7 +85,7 @@ def filled(entry: Entry) -> Any:
 
 def load(built: nn.Module, entry: Entry, where: str) -> None:
     tensors = fill.network(entry["parameters"], entry["prefix"])
-    built.load_state_dict(official.fitted(tensors, built.state_dict(), where))
+    load_official(built, same(built), tensors, where)
 
 
 def assert_network(tensor: Tensor, figures: Entry, what: str) -> None:
@@ -120,12 +123,12 @@ def _check_face(entry: Entry) -> None:
         for key, mask in zip(("mask0", "mask1"), face.masks(_spots(entry["inputs"]["heatmaps"])), strict=True):
             assert_network(mask, outputs[key], key)
     elif name == "landmarks_from_heatmaps":
-        found = face.landmarks(fill.given(entry["inputs"]["heatmaps"]))
+        found = faces.landmarks(fill.given(entry["inputs"]["heatmaps"]))
         suite.assert_close(found, outputs["landmarks"], 1e-6, "landmarks")
     else:
         assert name == "alignment_matrix", f"{_UNKNOWN} {name!r}"
         inputs = {key: fill.given(rule).numpy() for key, rule in entry["inputs"].items()}
-        matrix = face.alignment_matrix(inputs["landmarks"], inputs["mean_landmarks"])
+        matrix = faces.alignment_matrix(inputs["landmarks"], inputs["mean_landmarks"])
         np.testing.assert_allclose(matrix, outputs["matrix"], rtol=suite.VALUE, atol=1e-7)
 
 
@@ -155,8 +158,7 @@ def _check_translate(entry: Entry) -> None:
     for name, one in networks.items():
         load(model.get_submodule(name), one, name)
     model.eval()
-    target = model.spec.domains[int(inputs["y_trg"][0])]
-    assert set(inputs["y_trg"].tolist()) == {int(inputs["y_trg"][0])}
+    (target,) = set(inputs["y_trg"].tolist())
     drawn = {"masks_source": inputs.get("masks_source"), "masks_fake": inputs.get("masks_fake")}
 
     def picture(x: Tensor, style: Tensor, masks: str = "masks_source") -> Tensor:
@@ -166,10 +168,8 @@ def _check_translate(entry: Entry) -> None:
     x = inputs["x"]
     latent, average = model.styles(inputs["z"], target), model.styles(inputs["z_many"], target).mean(0, keepdim=True)
     psi = torch.lerp(average, latent, told["psi"])
-    reference = model.encode_style(inputs["x_ref"], domain=target)
-    source = torch.cat(
-        [model.encode_style(x[i : i + 1], domain=f"d{y}") for i, y in enumerate(inputs["y_src"].tolist())]
-    )
+    reference = model.encode(inputs["x_ref"], domain=target)
+    source = torch.cat([model.encode(x[i : i + 1], domain=y) for i, y in enumerate(inputs["y_src"].tolist())])
     found = {
         "s_latent": latent,
         "y_latent": picture(x, latent),
@@ -183,7 +183,7 @@ def _check_translate(entry: Entry) -> None:
     }
     found["y_cycle"] = picture(found["y_reference"], source, "masks_fake")
     model.masks = lambda images: drawn["masks_source"]  # type: ignore[method-assign]
-    clipped = model.translate(x, source="d0", target=target, style=latent)
+    clipped = model.translate(x, source=0, target=target, code=latent)
     assert torch.equal(clipped, found["y_latent"].clamp(-1, 1))
     assert found.keys() == entry["outputs"].keys()
     for name, figures in entry["outputs"].items():
@@ -194,7 +194,7 @@ def _check_loss(entry: Entry) -> None:
     inputs = given(entry["inputs"]) if "network" in entry else entry["inputs"]
     if entry["name"] == "lambda_ds_schedule":
         model = _model(32, 2, 1, diversity=inputs["initial"], diversity_steps=inputs["ds_iter"])
-        ours = [model.diversity_weight(step + 1, 1) for step in range(len(entry["value"]))]
+        ours = [model.diversity_weight(Progress(step + 1, 1)) for step in range(len(entry["value"]))]
         # The reference subtracts step by step. What rounding leaves of its weight can cost one subtraction too many:
         # then it stays negative, and training asks for sameness. Ours ends at 0.
         assert ours == pytest.approx([max(0.0, value) for value in entry["value"]], rel=1e-12, abs=1e-12)
@@ -226,7 +226,7 @@ def _check_metric(entry: Entry) -> None:
 
 def _model(size: int, domains: int, max_width: int, **options: Any) -> StarGANv2:
     names = tuple(f"d{i}" for i in range(domains))
-    return StarGANv2(StarGANv2.Options(max_width=max_width, **options), ImageSpec(names, (3,) * domains, size))
+    return StarGANv2(StarGANv2.Options(max_width=max_width, **options), Spec(names, (Pictures(),) * domains, size))
 
 
 class Scripted(TrainingRun):
@@ -273,23 +273,26 @@ def _check_training(entry: Entry) -> None:
         load(networks[name], one, name)
         networks[name].double()
     model.double().train()
-    run = Scripted(model, model.optimizers(), total_steps=told["total_iters"])
+    run = Scripted(model, model.optimizers())
     for step, (rules, losses) in enumerate(zip(entry["batches"], entry["losses"], strict=True)):
         inputs = {name: _double(value) for name, value in given(rules).items()}
         run.codes, run.totals = iter([inputs["z_trg"], inputs["z_trg2"]]), []
         asked = _script_masks(model, inputs)
-        run.begin(step, 1.0)
+        now = Progress(step, told["total_iters"])
+        run.begin(now, 1.0)
         for _ in run.batches():
             model.training_step({ours: inputs[theirs] for ours, theirs in _BATCH.items()}, run)
         run.end()
-        averages.update(model, run.applied())
+        averages.update(model, now, run.applied())
         assert list(run.codes) == list(asked) == [], "draws or masks that nobody asked for"
-        assert model.diversity_weight(step, 1) == pytest.approx(losses["lambda_ds_used"], abs=1e-12)
+        assert model.diversity_weight(now) == pytest.approx(losses["lambda_ds_used"], abs=1e-12)
         ours = {theirs: run.last[name] for theirs, name in LOSSES.items()} | dict(zip(_TOTALS, run.totals, strict=True))
         assert losses.keys() == {*ours, "step", "lambda_ds_used"}
         for name, value in ours.items():
             assert value == pytest.approx(losses[name], rel=suite.EXACT), f"step {step}: {name}"
-    assert model.diversity_weight(len(entry["batches"]), 1) == pytest.approx(max(0.0, entry["lambda_ds_after"]))
+    assert model.diversity_weight(Progress(len(entry["batches"]), 1)) == pytest.approx(
+        max(0.0, entry["lambda_ds_after"])
+    )
     for name, figures in entry["after"].items():
         state = networks[name].state_dict()
         for key, one in figures.items():

@@ -13,9 +13,11 @@ from gantool_ugatit.networks import Discriminator, Generator
 from gantool_ugatit.norms import InstanceLayerNorm
 from torch import Tensor, nn
 
+from gantool.importing.table import load as load_official
 from gantool.inference.heatmaps import coloured
 from gantool.losses.adversarial import adversarial_loss
-from gantool.model import Batch, ImageSpec, Model, Progress
+from gantool.model import Batch, Progress
+from gantool.spec import Pictures, Spec
 
 from .. import fill, suite
 from ..suite import Entry
@@ -61,7 +63,7 @@ def load(network: nn.Module, tensors: Mapping[str, Tensor], where: str) -> Mappi
     if isinstance(network, InstanceLayerNorm):
         network.load_state_dict(dict(tensors))
         return {key: key for key in tensors}
-    return official.load(network, tensors, where)
+    return load_official(network, official.names(network), tensors, where)[0]
 
 
 def _check_network(entry: Entry) -> None:
@@ -84,7 +86,7 @@ def _check_network(entry: Entry) -> None:
         suite.assert_close(state[names[key]], figures, suite.NETWORK, key)
 
 
-def model(config: Entry) -> Model:
+def model(config: Entry) -> UGATIT:
     assert config.keys() <= _TRAINING, f"the suite does not know {config.keys() - _TRAINING}"
     assert config["img_ch"] == 3
     options = UGATIT.Options(
@@ -100,10 +102,10 @@ def model(config: Entry) -> Model:
         decay=config["decay_flag"],
         weight_decay=config["weight_decay"],
     )
-    return UGATIT(options, ImageSpec(("A", "B"), (3, 3), config["img_size"]))
+    return UGATIT(options, Spec(("A", "B"), (Pictures(), Pictures()), config["img_size"]))
 
 
-def networks(model: Model) -> Mapping[str, nn.Module]:
+def networks(model: UGATIT) -> Mapping[str, nn.Module]:
     return {theirs: model.get_submodule(ours) for theirs, ours in official.ROLES.items()}
 
 
@@ -111,12 +113,12 @@ def batch(pictures: Batch, config: Entry) -> Batch:
     return pictures
 
 
-def scripted(model: Model, entry: Entry) -> Iterator[Any]:
+def scripted(model: UGATIT, entry: Entry) -> Iterator[Any]:
     return iter(())  # nothing is drawn
 
 
-def rate(model: Model, step: int, config: Entry) -> float:
-    return model.rate_factor(Progress(step, config["iteration"], 0.0))
+def rate(model: UGATIT, step: int, config: Entry) -> float:
+    return model.rate_factor(Progress(step, config["iteration"]))
 
 
 def _ours(losses: Entry) -> dict[str, float]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection
 from typing import Any
 
 import pytest
+from gantool_munit.base import SharedLatent
 from gantool_munit.networks import Decoder, LatentGenerator
-from gantool_unit import UNIT, generator, mean_square
+from gantool_munit.unit import UNIT, generator, mean_square
 from torch import Tensor, nn
 
-from gantool.model import ImageSpec, Model
+from gantool.spec import Spec
 
 from .. import fill, suite
 from ..suite import Entry
@@ -43,8 +45,8 @@ _WEIGHTS = {
 }
 
 
-def network(config: Entry) -> nn.Module:
-    """The network of a `networks` entry, with the outputs that are compared."""
+def network(config: Entry, asked: Collection[str]) -> nn.Module:
+    """The network of a `networks` entry, with the outputs that are compared: `asked` are their names."""
     kind = config["class"]
     if kind == "pair of VAEGen":
         options = UNIT.Options(**generator_settings(config["gen"]))
@@ -67,7 +69,7 @@ def network(config: Entry) -> nn.Module:
             activation=config["activ"],
             padding=config["pad_type"],
         )
-    return munit.network(config)
+    return munit.network(config, asked)
 
 
 def _generated(whole: LatentGenerator, x: Tensor, n: Tensor) -> dict[str, Tensor]:
@@ -86,10 +88,9 @@ def _translations(
     return {"x_ab": g_b.decoder(h_a), "x_ba": g_a.decoder(h_b), "x_ab_with_noise": g_b.decoder(h_a + n_a)}
 
 
-def model(config: Entry) -> Model:
+def model(config: Entry) -> SharedLatent[Any]:
     options = UNIT.Options(**munit.training_settings(config, _WEIGHTS, {"recon_h_w"}))
-    spec = ImageSpec(("A", "B"), (options.channels_a, options.channels_b), 64)
-    return munit.with_vgg(UNIT(options, spec), config)
+    return munit.with_vgg(UNIT(options, Spec(("A", "B"), options.kinds, munit.ANY_SIZE)), config)
 
 
 def _check_training(entry: Entry) -> None:
@@ -106,7 +107,7 @@ def _check_loss(entry: Entry) -> None:
 
 
 SECTIONS = {
-    "networks": lambda entry: suite.check_network(entry, network, load),
+    "networks": lambda entry: suite.check_network(entry, lambda config: network(config, entry["outputs"]), load),
     "losses": _check_loss,
     "training": _check_training,
 }

@@ -1,0 +1,182 @@
+"""Mix-ins for what only some models can do, and the one place that asks what a model can do.
+
+They are methods of the model itself. A separate object would keep the old networks when averaged weights are swapped
+in, or when the model is copied for an export.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gantool.model import Model, Progress
+from gantool.spec import Direction, Sizes, Spec
+
+
+class Translates:
+    """Makes a picture of a picture."""
+
+    spec: Spec
+    sizes: Sizes = Sizes()
+    """Sizes that `translate` accepts; an instance may narrow it (a U-Net's multiple depends on its depth)."""
+
+    def directions(self) -> tuple[Direction, ...]:
+        """Between which domains `translate` goes: all pairs, unless a model overrides it."""
+        names = self.spec.domains
+        return tuple(Direction(source, target) for source in names for target in names if source != target)
+
+    def translate(
+        self, images: Tensor, *, source: int, target: int, code: Tensor | None = None, condition: Tensor | None = None
+    ) -> Tensor:
+        """Pictures (N, C, H, W) in [-1, 1] of domain number `source` as pictures of domain number `target`, in [-1, 1].
+
+        H and W satisfy `sizes`. A model with style codes is always given a `code` (N, `code_size`), a conditioned one
+        a `condition` (N, length of `condition_names`).
+        """
+        raise NotImplementedError
+
+
+class Coded:
+    """Several results for one input: a style code decides."""
+
+    code_size: int
+    """Length of a code; 0 for an instance whose options leave one result."""
+
+    def random_code(self, target: int, generator: torch.Generator) -> Tensor:
+        """A code (1, `code_size`) for pictures of domain `target`; every draw is from the CPU generator."""
+        return torch.randn(1, self.code_size, generator=generator)
+
+    def mean_code(self, target: int) -> Tensor:
+        """The code (1, `code_size`) in the middle of those that `random_code` gives."""
+        return torch.zeros(1, self.code_size)
+
+    def between(self, one: Tensor, other: Tensor, share: float) -> Tensor:
+        """The code (1, `code_size`) this share (0 to 1) of the way from one to another: on a line, by default."""
+        return torch.lerp(one, other, share)
+
+
+class Encodes(Coded):
+    """Finds the style code of a picture."""
+
+    encoders: tuple[str, ...] = ()
+    """The networks that `encode` needs, by name: imported weights may lack them, and options leave them out (None)."""
+
+    def encode(self, images: Tensor, *, domain: int) -> Tensor:
+        """The codes (N, `code_size`) of pictures (N, C, H, W) in [-1, 1] of this domain."""
+        raise NotImplementedError
+
+
+class Conditioned:
+    """Told by a vector what a picture shall become: a class, or attributes that are on or off."""
+
+    condition_names: tuple[str, ...] = ()
+    """The meaning of each number of a condition."""
+
+    def condition(self, target: str, images: Tensor) -> Tensor:
+        """The condition (N, length of `condition_names`) that makes pictures (N, C, H, W) what `target` asks for.
+
+        `target` is a domain's name, or an expression of attributes. Raises UsageError.
+        """
+        raise NotImplementedError
+
+
+class Attends:
+    """Shows where its networks look."""
+
+    maps: tuple[str, ...] = ()
+    """Names of the maps; none for an instance whose options leave them out."""
+
+    def attention(self, images: Tensor, *, source: int, target: int) -> dict[str, Tensor]:
+        """Heat maps (N, 1, h, w) by name."""
+        raise NotImplementedError
+
+
+class Averaged:
+    """Keeps an exponential moving average of some networks: translation uses the average."""
+
+    averaged: tuple[str, ...] = ()
+    """The networks, by name."""
+
+    def average_decay(self, now: Progress) -> float:
+        """Decay of the averages in this step."""
+        return 0.999
+
+
+class Grows:
+    """Begins with the weights of a smaller model of its kind."""
+
+    def adopt(self, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """The tensors of another run, with this model's own where that one has none.
+
+        Called once with the weights that translation needs and once with those of the training-only networks.
+        """
+        raise NotImplementedError
+
+
+class Tells:
+    """Has more to say of itself than its options do."""
+
+    def facts(self) -> dict[str, Any]:
+        """Facts for the header of its weights and for `gantool info`, as JSON has them."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A network to export."""
+
+    module: nn.Module
+    """Takes the inputs in their order, and gives a tensor, or a tuple of several outputs in theirs."""
+    inputs: Mapping[str, Tensor]
+    """Examples by name, at least three rows each: the graph is traced with them, and the file is checked with them."""
+    outputs: tuple[str, ...]
+
+
+class Exports:
+    """Exports more than the translation, or the translation in a way of its own."""
+
+    outputs: tuple[str, ...] = ("translation",)
+    """Outputs of the module of `translation`, in its order: the picture first."""
+
+    def translation(self, direction: Direction) -> nn.Module | None:
+        """The module to export for a direction: forward(images), then the code or the condition where there is one.
+
+        It gives a tensor, or a tuple of all `outputs`. None for the default, which calls `translate`.
+        """
+        return None
+
+    def graphs(self) -> Mapping[str, Graph]:
+        """Networks that are exported by themselves, by name."""
+        return {}
+
+
+_KINDS: dict[str, type] = {
+    "translate": Translates,
+    "code": Coded,
+    "encode": Encodes,
+    "condition": Conditioned,
+    "attend": Attends,
+    "average": Averaged,
+    "grow": Grows,
+    "tell": Tells,
+    "export": Exports,
+}
+
+
+def abilities(model: Model[Any], missing: Collection[str] = ()) -> frozenset[str]:
+    """The abilities of this model, by its class, its options and the networks that imported weights lack (`missing`).
+
+    Asked once, when weights are saved or a model is loaded: the header keeps the answer for all verbs.
+    """
+    can = {name for name, kind in _KINDS.items() if isinstance(model, kind)}
+    if isinstance(model, Coded) and not model.code_size:
+        can -= {"code", "encode"}
+    if isinstance(model, Encodes) and any(name in missing or getattr(model, name) is None for name in model.encoders):
+        can -= {"encode"}
+    if isinstance(model, Attends) and not model.maps:
+        can -= {"attend"}
+    return frozenset(can)

@@ -1,0 +1,83 @@
+"""Folders of pictures as people arrange them: their names, what they hold, and files of the same name."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from gantool.errors import DataError
+from gantool.pictures.find import find_pictures, subfolders
+
+SPLITS = ("train", "test", "val", "valid", "validation")
+"""Names of folders that hold a part of the data, not a domain."""
+
+# Stands before a domain's name in the name of its folder: trainA, train_horse, test-A. "trains" is a name of its own.
+_SPLIT = re.compile(r"^(?:train|test|val)(?:[_-]+|(?=[A-Z0-9])|$)")
+
+
+def names(folders: Sequence[Path]) -> tuple[str, ...]:
+    """The folders' names without a leading train, test or val; A, B, ... where that does not tell all apart."""
+    found = [_SPLIT.sub("", os.path.basename(os.path.abspath(folder))) for folder in folders]
+    if all(found) and len(set(found)) == len(found):
+        return tuple(found)
+    return tuple(chr(ord("A") + number) for number in range(len(found)))
+
+
+def train(root: Path) -> Path:
+    """The folder `train` below this one, if there is one, or else this one."""
+    return root / "train" if (root / "train").is_dir() else root
+
+
+def first_of(*candidates: tuple[Path, Path]) -> tuple[Path, Path] | None:
+    """The first two folders that exist."""
+    return next(((a, b) for a, b in candidates if a.is_dir() and b.is_dir()), None)
+
+
+def only_two(root: Path) -> tuple[Path, Path] | None:
+    """The folders in this one, if they are two and both domains. Raises DataError for no folder."""
+    folders = subfolders(root)
+    if len(folders) == 2 and not any(folder.name.lower() in SPLITS for folder in folders):
+        return folders[0], folders[1]
+    return None
+
+
+def without_extension(name: str) -> str:
+    """The common part of the names of a pair's files."""
+    return Path(name).with_suffix("").as_posix()
+
+
+def by_name(folder: Path, key: Callable[[str], str] = without_extension) -> dict[str, Path]:
+    """The pictures of a folder by `key` of their path below it. Raises DataError where two share one."""
+    files: dict[str, Path] = {}
+    for file in find_pictures(folder):
+        name = key(file.relative_to(folder).as_posix())
+        if name in files:
+            raise DataError(f"{files[name]} and {file} are both named {name}: which of them is meant?")
+        files[name] = file
+    return files
+
+
+def matched(
+    folders: Sequence[Path], key: Callable[[str], str] = without_extension
+) -> list[tuple[tuple[Path, ...], tuple[Path, ...]]]:
+    """For each folder the files that have a counterpart in all others, in one order for all, and those that have none.
+
+    Raises DataError where as many files have no counterpart as have one.
+    """
+    named = [by_name(folder, key) for folder in folders]
+    common = sorted(set.intersection(*map(set, named)))
+    alone = [tuple(files[name] for name in sorted(files.keys() - set(common))) for files in named]
+    left_out = [file for files in alone for file in files]
+    if len(left_out) >= len(common):
+        raise DataError(
+            f"{' and '.join(map(str, folders))} have {len(common)} names in common, and {len(left_out)} files have no "
+            f"counterpart ({listed(left_out)}): files that belong together have the same name, but for the extension"
+        )
+    return [(tuple(files[name] for name in common), rest) for files, rest in zip(named, alone, strict=True)]
+
+
+def listed(things: Sequence[object], most: int = 5) -> str:
+    """The first few, separated by commas."""
+    return ", ".join(map(str, things[:most])) + (", ..." if len(things) > most else "")

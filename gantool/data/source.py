@@ -1,0 +1,80 @@
+"""The files of a data set: domains of pictures, and how one picture is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from gantool.errors import DataError
+from gantool.pictures.file import read_pixels
+from gantool.pictures.ids import read_planes
+
+
+@dataclass(frozen=True)
+class Source:
+    """One picture or label map, on file."""
+
+    path: Path
+    channels: int
+    """1 (grey) or 3 (RGB) of a picture."""
+    half: str | None = None
+    """"left" or "right" of a file that holds two pictures side by side."""
+    classes: int = 0
+    """Of a label map: its ids are less than this. 0 for a picture."""
+    instances: Path | None = None
+    """The instance map that belongs to a label map."""
+
+    def size(self, of_file: tuple[int, int]) -> tuple[int, int]:
+        """(width, height) of the picture, given that of its file. Raises DataError for an odd width with two halves."""
+        width, height = of_file
+        return of_file if self.half is None else (_half_width(self.path, width), height)
+
+    def read(self) -> NDArray[Any]:
+        """The picture (H, W, C) as it is on file: uint8, or int32 of a label map. Raises DataError."""
+        if self.classes:
+            return read_planes(self.path, self.classes, self.instances)
+        pixels = read_pixels(self.path, self.channels)
+        if self.half is None:
+            return pixels
+        width = _half_width(self.path, pixels.shape[1])
+        return pixels[:, :width] if self.half == "left" else pixels[:, width:]
+
+
+@dataclass(frozen=True)
+class Domain:
+    """One collection of pictures, or of label maps."""
+
+    name: str
+    """Its name, for people and for weights files."""
+    root: Path
+    files: tuple[Path, ...]
+    """Sorted by path relative to `root`."""
+    half: str | None = None
+    """Which half of each file the picture is, "left" or "right"; None where a file is one picture."""
+    unmatched: tuple[Path, ...] = ()
+    """Files below `root` that are left out because they have no counterpart, where the layout asks for pairs."""
+    without: tuple[Path, ...] | None = None
+    """Of an attribute: the pictures of the same set that lack it, sorted likewise; None for a domain of its own."""
+    classes: int = 0
+    """Of label maps: ids are less than this. 0 for pictures."""
+    instances: tuple[Path, ...] = ()
+    """Of label maps: their instance maps, in the order of `files`; empty where none are used."""
+    note: str | None = None
+    """A message about these files before a training on them; it may hold an `argument`. None where all is well."""
+
+    def sources(self, channels: int) -> list[Source]:
+        """The files, in their order, read with so many channels."""
+        instances = self.instances or (None,) * len(self.files)
+        return [
+            Source(file, channels, self.half, self.classes, instance)
+            for file, instance in zip(self.files, instances, strict=True)
+        ]
+
+
+def _half_width(path: Path, width: int) -> int:
+    if width % 2:
+        raise DataError(f"{path} is {width} pixels wide: an odd width has no two halves, cut off a column")
+    return width // 2

@@ -1,0 +1,117 @@
+"""Spectral norm: a weight divided by its largest singular value (Miyato et al. 2018, arXiv 1802.05957)."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from gantool.networks.precision import single
+
+Evaluation: TypeAlias = Literal["vectors", "kernel", "moves"]
+"""Which estimate evaluation uses.
+
+"vectors": the singular vectors `u` and `v` of the last pass in training, and so the weight as it now is.
+"kernel": the normalised weight of the last pass in training. It is stored as `weight`, the trained one as `weight_orig`
+and the left vector as `weight_u`; a pass finds the right one from it.
+"moves": none of the past. Every pass moves `u` and `v`, as in training.
+"""
+
+
+class _Spectral(nn.Module):
+    """A layer with a weight (O, ...). Every pass in training moves the estimate by one power iteration.
+
+    A pass keeps the estimate that it used, so a later pass does not change its gradients. Singular values are in single
+    precision or better, also under autocast.
+    """
+
+    mixes_pictures = True  # two pictures in one pass are not two passes
+    evaluation: Evaluation
+    weight: Tensor
+
+    def begin(self, evaluation: Evaluation) -> None:
+        """Draws the vectors."""
+        self.evaluation = evaluation
+        weight = self.weight
+        rows, columns = weight.flatten(1).shape
+        if evaluation == "kernel":
+            del self.weight
+            self.register_parameter("weight_orig", nn.Parameter(weight))
+            self.register_buffer("weight", weight.detach().clone())
+            self.register_buffer("weight_u", _unit(torch.randn(rows)))
+        else:
+            self.register_buffer("u", _unit(torch.randn(rows)))
+            self.register_buffer("v", _unit(torch.randn(columns)))
+
+    def normalised(self) -> Tensor:
+        """The weight of this pass."""
+        if self.evaluation == "kernel":
+            return self._stored() if self.training else self.weight
+        with torch.autocast(self.weight.device.type, enabled=False):
+            u, v = self.get_buffer("u"), self.get_buffer("v")
+            weight = single(self.weight)
+            if self.training or self.evaluation == "moves":
+                new_u, new_v = _iterated(weight, u)
+                u.copy_(new_u)
+                v.copy_(new_v)
+                u, v = new_u, new_v
+            return _divided(weight, u, v)
+
+    def _stored(self) -> Tensor:
+        with torch.autocast(self.weight.device.type, enabled=False):
+            trained, kept = self.get_parameter("weight_orig"), self.get_buffer("weight_u")
+            u, v = _iterated(trained, kept)
+            kernel = _divided(trained, u, v)
+            with torch.no_grad():
+                kept.copy_(u)
+                self.weight.copy_(kernel)
+            return kernel
+
+
+class SpectralConv2d(nn.Conv2d, _Spectral):
+    """A convolution under spectral norm, without padding."""
+
+    def __init__(
+        self,
+        into: int,
+        out: int,
+        kernel: int,
+        stride: int = 1,
+        *,
+        bias: bool = True,
+        evaluation: Evaluation = "vectors",
+    ) -> None:
+        super().__init__(into, out, kernel, stride, bias=bias)
+        self.begin(evaluation)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv2d(x, self.normalised(), self.bias, self.stride)
+
+
+class SpectralLinear(nn.Linear, _Spectral):
+    """A linear layer under spectral norm, without a bias."""
+
+    def __init__(self, into: int, out: int, *, evaluation: Evaluation = "vectors") -> None:
+        super().__init__(into, out, bias=False)
+        self.begin(evaluation)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.normalised())
+
+
+@torch.no_grad()
+def _iterated(weight: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
+    """The singular vectors (O,) and (I,) after one more power iteration."""
+    matrix = weight.flatten(1)
+    v = _unit(matrix.t() @ u)
+    return _unit(matrix @ v), v
+
+
+def _divided(weight: Tensor, u: Tensor, v: Tensor) -> Tensor:
+    return weight / torch.dot(u, weight.flatten(1) @ v)
+
+
+def _unit(vector: Tensor) -> Tensor:
+    return F.normalize(vector, dim=0, eps=1e-12)

@@ -1,0 +1,56 @@
+"""Which run or weights file a person means. Imports no torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gantool.errors import CheckpointError, argument, did_you_mean
+from gantool.runs.folders import RUNS, WEIGHTS, is_run, saves
+from gantool.runs.header import read_header
+
+
+def newest_run(model: str, root: Path = RUNS) -> Path | None:
+    """The run of this model with the newest save, below `root` at `root/MODEL/*` or anywhere directly in `root`."""
+    found: list[tuple[float, Path]] = []
+    for folder in [*(root / model).glob("*"), *root.glob("*")]:
+        for save in saves(folder)[-1:]:
+            try:
+                belongs = folder.parent.name == model or read_header(save / WEIGHTS).metadata.get("model") == model
+            except CheckpointError:
+                continue
+            if belongs:
+                found.append(((save / WEIGHTS).stat().st_mtime, folder))
+    return max(found)[1] if found else None
+
+
+def is_resumable(name: str) -> bool:
+    """True for the path of a run or of one of its saves."""
+    path = Path(name)
+    return is_run(path) or (path / WEIGHTS).is_file() or path.suffix == ".safetensors"
+
+
+def find_weights(name: str, models: tuple[str, ...] = (), root: Path = RUNS) -> Path:
+    """The weights file that a person names: a weights file, a run folder, a save, or a model's newest run.
+
+    Raises CheckpointError that says what was looked for.
+    """
+    path = Path(name)
+    if path.is_file():
+        return path
+    if (path / WEIGHTS).is_file():
+        return path / WEIGHTS
+    if is_run(path):
+        found = saves(path)
+        if not found:
+            raise CheckpointError(f"{path} has no save yet: train longer, or with a smaller {argument('save_every')}")
+        return found[-1] / WEIGHTS
+    if name in models:
+        run = newest_run(name, root)
+        if run is None:
+            raise CheckpointError(
+                f"there is no run of {name} below {root}/. Train one (gantool train {name} A B) or give its folder"
+            )
+        return saves(run)[-1] / WEIGHTS
+    hint = f"Did you mean {root / name}?" if is_run(root / name) else did_you_mean(name, models, most=2)
+    known = f" and no model ({', '.join(models)})" if models else ""
+    raise CheckpointError(f"{name} is no run folder, no weights file{known}. {hint}".rstrip(" ."))

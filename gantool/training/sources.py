@@ -1,0 +1,155 @@
+"""Where each setting and option of a training comes from: layers of values, the strongest last. Imports no torch."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gantool import options as opt
+from gantool import registry
+from gantool.errors import UsageError, argument, did_you_mean
+from gantool.options import Setting
+from gantool.runs import folders
+from gantool.runs.upgrade import current_options
+from gantool.training.settings import CHANGEABLE, TrainSettings
+
+_NO_SETTINGS = ("model", "data", "facts", "options", "summary")
+"""Keys of a YAML file beside the settings."""
+
+Layer = tuple[str, Mapping[str, Any]]
+"""A source, and the values it gives."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """The values that a person gives one by one."""
+
+    settings: Mapping[str, Any]
+    """Those of `TrainSettings` that have an argument of their own."""
+    rare: Mapping[str, Any]
+    """Those of `TrainSettings` that are set like options of the model."""
+    options: Mapping[str, Any]
+    """Options of the model."""
+
+    @property
+    def asked(self) -> set[str]:
+        """Settings that are asked for now, the environment's included."""
+        return {*_environment(), *self.settings, *self.rare}
+
+
+def given(settings: Mapping[str, Any], set_: Mapping[str, Any], options: type[Any]) -> Given:
+    """Sorts what is set (`set_`) into settings and options of the model. A model's option comes first."""
+    own = {field.name for field in dataclasses.fields(options)}
+    rare = {field.name for field in dataclasses.fields(TrainSettings)} - own
+    return Given(
+        settings,
+        {key: value for key, value in set_.items() if key in rare},
+        {key: value for key, value in set_.items() if key not in rare},
+    )
+
+
+def files_of(entry: registry.Plugin, preset: str | None, config: Path | None) -> list[Layer]:
+    """The layers of a preset and of a configuration file. Raises UsageError."""
+    layers: list[Layer] = []
+    if preset:
+        layers.append((f"preset {preset}", _preset(entry, preset)))
+    if config:
+        layers.append((f"config {config}", opt.read_yaml(config)))
+    return layers
+
+
+def settings_of(given: Given, files: Sequence[Layer], batch: int) -> dict[str, Setting]:
+    """The settings. `batch` is the model's own."""
+    layers: list[Layer] = [
+        ("default", {"batch": batch}),
+        *((source, _exclusive(settings_in(values))) for source, values in files),
+        *((f"GANTOOL_{key.upper()}", {key: value}) for key, value in _exclusive(_environment()).items()),
+        *((argument(key), {key: value}) for key, value in _exclusive(given.settings).items()),
+        (argument("set"), given.rare),
+    ]
+    found = opt.resolve(TrainSettings, layers, where="train")
+    # A value that its counterpart replaced was not chosen.
+    return {key: s if s.value is not None else Setting(None, "default") for key, s in found.items()}
+
+
+def options_of(
+    given: Given, files: Sequence[Layer], inherited: Layer, name: str, kind: type[Any]
+) -> dict[str, Setting]:
+    """The options of the model `name`; `inherited` are those of the weights that the run begins with."""
+    stored = [(source, options_in(values, name, source)) for source, values in files]
+    return opt.resolve(kind, [inherited, *stored, (argument("set"), given.options)], where=name)
+
+
+def settings_in(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that a YAML file holds."""
+    return {key: value for key, value in values.items() if key not in _NO_SETTINGS}
+
+
+def options_in(values: Mapping[str, Any], name: str, source: str) -> dict[str, Any]:
+    """The options of the model that a YAML file holds. Raises UsageError."""
+    return current_options(name, table(values.get("options", {}), source), source)
+
+
+def continued(
+    new: dict[str, Setting],
+    asked: set[str],
+    stored: Mapping[str, Any],
+    kind: type[Any],
+    where: str,
+    folder: Path,
+) -> dict[str, Setting]:
+    """The stored values, with those changes that leave it the same run: a run remembers its settings."""
+    old = opt.resolve(kind, [(str(folder / folders.SETTINGS), stored)], where=where)
+    files = {field.name for field in dataclasses.fields(kind) if field.metadata.get("file")}
+    changeable = CHANGEABLE if kind is TrainSettings else files  # a file may have moved
+    for key, setting in new.items():
+        if key not in asked or setting.value == old[key].value:
+            continue
+        if key not in changeable:
+            raise UsageError(
+                f"{folder} was trained with {key}={old[key].value}, not {setting.value} ({setting.source})."
+                f" {argument('resume')} continues the same run; for another one: {argument('from_', folder)}"
+            )
+        old[key] = setting
+    return old
+
+
+def _preset(entry: registry.Plugin, name: str) -> dict[str, Any]:
+    known = entry.presets()
+    if name not in known:
+        hint = did_you_mean(name, known)
+        held = ", ".join(known) or "none"
+        raise UsageError(" ".join(f'{entry.name} has no preset "{name}". {hint} It has: {held}'.split()))
+    return opt.read_yaml(known[name])
+
+
+def _environment() -> dict[str, str]:
+    names = {f"GANTOOL_{field.name.upper()}": field.name for field in dataclasses.fields(TrainSettings)}
+    for variable in os.environ:
+        if variable.startswith("GANTOOL_") and variable not in names:
+            hint = did_you_mean(variable, names, cutoff=0.85)
+            if hint:
+                raise UsageError(f"the environment variable {variable} means nothing. {hint}")
+    return {names[key]: os.environ[key] for key in names if os.environ.get(key)}
+
+
+def _exclusive(values: Mapping[str, Any]) -> dict[str, Any]:
+    """One of a pair replaces what a weaker layer said of the other: steps a preset's epochs, a crop its size."""
+    values = dict(values)
+    for one, other in (("steps", "epochs"), ("size", "crop")):
+        if one in values and other not in values:
+            values[other] = None
+        elif other in values and one not in values:
+            values[one] = None
+    return values
+
+
+def table(found: Any, source: str) -> Mapping[str, Any]:
+    """A mapping of a YAML file. Raises UsageError for anything else."""
+    if not isinstance(found, Mapping):
+        raise UsageError(f"{source}: options must be keys and values")
+    return found

@@ -1,0 +1,88 @@
+"""A training as a person sees it: progress, log, sample grids of fixed pictures, gallery."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gantool.data.dataset import Dataset
+from gantool.errors import GantoolError
+from gantool.files import write_atomically
+from gantool.inference import grids
+from gantool.inference.engine import Engine
+from gantool.model import Model
+from gantool.report.console import Console
+from gantool.report.gallery import write_gallery
+from gantool.report.grids import grid, png
+from gantool.report.progress import StepProgress
+from gantool.report.runlog import RunLog
+from gantool.training.request import Plan
+
+_SAMPLES = 4  # rows of a sample grid
+
+
+class Silence:
+    """The observer of every process but the first."""
+
+    def step(self, done: int, losses: Mapping[str, float] | None) -> None: ...
+
+    def sample(self, done: int, model: Model[Any]) -> None: ...
+
+    def saved(self, done: int, folder: Path) -> None: ...
+
+    def skipped(self, done: int, in_a_row: int) -> None: ...
+
+
+class Watch:
+    """The observer of the first process: progress, log, sample grids, gallery."""
+
+    progress: StepProgress
+
+    def __init__(self, plan: Plan, folder: Path, console: Console, log: RunLog, total: int, dataset: Dataset) -> None:
+        self.plan, self.folder, self.console, self.log, self.total = plan, folder, console, log, total
+        self.pictures = dataset.samples(_SAMPLES)
+
+    def step(self, done: int, losses: Mapping[str, float] | None) -> None:
+        if losses:
+            self.log.append(done, losses)
+        self.progress.advance(done, losses)
+
+    def sample(self, done: int, model: Model[Any]) -> None:
+        engine = Engine(model, next(model.parameters()).device)
+        names = self.plan.spec.domains
+        try:
+            many = len(names) > 2
+            rows, header = grids.by_domain(engine, self.pictures) if many else grids.by_pair(engine, self.pictures)
+        except GantoolError as error:  # a sample is no reason to end a training
+            self.console.warn(f"no samples at step {done}: {error.text}")
+            return
+        path = self.folder / "samples" / f"{done:08d}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, png(grid(rows, header)))
+        self.console.event("sample", step=done, file=str(path))
+        self.write_gallery()
+
+    def saved(self, done: int, folder: Path) -> None:
+        self.console.event("saved", step=done, folder=str(folder))
+
+    def skipped(self, done: int, in_a_row: int) -> None:
+        self.log.append(done, {}, skipped=in_a_row)
+        self.console.warn(f"step {done}: {in_a_row} in a row not applied, their losses are not finite")
+
+    def finish(self) -> None:
+        with contextlib.suppress(GantoolError):  # a full disk is reported already
+            self.write_gallery()
+
+    def write_gallery(self) -> None:
+        plan = self.plan
+        facts = {
+            "model": plan.name,
+            "pictures": ", ".join(f"{domain.name}: {len(domain.files)}" for domain in plan.domains),
+            "steps": str(self.total),
+            "crop": f"{plan.preparation.crop} pixels ({plan.preparation.preprocess})",
+            "precision": plan.settings.precision,
+            "seed": str(plan.settings.seed),
+        }
+        write_gallery(self.folder, f"{plan.name}: {' and '.join(plan.spec.domains)}", facts)

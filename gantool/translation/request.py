@@ -1,0 +1,155 @@
+"""From the words of a person to what will be translated, and where to: a plan. Imports no torch, touches nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from gantool import direction, registry
+from gantool.errors import DataError, UsageError, argument
+from gantool.inference.styles import styles
+from gantool.pictures.file import writable_format
+from gantool.runs.find import find_weights
+from gantool.runs.header import read_facts
+from gantool.spec import Direction, Facts
+from gantool.translation.inputs import STREAM, Inputs, find_inputs
+from gantool.translation.naming import Naming
+from gantool.translation.outputs import Existing, Outputs, find_outputs
+from gantool.translation.variants import Variant, variants
+
+PRECISIONS = ("fp32", "bf16")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """The words of a person, before anything is checked. The fields are arguments of `gantool.translate`."""
+
+    model: str
+    """A run folder, a weights file, or a model's name: its newest run below ./runs."""
+    inputs: tuple[str, ...]
+    """Pictures, folders, @LIST (a file with one path a line), or - (a picture on stdin)."""
+    output: str | None = None
+    """A file, a folder, or - for stdout; None beside the input, for one picture."""
+    to: str | None = None
+    """Target domains: one, several with commas between, or "all"; None for the second of two."""
+    style: str | None = None
+    """random, mean, a picture, a folder of pictures, or codes in a .npy file."""
+    n: int | None = None
+    """Results a picture, each in its own style."""
+    sync: bool = False
+    """The same n random styles for all pictures."""
+    interpolate: tuple[Path, Path] | None = None
+    """n styles from that of the first picture to that of the second."""
+    save_styles: bool = False
+    """Write each result's code beside it, as .npy."""
+    attention: Path | None = None
+    """A folder for maps of where the networks look."""
+    grid: bool = False
+    """The output is one picture: inputs by styles and domains."""
+    size: tuple[int, int] | None = None
+    """(width, height) to resize to before the network."""
+    seed: int = 0
+    """All random draws follow from it and the picture's path."""
+    ext: str | None = None
+    """The results' extension, or "same"."""
+    suffix: str = ""
+    """Put behind each name's stem."""
+    quality: int = 95
+    """Of jpg, webp and avif, 1 to 100."""
+    existing: Existing | None = None
+    """The policy for results that exist; None: "fail" for one picture, "skip" for folders and lists."""
+    shard: tuple[int, int] = (1, 1)
+    """(i, n): do the i-th of n parts."""
+    device: str = "auto"
+    precision: str = "fp32"
+    batch: int | None = None
+    """Pictures of one size that share a pass; None for the device's choice."""
+    memory: int | None = None
+    """Bytes that a pass may take; None for what is free."""
+    fail_fast: bool = False
+    """Stop at the first picture that fails."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A translation, decided."""
+
+    request: Request
+    weights: Path
+    facts: Facts
+    directions: tuple[Direction, ...]
+    variants: tuple[Variant, ...]
+    """The results that every picture gets."""
+    inputs: Inputs
+    outputs: Outputs
+    """Empty for a grid, which is one picture."""
+    sheet_format: str | None = None
+    """Pillow's name of the format of a grid."""
+
+    @property
+    def to_stdout(self) -> bool:
+        """Whether the result goes to stdout."""
+        return self.request.output == STREAM if self.request.grid else self.outputs.root is None
+
+    @property
+    def reads_stdin(self) -> bool:
+        """Whether a picture comes from stdin."""
+        given = self.inputs.sources if self.request.grid else [job.source for job in self.outputs.jobs]
+        return any(source.picture is None for source in given)
+
+
+def plan(request: Request, read_stdin: Callable[[], bytes]) -> Plan:
+    """`read_stdin` is called for a list on stdin. Raises UsageError, DataError or CheckpointError."""
+    if request.precision not in PRECISIONS:
+        raise UsageError(f"{argument('precision')} is {' or '.join(PRECISIONS)}, not {request.precision}")
+    naming = Naming(request.ext, request.suffix)
+    weights = find_weights(request.model, tuple(registry.plugins()))
+    facts = read_facts(weights)
+    directions = tuple(direction.targets(facts, request.to))
+    chosen = styles(request.style, request.n, request.interpolate, facts.code_size, facts.model)
+    if "code" not in facts.can:
+        if request.sync:
+            raise UsageError(f"{facts.model} has no styles to keep in step: leave out {argument('sync')}")
+        if request.save_styles:
+            raise UsageError(f"{facts.model} has no styles to save: leave out {argument('save_styles')}")
+    if request.attention is not None and "attend" not in facts.can:
+        raise UsageError(f"{facts.model} has no attention to show: leave out {argument('attention')}")
+    results = variants(directions, chosen)
+    named = request.output not in (None, STREAM)
+    inputs = find_inputs(request.inputs, Path(str(request.output)) if named else None, read_stdin)
+    if request.grid:
+        format = _sheet_format(request)
+        return Plan(request, weights, facts, directions, results, inputs, Outputs([]), format)
+    outputs = find_outputs(
+        inputs,
+        request.output,
+        naming,
+        existing=request.existing,
+        shard=request.shard,
+        variants=[result.suffix for result in results],
+        codes=request.save_styles,
+        maps=request.attention,
+    )
+    return Plan(request, weights, facts, directions, results, inputs, outputs)
+
+
+def _sheet_format(request: Request) -> str:
+    """The format of a grid. Raises UsageError for arguments that say nothing for it, and where OUT does not fit."""
+    for_files = ("save_styles", "attention", "shard", "ext", "suffix", "batch")
+    unchanged = {field.name: field.default for field in dataclasses.fields(Request)}
+    given = [argument(name) for name in for_files if getattr(request, name) != unchanged[name]]
+    if request.existing == "skip":
+        given.append(argument("skip_existing"))
+    if given:
+        raise UsageError(f"{argument('grid')} makes one picture, by itself: leave out {', '.join(given)}")
+    out = request.output
+    if out is None or (out != STREAM and (not Path(out).suffix or Path(out).is_dir())):
+        raise UsageError(f"{argument('grid')} makes one picture: name it, such as grid.png")
+    if out != STREAM and Path(out).exists() and request.existing != "overwrite":
+        raise UsageError(f"{out} exists already: {argument('overwrite')} replaces it")
+    try:
+        return "PNG" if out == STREAM else writable_format(Path(out).suffix)
+    except DataError as error:
+        raise UsageError(f"{out}: {error.text}") from None

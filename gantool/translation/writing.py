@@ -1,0 +1,103 @@
+"""Results as files: encoded as their format allows, and delivered with what belongs to them."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from gantool.errors import DataError, OutOfMemoryError
+from gantool.inference.engine import Way
+from gantool.pictures.file import Array, Picture, as_channels, can_hold, encode, to_uint8
+from gantool.translation.companions import Deliver, beside, claim
+from gantool.translation.outbox import OutputRefusedError
+from gantool.translation.outputs import Job
+from gantool.translation.pipeline import Failed, Recipe, Translated, about
+
+
+@dataclass(frozen=True)
+class Done:
+    """A picture that is translated and in its place."""
+
+    job: Job
+    out: Path | None
+    """Differs from the job's where the result did not fit into that format."""
+    size_in: tuple[int, int]
+    """(width, height) of the upright input."""
+    size_out: tuple[int, int]
+    seconds: float
+    """Spent on this picture: decoding, its share of the network's pass, encoding."""
+    sha256: str
+    """Of the output file."""
+    way: Way
+    lost: str
+    """Lost because the output's format cannot hold it: "transparency", "16 bits"."""
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A picture whose result turned out to need another name (PNG), under which there is a file already."""
+
+    job: Job
+    out: Path
+
+
+Outcome: TypeAlias = Done | Skipped | Failed
+
+
+def writer(recipe: Recipe, deliver: Deliver, owners: dict[str, str]) -> Callable[[Translated], Outcome]:
+    """A function that encodes and delivers a translated picture, for `translate_all`.
+
+    `owners` says which input each output belongs to (see `Outputs`), and grows. The function raises OutputRefusedError
+    when the disk takes no more.
+    """
+
+    def write(translated: Translated) -> Outcome:
+        begun = time.perf_counter()
+        given, pixels, alpha = translated.given, translated.pixels, translated.alpha
+        job, out, format = given.job, given.job.out, given.job.format
+        try:
+            if job.may_change and not _fits(pixels, alpha, format):
+                out, format = job.as_png, "PNG"
+                if out is not None:
+                    claim(out, job, owners)
+                    if out.exists() and not recipe.overwrite:
+                        return Skipped(job, out)
+            pixels, alpha, lost = _reduced(pixels, alpha, format)
+            data = encode(pixels, format, alpha=alpha, quality=recipe.quality, icc_profile=given.icc_profile)
+            beside(job, given.code, given.maps, deliver, owners, overwrite=recipe.overwrite)
+            deliver(out, data)
+        except OutputRefusedError:
+            raise
+        except DataError as error:
+            return Failed(job, about(job, error))
+        except MemoryError:
+            name = job.source.name
+            return Failed(job, OutOfMemoryError(f"the memory does not suffice to write the result for {name}"))
+        height, width = pixels.shape[:2]
+        seconds = translated.seconds + time.perf_counter() - begun
+        digest = hashlib.sha256(data).hexdigest()
+        return Done(job, out, given.size, (width, height), seconds, digest, translated.way, lost)
+
+    return write
+
+
+def _fits(pixels: Array, alpha: Array | None, format: str) -> bool:
+    """Whether nothing but the 16 bits of a transparent picture would be lost, which no format holds."""
+    sixteen_bit = pixels.itemsize == 2 and alpha is None
+    return can_hold(format, channels=pixels.shape[2], sixteen_bit=sixteen_bit, alpha=alpha is not None)
+
+
+def _reduced(pixels: Array, alpha: Array | None, format: str) -> tuple[Array, Array | None, str]:
+    """The most that the format can hold, and what is lost. Transparency turns white."""
+    channels, lost = pixels.shape[2], []
+    if alpha is not None and not can_hold(format, channels=channels, sixteen_bit=False, alpha=True):
+        pixels, alpha = as_channels(Picture(pixels, alpha, "", None), channels), None
+        lost.append("transparency")
+    if pixels.itemsize == 2 and not can_hold(format, channels=channels, sixteen_bit=True, alpha=alpha is not None):
+        pixels, alpha = to_uint8(pixels), None if alpha is None else to_uint8(alpha)
+        lost.append("16 bits")
+    return pixels, alpha, " and ".join(lost)

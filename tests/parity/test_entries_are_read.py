@@ -1,0 +1,135 @@
+"""Any file of the same form must work: what an entry states is read from it, not written into an adapter."""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from . import fill
+from .test_parity import GOLDEN, entries
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change of an entry, and what it does to the figures."""
+
+    model: str
+    section: str
+    name: str
+    old: str
+    new: str
+    """A part of the entry as JSON, and what stands there instead."""
+    factors: Mapping[str, float] = field(default_factory=dict)
+    """By how much the change multiplies the named figures; of a training, the losses of its first step."""
+
+
+WEIGHTS = [
+    Change("pix2pix", "losses", "l1", "lambda_L1 = 100", "lambda_L1 = 12.5", {"value": 0.125}),
+    Change("pix2pix", "training", "default_no_dropout", '"lambda_L1": 100.0', '"lambda_L1": 20.0', {"G_L1": 0.2}),
+    Change(
+        "cyclegan", "losses", "gradient_penalty_mixed_1.0_10.0", '"lambda_gp": 10.0', '"lambda_gp": 4', {"value": 0.4}
+    ),
+    Change("cyclegan", "training", "identity", '"lambda_A": 10.0', '"lambda_A": 5', {"cycle_A": 0.5, "idt_B": 0.5}),
+    Change("cyclegan", "training", "identity", '"lambda_B": 10.0', '"lambda_B": 30', {"cycle_B": 3, "idt_A": 3}),
+    Change("bicyclegan", "losses", "kl", "lambda_kl = 0.01", "lambda_kl = 0.5", {"value": 50}),
+    Change("bicyclegan", "losses", "z_L1", "lambda_z = 0.5", "lambda_z = 2", {"value": 4}),
+    Change("bicyclegan", "losses", "G_L1", "lambda_L1 = 10", "lambda_L1 = 5", {"value": 0.5}),
+    Change("bicyclegan", "training", "default", '"lambda_kl": 0.01', '"lambda_kl": 0.02', {"kl": 2}),
+    Change("bicyclegan", "training", "default", '"lambda_z": 0.5', '"lambda_z": 1', {"z_L1": 2}),
+    Change("pix2pixhd", "losses", "feature_matching", "here lambda_feat 10", "here lambda_feat 2.5", {"value": 0.25}),
+    Change("pix2pixhd", "losses", "vgg", "lambda_feat (10)", "lambda_feat (5)", {"value": 0.5}),
+]
+DRAWN = [
+    Change("pix2pix", "losses", "l1", "l1/fake", "l1/another"),
+    Change("pix2pix", "transforms/colorization", "entry", "photo/col/ab", "another/name"),
+    Change("pix2pix", "transforms/colorization", "entry", "(A, 0.5 *", "(A, 0.25 *"),
+    Change("pix2pix", "training", "dropout_masks", "noise('dropout/", "noise('another/"),
+    Change("pix2pix", "transforms/aligned", "resize_and_crop", '"name": "photo/ab"', '"name": "another"'),
+    Change("cyclegan", "losses", "gan_lsgan_target_real", "loss/prediction", "another"),
+    Change("cyclegan", "training", "identity", '"batchb0/A"', '"another"'),
+    Change("bicyclegan", "training", "default", "train/step{i}/z_random", "another/{i}"),
+    Change("bicyclegan", "networks", "interpolate_slerp", "interp/z0", "another"),
+    Change("pix2pixhd", "losses", "vgg", "loss/fake_image", "another"),
+]
+RENAMED = [
+    Change("pix2pix", "losses", "gan_vanilla_target_real", '{"p": {', '{"scores": {'),
+    Change("cyclegan", "losses", "gan_wgangp_target_fake", '{"p": {', '{"scores": {'),
+]
+REFUSED = [
+    Change("cyclegan", "training", "identity", "Adam, betas", "AdamW, betas"),
+    Change("pix2pix", "training", "default_no_dropout", "eps 1e-8", "eps 1e-7"),
+    Change("pix2pixhd", "losses", "vgg", "w = 1/32", "w = 1/64"),
+]
+
+
+def changed(change: Change) -> dict[str, Any]:
+    """The entry with the change, and of a training only what its first step logs."""
+    content = json.loads((GOLDEN / f"{change.model}.json").read_text(encoding="utf-8"))
+    found = [entry for section, entry, name in entries(content) if (section, name) == (change.section, change.name)]
+    assert len(found) == 1
+    text = json.dumps(found[0])
+    assert change.old in text
+    entry: dict[str, Any] = json.loads(text.replace(change.old, change.new))
+    if change.section == "training":
+        entry["batches"] = entry["batches"][:1]
+        for figures in (entry, entry.get("float64", {})):
+            figures |= {"losses": figures["losses"][:1], "after": {}, "first_gradients": {}} if figures else {}
+    return entry
+
+
+def scaled(entry: dict[str, Any], factors: Mapping[str, float]) -> dict[str, Any]:
+    """The entry with its figures multiplied."""
+    entry = copy.deepcopy(entry)
+    for name, factor in factors.items():
+        for figures in (entry, *entry.get("losses", ()), *entry.get("float64", {}).get("losses", ())):
+            if name in figures:
+                figures[name] *= factor
+    return entry
+
+
+def check(change: Change, entry: dict[str, Any]) -> None:
+    adapter = importlib.import_module(f".adapters.{change.model}", __package__)
+    adapter.SECTIONS[change.section](entry)
+
+
+def ids(changes: list[Change]) -> list[str]:
+    return [f"{c.model}/{c.section}/{c.name}: {c.new}" for c in changes]
+
+
+@pytest.mark.parametrize("change", WEIGHTS, ids=ids(WEIGHTS))
+def test_a_weight_is_that_of_the_entry(change: Change) -> None:
+    entry = changed(change)
+    check(change, scaled(entry, change.factors))
+    with pytest.raises(AssertionError):
+        check(change, entry)
+
+
+@pytest.mark.parametrize("change", DRAWN, ids=ids(DRAWN))
+def test_what_is_drawn_follows_from_the_entrys_names(change: Change) -> None:
+    """Other names draw other numbers, which the figures on file do not fit."""
+    with pytest.raises(AssertionError, match=r"differs by|is .*, not"):
+        check(change, changed(change))
+
+
+@pytest.mark.parametrize("change", RENAMED, ids=ids(RENAMED))
+def test_an_input_may_have_any_name(change: Change) -> None:
+    check(change, changed(change))
+
+
+@pytest.mark.parametrize("change", REFUSED, ids=ids(REFUSED))
+def test_what_no_model_does_is_refused(change: Change) -> None:
+    with pytest.raises(AssertionError):
+        check(change, changed(change))
+
+
+def test_a_loss_of_other_scores_is_computed() -> None:
+    change = Change("pix2pix", "losses", "gan_lsgan_target_real", "loss/prediction", "another")
+    entry = changed(change)
+    (rule,) = entry["inputs"].values()
+    check(change, entry | {"value": ((fill.noise("another", rule["shape"]) - 1) ** 2).mean().item()})
