@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from gantool.networks.flat import unless_flat
 from gantool.networks.layers import NormedConv2d, NormedConvTranspose2d, OutputConv, ReflectionPad, Tanh
-from gantool.networks.norms import norm_layer
+from gantool.networks.norms import norm_layer, unless_constant
 from gantool.networks.strips import resnet_in_strips
 
 PADDINGS = ("reflect", "replicate", "zero")
@@ -17,7 +16,8 @@ class ResnetGenerator(nn.Module):
 
     H and W must be multiples of 4 and at least 8. `padding` is that of the residual blocks; `dropout` puts one (p =
     0.5) into each block. Convolutions before a norm have a bias only where the norm does not bring one (not "batch" and
-    "none", as in the reference). Constant pictures give no gradients (see `unless_flat`).
+    "none", as in the reference). With batch norm, a batch that is one constant gives no gradients: a bias that is all
+    there is to see of it would get 300 times as large ones.
     """
 
     strip_rows: int | None = None
@@ -67,7 +67,7 @@ class ResnetGenerator(nn.Module):
         if self.strip_rows is not None:
             return resnet_in_strips(self, x, self.strip_rows)
         output: Tensor = self.head(self.up(self.blocks(self.down(self.stem(x)))))
-        return unless_flat(x, output, self.norm)
+        return unless_constant(x, output, (0, 2, 3)) if self.norm == "batch" else output
 
 
 class ResidualBlock(nn.Module):

@@ -5,9 +5,8 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gantool.networks.flat import unless_flat
 from gantool.networks.layers import OutputConv, ReflectionPad, Tanh
-from gantool.networks.norms import norm_layer
+from gantool.networks.norms import norm_layer, unless_constant
 
 
 class Generator(nn.Module):
@@ -52,7 +51,7 @@ class Generator(nn.Module):
         for enhancer in self.enhancers:
             features = enhancer(pyramid.pop(), features)
         pictures: Tensor = self.head(features)
-        return unless_flat(x, pictures, self.norm)
+        return unless_constant(x, pictures, (0, 2, 3)) if self.norm == "batch" else pictures
 
 
 class Enhancer(nn.Module):
@@ -104,7 +103,7 @@ class Encoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         features: Tensor = self.head(self.up(self.down(self.stem(x))))
-        return unless_flat(x, features, self.norm)
+        return unless_constant(x, features, (0, 2, 3)) if self.norm == "batch" else features
 
 
 class MultiScaleDiscriminator(nn.Module):
