@@ -175,6 +175,8 @@ def train(
         session.start(decided, console)
         return
     facts = session.describe(decided)
+    for value in facts["values"].values():
+        value["source"] = console.words(value["source"])
     console.event("plan", **facts)
     values = facts.pop("values")
     console.table("", ["", ""], [[key, words(value)] for key, value in facts.items()])

@@ -18,6 +18,7 @@ from PIL import Image, ImageCms
 
 import gantool as package
 from gantool.runs import folders
+from gantool.spec import Direction
 from tests.runs import untrained
 from tests.translation.small_models import noise
 
@@ -263,7 +264,7 @@ def test_the_newest_run_of_a_model_is_named(main, tmp_path):
 
 
 def test_weights_of_one_direction(main, tmp_path):
-    one_way = untrained(tmp_path / "run", notes={"directions": [["zebras", "horses"]]})
+    one_way = untrained(tmp_path / "run", notes={"directions": (Direction("zebras", "horses"),)})
     save(tmp_path / "a.png")
     assert "only: zebras -> horses" in main("translate", "-m", one_way, "a.png", "b.png", "--to", "zebras", code=2)[2]
     main("translate", "-m", one_way, "a.png", "b.png")

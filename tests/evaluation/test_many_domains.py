@@ -31,10 +31,10 @@ def test_every_direction_is_measured_in_drawn_and_in_taken_styles(main, root, tr
     _, out, _ = main("eval", "-m", run, root / "val", root / "train", "-n", 2, "--json")
     found = json.loads(out)
     assert set(found["mean"]) == {"latent", "reference"}
-    ways = {(task["guided"], task["source"], task["target"]) for task in found["tasks"]}
+    ways = {(task["styles"], task["source"], task["target"]) for task in found["tasks"]}
     assert len(ways) == len(found["tasks"]) == 2 * 6
-    for guided, mean in found["mean"].items():
-        rows = [task["metrics"] for task in found["tasks"] if task["guided"] == guided]
+    for styles, mean in found["mean"].items():
+        rows = [task["metrics"] for task in found["tasks"] if task["styles"] == styles]
         assert mean["diversity_l1"] == pytest.approx(sum(row["diversity_l1"] for row in rows) / 6)
         assert mean["swd"] == pytest.approx(sum(row["swd"] for row in rows) / 6)
     assert found["protocol"]["results of each picture"] == 2
@@ -55,7 +55,7 @@ def test_every_direction_is_measured_in_drawn_and_in_taken_styles(main, root, tr
 def test_a_model_without_styles_has_one_result_and_no_diversity(root, trained):
     run = trained("stargan")
     found = compare_domains(folders.saves(run)[-1] / folders.WEIGHTS, root / "val")
-    assert [task.guided for task in found.means] == [""]
+    assert [task.styles for task in found.means] == [""]
     assert len(found.tasks) == 6
     assert "diversity_l1" not in found.means[0].metrics
     assert found.means[0].metrics["swd"] > 0

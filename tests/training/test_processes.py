@@ -12,8 +12,8 @@ import torch
 from gantool_cyclegan import CycleGAN
 from safetensors.torch import load_file
 
-from gantool.model import ImageSpec
 from gantool.runs import checkpoint
+from gantool.spec import Pictures, Spec
 from gantool.training import distributed
 from gantool.training.settings import TrainSettings
 from gantool.training.trainer import Trainer
@@ -23,7 +23,7 @@ from tests.training.helpers import Noise, Notes
 pytestmark = pytest.mark.spread
 
 OPTIONS = CycleGAN.Options(width=4, blocks=1, d_width=4, d_layers=1, pool=3)
-SPEC = ImageSpec(("A", "B"), (3, 3), 32)
+SPEC = Spec(("A", "B"), (Pictures(), Pictures()), 32)
 
 SCRIPT = """
 import sys

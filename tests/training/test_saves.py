@@ -11,7 +11,8 @@ import torch
 
 from gantool.errors import CheckpointError, DataError
 from gantool.runs import checkpoint, folders
-from gantool.runs.header import KEY, read_header, read_weights_header
+from gantool.runs.find import find_weights
+from gantool.runs.header import KEY, read_facts, read_header
 from tests.translation.small_models import tiny
 
 
@@ -19,7 +20,8 @@ def save(run: Path, step: int) -> Path:
     model = tiny()
     weights = {key: value for key, value in model.state_dict().items() if key[0] == "g"}
     folder = folders.save_folder(run, step)
-    checkpoint.save(folder, model, "cyclegan", step, weights=weights, state={"x": torch.ones(1)}, notes={})
+    facts = checkpoint.facts_of_model(model, "cyclegan", step, {})
+    checkpoint.save(folder, facts, weights=weights, state={"x": torch.ones(1)})
     return folder
 
 
@@ -57,7 +59,7 @@ def test_what_a_kill_left_of_saves_is_gone_after_the_next_one(tmp_path):
         (without("step"), "its header lacks step"),
         (without("sha256"), "its header lacks sha256"),
         (lambda text: text.replace('"domains"', '"regions"'), "its header names no domains"),
-        (lambda text: text.replace('"channels"', '"colours"'), "describes its pictures as this gantool does not"),
+        (lambda text: text.replace('"channels"', '"colours"'), "its header describes a domain as {'colours': 3}"),
     ],
 )
 def test_a_damaged_header_is_one_line(tmp_path, change, said):
@@ -73,7 +75,7 @@ def test_the_state_of_a_training_is_no_weights_file(tmp_path):
     path = save(tmp_path, 5) / folders.STATE
     assert read_header(path).metadata["step"] == 5
     with pytest.raises(CheckpointError, match="no weights to translate with: give the run folder"):
-        read_weights_header(path)
+        read_facts(path)
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "header"])
@@ -91,7 +93,7 @@ def test_the_save_before_a_damaged_one_is_named(tmp_path, damage):
     with pytest.raises(CheckpointError) as caught:
         checkpoint.load_model(path)
     assert str(caught.value).endswith(f". The save before it: {earlier}")
-    assert folders.find_weights(str(earlier)) == earlier / folders.WEIGHTS
+    assert find_weights(str(earlier)) == earlier / folders.WEIGHTS
 
 
 def test_a_damaged_file_with_no_save_before_it_has_no_remedy(tmp_path):
@@ -112,6 +114,6 @@ def test_a_file_in_the_way_of_a_save_is_named(tmp_path):
 
 def test_models_of_nearly_that_name_are_proposed():
     with pytest.raises(CheckpointError, match=r"cyclgan is no run folder.*Did you mean cyclegan\?$"):
-        folders.find_weights("cyclgan", ("cyclegan", "pix2pix"))
+        find_weights("cyclgan", ("cyclegan", "pix2pix"))
     with pytest.raises(CheckpointError, match=r"and no model \(cyclegan, pix2pix\)$"):
-        folders.find_weights("runs/horses", ("cyclegan", "pix2pix"))
+        find_weights("runs/horses", ("cyclegan", "pix2pix"))
