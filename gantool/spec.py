@@ -139,9 +139,9 @@ class Facts:
     """Hash of the tensors; empty before they are written."""
 
     def as_json(self) -> dict[str, Any]:
-        """As JSON has it; `from_json` is the inverse. What is empty is left out."""
+        """As JSON has it; `facts_from_json` is the inverse. What is empty is left out, unless every header has it."""
         table = {**vars(self), "spec": _spec_as_json(self.spec), "sizes": asdict(self.sizes), "can": sorted(self.can)}
-        return {key: value for key, value in table.items() if value not in ((), {}, None, "") or key == "directions"}
+        return {key: value for key, value in table.items() if value not in ((), {}, None, "") or key in _NEEDED}
 
 
 def facts_from_json(table: Mapping[str, Any]) -> Facts:

@@ -19,6 +19,16 @@ from tests import warm
 from tests.runs import TINY_CYCLEGAN, once
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tells xdist (`--dist loadgroup`) what one process runs: a file, whose fixtures are then made once.
+
+    Tests with `xdist_group` of their own, and those marked `spread`, are shared out one by one.
+    """
+    for item in items:
+        if not any(item.iter_markers("xdist_group")) and not any(item.iter_markers("spread")):
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+
+
 @pytest.fixture(autouse=True, scope="session")
 def one_thread():
     """Two threads on a busy machine are slower than one, and sums in another order are not the same bytes."""

@@ -13,6 +13,7 @@ import typer
 from gantool.cli import data, demo, doctor, evaluate, export, importing, info, models, train, translate
 from gantool.cli.common import spelled_flag
 from gantool.errors import DataError, GantoolError, Interrupted, TimeLimitReached
+from gantool.inference.memory import ran_out
 from gantool.report.console import Console
 from gantool.runs.find import is_resumable
 from gantool.version import __version__
@@ -78,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _say(error, words, f"{where}{error.strerror or error}")
         sys.exit(DataError.exit_code)
     except (RuntimeError, MemoryError) as error:
-        if not _is_out_of_memory(error):
+        if not ran_out(error):
             raise
         _say(error, words, "out of memory. Try a smaller --batch or --crop, or --precision bf16 (translate: --memory)")
         sys.exit(5)
@@ -100,11 +101,6 @@ def _say(error: Exception, words: Sequence[str], text: str = "") -> None:
         console.note(said)
     else:
         console.error(said)
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    text = str(error)
-    return isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text
 
 
 def _with_resume_value(words: list[str]) -> list[str]:

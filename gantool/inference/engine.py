@@ -17,17 +17,17 @@ from gantool.capabilities import Attends, Coded, Conditioned, Encodes, Translate
 from gantool.errors import CheckpointError, DataError, OutOfMemoryError, UsageError, argument
 from gantool.inference import memory
 from gantool.inference.heatmaps import coloured
+from gantool.inference.pixels import fitted_back, matched, prepared
 from gantool.model import Model
 from gantool.networks.passes import per_sample
 from gantool.networks.strips import InStrips
 from gantool.pictures import ids
-from gantool.pictures.file import Array, Picture, as_channels, read_picture, to_uint8
-from gantool.pictures.resize import from_unit, pad, resize, to_unit
+from gantool.pictures.file import Array, Picture, read_picture
+from gantool.pictures.resize import pad, to_unit
 from gantool.spec import Direction, Pictures, Sizes, Spec
 
 ROWS = 32
 """Rows of a strip: the fastest and the leanest of those measured."""
-_CHUNK = 256  # rows that become integers at a time
 _MANY = 64  # pictures in one pass, at most
 
 
@@ -185,19 +185,19 @@ class Engine:
             except (MemoryError, RuntimeError) as error:
                 # The estimate may have been too low: a picture alone gets a second chance.
                 can = len(pixels) == 1 and not way.strips and bool(self._in_strips())
-                if not (can and is_memory(error)):
+                if not (can and memory.ran_out(error)):
                     raise
                 images = None
             if images is None:  # outside the handler, which would keep the failed pass's tensors alive
                 self._release()
                 images = self._pass(pixels, (height, width), direction, codes, seed, strips=True)
-            return [_pixels(image, one) for image, one in zip(images, pixels, strict=True)]
+            return [fitted_back(image, one) for image, one in zip(images, pixels, strict=True)]
         except (MemoryError, RuntimeError) as error:
             self._release()
             what = (
                 f"{len(pixels)} pictures of {width}x{height}" if len(pixels) > 1 else f"a picture of {width}x{height}"
             )
-            if is_memory(error):
+            if memory.ran_out(error):
                 others = f"{argument('size')} or {argument('precision', 'bf16')}"
                 remedies = f"a smaller {argument('batch')}, {others}" if len(pixels) > 1 else others
                 raise OutOfMemoryError(f"the memory does not suffice for {what}: try {remedies}") from error
@@ -284,44 +284,6 @@ class Engine:
     def _release(self) -> None:
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
-
-
-def prepared(picture: Picture, channels: int, size: tuple[int, int] | None = None) -> tuple[Array, Array | None]:
-    """The network's input (H, W, channels), transparency on white as in training, and the result's alpha."""
-    if picture.pixels.dtype == np.int32:
-        return (picture.pixels if size is None else resize(picture.pixels, size)), None
-    pixels, alpha = as_channels(picture, channels), picture.alpha
-    if size is not None:
-        pixels, alpha = resize(pixels, size), None if alpha is None else resize(alpha, size)
-    return pixels, alpha
-
-
-def matched(pixels: Array, alpha: Array | None) -> tuple[Array, Array | None]:
-    """The result and its input's alpha at one depth."""
-    if alpha is not None and alpha.dtype != pixels.dtype:
-        pixels, alpha = to_uint8(pixels), to_uint8(alpha)
-    return pixels, alpha
-
-
-def _pixels(image: Tensor, given: Array) -> Array:
-    """(C, height, width) in [-1, 1] as a picture of the size of `given`."""
-    height, width = given.shape[:2]
-    channels = image.shape[0]
-    deep = channels == 1 and given.dtype == np.uint16
-    result = np.empty((height, width, channels), np.uint16 if deep else np.uint8)
-    for start in range(0, height, _CHUNK):
-        rows = image[:, start : min(start + _CHUNK, height), :width].permute(1, 2, 0).float().cpu().numpy()
-        if not np.isfinite(rows).all():
-            fp32 = argument("precision", "fp32")
-            raise DataError(f"the model gives values that are not numbers: its weights are spoilt, or it needs {fp32}")
-        result[start : start + _CHUNK] = from_unit(rows, result.dtype)
-    return result
-
-
-def is_memory(error: BaseException) -> bool:
-    """Whether the error says that the memory does not suffice."""
-    words = ("out of memory", "can't allocate memory", "not enough memory")
-    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or any(word in str(error) for word in words)
 
 
 @contextmanager

@@ -77,6 +77,10 @@ def join(device: str) -> Processes:
         int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]), int(os.environ.get("LOCAL_RANK", "0"))
     )
     if processes.world > 1 and not dist.is_initialized():
+        # The first optimiser imports it otherwise, when there is a group: its functions' defaults would keep that group
+        # and its threads for ever, and a thread that lets go of a tensor while Python ends aborts the process.
+        import torch.distributed.nn  # noqa: F401
+
         dist.init_process_group("cpu:gloo,cuda:nccl" if device.startswith("cuda") else "gloo")
     return processes
 

@@ -18,7 +18,9 @@ from torch import Tensor
 
 from gantool.errors import DataError, GantoolError, OutOfMemoryError, argument
 from gantool.inference.codes import Codes, seed_of
-from gantool.inference.engine import Engine, Way, is_memory, matched, prepared
+from gantool.inference.engine import Engine, Way
+from gantool.inference.memory import ran_out
+from gantool.inference.pixels import matched, prepared
 from gantool.inference.styles import Style
 from gantool.pictures.file import Array
 from gantool.translation.outputs import Job
@@ -233,7 +235,7 @@ def _mapped(item: Decoded, engine: Engine, variant: Variant) -> Decoded:
     try:
         return replace(item, maps=engine.attention(item.pixels, variant.direction))
     except (MemoryError, RuntimeError) as error:
-        if is_memory(error):
+        if ran_out(error):
             remedy = f"try {argument('size')}"
             raise OutOfMemoryError(f"the memory does not suffice for its maps of attention: {remedy}") from error
         raise DataError(f"the model fails on its maps of attention: {str(error).splitlines()[0]}") from error

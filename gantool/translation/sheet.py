@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from PIL import Image
 
 from gantool.inference.codes import Codes, seed_of
-from gantool.inference.engine import Engine, prepared
+from gantool.inference.engine import Engine
+from gantool.inference.pixels import prepared
 from gantool.pictures.file import to_uint8
 from gantool.pictures.ids import shown
 from gantool.report.grids import grid

@@ -30,9 +30,8 @@ def name(page: Path) -> str:
     return page.relative_to(ROOT).as_posix()
 
 
-@pytest.mark.parametrize(
-    "page", [pytest.param(page, marks=pytest.mark.xdist_group(name(page))) for page in EXECUTED], ids=name
-)
+@pytest.mark.spread
+@pytest.mark.parametrize("page", EXECUTED, ids=name)
 def test_every_block_of_a_page_runs(page, prepared, commands, tmp_path):
     folder = tmp_path / "work"
     shutil.copytree(prepared, folder)

@@ -21,23 +21,18 @@ import gantool
 from gantool.errors import CheckpointError, UsageError
 from gantool.export.session import export_model
 from gantool.inference.engine import Engine
-from gantool.model import ImageSpec, Model
-from gantool.runs import checkpoint, folders
+from gantool.model import Model
+from gantool.runs import checkpoint
 from gantool.runs.header import read_header
+from tests.runs import untrained
 
-SPEC = ImageSpec(domains=("horse", "zebra"), channels=(3, 3), size=32)
 FURTHER = [(1, 8, 12), (3, 20, 8), (5, 36, 44), (1, 100, 52)]
 """(N, H, W), none of which is among the three that the exporter compares."""
 
 
-def saved(run: Path, notes: dict[str, Any] | None = None, spec: ImageSpec = SPEC, **options: Any) -> Path:
+def saved(run: Path, **more: Any) -> Path:
     """A run with one save of a tiny CycleGAN whose translations use the whole range of levels; its weights file."""
-    options = {"width": 4, "blocks": 1, "d_width": 4, "d_layers": 1, "init_gain": 0.2, **options}
-    model = checkpoint.build_model(CycleGAN, CycleGAN.Options(**options), spec, seed=1)
-    weights = {name: tensor for name, tensor in model.state_dict().items() if name[:4] in ("g_ab", "g_ba")}
-    folder = folders.save_folder(run, 7)
-    checkpoint.save(folder, model, "cyclegan", 7, weights=weights, state={}, notes=notes or {})
-    return folder / folders.WEIGHTS
+    return untrained(run, domains=("horse", "zebra"), seed=1, **{"init_gain": 0.2, **more})
 
 
 def pixels(*shape: int) -> np.ndarray:
@@ -55,14 +50,14 @@ def translated(weights: Path, x: torch.Tensor, source: str, target: str) -> np.n
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory) -> Path:
-    return saved(tmp_path_factory.mktemp("model") / "runs" / "h2z", {"licence": "CC0-1.0"})
+    return saved(tmp_path_factory.mktemp("model") / "runs" / "h2z", notes={"licence": "CC0-1.0"})
 
 
 @pytest.fixture(scope="module")
-def by_command(weights) -> tuple[Path, subprocess.CompletedProcess[str]]:
+def by_command(weights, commands) -> tuple[Path, subprocess.CompletedProcess[str]]:
     """horse -> zebra as ONNX, through the command line, into a folder of its own."""
     work = weights.parents[4]
-    words = [sys.executable, "-m", "gantool", "export", "--model", "runs/h2z", "onnx/h2z.onnx"]
+    words = [commands / "gantool", "export", "--model", "runs/h2z", "onnx/h2z.onnx"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(words, cwd=work, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -180,8 +175,7 @@ for path in pathlib.Path().glob("*.pt"):
 
 def test_unet_takes_pictures_of_one_multiple(tmp_path):
     # Their innermost maps are 1 x 1, which torch.export takes for impossible unless it is told.
-    spec = ImageSpec(domains=("grey", "colour"), channels=(1, 3), size=32)
-    source = saved(tmp_path, spec=spec, generator="unet", depth=3, norm="batch", channels_a=1, identity=0.0)
+    source = saved(tmp_path, generator="unet", depth=3, norm="batch", channels_a=1, identity=0.0)
     report = export_model(source, tmp_path / "unet.pt2", image_io=True)
     assert report.compared[0] == (1, 8, 8)
     module = torch.export.load(tmp_path / "unet.pt2").module()
@@ -189,7 +183,7 @@ def test_unet_takes_pictures_of_one_multiple(tmp_path):
     for size in [(1, 8, 8), (1, 8, 40), (4, 16, 8)]:
         batch = pixels(*size, 1)
         found = module(torch.from_numpy(batch)).numpy()
-        expected = np.stack(engine.translate(list(batch), source="grey", target="colour"))
+        expected = np.stack(engine.translate(list(batch), source="horse", target="zebra"))
         assert found.shape == (*size, 3)
         assert np.abs(found.astype(int) - expected).max() <= 1
 
@@ -249,7 +243,7 @@ def test_what_is_not_the_model_is_not_written(weights, tmp_path, monkeypatch, fa
 
 
 def test_directions_of_imported_weights(tmp_path):
-    source = saved(tmp_path / "run", {"directions": [["zebra", "horse"]]})
+    source = saved(tmp_path / "run", notes={"directions": [["zebra", "horse"]]})
     report = export_model(source, tmp_path / "one-way.pt2")
     assert (report.source, report.target) == ("zebra", "horse")
     with pytest.raises(UsageError, match="cannot translate to zebra, only: zebra -> horse"):
@@ -269,21 +263,24 @@ def test_json_and_overwriting(weights, tmp_path, main):
     assert found["bytes"] == len(before)
     assert read_header(weights).metadata["sha256"].encode() in before
     _, _, err = main("export", "--model", run, "a.pt2", code=2)
-    assert err == "error: a.pt2 exists already: --overwrite replaces it\n"
+    assert "a.pt2" in err
+    assert "--overwrite" in err
     assert (tmp_path / "a.pt2").read_bytes() == before
     main("export", "--model", run, "a.pt2", "--overwrite")
     assert (tmp_path / "a.pt2").read_bytes() != before
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("words", "named"),
     [
-        (["h2z.pth"], "h2z.pth: the file's name says what is written: NAME.onnx (ONNX) or NAME.pt2 (torch.export)"),
-        (["h2z.pt2", "--to", "zerba"], 'there is no domain "zerba". Did you mean zebra? Domains: horse (A), zebra (B)'),
+        (["h2z.pth"], ["h2z.pth", ".onnx", ".pt2"]),
+        (["h2z.pt2", "--to", "zerba"], ["zerba", "Did you mean zebra?", "horse (A)"]),
     ],
 )
-def test_wrong_requests(weights, main, words, message):
-    assert main("export", "--model", weights, *words, code=2)[2] == f"error: {message}\n"
+def test_wrong_requests(weights, main, words, named):
+    err = main("export", "--model", weights, *words, code=2)[2]
+    assert err.count("\n") == 1
+    assert all(word in err for word in named)
 
 
 @pytest.mark.parametrize("package", ["onnx", "onnxscript", "onnxruntime"])
@@ -293,5 +290,7 @@ def test_without_the_extra_the_pip_line(weights, tmp_path, package):
     done = subprocess.run(
         [sys.executable, "-c", code, *words], cwd=tmp_path, capture_output=True, text=True, check=False
     )
-    assert (done.returncode, done.stderr) == (2, 'error: export to ONNX needs: pip install "gantool[onnx]"\n')
+    assert done.returncode == 2
+    assert 'pip install "gantool[onnx]"' in done.stderr
+    assert done.stderr.count("\n") == 1
     assert not list(tmp_path.iterdir())
