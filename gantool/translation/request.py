@@ -141,14 +141,14 @@ def _sheet_format(request: Request) -> str:
     unchanged = {field.name: field.default for field in dataclasses.fields(Request)}
     given = [argument(name) for name in for_files if getattr(request, name) != unchanged[name]]
     if request.existing == "skip":
-        given.append(argument("skip_existing"))
+        given.append(argument("existing", "skip"))
     if given:
         raise UsageError(f"{argument('grid')} makes one picture, by itself: leave out {', '.join(given)}")
     out = request.output
     if out is None or (out != STREAM and (not Path(out).suffix or Path(out).is_dir())):
         raise UsageError(f"{argument('grid')} makes one picture: name it, such as grid.png")
     if out != STREAM and Path(out).exists() and request.existing != "overwrite":
-        raise UsageError(f"{out} exists already: {argument('overwrite')} replaces it")
+        raise UsageError(f"{out} exists already: {argument('existing', 'overwrite')} replaces it")
     try:
         return "PNG" if out == STREAM else writable_format(Path(out).suffix)
     except DataError as error:
