@@ -6,11 +6,13 @@ import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 from gantool import direction, registry
 from gantool.errors import DataError, UsageError, argument
 from gantool.inference.styles import styles
 from gantool.pictures.file import writable_format
+from gantool.pictures.resize import LARGEST_SIDE
 from gantool.runs.find import find_weights
 from gantool.runs.header import read_facts
 from gantool.spec import Direction, Facts
@@ -102,8 +104,7 @@ class Plan:
 
 def plan(request: Request, read_stdin: Callable[[], bytes]) -> Plan:
     """`read_stdin` is called for a list on stdin. Raises UsageError, DataError or CheckpointError."""
-    if request.precision not in PRECISIONS:
-        raise UsageError(f"{argument('precision')} is {' or '.join(PRECISIONS)}, not {request.precision}")
+    _check(request)
     naming = Naming(request.ext, request.suffix)
     weights = find_weights(request.model, tuple(registry.plugins()))
     facts = read_facts(weights)
@@ -133,6 +134,23 @@ def plan(request: Request, read_stdin: Callable[[], bytes]) -> Plan:
         maps=request.attention,
     )
     return Plan(request, weights, facts, directions, results, inputs, outputs)
+
+
+def _check(request: Request) -> None:
+    """Raises UsageError for a value that is none of those possible."""
+    i, n = request.shard
+    size = request.size or (1, 1)
+    rules = {
+        "precision": (request.precision in PRECISIONS, " or ".join(PRECISIONS)),
+        "existing": (request.existing in (None, *get_args(Existing)), " or ".join(get_args(Existing))),
+        "size": (all(1 <= side <= LARGEST_SIDE for side in size), f"(width, height), 1 to {LARGEST_SIDE} pixels each"),
+        "quality": (1 <= request.quality <= 100, "1 to 100"),
+        "shard": (1 <= i <= n, "(i, n) with i from 1 to n"),
+        "batch": (request.batch is None or request.batch >= 1, "at least 1"),
+    }
+    for name, (fits, possible) in rules.items():
+        if not fits:
+            raise UsageError(f"{argument(name)} is {possible}, not {getattr(request, name)}")
 
 
 def _sheet_format(request: Request) -> str:
