@@ -139,9 +139,7 @@ def describe(kind: type[Any]) -> list[Described]:
 
 
 def _unknown(key: str, known: Iterable[str], where: str) -> str:
-    table = (
-        f"All options: gantool models {where}" if where != "train" else f"All of them: gantool train {argument('help')}"
-    )
+    table = f"All options: gantool models {where}" if where != "train" else "All of them: gantool train -h"
     return " ".join(f'unknown option "{key}" for {where}. {did_you_mean(key, known, most=2)} {table}'.split())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,6 +15,7 @@ from gantool.report.console import Console
 from gantool.runs import find, folders
 
 _SHORT = {"out": "-o", "n": "-n", "from_": "--from"}
+_EXISTING = {"overwrite": "--overwrite", "skip": "--skip-existing", "fail": "--fail-existing"}
 
 
 def flag(names: str, help: str, panel: str, **more: Any) -> Any:
@@ -22,7 +24,11 @@ def flag(names: str, help: str, panel: str, **more: Any) -> Any:
 
 
 def spelled_flag(name: str, value: str) -> str:
-    """An argument of a message as it is typed: --crop 256."""
+    """An argument of a message as it is typed: --crop 256, --size 640x480 for (640, 480)."""
+    if name == "existing":
+        return _EXISTING[value]
+    if name == "size":
+        value = "x".join(re.findall(r"\d+", value))
     return f"{_SHORT.get(name, '--' + name.replace('_', '-'))} {value}".rstrip()
 
 

@@ -123,7 +123,7 @@ class Engine:
             raise OutOfMemoryError(
                 f"a picture of {width}x{height} takes about {memory.in_words(lean)} even in strips, and"
                 f" {memory.in_words(budget)} are at hand: make it smaller"
-                f" ({argument('size', f'{smaller[1]}x{smaller[0]}')}) or allow more ({argument('memory')})"
+                f" ({argument('size', smaller[::-1])}) or allow more ({argument('memory')})"
             )
         return Way(True, 1, needed, budget)
 

@@ -287,10 +287,8 @@ def _refuse_existing(jobs: Sequence[Job]) -> None:
     outs = [path for job in jobs for path in (job.out, job.code) if path is not None and path.exists()]
     if outs:
         more = f" (and {len(outs) - 1} more)" if len(outs) > 1 else ""
-        raise UsageError(
-            f"{outs[0]} exists already{more}: {argument('overwrite')} replaces, {argument('skip_existing')} keeps,"
-            " or name another OUT"
-        )
+        replaces, keeps = argument("existing", "overwrite"), argument("existing", "skip")
+        raise UsageError(f"{outs[0]} exists already{more}: {replaces} replaces, {keeps} keeps, or name another OUT")
 
 
 def _part(relative: str, parts: int) -> int:
