@@ -119,7 +119,7 @@ def domains_pictures(shared) -> list[Path]:
 
 
 @pytest.fixture(scope="session")
-def label_maps_pictures(shared) -> list[Path]:
+def labels_pictures(shared) -> list[Path]:
     def make(root: Path) -> None:
         draw_ids(root / "labels", 4, seed=1, size=80)
         draw_ids(root / "instances", 4, seed=1, size=80)
