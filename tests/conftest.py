@@ -19,6 +19,7 @@ from tests import warm
 from tests.runs import TINY_CYCLEGAN, once
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tells xdist (`--dist loadgroup`) what one process runs: a file, whose fixtures are then made once.
 
