@@ -54,7 +54,9 @@ def shown(value: object) -> str:
         return str(value) if abs(value) <= LARGEST else "a number beyond 64 bits"
     if isinstance(value, float):
         return repr(value)
-    return "a list" if isinstance(value, (list, tuple)) else "a table" if isinstance(value, dict) else "something else"
+    if isinstance(value, (list, tuple)):
+        return "a list"
+    return "a table" if isinstance(value, dict) else f"a {type(value).__name__}"
 
 
 def refused(value: object, where: str, wanted: str) -> ValueError:

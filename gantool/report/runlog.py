@@ -47,15 +47,19 @@ def _records(path: Path) -> list[tuple[bytes, dict[str, Any]]]:
     for line in path.read_bytes().split(b"\n"):
         try:
             table = schema.anything(schema.parse_json(line), "")
-            records.append((line, {**table, **_RECORD(table, "")}))
+            known = _RECORD(table, "")
+            records.append((line, {**table, **known}))
         except ValueError:
             continue
     return records
 
 
-_RECORD = schema.record(
-    {
-        "step": schema.whole(),
-        "losses": schema.optional(schema.table(schema.nullable(schema.number), longest=1000), {}),
-    }
-)
+def _loss(value: object, where: str) -> float:
+    found = schema.number(value, where)
+    if abs(found) > 1e100:  # its curve could not be drawn
+        raise schema.refused(value, where, "a loss")
+    return found
+
+
+_LOSSES = schema.table(schema.nullable(_loss), longest=1000)
+_RECORD = schema.record({"step": schema.whole(), "losses": schema.optional(_LOSSES, {})})
