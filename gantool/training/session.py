@@ -54,6 +54,7 @@ def start(plan: Plan, console: Console) -> Path:
         folder = _folder(plan, processes)
         if processes.first:
             outside.enter_context(lock.held(folder))
+            folders.sweep(folder)
             write_settings(plan, folder, processes.world)
         processes.wait()
         dataset.keep_in(folder / ".cache")
