@@ -152,13 +152,13 @@ def facts_from_json(table: Mapping[str, Any]) -> Facts:
     spec = _spec_from_json(table["spec"])
     return Facts(
         model=table["model"],
-        step=table["step"],
+        step=_number(table, "step"),
         options=table["options"],
         spec=spec,
         sizes=_sizes(table["sizes"]),
         can=frozenset(_texts(table, "can")),
         directions=tuple(_direction(pair, spec) for pair in table["directions"]),
-        code_size=_number(table, "code_size") or 0,
+        code_size=_number({"code_size": 0, **table}, "code_size"),
         condition_names=_texts(table, "condition_names"),
         maps=_texts(table, "maps"),
         missing=_texts(table, "missing"),
@@ -189,30 +189,39 @@ def _spec_from_json(table: Mapping[str, Any]) -> Spec:
     kinds = table.get("kinds")
     if not (domains and isinstance(kinds, list) and len(kinds) == len(domains)):
         raise ValueError("its header names no domains")
-    return Spec(domains, tuple(map(_kind, kinds)), _number(table, "size") or 0, table.get("attributes") is True)
+    return Spec(domains, tuple(map(_kind, kinds)), _number(table, "size", 1), _flag(table, "attributes"))
 
 
 def _kind(table: Any) -> Kind:
-    if isinstance(table, dict) and set(table) == {"channels"}:
-        return Pictures(_number(table, "channels") or 0)
+    if isinstance(table, dict) and set(table) == {"channels"} and _number(table, "channels") in (1, 3):
+        return Pictures(_number(table, "channels"))
     if isinstance(table, dict) and set(table) == {"classes", "instances"}:
-        return LabelMaps(_number(table, "classes") or 0, table["instances"] is True)
-    raise ValueError(f"its header describes a domain as {table}")
+        return LabelMaps(_number(table, "classes", 1), _flag(table, "instances"))
+    raise ValueError(f"its header describes a domain as {str(table)[:40]}")
 
 
 def _sizes(table: Mapping[str, Any]) -> Sizes:
-    return Sizes(_number(table, "multiple") or 1, _number(table, "minimum") or 1, _number(table, "exact"))
+    table = {"multiple": 1, "minimum": 1, **table}
+    exact = None if table.get("exact") is None else _number(table, "exact", 1)
+    return Sizes(_number(table, "multiple", 1), _number(table, "minimum", 1), exact)
 
 
 def _direction(pair: Any, spec: Spec) -> Direction:
-    if not (isinstance(pair, (list, tuple)) and len(pair) == 2 and set(pair) <= set(spec.domains)):
-        raise ValueError(f"its header names a direction {pair}")
+    if not (isinstance(pair, (list, tuple)) and len(pair) == 2 and all(name in spec.domains for name in pair)):
+        raise ValueError(f"its header names a direction {str(pair)[:40]}")
     return Direction(*pair)
 
 
-def _number(table: Mapping[str, Any], key: str) -> int | None:
+def _number(table: Mapping[str, Any], key: str, least: int = 0) -> int:
     value = table.get(key)
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**31):
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value < 2**31:
+        raise ValueError(f"its header gives {key} as {str(value)[:40]}")
+    return value
+
+
+def _flag(table: Mapping[str, Any], key: str) -> bool:
+    value = table.get(key, False)
+    if not isinstance(value, bool):
         raise ValueError(f"its header gives {key} as {str(value)[:40]}")
     return value
 
