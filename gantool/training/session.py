@@ -14,7 +14,7 @@ import torch
 
 from gantool import direction
 from gantool.data.dataset import Dataset, Recipe
-from gantool.errors import CheckpointError, DataError, UsageError, argument
+from gantool.errors import CheckpointError, DataError, GantoolError, UsageError, argument
 from gantool.files import reason
 from gantool.inference.devices import choose, half_precision_note
 from gantool.model import Model, Progress
@@ -51,12 +51,10 @@ def start(plan: Plan, console: Console) -> Path:
         dataset = _opened(plan)
         check_sizes(plan, model, dataset)
         model.prepare_training()
-        folder = _folder(plan, processes)
-        if processes.first:
-            outside.enter_context(lock.held(folder))
-            folders.sweep(folder)
-            write_settings(plan, folder, processes.world)
-        processes.wait()
+        # What keeps the first process from the folder ends all of them in the same way.
+        folder = processes.shared(_taken(plan, processes.world, outside) if processes.first else plan.folder)
+        if isinstance(folder, GantoolError):
+            raise folder
         dataset.keep_in(folder / ".cache")
         model.to(device)
         _train(plan, model, dataset, folder, processes, console)
@@ -100,15 +98,26 @@ def _train(
     console.event("done", run=str(folder), step=total)
 
 
-def _folder(plan: Plan, processes: Processes) -> Path:
-    """The run folder, the same for all processes. An automatic one is made here."""
-    made = folders.make_run(plan.name) if plan.place.automatic and processes.first else plan.folder
-    folder = Path(processes.shared(str(made)))
-    if processes.first:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise DataError(f"cannot write to the run folder {folder}: {reason(error, folder)}") from error
+def _taken(plan: Plan, processes: int, outside: contextlib.ExitStack) -> Path | GantoolError:
+    """The run folder, locked until the end of `outside` and with its run.yaml; or why it cannot be had.
+
+    An automatic one is made here.
+    """
+    folder = plan.folder
+    try:
+        if plan.place.automatic:
+            folder = folders.make_run(plan.name)
+        folder.mkdir(parents=True, exist_ok=True)
+        outside.enter_context(lock.held(folder))
+        folders.sweep(folder)
+        found = [int(save.name) for save in folders.saves(folder)]
+        if max(found, default=0) > max((int(save.name) for save in plan.place.saves), default=0):
+            raise UsageError(f"another training has saved step {max(found)} in {folder} meanwhile: start again")
+        write_settings(plan, folder, processes)
+    except OSError as error:
+        return DataError(f"cannot write to the run folder {folder}: {reason(error, folder)}")
+    except GantoolError as error:
+        return error
     return folder
 
 
