@@ -218,7 +218,7 @@ _FACTS = schema.record(
         "condition_names": schema.optional(_WORDS, ()),
         "maps": schema.optional(_WORDS, ()),
         "missing": schema.optional(_WORDS, ()),
-        "own": schema.optional(schema.anything, {}),
+        "own": schema.optional(schema.table(schema.anything), {}),
         "pictures": schema.optional(schema.table(schema.whole()), {}),
         "preparation": schema.optional(schema.table(schema.scalar), {}),
         "source": schema.optional(_WORDS, ()),
