@@ -11,7 +11,7 @@ from pathlib import Path
 import typer
 
 from gantool.cli import data, demo, doctor, evaluate, export, importing, info, models, train, translate
-from gantool.cli.common import spelled_flag
+from gantool.cli.common import hold_streams, spelled_flag
 from gantool.errors import DataError, GantoolError, Interrupted, TimeLimitReached
 from gantool.report.console import Console
 from gantool.runs.find import is_resumable
@@ -55,6 +55,7 @@ def _gantool(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs one command and exits with its code."""
+    hold_streams()
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words[:1] == ["--version"]:
         Console().result(f"gantool {__version__}")
