@@ -132,7 +132,7 @@ def test_a_damaged_table_is_refused_in_one_line_that_names_the_place(path, value
 def test_a_damaged_table_in_a_file_is_a_checkpoint_error(tmp_path, value):
     path = untrained(tmp_path / "run")
     with_header(path, lambda text: json.dumps({**json.loads(text), "directions": [value]}))
-    with pytest.raises(CheckpointError, match="is damaged: .*directions") as found:
+    with pytest.raises(CheckpointError, match=r"is damaged: .*directions") as found:
         read_facts(path)
     assert str(found.value).startswith(str(path))
     assert len(str(found.value)) < len(str(path)) + 120

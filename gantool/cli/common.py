@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from gantool import registry
-from gantool.errors import GantoolError, UsageError
+from gantool.errors import DataError, GantoolError, UsageError
 from gantool.report.console import Console
 from gantool.runs import find, folders
 
@@ -83,9 +83,27 @@ def existing(overwrite: bool, skip: bool, fail: bool) -> Literal["overwrite", "s
 
 
 def write_stdout(data: bytes) -> None:
-    """Bytes to stdout, at once."""
+    """Bytes to stdout, at once. Raises DataError where there is none."""
+    if sys.stdout is None:
+        raise DataError("there is no stdout: it is closed")
     sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()
+
+
+def read_stdin() -> bytes:
+    """All of stdin. Raises DataError where there is none, as under a service."""
+    if sys.stdin is None:
+        raise DataError("there is no stdin: it is closed. Name a file")
+    try:
+        return sys.stdin.buffer.read()
+    except (OSError, ValueError) as error:
+        raise DataError(f"cannot read stdin: {getattr(error, 'strerror', None) or error}") from error
+
+
+def is_terminal(name: Literal["stdin", "stdout"]) -> bool:
+    """Whether the stream is a terminal."""
+    stream = getattr(sys, name)
+    return stream is not None and bool(stream.isatty())
 
 
 ModelName = Annotated[

@@ -18,6 +18,7 @@ from gantool.errors import CheckpointError, DataError, GantoolError, UsageError,
 from gantool.files import reason
 from gantool.inference.devices import choose, half_precision_note
 from gantool.model import Model, Progress
+from gantool.pictures.find import others_below, passed_over
 from gantool.report.console import Console
 from gantool.report.progress import progress
 from gantool.report.runlog import RunLog
@@ -227,6 +228,8 @@ def _begin(plan: Plan, trainer: Trainer, console: Console) -> None:
     for domain in plan.domains:
         if domain.note:
             console.note(domain.note)
+    if others := others_below(plan.paths):
+        console.note(passed_over(others))
     console.note(f"training {plan.name} on {counts} pictures, {trainer.total_steps} steps, into {trainer.folder}")
 
 

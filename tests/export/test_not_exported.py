@@ -64,7 +64,7 @@ def test_a_path_that_cannot_be_written_is_told_before_anything_else(tmp_path, ma
     ("words", "said"),
     [
         (["m.pth"], ["m.pth", "NAME.onnx", "NAME.pt2"]),
-        (["m.pt2", "--to", "paintin"], ['"paintin"', "Did you mean painting?", "photo (A), painting (B)"]),
+        (["m.pt2", "--to", "paintng"], ['"paintng"', "Did you mean painting?", "photo (A), painting (B)"]),
         (["m.pt2", "--part", "into", "--to", "photo"], ["--to", "--image-io"]),
     ],
 )
