@@ -64,6 +64,12 @@ class StepProgress:
         if self._done != self._reported:
             self._report()
 
+    @property
+    def step_time(self) -> str:
+        """The seconds that a step takes now, for a person; empty before the second step."""
+        pace, _ = self._pace()
+        return f"{figure(1 / pace)} s" if pace else ""
+
     def _report(self) -> None:
         self._reported, self._said_at = self._done, self._clock()
         pace, left = self._pace()
