@@ -30,7 +30,6 @@ def name(page: Path) -> str:
     return page.relative_to(ROOT).as_posix()
 
 
-@pytest.mark.spread
 @pytest.mark.parametrize("page", EXECUTED, ids=name)
 def test_every_block_of_a_page_runs(page, prepared, commands, tmp_path):
     folder = tmp_path / "work"

@@ -13,8 +13,6 @@ from gantool.report.runlog import read
 from gantool.runs import checkpoint, folders
 from tests.conftest import TRAIN_TINY
 
-pytestmark = pytest.mark.spread
-
 
 def train(*words: str) -> list[str]:
     return ["train", "cyclegan", "trainA", "trainB", "-o", "run", *words, *TRAIN_TINY]
