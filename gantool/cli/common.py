@@ -42,6 +42,13 @@ def console(quiet: int = 0, verbose: int = 0, json: bool = False) -> Console:
     return Console(verbosity=verbose - quiet, json=json, spell=spelled_flag)
 
 
+def load_torch(console: Console) -> None:
+    """Imports torch, which takes seconds where the disk is slow: the first word of a verb comes before it."""
+    if "torch" not in sys.modules:
+        console.note("loading torch ...")
+    import torch  # noqa: F401
+
+
 def model_names(incomplete: str) -> list[str]:
     """Completion: installed models."""
     return [name for name in registry.plugins() if name.startswith(incomplete)]
@@ -71,7 +78,9 @@ def weights(model: str, console: Console) -> Path:
     names = tuple(registry.plugins())
     path = find.find_weights(model, names)
     if model in names and not Path(model).exists():
-        console.note(f"{model}: {path.parent}")
+        newer = find.newest_run(model, stopped_early=True)
+        early = f" ({newer} is newer, but {folders.STOPPED_EARLY})" if newer and newer not in path.parents else ""
+        console.note(f"{model}: {path.parent}{early}")
     return path
 
 
