@@ -159,7 +159,7 @@ def _json_lines(lines: Sequence[str], path: Path) -> tuple[list[str], list[tuple
 def _on(value: Any, path: Path, number: int) -> bool:
     text = str(value).lower()
     if text not in _VALUES:
-        raise _wrong(path, number, f"{schema.shown(value)} is none of 1, 0, -1, true and false")
+        raise _wrong(path, number, f'"{schema.printable(str(value)[:100])}" is none of 1, 0, -1, true and false')
     return _VALUES[text]
 
 
