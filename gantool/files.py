@@ -6,6 +6,7 @@ import contextlib
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -107,3 +108,15 @@ def reason(error: OSError, folder: Path) -> str:
         if place.exists():
             return (error.strerror or str(error)) if place.is_dir() else f"{place} is a file"
     return error.strerror or str(error)
+
+
+def refuse_irregular(path: Path) -> None:
+    """Raises OSError for what cannot be read as a file is: a folder, or a pipe, which would wait for a writer."""
+    mode = os.stat(path).st_mode
+    if stat.S_ISREG(mode):
+        return
+    if stat.S_ISDIR(mode):
+        os.scandir(path).close()  # one that cannot be listed has a reason of its own
+        raise OSError("it is a folder, not a file")
+    kinds = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
+    raise OSError(f"it is {kinds.get(stat.S_IFMT(mode), 'a device')}, not a file")

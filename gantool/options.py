@@ -57,7 +57,7 @@ def resolve(kind: type[Any], layers: Iterable[tuple[str, Mapping[str, Any]]], *,
     for source, values in layers:
         for key, value in values.items():
             if key not in fields:
-                raise UsageError(_unknown(key, fields, where))
+                raise UsageError(unknown(key, fields, where))
             checked = _checked(fields[key], types[key], value, where)
             if fields[key].metadata.get("file") and checked:
                 checked = str(Path(checked).expanduser().absolute())
@@ -174,7 +174,8 @@ def describe(kind: type[Any]) -> list[Described]:
     return rows
 
 
-def _unknown(key: str, known: Iterable[str], where: str) -> str:
+def unknown(key: str, known: Iterable[str], where: str) -> str:
+    """The message for a key that is none of the known ones."""
     key = schema.printable(key[:100])
     table = (
         f"All options: gantool models {where}" if where != "train" else f"All of them: gantool train {argument('help')}"

@@ -144,9 +144,13 @@ class Facts:
     """Hash of all other facts and of the tensors; of the tensors alone in files of 0.1; empty before it is written."""
 
     def as_json(self) -> dict[str, Any]:
-        """As JSON has it; `from_json` is the inverse. What is empty is left out."""
+        """As JSON has it; `facts_from_json` is the inverse. What is empty is left out, unless every header has it."""
         table = {**vars(self), "spec": _spec_as_json(self.spec), "sizes": asdict(self.sizes), "can": sorted(self.can)}
-        return {key: value for key, value in table.items() if value not in ((), {}, None, "") or key == "directions"}
+        return {key: value for key, value in table.items() if value not in ((), {}, None, "") or key in _ALWAYS}
+
+
+_ALWAYS = ("model", "step", "options", "spec", "sizes", "can", "directions")
+"""Keys that every header has."""
 
 
 def facts_from_json(table: Mapping[str, Any]) -> Facts:
@@ -214,7 +218,7 @@ _FACTS = schema.record(
         "condition_names": schema.optional(_WORDS, ()),
         "maps": schema.optional(_WORDS, ()),
         "missing": schema.optional(_WORDS, ()),
-        "own": schema.optional(schema.anything, {}),
+        "own": schema.optional(schema.table(schema.anything), {}),
         "pictures": schema.optional(schema.table(schema.whole()), {}),
         "preparation": schema.optional(schema.table(schema.scalar), {}),
         "source": schema.optional(_WORDS, ()),

@@ -12,7 +12,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,7 @@ def facts_of_model(
 ) -> Facts:
     """The facts that the header of this model's weights holds. `notes` are further fields of `Facts`."""
     can = abilities(model, missing)
-    return Facts(
+    facts = Facts(
         model=name,
         step=step,
         options=asdict(model.options),
@@ -55,9 +55,10 @@ def facts_of_model(
         maps=model.maps if isinstance(model, Attends) else (),
         missing=tuple(missing),
         own=model.facts() if isinstance(model, Tells) else {},
+        directions=model.directions() if isinstance(model, Translates) else (),
         gantool=__version__,
-        **{"directions": model.directions() if isinstance(model, Translates) else (), **notes},
     )
+    return replace(facts, **notes)
 
 
 def parted(model: Model[Any], tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:

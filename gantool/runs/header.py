@@ -98,6 +98,8 @@ def facts_of(header: Header) -> Facts:
     path, metadata = header.path, header.metadata
     if is_state(header):
         raise CheckpointError(f"{path} holds no weights to translate with: give the run folder, or {folders.WEIGHTS}")
+    if not isinstance(metadata.get("sha256"), str):
+        raise DamagedError(f"{path} is damaged: its header lacks sha256")
     try:
         return facts_from_json(metadata)
     except ValueError as error:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -55,11 +58,11 @@ class Processes:
             for tensor in module.state_dict().values():
                 dist.broadcast(tensor, 0)
 
-    def shared(self, text: str) -> str:
-        """The first process's text for all."""
+    def shared(self, value: T) -> T:
+        """The first process's value for all."""
         if self.world == 1:
-            return text
-        told: list[str] = [text]
+            return value
+        told = [value]
         dist.broadcast_object_list(told, 0)
         return told[0]
 
@@ -77,6 +80,10 @@ def join(device: str) -> Processes:
         int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]), int(os.environ.get("LOCAL_RANK", "0"))
     )
     if processes.world > 1 and not dist.is_initialized():
+        # The first optimiser imports it otherwise, when there is a group: its functions' defaults would keep that group
+        # and its threads for ever, and a thread that lets go of a tensor while Python ends aborts the process.
+        import torch.distributed.nn  # noqa: F401
+
         dist.init_process_group("cpu:gloo,cuda:nccl" if device.startswith("cuda") else "gloo")
     return processes
 

@@ -18,7 +18,9 @@ from torch import Tensor
 
 from gantool.errors import DataError, GantoolError, OutOfMemoryError, argument
 from gantool.inference.codes import Codes, seed_of
-from gantool.inference.engine import Engine, Way, is_memory, matched, prepared
+from gantool.inference.engine import Engine, Way
+from gantool.inference.memory import ran_out
+from gantool.inference.pixels import matched, prepared
 from gantool.inference.styles import Style
 from gantool.pictures.file import Array
 from gantool.translation.outputs import Job
@@ -181,10 +183,10 @@ def _decode(job: Job, engine: Engine, recipe: Recipe, stdin: bytes) -> Decoded |
     begun = time.perf_counter()
     try:
         source = recipe.variants[0].direction.source
-        picture = engine.read(stdin if job.source.picture is None else job.source.picture, source)
+        picture = engine.read(stdin if job.source.picture is None else job.source.picture, source, recipe.size)
         pixels, alpha = prepared(picture, engine.channels(source), recipe.size)
-    except DataError as error:
-        return Failed(job, error)
+    except (DataError, OutOfMemoryError) as error:
+        return Failed(job, about(job, error))
     except MemoryError:
         return Failed(job, OutOfMemoryError(f"the memory does not suffice to read {job.source.name}"))
     height, width = picture.pixels.shape[:2]
@@ -233,7 +235,7 @@ def _mapped(item: Decoded, engine: Engine, variant: Variant) -> Decoded:
     try:
         return replace(item, maps=engine.attention(item.pixels, variant.direction))
     except (MemoryError, RuntimeError) as error:
-        if is_memory(error):
+        if ran_out(error):
             remedy = f"try {argument('size')}"
             raise OutOfMemoryError(f"the memory does not suffice for its maps of attention: {remedy}") from error
         raise DataError(f"the model fails on its maps of attention: {str(error).splitlines()[0]}") from error

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from PIL import Image
 
 from gantool.inference.codes import Codes, seed_of
-from gantool.inference.engine import Engine, prepared
+from gantool.inference.engine import Engine
+from gantool.inference.pixels import prepared
 from gantool.pictures.file import to_uint8
 from gantool.pictures.ids import shown
 from gantool.report.grids import grid
@@ -26,7 +27,7 @@ def sheet(
     rows = []
     for source in sources:
         domain = recipe.variants[0].direction.source
-        picture = engine.read(stdin if source.picture is None else source.picture, domain)
+        picture = engine.read(stdin if source.picture is None else source.picture, domain, recipe.size)
         pixels, _ = prepared(picture, engine.channels(domain), recipe.size)
         row = [shown(pixels)]
         for variant in recipe.variants:

@@ -27,7 +27,7 @@ from gantool.networks.initialization import initialize
 from gantool.option_groups import adam
 from gantool.options import option
 from gantool.spec import Sizes, Spec
-from gantool_starganv2.face import FAN, face_masks
+from gantool_starganv2.face import FAN, face_masks, read_fan
 from gantool_starganv2.networks import Discriminator, Generator, MappingNetwork, Masks, StyleEncoder, halvings
 
 MEAN_OF = 10_000
@@ -108,9 +108,7 @@ class StarGANv2(Translates, Encodes, Averaged, Exports, Model["StarGANv2.Options
         if not self.options.fan:
             needed = argument("set", "fan=wing.ckpt")
             raise UsageError(f"starganv2: w_hpf > 0 needs the weights of the face network: {needed}")
-        from gantool_starganv2 import official
-
-        self.fan.load_state_dict(official.read_fan(Path(self.options.fan)))
+        self.fan.load_state_dict(read_fan(Path(self.options.fan)))
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         o, decay = self.options, self.options.weight_decay

@@ -6,13 +6,20 @@ StarGAN v2 uses it, with weights that others trained, for the masks of its high-
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import sqrt
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gantool.errors import CheckpointError
+from gantool.importing.official import OfficialTensors
+from gantool.importing.reading import read_official
+from gantool.importing.table import load, same
 from gantool.networks.precision import single
+from gantool.runs import checkpoint
 from gantool_starganv2.networks import Masks
 
 
@@ -166,3 +173,25 @@ _COARSE_ONLY = (slice(8, 25), slice(33, 51), slice(76, 96))
 def _up(maps: Tensor, rows: int) -> Tensor:
     """Maps (N, K, H, W) moved up by so many rows; what leaves at the top comes back at the bottom."""
     return maps.roll(-rows, dims=2)
+
+
+def read_fan(path: Path) -> dict[str, Tensor]:
+    """The face network's weights from `wing.ckpt`, from an official file that holds them, or from weights of gantool.
+
+    Raises CheckpointError for a file that does not hold them.
+    """
+    if path.suffix == ".safetensors":
+        tensors = checkpoint.read(path)[1]
+        content: OfficialTensors = {k.removeprefix("fan."): v for k, v in tensors.items() if k.startswith("fan.")}
+    else:
+        file = read_official(path)
+        own = file.get("fan", file)
+        content = own if isinstance(own, Mapping) else file
+    with torch.device("meta"):
+        network = FAN()
+    expected = network.state_dict()
+    weights = {key: value for key, value in content.items() if key in expected and isinstance(value, Tensor)}
+    if not weights:
+        raise CheckpointError(f"{path} does not hold the face network: its file is wing.ckpt")
+    load(network, same(network), weights, str(path))
+    return network.state_dict()

@@ -8,18 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from math import log2
-from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from gantool.errors import CheckpointError
 from gantool.importing.official import Imported, OfficialTensors
-from gantool.importing.reading import read_official
-from gantool.importing.table import Part, Tensors, Values, imported, inside, load, places, same, shape
-from gantool.runs import checkpoint
+from gantool.importing.table import Part, Tensors, Values, imported, inside, places, shape
 from gantool_starganv2 import StarGANv2
-from gantool_starganv2.face import FAN
 from gantool_starganv2.networks import HighPass
 
 TRANSLATION = ("generator", "mapping_network", "style_encoder")
@@ -67,28 +62,6 @@ def recognise(files: Mapping[str, OfficialTensors]) -> Imported | None:
         dropped=dropped,
         licence=LICENCE,
     )
-
-
-def read_fan(path: Path) -> dict[str, Tensor]:
-    """The face network's weights from `wing.ckpt`, from an official file that holds them, or from weights of gantool.
-
-    Raises CheckpointError for a file that does not hold them.
-    """
-    if path.suffix == ".safetensors":
-        tensors = checkpoint.read(path)[1]
-        content: OfficialTensors = {k.removeprefix("fan."): v for k, v in tensors.items() if k.startswith("fan.")}
-    else:
-        file = read_official(path)
-        own = file.get("fan", file)
-        content = own if isinstance(own, Mapping) else file
-    with torch.device("meta"):
-        network = FAN()
-    expected = network.state_dict()
-    weights = {key: value for key, value in content.items() if key in expected and isinstance(value, Tensor)}
-    if not weights:
-        raise CheckpointError(f"{path} does not hold the face network: its file is wing.ckpt")
-    load(network, same(network), weights, str(path))
-    return network.state_dict()
 
 
 def _is_ours(found: Mapping[str, Tensors]) -> bool:

@@ -14,35 +14,26 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image, ImageCms
 
 import gantool as package
-from gantool.runs import checkpoint, folders
-from tests.translation.small_models import noise, tiny
+from gantool.runs import folders
+from gantool.spec import Direction
+from tests.runs import untrained
+from tests.translation.small_models import noise
 
 TERMS = {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
-def saved(folder: Path, channels: tuple[int, int] = (3, 3), **notes: object) -> Path:
-    model = tiny(channels)
-    weights = {
-        name: tensor for name, tensor in model.state_dict().items() if name.partition(".")[0] not in model.training_only
-    }
-    checkpoint.save(
-        folders.save_folder(folder, 7), model, "cyclegan", 7, weights=weights, state={"x": torch.ones(1)}, notes=notes
-    )
-    return folder
-
-
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def run(tmp_path_factory) -> Path:
-    return saved(tmp_path_factory.mktemp("translate") / "run")
+    return untrained(tmp_path_factory.mktemp("translate") / "run").parents[2]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def grey_run(tmp_path_factory) -> Path:
-    return saved(tmp_path_factory.mktemp("translate") / "grey", (1, 1))
+    grey = {"channels_a": 1, "channels_b": 1, "identity": 0.0}
+    return untrained(tmp_path_factory.mktemp("translate") / "grey", **grey).parents[2]
 
 
 def save(path: Path, height: int = 36, width: int = 40, **more) -> Path:
@@ -268,12 +259,12 @@ def test_weights_that_are_none(main, run, tmp_path):
 
 def test_the_newest_run_of_a_model_is_named(main, tmp_path):
     save(tmp_path / "a.png")
-    saved(tmp_path / "runs/cyclegan/001")
+    untrained(tmp_path / "runs/cyclegan/001")
     assert "runs/cyclegan/001" in main("translate", "-m", "cyclegan", "a.png", "b.png")[2]
 
 
 def test_weights_of_one_direction(main, tmp_path):
-    one_way = saved(tmp_path / "run", directions=[["zebras", "horses"]])
+    one_way = untrained(tmp_path / "run", notes={"directions": (Direction("zebras", "horses"),)})
     save(tmp_path / "a.png")
     assert "only: zebras -> horses" in main("translate", "-m", one_way, "a.png", "b.png", "--to", "zebras", code=2)[2]
     main("translate", "-m", one_way, "a.png", "b.png")

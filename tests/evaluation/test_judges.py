@@ -53,7 +53,7 @@ def test_lpips_of_pairs(lpips_file):
     assert found.metrics["lpips"] > 0.01
     assert "both.pth" in found.protocol["weights"]["lpips"]
     assert compare(real, real, pairs=[(0, 0)], judges=judges).metrics["lpips"] == 0
-    with pytest.raises(DataError, match="at least 31 pixels a side, not 30x30: enlarge them with --size"):
+    with pytest.raises(DataError, match=r"at least 31 pixels a side, not 30x30: enlarge them with size$"):
         compare(real, fake, pairs=[(1, 0)], judges=judges, size=30)
 
 

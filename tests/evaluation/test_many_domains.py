@@ -7,17 +7,16 @@ from pathlib import Path
 
 import pytest
 
-import gantool as package
-from gantool import registry
 from gantool.errors import CheckpointError, DataError, UsageError
 from gantool.evaluation.domains import compare_domains
 from gantool.evaluation.translations import compare_translations
-from gantool.model import ImageSpec
-from gantool.options import restore
-from gantool.runs import checkpoint, folders
+from gantool.runs import folders
 from tests.conftest import draw
+from tests.runs import untrained
 
 NAMES = ("blue", "green", "red")
+SMALL = {"width": 4, "blocks": 1, "d_width": 4, "d_layers": 3}
+"""Options of a StarGAN whose translations are measured, not looked at."""
 
 
 @pytest.fixture(scope="module")
@@ -29,19 +28,15 @@ def root(tmp_path_factory) -> Path:
     return folder
 
 
-def trained(root: Path, model: str) -> Path:
-    return package.train(model, root / "train", out=root / model, preset="smoke", steps=1, workers=0)
-
-
-def test_every_direction_is_measured_in_drawn_and_in_taken_styles(main, root):
-    run = trained(root, "starganv2")
+def test_every_direction_is_measured_in_drawn_and_in_taken_styles(main, root, trained):
+    run = trained("starganv2")
     _, out, _ = main("eval", "-m", run, root / "val", root / "train", "-n", 2, "--json")
     found = json.loads(out)
     assert set(found["mean"]) == {"latent", "reference"}
-    ways = {(task["guided"], task["source"], task["target"]) for task in found["tasks"]}
+    ways = {(task["styles"], task["source"], task["target"]) for task in found["tasks"]}
     assert len(ways) == len(found["tasks"]) == 2 * 6
-    for guided, mean in found["mean"].items():
-        rows = [task["metrics"] for task in found["tasks"] if task["guided"] == guided]
+    for styles, mean in found["mean"].items():
+        rows = [task["metrics"] for task in found["tasks"] if task["styles"] == styles]
         assert mean["diversity_l1"] == pytest.approx(sum(row["diversity_l1"] for row in rows) / 6)
         assert mean["swd"] == pytest.approx(sum(row["swd"] for row in rows) / 6)
     assert found["protocol"]["results of each picture"] == 2
@@ -59,46 +54,30 @@ def test_every_direction_is_measured_in_drawn_and_in_taken_styles(main, root):
     assert json.loads(again)["tasks"] == found["tasks"]
 
 
-def test_a_model_without_styles_has_one_result_and_no_diversity(root):
-    run = trained(root, "stargan")
+def test_a_model_without_styles_has_one_result_and_no_diversity(root, trained):
+    run = trained("stargan")
     found = compare_domains(folders.saves(run)[-1] / folders.WEIGHTS, root / "val")
-    assert [task.guided for task in found.means] == [""]
+    assert [task.styles for task in found.means] == [""]
     assert len(found.tasks) == 6
     assert "diversity_l1" not in found.means[0].metrics
     assert found.means[0].metrics["swd"] > 0
 
 
 def test_weights_that_take_one_size_get_that_size(root, tmp_path):
-    ugatit = {"width": 4, "blocks": 1, "d_width": 4}
-    one = saved(tmp_path / "one", "ugatit", ("blue", "red"), ugatit)
+    one = untrained(tmp_path / "one", "ugatit", ("blue", "red"), width=4, blocks=1, d_width=4)
     found = compare_translations(one, root / "val/blue", root / "val/red")
     assert found.protocol["fake"]["size"] == "32x32"
     assert found.protocol["model"]["translates"] == "pictures resized to 32x32"
 
 
-def test_a_missing_domain_is_named(root, tmp_path):
-    run = next(path for path in (root / "stargan", root / "starganv2") if path.exists())
+def test_a_missing_domain_is_named(tmp_path):
     draw(tmp_path / "blue", 1, seed=0)
     with pytest.raises(DataError, match="no folder green"):
-        compare_domains(folders.saves(run)[-1] / folders.WEIGHTS, tmp_path)
-
-
-def saved(folder: Path, model: str, domains: tuple[str, ...], options: dict, **notes: object) -> Path:
-    """A run of random weights: its translations are measured, not looked at."""
-    kind = registry.plugin(model).load()
-    chosen = restore(kind.Options, options, where=model)
-    spec = ImageSpec(domains, kind.channels(chosen, len(domains)), 32, labels=bool(options.get("attributes")))
-    network = checkpoint.build_model(kind, chosen, spec)
-    save = folders.save_folder(folder, 1)
-    checkpoint.save(save, network, model, 1, weights=network.state_dict(), state={}, notes=notes)
-    return save / folders.WEIGHTS
-
-
-SMALL = {"width": 4, "blocks": 1, "d_width": 4, "d_layers": 3}
+        compare_domains(untrained(tmp_path / "run", "stargan", NAMES, **SMALL), tmp_path)
 
 
 def test_two_domains_are_measured_by_domain_too(main, root, tmp_path):
-    run = saved(tmp_path / "two", "stargan", ("blue", "red"), SMALL)
+    run = untrained(tmp_path / "two", "stargan", ("blue", "red"), **SMALL)
     for given in ([root / "val", root / "train"], [root / "val"]):
         _, out, _ = main("eval", "-m", run, *given, "--json")
         assert [(task["source"], task["target"]) for task in json.loads(out)["tasks"]] == [
@@ -108,8 +87,7 @@ def test_two_domains_are_measured_by_domain_too(main, root, tmp_path):
 
 
 def test_a_model_of_two_folders_takes_their_pictures_whatever_lies_below(main, root, tmp_path):
-    cyclegan = {"width": 4, "blocks": 1, "d_width": 4, "d_layers": 1}
-    run = saved(tmp_path / "pair", "cyclegan", ("blue", "red"), cyclegan)
+    run = untrained(tmp_path / "pair", "cyclegan", ("blue", "red"))
     _, out, _ = main("eval", "-m", run, root / "val", root / "train", "--json")
     found = json.loads(out)
     assert "tasks" not in found
@@ -117,7 +95,7 @@ def test_a_model_of_two_folders_takes_their_pictures_whatever_lies_below(main, r
 
 
 def test_one_target_is_measured_from_every_other_domain(main, root, tmp_path):
-    run = saved(tmp_path / "three", "stargan", NAMES, SMALL)
+    run = untrained(tmp_path / "three", "stargan", NAMES, **SMALL)
     _, out, _ = main("eval", "-m", run, root / "val", root / "train", "--to", "green", "--json")
     found = json.loads(out)
     assert [(task["source"], task["target"]) for task in found["tasks"]] == [("blue", "green"), ("red", "green")]
@@ -128,12 +106,12 @@ def test_one_target_is_measured_from_every_other_domain(main, root, tmp_path):
 
 def test_directions_are_those_of_the_weights(root, tmp_path):
     attributes = {**SMALL, "attributes": NAMES}
-    some = saved(tmp_path / "some", "stargan", NAMES, attributes, directions=[["red", "blue"]])
+    some = untrained(tmp_path / "some", "stargan", NAMES, notes={"directions": [["red", "blue"]]}, **attributes)
     assert [(task.source, task.target) for task in compare_domains(some, root / "val").tasks] == [("red", "blue")]
-    none = saved(tmp_path / "none", "stargan", NAMES, attributes, directions=[])
+    none = untrained(tmp_path / "none", "stargan", NAMES, notes={"directions": []}, **attributes)
     for to in (None, "green"):
         with pytest.raises(CheckpointError, match="cannot tell what a picture is"):
             compare_domains(none, root / "val", to=to)
-    every = saved(tmp_path / "every", "stargan", NAMES, attributes)
+    every = untrained(tmp_path / "every", "stargan", NAMES, **attributes)
     with pytest.raises(UsageError, match="none of the domains that have a folder"):
         compare_domains(every, root / "val", to="+red,-blue")

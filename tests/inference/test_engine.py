@@ -11,16 +11,18 @@ import pytest
 import torch
 from torch import Tensor
 
+from gantool.capabilities import Translates
 from gantool.errors import DataError, OutOfMemoryError
 from gantool.inference.engine import Engine
-from gantool.model import ImageSpec, Model, Sizes
+from gantool.model import Model
 from gantool.networks.passes import per_sample
 from gantool.networks.resnet import ResnetGenerator
 from gantool.pictures.file import Picture
+from gantool.spec import Direction, Pictures, Sizes, Spec
 from tests.translation.small_models import Identity, noise, tiny
 
-TO_B = {"source": "A", "target": "B"}
-TO_ZEBRAS = {"source": "horses", "target": "zebras"}
+TO_B = Direction("A", "B")
+TO_ZEBRAS = Direction("horses", "zebras")
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +38,7 @@ def test_results_are_as_large_as_inputs(cyclegan):
     engine = Engine(cyclegan)
     for side in range(33, 98):
         height, width = side, 33 + side * 37 % 65
-        (result,) = engine.translate([noise(height, width)], **TO_ZEBRAS)
+        (result,) = engine.translate([noise(height, width)], TO_ZEBRAS)
         assert result.shape == (height, width, 3)
         assert result.dtype == np.uint8
         assert result.std() > 1
@@ -46,7 +48,7 @@ def test_results_are_as_large_as_inputs(cyclegan):
 def test_every_value_survives_an_identity(size):
     model = Identity()
     picture = noise(*size)
-    (result,) = Engine(model).translate([picture], **TO_B)
+    (result,) = Engine(model).translate([picture], TO_B)
     assert np.array_equal(result, picture)
     height, width = model.shapes[0][2:]
     assert (height, width) == (max(16, -(-size[0] // 8) * 8), max(16, -(-size[1] // 8) * 8))
@@ -59,20 +61,20 @@ def test_padding_is_a_reflection():
             return images
 
     model = Corner()
-    Engine(model).translate([noise(20, 16)], **TO_B)
+    Engine(model).translate([noise(20, 16)], TO_B)
     assert torch.equal(model.padded[:, :, 20:], model.padded[:, :, 15:19].flip(2))
 
 
 def test_sixteen_bit_ramp_stays_equal_in_one_channel():
     ramp = np.arange(65536, dtype=np.uint16).reshape(256, 256, 1)
-    (result,) = Engine(Identity(1)).translate([ramp], **TO_B)
+    (result,) = Engine(Identity(1)).translate([ramp], TO_B)
     assert result.dtype == np.uint16
     assert np.array_equal(result, ramp)
 
 
 def test_colour_results_have_8_bits_and_grey_inputs_fill_three_channels():
     grey = np.arange(256, dtype=np.uint16).reshape(16, 16, 1) * 257
-    result = Engine(Identity(3)).picture(Picture(grey, None, "PNG", None), **TO_B)
+    result = Engine(Identity(3)).picture(Picture(grey, None, "PNG", None), TO_B)
     assert result.pixels.dtype == np.uint8
     assert np.array_equal(result.pixels, np.repeat((grey // 257).astype(np.uint8), 3, axis=2))
 
@@ -80,14 +82,14 @@ def test_colour_results_have_8_bits_and_grey_inputs_fill_three_channels():
 def test_channels_follow_the_domains():
     engine = Engine(tiny((1, 3)))
     picture = Picture(noise(40, 36), None, "PNG", None)
-    assert engine.picture(picture, source="horses", target="zebras").pixels.shape == (40, 36, 3)
-    assert engine.picture(picture, source="zebras", target="horses").pixels.shape == (40, 36, 1)
+    assert engine.picture(picture, TO_ZEBRAS).pixels.shape == (40, 36, 3)
+    assert engine.picture(picture, Direction("zebras", "horses")).pixels.shape == (40, 36, 1)
 
 
 def test_transparency_and_profile_are_kept_and_hidden_colours_are_not_seen():
     alpha = noise(20, 30, 1, seed=1)[..., 0]
     alpha[:5] = 0
-    result = Engine(Identity()).picture(Picture(noise(20, 30), alpha, "PNG", b"profile"), **TO_B)
+    result = Engine(Identity()).picture(Picture(noise(20, 30), alpha, "PNG", b"profile"), TO_B)
     assert np.array_equal(result.alpha, alpha)
     assert result.icc_profile == b"profile"
     assert (result.pixels[:5] == 255).all()
@@ -95,21 +97,21 @@ def test_transparency_and_profile_are_kept_and_hidden_colours_are_not_seen():
 
 def test_size_resizes_picture_and_transparency():
     alpha = noise(20, 30, 1, seed=1)[..., 0]
-    result = Engine(Identity()).picture(Picture(noise(20, 30), alpha, "PNG", None), **TO_B, size=(50, 41))
+    result = Engine(Identity()).picture(Picture(noise(20, 30), alpha, "PNG", None), TO_B, size=(50, 41))
     assert result.pixels.shape == (41, 50, 3)
     assert result.alpha is not None
     assert result.alpha.shape == (41, 50)
     deep = Picture(np.full((20, 30, 1), 40_000, np.uint16), None, "PNG", None)
-    assert (Engine(Identity(1)).picture(deep, **TO_B, size=(7, 9)).pixels == 40_000).all()
+    assert (Engine(Identity(1)).picture(deep, TO_B, size=(7, 9)).pixels == 40_000).all()
 
 
 def test_a_batch_gives_what_each_picture_gives_alone(cyclegan):
     engine = Engine(cyclegan)
     batch = [noise(41, 39, seed=1), noise(44, 40, seed=2), noise(42, 37, seed=3)]  # all padded to 44 x 40
-    together = engine.translate(batch, **TO_ZEBRAS)
+    together = engine.translate(batch, TO_ZEBRAS)
     for picture, result in zip(batch, together, strict=True):
         assert result.shape == picture.shape
-        assert levels_apart(result, engine.translate([picture], **TO_ZEBRAS)[0]) <= 1
+        assert levels_apart(result, engine.translate([picture], TO_ZEBRAS)[0]) <= 1
 
 
 def test_the_memory_chooses_strips_which_change_nothing(cyclegan):
@@ -119,18 +121,16 @@ def test_the_memory_chooses_strips_which_change_nothing(cyclegan):
     assert not whole.way(*size).strips
     assert lean.way(*size).strips
     assert whole.way(*size).needed == lean.way(*size).needed > 12 * 10**6
-    expected = whole.translate([picture], **TO_ZEBRAS)[0]
-    assert levels_apart(lean.translate([picture], **TO_ZEBRAS)[0], expected) <= 1
-    assert np.array_equal(whole.translate([picture], **TO_ZEBRAS)[0], expected), (
-        "the network runs whole again afterwards"
-    )
+    expected = whole.translate([picture], TO_ZEBRAS)[0]
+    assert levels_apart(lean.translate([picture], TO_ZEBRAS)[0], expected) <= 1
+    assert np.array_equal(whole.translate([picture], TO_ZEBRAS)[0], expected), "the network runs whole again afterwards"
 
 
 def test_what_cannot_fit_is_refused_with_a_size_that_can(cyclegan):
     engine = Engine(cyclegan, memory=3 * 10**6)
-    with pytest.raises(OutOfMemoryError, match=r"600x400 .* even in strips, .*--memory") as refused:
+    with pytest.raises(OutOfMemoryError, match=r"600x400 .* even in strips, .*\(memory\)") as refused:
         engine.way(400, 600)
-    size = re.search(r"--size (\d+)x(\d+)", str(refused.value))
+    size = re.search(r"size=\((\d+), (\d+)\)", str(refused.value))
     assert size is not None
     assert engine.way(*engine.model.sizes.fit(int(size[2]), int(size[1]))).strips
     assert engine.way(64, 64).together == 2
@@ -147,7 +147,7 @@ def test_strips_take_a_third_of_the_memory():
         def resident() -> int:
             return int(statm.read_text().split()[1]) * 4096
 
-        engine.translate([noise(64, 64)], **TO_ZEBRAS)  # what is loaded only once
+        engine.translate([noise(64, 64)], TO_ZEBRAS)  # what is loaded only once
         before, highest, done = resident(), 0, threading.Event()
 
         def watch() -> None:
@@ -157,7 +157,7 @@ def test_strips_take_a_third_of_the_memory():
 
         watcher = threading.Thread(target=watch)
         watcher.start()
-        engine.translate([picture], **TO_ZEBRAS)
+        engine.translate([picture], TO_ZEBRAS)
         done.set()
         watcher.join()
         return highest - before
@@ -173,8 +173,8 @@ def test_strips_take_a_third_of_the_memory():
 
 def test_bf16_is_close(cyclegan):
     picture = noise(33, 47)
-    exact = Engine(cyclegan).translate([picture], **TO_ZEBRAS)[0].astype(int)
-    half = Engine(cyclegan, precision="bf16").translate([picture], **TO_ZEBRAS)[0].astype(int)
+    exact = Engine(cyclegan).translate([picture], TO_ZEBRAS)[0].astype(int)
+    half = Engine(cyclegan, precision="bf16").translate([picture], TO_ZEBRAS)[0].astype(int)
     assert 0 < np.abs(exact - half).mean() < 3
 
 
@@ -199,7 +199,7 @@ def test_draws_follow_from_the_seed_alone_and_leave_training_alone():
     engine = Engine(Drawing())
     torch.manual_seed(5)
     before = torch.get_rng_state()
-    first, again, other = (engine.translate([noise(16, 16)], **TO_B, seed=seed)[0] for seed in (1, 1, 2))
+    first, again, other = (engine.translate([noise(16, 16)], TO_B, seed=seed)[0] for seed in (1, 1, 2))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
     assert torch.equal(torch.get_rng_state(), before)
@@ -210,19 +210,20 @@ def test_draws_follow_from_the_seed_alone_and_leave_training_alone():
 def test_the_mode_of_the_model_is_left_as_it_is(cyclegan):
     model = tiny(dropout=True).train()
     model.g_ba.eval()
-    (result,) = Engine(model).translate([noise(40, 40)], **TO_ZEBRAS)
+    (result,) = Engine(model).translate([noise(40, 40)], TO_ZEBRAS)
     assert model.g_ab.training
     assert not model.g_ba.training
-    assert np.array_equal(result, Engine(model.eval()).translate([noise(40, 40)], **TO_ZEBRAS)[0]), "no dropout"
+    assert np.array_equal(result, Engine(model.eval()).translate([noise(40, 40)], TO_ZEBRAS)[0]), "no dropout"
 
 
-class Hungry(Model):
+class Hungry(Translates, Model[None]):
     """A network whose memory does not suffice for a whole picture (or for anything, if `always`)."""
 
+    contract = 2
     sizes = Sizes(4, 8)
 
     def __init__(self, always: bool) -> None:
-        super().__init__(None, ImageSpec(("A", "B"), (3, 3), 32))
+        super().__init__(None, Spec(("A", "B"), (Pictures(),) * 2, 32))
         self.always = always
         self.net = ResnetGenerator(3, 3, width=4, blocks=1)
 
@@ -234,9 +235,9 @@ class Hungry(Model):
 
 
 def test_memory_that_runs_out_gives_strips_a_chance_and_then_one_line():
-    assert Engine(Hungry(always=False)).translate([noise(40, 40)], **TO_B)[0].shape == (40, 40, 3)
+    assert Engine(Hungry(always=False)).translate([noise(40, 40)], TO_B)[0].shape == (40, 40, 3)
     with pytest.raises(OutOfMemoryError, match="memory does not suffice for a picture of 40x36"):
-        Engine(Hungry(always=True)).translate([noise(36, 40)], **TO_B)
+        Engine(Hungry(always=True)).translate([noise(36, 40)], TO_B)
 
 
 def test_results_that_are_no_numbers_are_refused():
@@ -245,4 +246,4 @@ def test_results_that_are_no_numbers_are_refused():
             return images * float("nan")
 
     with pytest.raises(DataError, match="not numbers"):
-        Engine(Spoilt()).translate([noise(16, 16)], **TO_B)
+        Engine(Spoilt()).translate([noise(16, 16)], TO_B)

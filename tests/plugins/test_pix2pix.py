@@ -15,7 +15,7 @@ from torch import Tensor
 import gantool
 from gantool.capabilities import abilities
 from gantool.errors import UsageError
-from gantool.export.session import export_model
+from gantool.export import session as export
 from gantool.inference.engine import Engine
 from gantool.model import Progress
 from gantool.runs import checkpoint, folders
@@ -179,10 +179,8 @@ def test_every_objective_trains_every_pair_of_networks(gan, networks):
     assert moved == {"g", "d"}
 
 
-def test_only_a_to_b(tmp_path):
-    data = draw(tmp_path / "trainA", 2, seed=1, size=64), draw(tmp_path / "trainB", 2, seed=2, size=64)
-    run = gantool.train("pix2pix", data, out=tmp_path / "run", preset="smoke", steps=1, workers=0)
-    translator = gantool.load(run, device="cpu")
+def test_only_a_to_b(trained):
+    translator = gantool.load(trained("pix2pix"), device="cpu")
     assert translator.engine.directions == (("A", "B"),)
     with pytest.raises(UsageError):
         translator.translate(Image.new("RGB", (64, 64)), to="A")
@@ -197,7 +195,8 @@ def test_the_exported_file_gives_the_same_8_bit_pictures(tmp_path):
     weights = {key: value for key, value in built.state_dict().items() if not key.startswith("d.")}
     folder = folders.save_folder(tmp_path / "run", 1)
     checkpoint.save(folder, checkpoint.facts_of_model(built, "pix2pix", 1, {}), weights=weights, state={})
-    export_model(folder / folders.WEIGHTS, tmp_path / "model.onnx", image_io=True)
+    request = export.Request(weights=folder / folders.WEIGHTS, out=tmp_path / "model.onnx", image_io=True)
+    export.start(export.plan(request))
     session = onnxruntime.InferenceSession(str(tmp_path / "model.onnx"))
     for count, height, width in ((1, 64, 64), (3, 64, 128)):
         pixels = np.random.default_rng(count).integers(0, 256, (count, height, width, 3), dtype=np.uint8)

@@ -9,22 +9,25 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from gantool.capabilities import Averaged, Translates
+from gantool.data.layouts.unpaired import unpaired
 from gantool.data.transforms import Preparation
-from gantool.model import ImageSpec, Model
+from gantool.model import Data, Model, Steps
 from gantool.options import option
 from gantool.runs import checkpoint
+from gantool.spec import Pictures, Spec
 from gantool.training.distributed import Processes
 from gantool.training.settings import TrainSettings
 from gantool.training.trainer import Trainer
 
-SPEC = ImageSpec(("A", "B"), (3, 3), 8)
+SPEC = Spec(("A", "B"), (Pictures(),) * 2, 8)
 
 
-class Toy(Model):
+class Toy(Averaged, Translates, Model["Toy.Options"]):
     """One layer, its average, batch norm, a dropout, and a loss that can be poisoned at given steps."""
 
+    contract = 2
     averaged = ("network",)
-    average_decay = 0.5
 
     @dataclass(frozen=True, kw_only=True)
     class Options:
@@ -32,13 +35,20 @@ class Toy(Model):
         poison: tuple[int, ...] = option((), "steps whose loss is not finite")
         fused: bool = option(True, "")
 
-    def __init__(self, options: Toy.Options, spec: ImageSpec) -> None:
+    def __init__(self, options: Toy.Options, spec: Spec) -> None:
         super().__init__(options, spec)
         self.network = nn.Sequential(nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3), nn.Dropout(0.3))
 
     @classmethod
-    def default_steps(cls, options: object) -> int:
-        return 10
+    def data(cls, o: Toy.Options) -> Data:
+        return Data(unpaired())
+
+    @classmethod
+    def length(cls, o: Toy.Options) -> Steps:
+        return Steps(10)
+
+    def average_decay(self, now) -> float:
+        return 0.5
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         return {"G": torch.optim.Adam(self.network.parameters(), self.options.lr, fused=self.options.fused)}
@@ -47,13 +57,13 @@ class Toy(Model):
         with run.phase("G"):
             noise = run.randn(*batch["A"].shape).to(batch["A"].dtype)
             loss = (self.network(batch["A"]) - noise).abs().mean()
-            if run.step in self.options.poison:
+            if run.now.step in self.options.poison:
                 loss = loss * float("nan")
             run.backward(loss)
             run.update("G", clip=1.0)
         run.log(loss=loss)
 
-    def translate(self, images: Tensor, *, source: str, target: str, style: Tensor | None = None) -> Tensor:
+    def translate(self, images: Tensor, *, source: int, target: int, code=None, condition=None) -> Tensor:
         return self.network(images)
 
 
@@ -90,6 +100,7 @@ class Notes:
     samples: list[int] = field(default_factory=list)
     saves: list[int] = field(default_factory=list)
     skips: list[tuple[int, int]] = field(default_factory=list)
+    stops: list[float | None] = field(default_factory=list)
     on_step: object = None
 
     def step(self, done, losses) -> None:
@@ -106,6 +117,9 @@ class Notes:
     def skipped(self, done, in_a_row) -> None:
         self.skips.append((done, in_a_row))
 
+    def stopping(self, left) -> None:
+        self.stops.append(left)
+
 
 def trainer(
     folder: Path,
@@ -119,7 +133,7 @@ def trainer(
 ) -> Trainer:
     """A trainer of `kind` on noise."""
     choices = choices if choices is not None else kind.Options()
-    spec = ImageSpec(("A", "B"), (3, 3), size)
+    spec = Spec(("A", "B"), (Pictures(),) * 2, size)
     return Trainer(
         model=model or checkpoint.build_model(kind, choices, spec),
         name=kind.__name__.lower(),

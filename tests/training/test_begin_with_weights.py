@@ -14,7 +14,7 @@ from gantool.errors import CheckpointError, UsageError
 from gantool.networks.vgg import VGG16
 from gantool.options import resolve, restore
 from gantool.runs import checkpoint, folders
-from gantool.runs.header import read_header
+from gantool.runs.header import read_facts
 from tests.conftest import draw
 
 TINY = {"depth": 4, "width": 4, "d_width": 4, "d_layers": 2}
@@ -33,13 +33,13 @@ def test_a_discriminator_of_another_size_begins_anew(tmp_path, pictures):
 def test_a_licence_holds_for_what_is_made_of_the_weights(tmp_path, pictures):
     kind = registry.plugin("pix2pix").load()
     chosen = restore(kind.Options, TINY, where="pix2pix")
-    network = checkpoint.build_model(kind, chosen, kind.spec_for(chosen, ("A", "B"), 32))
+    network = checkpoint.build_model(kind, chosen, kind.data(chosen).spec(("A", "B"), 32))
     theirs, licence = folders.save_folder(tmp_path / "theirs", 1), "CC BY-NC 4.0"
-    weights = network.state_dict()
-    checkpoint.save(theirs, network, "pix2pix", 1, weights=weights, state={}, notes={"licence": licence})
+    facts = checkpoint.facts_of_model(network, "pix2pix", 1, {"licence": licence})
+    checkpoint.save(theirs, facts, weights=network.state_dict(), state={})
     ours = gantool.train("pix2pix", pictures, out=tmp_path / "ours", from_=theirs / folders.WEIGHTS, set=TINY, **SMALL)
     gantool.train("pix2pix", pictures, out=ours, resume=True, steps=2)
-    assert [read_header(save / folders.WEIGHTS).metadata["licence"] for save in folders.saves(ours)] == [licence] * 2
+    assert [read_facts(save / folders.WEIGHTS).licence for save in folders.saves(ours)] == [licence] * 2
 
 
 def test_a_file_that_an_option_names_may_move_while_a_run_pauses(tmp_path, monkeypatch):

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from gantool.model import Progress
 from gantool.training.run import TrainingRun
 
 
@@ -46,7 +47,7 @@ def test_other_updates_follow_each_other():
 
 def test_an_error_within_leaves_no_update_waiting():
     model = nn.Linear(1, 1, bias=False)
-    run = TrainingRun(model, {"G": torch.optim.SGD(model.parameters(), lr=0.1)}, total_steps=1)  # type: ignore[arg-type]
+    run = TrainingRun(model, {"G": torch.optim.SGD(model.parameters(), lr=0.1)})  # type: ignore[arg-type]
     run.begin(Progress(0, 1), 1.0)
     before = model.weight.item()
 

@@ -3,13 +3,14 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from gantool.model import Progress
 from gantool.training.image_pool import ImagePool
 from gantool.training.run import TrainingRun
 
 
 def run() -> TrainingRun:
     anybody = nn.Linear(1, 1)
-    begun = TrainingRun(anybody, {"any": torch.optim.Adam(anybody.parameters())}, total_steps=1)
+    begun = TrainingRun(anybody, {"any": torch.optim.Adam(anybody.parameters())})
     begun.begin(Progress(0, 1), 1.0)
     return begun
 

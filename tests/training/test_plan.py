@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 import gantool
-from gantool.errors import CheckpointError, DataError, UsageError
+from gantool.errors import CheckpointError, DataError, UsageError, argument
 from gantool.runs import folders
 from gantool.training.request import Request, plan
 from gantool.training.settings import TrainSettings, seconds
@@ -34,28 +34,28 @@ def test_precedence(pictures, tmp_path, monkeypatch):
     monkeypatch.setenv("GANTOOL_WORKERS", "5")
     monkeypatch.setenv("GANTOOL_SEED", "6")
     decided = plan(
-        request(pictures, preset="smoke", config=config, flags={"seed": 7}, set={"blocks": "3"}),
+        request(pictures, preset="smoke", config=config, settings={"seed": 7}, set={"blocks": "3"}),
     )
     found = {key: (setting.value, setting.source) for key, setting in decided.sources.items()}
     assert found["steps"] == (20, "preset smoke")
-    assert found["batch"] == (3, f"--config {config}")
+    assert found["batch"] == (3, f"config {config}")
     assert found["workers"] == (5, "GANTOOL_WORKERS")
-    assert found["seed"] == (7, "--seed")
-    assert found["options.width"] == (12, f"--config {config}")
-    assert found["options.blocks"] == (3, "--set")
+    assert found["seed"] == (7, argument("seed"))
+    assert found["options.width"] == (12, f"config {config}")
+    assert found["options.blocks"] == (3, argument("set"))
     assert found["options.d_width"] == (8, "preset smoke")
     assert found["options.cycle_a"] == (10.0, "default")
 
 
 def test_a_flag_replaces_its_counterpart_in_a_preset(pictures):
-    assert plan(request(pictures, preset="smoke", flags={"epochs": 2})).total_steps(8, world=1) == 16
-    assert plan(request(pictures, preset="smoke", flags={"crop": 128})).preparation.size == 143
+    assert plan(request(pictures, preset="smoke", settings={"epochs": 2})).total_steps(8, world=1) == 16
+    assert plan(request(pictures, preset="smoke", settings={"crop": 128})).preparation.size == 143
     with pytest.raises(UsageError, match="not both"):
-        plan(request(pictures, flags={"epochs": 2, "steps": 3}))
+        plan(request(pictures, settings={"epochs": 2, "steps": 3}))
 
 
 def test_run_yaml_repeats_the_run(pictures, tmp_path):
-    first = plan(request(pictures, preset="smoke", flags={"batch": 2}, set={"pool": "3"}))
+    first = plan(request(pictures, preset="smoke", settings={"batch": 2}, set={"pool": "3"}))
     path = tmp_path / "run.yaml"
     path.write_text(yaml.safe_dump(first.as_yaml(1)))
     again = plan(Request(model=None, config=path))
@@ -66,23 +66,23 @@ def test_a_run_that_goes_on_knows_its_model_and_data(pictures, tmp_path):
     run = gantool.train("cyclegan", pictures, out=tmp_path / "run", preset="smoke", steps=1, workers=0)
     for path in (run, folders.saves(run)[-1]):
         again = plan(Request(model=None, resume=str(path)))
-        assert (again.name, again.data, again.folder) == ("cyclegan", pictures, run)
-        assert again.saves == (folders.saves(run)[-1],)
+        assert (again.name, again.paths, again.folder) == ("cyclegan", pictures, run)
+        assert again.place.saves == (folders.saves(run)[-1],)
 
 
 @pytest.mark.parametrize(
     ("more", "error", "said"),
     [
         ({"preset": "smok"}, UsageError, "smoke"),
-        ({"flags": {"batch": 0}}, UsageError, "at least 1"),
-        ({"flags": {"precision": "fp8"}}, UsageError, "bf16"),
-        ({"flags": {"size": 64, "crop": 128}}, UsageError, "crop"),
+        ({"settings": {"batch": 0}}, UsageError, "at least 1"),
+        ({"settings": {"precision": "fp8"}}, UsageError, "bf16"),
+        ({"settings": {"size": 64, "crop": 128}}, UsageError, "crop"),
         ({"set": {"cycle": 3}}, UsageError, "cycle_a"),
         ({"set": {"channels_a": 1}}, UsageError, "identity"),
         ({"start_from": "nowhere"}, CheckpointError, "nowhere"),
         ({"resume": "nowhere"}, CheckpointError, "nowhere"),
         ({"config": Path("none.yaml")}, UsageError, "none.yaml"),
-        ({"flags": {"time": "soon"}}, UsageError, "7h50m"),
+        ({"settings": {"time": "soon"}}, UsageError, "7h50m"),
     ],
 )
 def test_errors(pictures, more, error, said):

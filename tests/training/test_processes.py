@@ -11,33 +11,47 @@ import torch
 from gantool_cyclegan import CycleGAN
 from safetensors.torch import load_file
 
-from gantool.model import ImageSpec
+from gantool.runs import checkpoint
+from gantool.spec import Pictures, Spec
+from gantool.training import distributed
+from gantool.training.settings import TrainSettings
+from gantool.training.trainer import Trainer
 from tests.conftest import draw
+from tests.training.helpers import Noise, Notes
+
+OPTIONS = CycleGAN.Options(width=4, blocks=1, d_width=4, d_layers=1, pool=3)
+SPEC = Spec(("A", "B"), (Pictures(), Pictures()), 32)
 
 SCRIPT = """
 import sys
 from pathlib import Path
 import torch
-from tests.training.helpers import Noise, Notes, trainer
-from gantool.runs import checkpoint
-from gantool.training import distributed
-from gantool.training.settings import TrainSettings
-from gantool.training.trainer import Trainer
-from gantool.model import ImageSpec
-from gantool_cyclegan import CycleGAN
+from tests.training.test_processes import train
 
 torch.set_num_threads(1)
-folder, batch = Path(sys.argv[1]), int(sys.argv[2])
-processes = distributed.join("cpu")
-choices = CycleGAN.Options(width=4, blocks=1, d_width=4, d_layers=1, pool=3)
-# Another seed on every process: the first one's weights must win.
-model = checkpoint.build_model(CycleGAN, choices, ImageSpec(("A", "B"), (3, 3), 32), seed=processes.rank).double()
-Trainer(
-    model=model, name="cyclegan", dataset=Noise(size=32), folder=folder, total_steps=6, notes={}, observer=Notes(),
-    settings=TrainSettings(batch=batch, workers=0), processes=processes,
-).train()
-distributed.leave()
+train(Path(sys.argv[1]), batch=1)
+threads = {Path(task, "comm").read_text().strip() for task in Path("/proc/self/task").glob("*")}
+assert not [name for name in threads if "gloo" in name], threads  # they may abort Python while it ends
 """
+
+
+def train(folder: Path, batch: int) -> None:
+    """Six steps in float64, as one of the processes that there are."""
+    processes = distributed.join("cpu")
+    # Another seed on every process: the first one's weights must win.
+    model = checkpoint.build_model(CycleGAN, OPTIONS, SPEC, seed=processes.rank).double()
+    Trainer(
+        model=model,
+        name="cyclegan",
+        dataset=Noise(size=32),
+        folder=folder,
+        total_steps=6,
+        notes={},
+        observer=Notes(),
+        settings=TrainSettings(batch=batch, workers=0),
+        processes=processes,
+    ).train()
+    distributed.leave()
 
 
 def test_two_by_one_equals_one_by_two(tmp_path: Path):
@@ -46,14 +60,11 @@ def test_two_by_one_equals_one_by_two(tmp_path: Path):
     root = Path(__file__).parents[2]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(root)}
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    commands = {
-        "two": [*torchrun, str(script), str(tmp_path / "two"), "1"],
-        "one": [sys.executable, str(script), str(tmp_path / "one"), "2"],
-    }
-    for command in commands.values():
-        done = subprocess.run(command, env=environment, cwd=root, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-    model = CycleGAN(CycleGAN.Options(width=4, blocks=1, d_width=4, d_layers=1), ImageSpec(("A", "B"), (3, 3), 32))
+    two = [*torchrun, script, tmp_path / "two"]
+    done = subprocess.run(two, env=environment, cwd=root, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    train(tmp_path / "one", batch=2)
+    model = CycleGAN(OPTIONS, SPEC)
     moments_of_biases = {
         f"optimizers.{optimizer}.{number}.{moment}"
         for optimizer, networks in {"G": (model.g_ab, model.g_ba), "D": (model.d_a, model.d_b)}.items()
@@ -72,23 +83,17 @@ def test_two_by_one_equals_one_by_two(tmp_path: Path):
             )
 
 
-def test_a_picture_that_one_process_cannot_read_ends_them_all(tmp_path: Path):
+def test_a_picture_that_one_process_cannot_read_ends_them_all(tmp_path: Path, both):
     folder, _ = draw(tmp_path / "trainA", 12, seed=1), draw(tmp_path / "trainB", 12, seed=2)
     for number in (1, 2, 4, 5):  # 0, 3, 6 and 9 are in the sample grid, which is drawn before the first step
         broken = folder / f"{number:02d}.png"
         broken.write_bytes(broken.read_bytes()[:60])
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     small = ["--preset", "smoke", "--steps", "50", "--workers", "0", "-o", "run"]
-    done = subprocess.run(
-        [*torchrun, "-m", "gantool", "train", "cyclegan", "trainA", "trainB", *small],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,  # without an agreement they would wait for each other for ever
-    )
-    assert done.returncode != 0
-    assert "error: cannot read" in done.stderr
+    said = []
+    for process in both("train", "cyclegan", "trainA", "trainB", *small):
+        # Without an agreement they would wait for each other for ever.
+        said.append(process.communicate(timeout=300)[0])
+        assert process.returncode == 3, said
+    assert "error: cannot read" in said[0] + said[1]
     (save,) = (tmp_path / "run" / "checkpoints").iterdir()
     assert {file.name for file in save.iterdir()} == {"weights.safetensors", "state.safetensors"}

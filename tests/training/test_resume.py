@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
+import shutil
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from gantool.report.runlog import read
 from tests.conftest import TRAIN_TINY
 
 STEPS = ["--steps", "12", "--save-every", "5", "--keep", "0", "--sample-every", "6"]
@@ -20,64 +20,65 @@ def files(run: Path, step: int = 12) -> list[bytes]:
     return [(save / name).read_bytes() for name in ("weights.safetensors", "state.safetensors")]
 
 
-def launch(tmp_path: Path, *words: str, processes: int = 1) -> subprocess.Popen[str]:
-    start = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(processes), "--no-python"]
-    command = [sys.executable, "-m", "gantool", "train", "cyclegan", "trainA", "trainB", *words, *TRAIN_TINY, *STEPS]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MASTER_PORT": "0"}
-    return subprocess.Popen(
-        [*start, *command] if processes > 1 else command,
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env=environment,
-        start_new_session=True,
-    )
+def train(*words: str) -> list[str]:
+    return ["train", "cyclegan", "trainA", "trainB", *words, *TRAIN_TINY, *STEPS]
 
 
-def kill_after(process: subprocess.Popen[str], event: str) -> None:
-    """SIGKILL to the process (and its children) as soon as it says that `event` has happened."""
-    assert process.stdout is not None
+def kill_after(event: str, *processes: subprocess.Popen[str]) -> None:
+    """SIGKILL to all as soon as the first one says that `event` has happened; returns when they are dead."""
+    first = processes[0]
+    assert first.stdout is not None
     said = []
-    for line in process.stdout:
+    for line in first.stdout:
         said.append(line)
         if event in line:
             break
     else:
         raise AssertionError("".join(said))
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    for process in processes:
+        process.send_signal(signal.SIGKILL)
+    for process in processes:
+        assert process.stdout is not None
+        process.stdout.read()
+        assert process.wait() == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_kill_and_resume_gives_the_same_bytes(tmp_path, pictures, launch, main, workers):
+    same = ["--workers", workers, "--set", "pool=2"]
+    kill_after('"saved", "step": 5', launch(*train("-o", "killed", "--json", *same)))
+    assert [path.name for path in sorted((tmp_path / "killed/checkpoints").glob("0*"))] == ["00000005"]
+    _, _, said = main(*train("-o", "killed", "--resume", *same))
+    assert "after step 5" in said
+    main(*train("-o", "straight", *same))
+    assert files(tmp_path / "killed") == files(tmp_path / "straight")
 
 
 @pytest.mark.parametrize(
     ("batch", "workers", "pool", "precision"),
-    [(1, 0, 50, "fp32"), (1, 2, 2, "fp32"), (2, 0, 2, "fp32"), (2, 2, 50, "fp32"), (1, 0, 2, "bf16")],
+    [(1, 0, 50, "fp32"), (2, 0, 2, "fp32"), (2, 2, 50, "fp32"), (1, 0, 2, "bf16")],
 )
-def test_kill_and_resume_gives_the_same_bytes(tmp_path, pictures, batch, workers, pool, precision):
+def test_what_a_save_holds_is_all_that_matters(tmp_path, pictures, main, batch, workers, pool, precision):
     same = ["--batch", str(batch), "--workers", str(workers), "--set", f"pool={pool}", "--precision", precision]
-    straight = launch(tmp_path, "-o", "straight", *same)
-    killed = launch(tmp_path, "-o", "killed", "--json", *same)
-    kill_after(killed, '"saved", "step": 5')
-    assert [path.name for path in sorted((tmp_path / "killed/checkpoints").glob("0*"))] == ["00000005"]
-
-    resumed = launch(tmp_path, "-o", "killed", "--resume", *same)
-    said, _ = resumed.communicate()
-    assert resumed.returncode == 0, said
+    main(*train("-o", "straight", *same))
+    stopped = tmp_path / "stopped"
+    shutil.copytree(tmp_path / "straight", stopped, ignore=shutil.ignore_patterns("00000010", "00000012"))
+    _, _, said = main(*train("-o", "stopped", "--resume", *same))
     assert "after step 5" in said
-    assert straight.wait() == 0, straight.stdout
-    assert files(tmp_path / "killed") == files(tmp_path / "straight")
+    assert files(stopped) == files(tmp_path / "straight")
 
 
-def test_two_processes_resume_to_the_same_bytes(tmp_path, pictures):
-    same = ["--set", "pool=2"]
-    straight = launch(tmp_path, "-o", "straight", *same, processes=2)
-    said, _ = straight.communicate()
-    assert straight.returncode == 0, said
-    killed = launch(tmp_path, "-o", "killed", "--json", *same, processes=2)
-    kill_after(killed, '"saved", "step": 5')
-    resumed = launch(tmp_path, "-o", "killed", "--resume", *same, processes=2)
-    said, _ = resumed.communicate()
-    assert resumed.returncode == 0, said
+def test_two_processes_resume_to_the_same_bytes(tmp_path, pictures, both):
+    same = train("--set", "pool=2")
+
+    def end(*processes: subprocess.Popen[str]) -> None:
+        for process in processes:
+            said, _ = process.communicate()
+            assert process.returncode == 0, said
+
+    kill_after('"saved", "step": 5', *both(*same, "-o", "killed", "--json"))
+    end(*both(*same, "-o", "killed", "--resume"))
+    end(*both(*same, "-o", "straight"))
     assert files(tmp_path / "killed") == files(tmp_path / "straight")
 
 
@@ -95,14 +96,9 @@ def test_a_damaged_save_is_passed_over(tmp_path, pictures, main):
     assert files(tmp_path / "run", 6) == whole
 
 
-def test_the_log_goes_on_where_the_save_was(tmp_path, pictures):
-    from gantool.report.runlog import read
-
-    killed = launch(tmp_path, "-o", "run", "--json")
-    kill_after(killed, '"saved", "step": 10')
-    resumed = launch(tmp_path, "-o", "run", "--resume")
-    said, _ = resumed.communicate()
-    assert resumed.returncode == 0, said
+def test_the_log_goes_on_where_the_save_was(tmp_path, pictures, launch, main):
+    kill_after('"saved", "step": 10', launch(*train("-o", "run", "--json")))
+    main(*train("-o", "run", "--resume"))
     assert [record["step"] for record in read(tmp_path / "run/log.jsonl")] == list(range(1, 13))
 
 

@@ -12,8 +12,9 @@ from gantool_cyclegan import CycleGAN
 from torch import nn
 
 from gantool.errors import DivergedError, Interrupted, TimeLimitReached
-from gantool.model import ImageSpec
+from gantool.model import Roles
 from gantool.runs import checkpoint, folders
+from gantool.spec import Spec
 from tests.training.helpers import SPEC, Toy, parameters, trainer
 
 TINY = CycleGAN.Options(width=4, blocks=1, d_width=4, d_layers=1, pool=2)
@@ -77,8 +78,12 @@ def test_a_signal_finishes_the_step_and_saves(tmp_path, number, code):
 def test_a_second_signal_ends_at_once(tmp_path):
     run = trainer(tmp_path, steps=50, save_every=50)
 
+    seconds = [0.0]
+    run.clock = lambda: seconds[0]
+
     def twice(done: int) -> None:
         signal.raise_signal(signal.SIGINT)
+        seconds[0] += 2
         signal.raise_signal(signal.SIGINT)
 
     run.observer.on_step = twice
@@ -92,7 +97,7 @@ def test_the_time_limit_saves_and_says_so(tmp_path):
     run = trainer(tmp_path, steps=1000, time="10s")
     ticks = iter(range(10**6))
     run.clock = lambda: float(next(ticks))
-    with pytest.raises(TimeLimitReached, match="--resume") as found:
+    with pytest.raises(TimeLimitReached, match=r"Continue with resume$") as found:
         run.train()
     assert found.value.exit_code == 75
     assert run.observer.saves == [run.done]
@@ -146,7 +151,7 @@ class Twice(Toy):
 
     averaged = ()
 
-    def __init__(self, options: Toy.Options, spec: ImageSpec) -> None:
+    def __init__(self, options: Toy.Options, spec: Spec) -> None:
         super().__init__(options, spec)
         self.network = nn.Sequential(nn.Conv2d(3, 3, 3))
 
@@ -194,9 +199,9 @@ def test_averages_stay_where_a_step_is_not_applied(tmp_path):
 class Judged(Toy):
     """Has somebody else's network, which is never trained and never saved."""
 
-    frozen = ("critic",)
+    roles = Roles(frozen=("critic",))
 
-    def __init__(self, options: Toy.Options, spec: ImageSpec) -> None:
+    def __init__(self, options: Toy.Options, spec: Spec) -> None:
         super().__init__(options, spec)
         self.critic = nn.Conv2d(3, 1, 1).requires_grad_(False)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,11 @@ import pytest
 from gantool.direction import resolve, targets
 from gantool.errors import DataError, UsageError
 from gantool.inference.memory import available, parse_bytes
+from gantool.spec import Direction, Pictures, Spec
 from gantool.translation.inputs import Inputs, find_inputs
 from gantool.translation.naming import Naming
 from gantool.translation.outbox import Outbox, OutputRefusedError
-from gantool.translation.outputs import make_plan, parse_shard
+from gantool.translation.outputs import find_outputs, parse_shard
 
 
 @pytest.fixture(autouse=True)
@@ -36,8 +38,8 @@ def found(*words: str, out: str | None = "out", stdin: bytes = b"") -> Inputs:
 def planned(
     *words: str, out: str | None = "out", naming: Naming | None = None, stdin: bytes = b"", **more
 ) -> dict[str, str]:
-    plan = make_plan(found(*words, out=out, stdin=stdin), out, naming or Naming(), **more)
-    return {job.source.name: str(job.out) for job in plan.jobs}
+    outputs = find_outputs(found(*words, out=out, stdin=stdin), out, naming or Naming(), **more)
+    return {job.source.name: str(job.out) for job in outputs.jobs}
 
 
 def test_a_folder_keeps_its_tree_its_names_and_the_extensions_that_can_be_written():
@@ -65,16 +67,16 @@ def test_results_inside_the_input_folder_are_not_inputs():
 
 def test_the_input_folder_is_refused_as_output_unless_names_differ():
     touch("in/a.png", "in/b.png")
-    with pytest.raises(UsageError, match="--suffix"):
+    with pytest.raises(UsageError, match="suffix"):
         planned("in", out="in")
-    with pytest.raises(UsageError, match="--suffix"):
+    with pytest.raises(UsageError, match="suffix"):
         planned("in/a.png", out="in/../in")
     naming = Naming(suffix="_z")
     assert planned("in", out="in", naming=naming) == {"in/a.png": "in/a_z.png", "in/b.png": "in/b_z.png"}
     touch("in/a_z.png")
-    plan = make_plan(found("in", out="in"), "in", naming)
-    assert [job.source.name for job in plan.jobs] == ["in/b.png"]
-    assert (len(plan.skipped), plan.results) == (1, 1)
+    outputs = find_outputs(found("in", out="in"), "in", naming)
+    assert [job.source.name for job in outputs.jobs] == ["in/b.png"]
+    assert (len(outputs.skipped), outputs.passed_over) == (1, 1)
 
 
 def test_two_inputs_never_share_an_output():
@@ -103,8 +105,8 @@ def test_two_inputs_never_share_an_output():
 
 def test_results_with_the_inputs_extension_in_their_name_are_known_as_results():
     touch("in/a.gif", "in/a.png", "in/a.gif_z.png", "in/a_z.png")
-    plan = make_plan(found("in", out="in"), "in", Naming(suffix="_z"))
-    assert (len(plan.jobs), len(plan.skipped), plan.results) == (0, 2, 2)
+    outputs = find_outputs(found("in", out="in"), "in", Naming(suffix="_z"))
+    assert (len(outputs.jobs), len(outputs.skipped), outputs.passed_over) == (0, 2, 2)
 
 
 def test_a_list_keeps_relative_paths_and_what_absolute_ones_do_not_share(tmp_path):
@@ -134,7 +136,7 @@ def test_one_picture():
     assert planned("-", out="new.png") == {"stdin": "new.png"}
     assert planned("y.jpg", out="there.png", existing="overwrite") == {"y.jpg": "there.png"}
     assert planned("y.jpg", out="there.png", existing="skip") == {}
-    for out, message in [("there.png", "--overwrite"), ("y.jpg", "input itself"), ("new.xyz", "choose one of")]:
+    for out, message in [("there.png", "overwrite replaces"), ("y.jpg", "input itself"), ("new.xyz", "choose one of")]:
         with pytest.raises(UsageError, match=message):
             planned("y.jpg", out=out)
     with pytest.raises(UsageError, match="names the file already"):
@@ -176,57 +178,70 @@ def test_shards_are_a_stable_partition():
     touch("in/new.png")
     assert parts[0] <= set(planned("in", shard=(1, 4)))
     for wrong in ("0/4", "5/4", "1", "a/b", "1/0", "-1/3"):
-        with pytest.raises(UsageError, match="--shard"):
+        with pytest.raises(UsageError, match="shard wants i/n"):
             parse_shard(wrong)
     assert parse_shard("3/4") == (3, 4)
 
 
+@dataclass(frozen=True)
+class Weights:
+    """What `resolve` asks of a model."""
+
+    spec: Spec
+    directions: tuple[Direction, ...]
+
+
+def weights(*domains: str, only: tuple[str, str] | None = None, attributes: bool = False) -> Weights:
+    """Weights that translate between all domains, or in `only` one direction."""
+    pairs = [(one, other) for one in domains for other in domains if one != other] if only is None else [only]
+    spec = Spec(domains, (Pictures(),) * len(domains), 32, attributes)
+    return Weights(spec, tuple(Direction(*pair) for pair in pairs))
+
+
 def test_domains_by_name_and_by_letter():
-    names = ["horses", "zebras"]
-    assert (
-        resolve(names) == resolve(names, "zebras") == resolve(names, "B") == resolve(names, "b") == ("horses", "zebras")
-    )
-    assert resolve(names, "A") == resolve(names, "horses") == ("zebras", "horses")
-    assert resolve(["b", "a"], "a") == ("b", "a"), "names come before letters"
-    assert resolve(["x", "y", "z"], "z") == ("x", "z")
+    two = weights("horses", "zebras")
+    assert resolve(two) == resolve(two, "zebras") == resolve(two, "B") == resolve(two, "b") == ("horses", "zebras")
+    assert resolve(two, "A") == resolve(two, "horses") == ("zebras", "horses")
+    assert resolve(weights("b", "a"), "a") == ("b", "a"), "names come before letters"
+    assert resolve(weights("x", "y", "z"), "z") == ("x", "z")
     with pytest.raises(
         UsageError, match=r'no domain "zebra"\. Did you mean zebras\? Domains: horses \(A\), zebras \(B\)'
     ):
-        resolve(names, "zebra")
+        resolve(two, "zebra")
 
 
 def test_a_domain_named_twice_is_one_target():
-    spec = {"domains": ["red", "green", "blue"]}
-    assert targets(spec, "red,red") == [("green", "red")]
-    assert targets(spec, "blue,A,red, C") == [("red", "blue"), ("green", "red")]
+    three = weights("red", "green", "blue")
+    assert targets(three, "red,red") == [("green", "red")]
+    assert targets(three, "blue,A,red, C") == [("red", "blue"), ("green", "red")]
 
 
 def test_all_is_one_result_a_domain():
-    names = ["horses", "zebras"]
-    assert targets({"domains": names}, "all") == [("zebras", "horses"), ("horses", "zebras")]
-    assert targets({"domains": names}, "all", [["horses", "zebras"]]) == [("horses", "zebras")]
-    assert targets({"domains": ["x", "y", "z"]}, "all") == [("y", "x"), ("x", "y"), ("x", "z")]
+    assert targets(weights("horses", "zebras"), "all") == [("zebras", "horses"), ("horses", "zebras")]
+    assert targets(weights("horses", "zebras", only=("horses", "zebras")), "all") == [("horses", "zebras")]
+    assert targets(weights("x", "y", "z"), "all") == [("y", "x"), ("x", "y"), ("x", "z")]
 
 
 def test_among_more_than_two_domains_the_target_is_no_guess():
-    for spec in ({"domains": ["red", "green", "blue"]}, {"domains": ["Male", "Smiling"], "labels": True}):
-        with pytest.raises(UsageError, match=f"--to what the pictures shall become: {', '.join(spec['domains'])}"):
-            targets(spec, None)
-    assert targets({"domains": ["red", "green", "blue"]}, None, [["red", "blue"]]) == [("red", "blue")]
-    assert targets({"domains": ["horses", "zebras"]}, None) == [("horses", "zebras")]
+    for known in (weights("red", "green", "blue"), weights("Male", "Smiling", attributes=True)):
+        with pytest.raises(UsageError) as found:
+            targets(known, None)
+        assert str(found.value) == f"say with to what the pictures shall become: {', '.join(known.spec.domains)}"
+    assert targets(weights("red", "green", "blue", only=("red", "blue")), None) == [("red", "blue")]
+    assert targets(weights("horses", "zebras"), None) == [("horses", "zebras")]
 
 
 def test_weights_of_one_direction_say_so():
-    names, back = ["horses", "zebras"], [["zebras", "horses"]]
-    assert resolve(names, None, back) == resolve(names, "horses", back) == ("zebras", "horses")
+    back = weights("horses", "zebras", only=("zebras", "horses"))
+    assert resolve(back) == resolve(back, "horses") == ("zebras", "horses")
     with pytest.raises(UsageError, match="only: zebras -> horses"):
-        resolve(names, "zebras", back)
+        resolve(back, "zebras")
 
 
 def test_sizes_in_words():
     assert (parse_bytes("500M"), parse_bytes("1.5g"), parse_bytes("1GiB")) == (5 * 10**8, 15 * 10**8, 2**30)
     for wrong in ("", "0", "M", "5X", "-1G"):
-        with pytest.raises(UsageError, match="--memory"):
+        with pytest.raises(UsageError, match="memory wants a size"):
             parse_bytes(wrong)
 
 

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from PIL import Image
 
 import gantool
 from gantool.errors import CheckpointError, UsageError
-from gantool.runs import checkpoint, folders
-from tests.translation.small_models import noise, tiny
-
-
-def saved(folder: Path, channels: tuple[int, int]) -> Path:
-    model = tiny(channels)
-    checkpoint.save(
-        folders.save_folder(folder, 1), model, "cyclegan", 1, weights=model.state_dict(), state={}, notes={}
-    )
-    return folder
+from tests.runs import untrained
+from tests.translation.small_models import noise
 
 
 def test_pictures_keep_their_size_transparency_and_orientation(tmp_path):
-    translator = gantool.load(saved(tmp_path / "run", (3, 3)), device="cpu")
+    translator = gantool.load(untrained(tmp_path / "run"), device="cpu")
     assert translator.domains == ("horses", "zebras")
     rgba = noise(35, 50, 4)
     there, back = (translator.translate(Image.fromarray(rgba), to=to) for to in ("B", "horses"))
@@ -40,7 +30,7 @@ def test_pictures_keep_their_size_transparency_and_orientation(tmp_path):
 
 
 def test_grey_keeps_its_16_bits(tmp_path):
-    translator = gantool.load(saved(tmp_path / "run", (1, 1)), device="cpu")
+    translator = gantool.load(untrained(tmp_path / "run", channels_a=1, channels_b=1, identity=0.0), device="cpu")
     result = translator.translate(Image.fromarray(np.arange(1600, dtype=np.uint16).reshape(40, 40) * 40))
     assert result.mode.startswith("I;16")
     assert np.array(result).max() > 255
@@ -49,7 +39,7 @@ def test_grey_keeps_its_16_bits(tmp_path):
 def test_what_is_not_there_is_named(tmp_path):
     with pytest.raises(CheckpointError, match="nowhere"):
         gantool.load(tmp_path / "nowhere")
-    run = saved(tmp_path / "run", (3, 3))
+    run = untrained(tmp_path / "run").parents[2]
     with pytest.raises(UsageError, match="horses"):
         gantool.load(run, device="cpu").translate(Image.new("RGB", (9, 9)), to="dogs")
     with pytest.raises(UsageError, match="tpu"):

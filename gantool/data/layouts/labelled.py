@@ -35,7 +35,7 @@ class _Labelled:
     classes: int
     instances: bool
 
-    name = "label maps"
+    name = "labels"
     pairs = True
     many = False
 

@@ -1,0 +1,41 @@
+"""Trainings in processes beside the test."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+from collections.abc import Callable
+
+import pytest
+
+
+@pytest.fixture
+def launch(commands, tmp_path) -> Callable[..., subprocess.Popen[str]]:
+    """`launch("train", ...)`: a process of `gantool` in tmp_path; all it says is its stdout."""
+
+    def begin(*words: str, env: dict[str, str] | None = None, **more) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [commands / "gantool", *words],
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, "OMP_NUM_THREADS": "1", **(env or {})},
+            **more,
+        )
+
+    return begin
+
+
+@pytest.fixture
+def both(launch) -> Callable[..., list[subprocess.Popen[str]]]:
+    """`both("train", ...)`: two processes that train together, as torchrun would start them."""
+
+    def begin(*words: str) -> list[subprocess.Popen[str]]:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1]), "WORLD_SIZE": "2"}
+        return [launch(*words, env={"RANK": rank, "LOCAL_RANK": rank, **place}) for rank in "01"]
+
+    return begin
