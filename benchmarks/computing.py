@@ -8,7 +8,8 @@ from textbook import Textbook, take_weights
 from timing import Comparison, compare
 from torch import Tensor
 
-from gantool.model import ImageSpec
+from gantool.model import Progress
+from gantool.spec import Pictures, Spec
 from gantool.training.run import TrainingRun
 
 NETWORKS = ("g_ab", "g_ba", "d_a", "d_b")
@@ -18,12 +19,12 @@ def training_step(pixels: int, precision: str, rounds: int) -> tuple[Comparison,
     """CycleGAN's defaults, batch 1. Also the largest relative difference between the first steps' losses."""
     book, model = _textbook_and_model()
     a, b = _picture(pixels, 1), _picture(pixels, 2)
-    run = TrainingRun(model, model.optimizers(), total_steps=1000, precision=precision)
+    run = TrainingRun(model, model.optimizers(), precision=precision)
     done = 0
 
     def step() -> dict[str, float]:  # what the trainer does; it reads the losses after every tenth step only
         nonlocal done
-        run.begin(done, 1.0)
+        run.begin(Progress(done, 1000), 1.0)
         for _ in run.batches():
             model.training_step({"A": a, "B": b}, run)
         run.end()
@@ -45,7 +46,7 @@ def translation(pixels: int, rounds: int) -> tuple[Comparison, float]:
 
 
 def _textbook_and_model() -> tuple[Textbook, CycleGAN]:
-    book, model = Textbook(), CycleGAN(CycleGAN.Options(), ImageSpec(("A", "B"), (3, 3), 128))
+    book, model = Textbook(), CycleGAN(CycleGAN.Options(), Spec(("A", "B"), (Pictures(),) * 2, 128))
     for name in NETWORKS:
         take_weights(getattr(book, name), getattr(model, name))
     return book, model

@@ -60,7 +60,7 @@ def main() -> None:
         **({"steps": arguments.steps} if arguments.steps else {}),
     )
     translator = gantool.load(run, device=arguments.device)
-    styles = STYLES if translator.engine.styles else 1
+    styles = STYLES if "code" in translator.facts.can else 1
     results = [translated(translator, inputs, "B", seed) for seed in range(styles)]
 
     classifier = train_classifier([list(sets["trainA"].values()), list(sets["trainB"].values())])

@@ -81,7 +81,7 @@ def main() -> None:
                 hits.append(shares[names.index(target)])
                 write(f"| {source} to {target} | " + " | ".join(f"{share:.1%}" for share in shares) + " |\n")
     write(f"\nof all translations, {np.mean(hits):.1%} are taken for the style that was asked for\n")
-    if translator.engine.styles:
+    if "code" in translator.facts.can:
         ways = [(s, t) for s in names for t in names if s != t]
         spread = [
             diversity([translated(translator, unseen[s][:12], t, seed) for seed in range(STYLES)]) for s, t in ways

@@ -47,7 +47,7 @@ def main() -> None:
         **({"steps": arguments.steps} if arguments.steps else {}),
     )
     translator = gantool.load(run, device=arguments.device)
-    styles = STYLES if translator.engine.styles else 1
+    styles = STYLES if "code" in translator.facts.can else 1
     results = [translated(translator, inputs, None, seed) for seed in range(styles)]
 
     mean = np.mean(list(train["color"].values()), axis=0).round().astype(np.uint8)
@@ -65,7 +65,7 @@ def main() -> None:
         write(f"\ndiversity: {diversity(results):.4f} (mean absolute difference of two styles, in [-1, 1])\n")
 
     if arguments.picture:
-        shown = results[:3] if translator.engine.styles and arguments.model != "pix2pix" else results[:1]
+        shown = results[:3] if "code" in translator.facts.can and arguments.model != "pix2pix" else results[:1]
         header = ["input", *([f"style {k + 1}" for k in range(len(shown))] if len(shown) > 1 else ["translated"])]
         draw_sheet(arguments.picture, [inputs, *shown, truth], [*header, "true"], 24, 3 if len(shown) > 1 else 4)
         write(f"\nexamples: {arguments.picture}\n")

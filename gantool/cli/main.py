@@ -58,15 +58,16 @@ def _gantool(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs one command and exits with its code."""
+    _open_streams()
     words = list(sys.argv[1:] if arguments is None else arguments)
-    if words[:1] == ["--version"]:
-        Console().result(f"gantool {__version__}")
-        return
     if not _verbose(words):  # a damaged EXIF block is no news to the person who translates a thousand pictures
         warnings.filterwarnings("ignore", module="PIL")
     try:
-        _check_models(words)
-        app(_with_resume_value(words), prog_name="gantool")
+        if words[:1] == ["--version"]:
+            Console().result(f"gantool {__version__}")
+        else:
+            _check_models(words)
+            app(_with_resume_value(words), prog_name="gantool")
     except GantoolError as error:
         _say(error, words)
         sys.exit(error.exit_code)
@@ -88,6 +89,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(5)
 
 
+def _open_streams() -> None:
+    """Where a caller closed stdin, stdout or stderr, the next file that is opened must not take their number."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  # it stays open
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+
+
 def _verbose(words: Sequence[str]) -> bool:
     return any(word.startswith("-v") or word == "--verbose" for word in words)
 
@@ -101,10 +115,11 @@ def _say(error: Exception, words: Sequence[str], text: str = "") -> None:
     silent = any(word.startswith("-qq") for word in words) or sum(word in ("-q", "--quiet") for word in words) > 1
     console = Console(verbosity=-2 if silent else 0, spell=spelled_flag)
     said = text or (error.text if isinstance(error, GantoolError) else str(error))
-    if isinstance(error, (Interrupted, TimeLimitReached)):  # a stop that was asked for is no error
-        console.note(said)
-    else:
-        console.error(said)
+    with contextlib.suppress(OSError):  # stderr may be on a full disk: the exit code tells it all the same
+        if isinstance(error, (Interrupted, TimeLimitReached)):  # a stop that was asked for is no error
+            console.note(said)
+        else:
+            console.error(said)
 
 
 def _check_models(words: Sequence[str]) -> None:

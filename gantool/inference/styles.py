@@ -38,12 +38,12 @@ def styles(
     two pictures to interpolate. Raises UsageError for what the model cannot do and DataError for a file that is not
     there.
     """
+    if count is not None and count < 1:
+        raise UsageError(f"{_N} is how many results a picture gets, at least 1, not {count}")
     if size == 0:
         if text is not None or between is not None or (count or 1) > 1:
             raise UsageError(f"{model} has one result for a picture: leave out {_STYLE}, {_N} and {_INTERPOLATE}")
         return [(None, "")]
-    if count is not None and count < 1:
-        raise UsageError(f"{_N} is how many results a picture gets, at least 1, not {count}")
     if between is not None:
         if text is not None:
             raise UsageError(f"{_INTERPOLATE} takes its styles from two pictures: leave out {_STYLE}")

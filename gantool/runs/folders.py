@@ -12,7 +12,7 @@ import shutil
 from pathlib import Path
 
 from gantool.errors import DataError
-from gantool.files import reason
+from gantool.files import TEMPORARY, reason, remove_abandoned
 
 RUNS = Path("runs")
 CHECKPOINTS = "checkpoints"
@@ -80,11 +80,10 @@ def remove_save(save: Path) -> None:
     shutil.rmtree(going, ignore_errors=True)
 
 
-def remove_half_saves(checkpoints: Path) -> None:
-    """Removes what a kill left of saves that were being written or removed."""
-    for path in checkpoints.glob(".*"):
-        if re.fullmatch(r"\.\d+\.(\d+|old)", path.name):
-            shutil.rmtree(path, ignore_errors=True)
+def sweep(run: Path) -> None:
+    """Removes what killed processes left half written in a run folder. What a living one writes stays."""
+    half = [path for path in (run / CHECKPOINTS).glob(".*") if re.fullmatch(r"\.\d+\.(\d+|old)", path.name)]
+    remove_abandoned([*half, *run.glob(TEMPORARY), *run.glob(f"*/{TEMPORARY}")])
 
 
 def aside(run: Path) -> str | None:

@@ -27,11 +27,6 @@ class Place:
     anew: str | None = None
     """A message, where a run was to be continued that cannot be: it begins anew."""
 
-    def is_unchanged(self) -> bool:
-        """Whether no other training has saved here since this was decided."""
-        known = [save for save in self.saves[:1] if save.parents[1].resolve() == self.folder.resolve()]
-        return self.automatic or [save.name for save in _newest_first(self.folder)[:1]] == [s.name for s in known]
-
 
 def find_place(name: str, out: Path | None, resume: str | None) -> Place:
     """The place of a run of the model `name`. Raises UsageError and CheckpointError; touches nothing."""

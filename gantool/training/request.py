@@ -172,5 +172,7 @@ def fingerprint(domains: Iterable[Domain]) -> str:
     for domain in domains:
         for file in domain.files:
             half = f" {domain.half}" if domain.half else ""
-            digest.update(f"{domain.name}/{file.relative_to(domain.root).as_posix()}{half}\n".encode())
+            digest.update(
+                f"{domain.name}/{file.relative_to(domain.root).as_posix()}{half}\n".encode(errors="surrogatepass")
+            )
     return digest.hexdigest()[:16]

@@ -14,10 +14,11 @@ import torch
 
 from gantool import direction
 from gantool.data.dataset import Dataset, Recipe
-from gantool.errors import CheckpointError, DataError, UsageError, argument
+from gantool.errors import CheckpointError, DataError, GantoolError, UsageError, argument
 from gantool.files import reason
 from gantool.inference.devices import choose, half_precision_note
 from gantool.model import Model, Progress
+from gantool.pictures.find import others_below, passed_over
 from gantool.report.console import Console
 from gantool.report.progress import progress
 from gantool.report.runlog import RunLog
@@ -58,15 +59,12 @@ def start(plan: Plan, console: Console) -> Path:
         dataset = _opened(plan)
         check_sizes(plan, model, dataset)
         model.prepare_training()
-        folder = _folder(plan, processes)
+        # What keeps the first process from the folder ends all of them in the same way.
+        folder = processes.shared(_taken(plan, processes.world, outside) if processes.first else plan.folder)
+        if isinstance(folder, GantoolError):
+            raise folder
         if processes.first:
-            outside.enter_context(lock.held(folder))
-            if not plan.place.is_unchanged():
-                another = argument("out", "ANOTHER_FOLDER")
-                raise UsageError(f"another training has saved in {folder} since this one was started: choose {another}")
-            write_settings(plan, folder, processes.world)
             remember(folder / _CHECKED, found)
-        processes.wait()
         dataset.keep_in(folder / ".cache")
         model.to(device)
         _train(plan, model, dataset, folder, processes, console)
@@ -113,15 +111,26 @@ def _train(
     console.event("done", run=str(folder), step=total)
 
 
-def _folder(plan: Plan, processes: Processes) -> Path:
-    """The run folder, the same for all processes. An automatic one is made here."""
-    made = folders.make_run(plan.name) if plan.place.automatic and processes.first else plan.folder
-    folder = Path(processes.shared(str(made)))
-    if processes.first:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise DataError(f"cannot write to the run folder {folder}: {reason(error, folder)}") from error
+def _taken(plan: Plan, processes: int, outside: contextlib.ExitStack) -> Path | GantoolError:
+    """The run folder, locked until the end of `outside` and with its run.yaml; or why it cannot be had.
+
+    An automatic one is made here.
+    """
+    folder = plan.folder
+    try:
+        if plan.place.automatic:
+            folder = folders.make_run(plan.name)
+        folder.mkdir(parents=True, exist_ok=True)
+        outside.enter_context(lock.held(folder))
+        folders.sweep(folder)
+        found = [int(save.name) for save in folders.saves(folder)]
+        if max(found, default=0) > max((int(save.name) for save in plan.place.saves), default=0):
+            raise UsageError(f"another training has saved step {max(found)} in {folder} meanwhile: start again")
+        write_settings(plan, folder, processes)
+    except OSError as error:
+        return DataError(f"cannot write to the run folder {folder}: {reason(error, folder)}")
+    except GantoolError as error:
+        return error
     return folder
 
 
@@ -272,6 +281,8 @@ def _begin(plan: Plan, trainer: Trainer, console: Console) -> None:
     for domain in plan.domains:
         if domain.note:
             console.note(domain.note)
+    if others := others_below(plan.paths):
+        console.note(passed_over(others))
     console.note(f"training {plan.name} on {counts} pictures, {trainer.total_steps} steps, into {trainer.folder}")
 
 

@@ -16,7 +16,7 @@ from gantool.data import loader
 from gantool.data.dataset import Dataset
 from gantool.errors import DataError, DivergedError, GantoolError, Interrupted, TimeLimitReached, argument
 from gantool.model import Model, Progress
-from gantool.runs import checkpoint, folders
+from gantool.runs import checkpoint, folders, training_state
 from gantool.signals import noted
 from gantool.training.distributed import Processes
 from gantool.training.ema import Averages
@@ -248,7 +248,7 @@ class Trainer:
             facts = checkpoint.facts_of_model(self.model, self.name, self.done, self.notes)
             weights, state = checkpoint.parted(self.model, self.model.state_dict())
         state |= {f"model.{key}": value for key, value in self.averages.trained_weights(self.model).items()}
-        state |= checkpoint.optimizer_tensors(self.optimizers)
+        state |= training_state.optimizer_tensors(self.optimizers)
         state |= {f"run.{key}": value for key, value in self.run.state_dict().items()}
         checkpoint.save(folder, facts, weights=weights, state=state)
         self._saved_at = self.done
@@ -262,13 +262,14 @@ class Trainer:
     def resume(self, save: Path) -> None:
         """Continues from a save of this run: everything as it was after that step."""
         header, weights = checkpoint.read(save / folders.WEIGHTS)
-        _, state = checkpoint.read(save / folders.STATE)
+        state = training_state.read(save / folders.STATE, header)
         checkpoint.load_weights(self.model, weights, str(save))
-        for name, average in self.averages.averages.items():
-            average.load_state_dict(checkpoint.below(f"{name}.", weights))
-        self.model.load_state_dict(checkpoint.below("model.", state), strict=False)
-        checkpoint.load_optimizers(self.optimizers, checkpoint.below("", state))
-        self.run.load_state_dict(checkpoint.below("run.", state))
+        with training_state.fitting(save):
+            for name, average in self.averages.averages.items():
+                average.load_state_dict(checkpoint.below(f"{name}.", weights))
+            training_state.load_training_only(self.model, state)
+            training_state.load_optimizers(self.optimizers, state)
+            self.run.load_state_dict(checkpoint.below("run.", state))
         self.done = self._saved_at = int(header.metadata["step"])
 
     def start_from(self, weights: Path) -> list[str]:

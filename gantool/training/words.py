@@ -15,12 +15,12 @@ from typing import Any
 from gantool import options as opt
 from gantool import registry
 from gantool.errors import CheckpointError, DataError, UsageError, argument, did_you_mean
-from gantool.option_names import option_names
 from gantool.runs import folders
 from gantool.runs.find import find_weights
 from gantool.runs.header import read_facts
 from gantool.spec import Facts
 from gantool.training import sources
+from gantool.training.option_names import option_names
 from gantool.training.place import Place, find_place, model_of, settings_of_run
 from gantool.training.settings import TrainSettings
 

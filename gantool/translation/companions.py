@@ -63,7 +63,7 @@ def _is_to_be_written(path: Path, data: bytes, overwrite: bool) -> bool:
     except OSError as error:
         raise DataError(f"cannot read {path}: {reason(error, path)}") from error
     if not same:
-        raise DataError(f"{path} exists already and is another file: {argument('overwrite')} replaces it")
+        raise DataError(f"{path} exists already and is another file: {argument('existing', 'overwrite')} replaces it")
     return False
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from gantool.errors import UsageError, argument
+from gantool.errors import UsageError, argument, quoted
 from gantool.pictures.file import writable_format
 from gantool.pictures.find import is_picture_name
 from gantool.translation.inputs import STREAM, Inputs, Source
@@ -116,8 +116,9 @@ def key(path: Path) -> str:
 def parse_shard(text: str) -> tuple[int, int]:
     """(i, n) of "i/n", 1 <= i <= n. Raises UsageError."""
     first, slash, second = text.partition("/")
-    if not (slash and first.isdecimal() and second.isdecimal() and 1 <= int(first) <= int(second)):
-        raise UsageError(f'{argument("shard")} wants i/n with i from 1 to n (1/4, 2/4, 3/4, 4/4), not "{text}"')
+    numbers = all(len(part) < 19 and part.isdecimal() for part in (first, second))
+    if not (slash and numbers and 1 <= int(first) <= int(second)):
+        raise UsageError(f"{argument('shard')} wants i/n with i from 1 to n (1/4, 2/4, 3/4, 4/4), not {quoted(text)}")
     return int(first), int(second)
 
 
@@ -287,10 +288,8 @@ def _refuse_existing(jobs: Sequence[Job]) -> None:
     outs = [path for job in jobs for path in (job.out, job.code) if path is not None and path.exists()]
     if outs:
         more = f" (and {len(outs) - 1} more)" if len(outs) > 1 else ""
-        raise UsageError(
-            f"{outs[0]} exists already{more}: {argument('overwrite')} replaces, {argument('skip_existing')} keeps,"
-            " or name another OUT"
-        )
+        replaces, keeps = argument("existing", "overwrite"), argument("existing", "skip")
+        raise UsageError(f"{outs[0]} exists already{more}: {replaces} replaces, {keeps} keeps, or name another OUT")
 
 
 def _part(relative: str, parts: int) -> int:

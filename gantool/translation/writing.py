@@ -39,10 +39,11 @@ class Done:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A picture whose result turned out to need another name (PNG), under which there is a file already."""
+    """A picture whose result is there already."""
 
     job: Job
-    out: Path
+    out: Path | None
+    """Differs from the job's where the result turned out to need another name (PNG)."""
 
 
 Outcome: TypeAlias = Done | Skipped | Failed

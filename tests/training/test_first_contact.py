@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from gantool import registry
-from gantool.option_names import option_names
 from gantool.training import request
 from gantool.training.forecast import Forecast, Stopwatch, advice
+from gantool.training.option_names import option_names
 from tests.cli.test_startup import HEAVY, LOOK
 from tests.conftest import TRAIN_TINY
 

@@ -12,8 +12,6 @@ import pytest
 from gantool.runs import checkpoint, folders
 from tests.conftest import TRAIN_TINY, draw
 
-pytestmark = pytest.mark.spread
-
 
 def train(*words: str) -> list[str]:
     return ["train", "cyclegan", "trainA", "trainB", "-o", "run", *words, *TRAIN_TINY]
