@@ -139,10 +139,10 @@ def test_a_damaged_table_in_a_file_is_a_checkpoint_error(tmp_path, value):
         return json.dumps(hashed({**table, "directions": [value]}, table["tensors_sha256"]))
 
     with_header(path, changed)
-    with pytest.raises(CheckpointError, match=r"is damaged: .*directions") as found:
+    with pytest.raises(CheckpointError, match=r"is damaged.*directions") as found:
         read_facts(path)
     assert str(found.value).startswith(str(path))
-    assert len(str(found.value)) < len(str(path)) + 120
+    assert len(str(found.value)) < len(str(path)) + 140
 
 
 def test_a_domain_has_a_number_a_kind_and_channels():
