@@ -44,7 +44,7 @@ Admit: TypeAlias = Callable[[Image.Image], None]
 
 _DECODERS = {"WEBP": 8, "AVIF": 8, "HEIF": 8, "JPEG2000": 12}  # bytes a pixel of their own
 
-_EMPTY = 100  # pixels a byte of the file: a large picture of more holds next to nothing
+_EMPTY = 50  # pixels a byte of the file: a large picture of more holds next to nothing
 
 
 @dataclass(frozen=True)

@@ -102,7 +102,7 @@ def find_outputs(
     found = Outputs([], passed_over=results, root=root, owners=_owners(jobs))
     for job in jobs:
         if _part(job.source.relative, shard[1]) == shard[0]:
-            (found.skipped if job.out and policy != "overwrite" and job.out.exists() else found.jobs).append(job)
+            (found.skipped if job.out and policy != "overwrite" and os.path.exists(job.out) else found.jobs).append(job)
     if policy == "fail":
         _refuse_existing([*found.skipped, *found.jobs])
     return found
@@ -162,12 +162,12 @@ def _plan_one(
             )
     for job in jobs:
         assert job.out is not None
-        if source.picture is not None and job.out.exists() and job.out.samefile(source.picture):
+        if source.picture is not None and os.path.exists(job.out) and job.out.samefile(source.picture):
             raise UsageError(f"{out} is the input itself: name another output")
     jobs = _with_more(jobs, variants, codes, maps)
     if policy == "fail":
         _refuse_existing(jobs)
-    there = [job for job in jobs if job.out is not None and job.out.exists()] if policy != "overwrite" else []
+    there = [job for job in jobs if job.out is not None and os.path.exists(job.out)] if policy != "overwrite" else []
     assert jobs[0].out is not None
     return Outputs([job for job in jobs if job not in there], there, root=jobs[0].out.parent, owners=_owners(jobs))
 
@@ -285,7 +285,7 @@ def _owners(jobs: Sequence[Job]) -> dict[str, str]:
 
 
 def _refuse_existing(jobs: Sequence[Job]) -> None:
-    outs = [path for job in jobs for path in (job.out, job.code) if path is not None and path.exists()]
+    outs = [path for job in jobs for path in (job.out, job.code) if path is not None and os.path.exists(path)]
     if outs:
         more = f" (and {len(outs) - 1} more)" if len(outs) > 1 else ""
         replaces, keeps = argument("existing", "overwrite"), argument("existing", "skip")
