@@ -42,7 +42,6 @@ class Recipe:
     """(width, height) to resize to before the network."""
     batch: int = 1
     quality: int = 95
-    overwrite: bool = False
     seed: int = 0
     sync: bool = False
     """The same random styles for all pictures."""

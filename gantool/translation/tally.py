@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,14 @@ class Tally:
         self._written = self._skipped = 0
         self._failed: list[str] = []
         self._said: set[str] = set()
+
+    def kept_though(self, stale: Mapping[str, int]) -> None:
+        """Says that results are kept which this command would make otherwise."""
+        for what, count in stale.items():
+            results = "1 result is" if count == 1 else f"{count} results are"
+            self.console.note(
+                f"{results} kept, though of {what}: {argument('newer')} or {argument('overwrite')} makes them anew"
+            )
 
     def skip(self, job: Job, out: Path | None) -> None:
         """Counts a picture whose result exists."""

@@ -48,11 +48,13 @@ class Skipped:
 Outcome: TypeAlias = Done | Skipped | Failed
 
 
-def writer(recipe: Recipe, deliver: Deliver, owners: dict[str, str]) -> Callable[[Translated], Outcome]:
+def writer(
+    recipe: Recipe, deliver: Deliver, owners: dict[str, str], note: Callable[[Done], None] = lambda done: None
+) -> Callable[[Translated], Outcome]:
     """A function that encodes and delivers a translated picture, for `translate_all`.
 
-    `owners` says which input each output belongs to (see `Outputs`), and grows. The function raises OutputRefusedError
-    when the disk takes no more.
+    `owners` says which input each output belongs to (see `Outputs`), and grows. `note` is told of each result as soon
+    as it is in its place. The function raises OutputRefusedError when the disk takes no more.
     """
 
     def write(translated: Translated) -> Outcome:
@@ -64,11 +66,11 @@ def writer(recipe: Recipe, deliver: Deliver, owners: dict[str, str]) -> Callable
                 out, format = job.as_png, "PNG"
                 if out is not None:
                     claim(out, job, owners)
-                    if out.exists() and not recipe.overwrite:
+                    if out.exists() and not job.replaces_png:
                         return Skipped(job, out)
             pixels, alpha, lost = _reduced(pixels, alpha, format)
             data = encode(pixels, format, alpha=alpha, quality=recipe.quality, icc_profile=given.icc_profile)
-            beside(job, given.code, given.maps, deliver, owners, overwrite=recipe.overwrite)
+            beside(job, given.code, given.maps, deliver, owners, overwrite=job.replaces)
             deliver(out, data)
         except OutputRefusedError:
             raise
@@ -80,7 +82,9 @@ def writer(recipe: Recipe, deliver: Deliver, owners: dict[str, str]) -> Callable
         height, width = pixels.shape[:2]
         seconds = translated.seconds + time.perf_counter() - begun
         digest = hashlib.sha256(data).hexdigest()
-        return Done(job, out, given.size, (width, height), seconds, digest, translated.way, lost)
+        done = Done(job, out, given.size, (width, height), seconds, digest, translated.way, lost)
+        note(done)
+        return done
 
     return write
 
