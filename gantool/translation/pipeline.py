@@ -13,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -22,11 +23,13 @@ from gantool.inference.engine import Engine, Way
 from gantool.inference.memory import ran_out
 from gantool.inference.pixels import matched, prepared
 from gantool.inference.styles import Style
-from gantool.pictures.file import Array
+from gantool.pictures.file import Array, Picture
 from gantool.translation.outputs import Job
 from gantool.translation.variants import Variant
 
 T = TypeVar("T")
+
+_NO_PIXELS = np.empty((0, 0, 3), np.uint8)
 
 _HELD_BYTES = 200_000_000  # decoded pictures that may wait for the network or for a place on the disk
 _LOOKAHEAD = 4  # of batches: pictures of how many may wait for others of their size
@@ -63,7 +66,8 @@ class Decoded:
     job: Job
     size: tuple[int, int]
     """(width, height) of the upright input."""
-    icc_profile: bytes | None
+    picture: Picture
+    """What the file says; its pixels are not kept."""
     pixels: Array
     alpha: Array | None
     seconds: float
@@ -189,7 +193,8 @@ def _decode(job: Job, engine: Engine, recipe: Recipe, stdin: bytes) -> Decoded |
     except MemoryError:
         return Failed(job, OutOfMemoryError(f"the memory does not suffice to read {job.source.name}"))
     height, width = picture.pixels.shape[:2]
-    return Decoded(job, (width, height), picture.icc_profile, pixels, alpha, time.perf_counter() - begun)
+    facts = replace(picture, pixels=_NO_PIXELS, alpha=None)
+    return Decoded(job, (width, height), facts, pixels, alpha, time.perf_counter() - begun)
 
 
 def _passes(engine: Engine, group: list[Decoded], recipe: Recipe, codes: Chooser) -> Iterator[Translated | Failed]:

@@ -68,6 +68,10 @@ class Tally:
             )
         if done.job.spelled_out and done.out is not None:
             self._once("alike", f"{name}: {done.out} is its result, because of another picture of that name")
+        if done.frames > 1:
+            self._once("frames", f"{name}: of its {done.frames} frames or pages the first is translated")
+        if done.reduced:
+            self._once("reduced", f"{name}: its 16 bits a channel are read as 8 bits: PNG and TIFF keep them")
         if done.lost:
             self._once(
                 done.lost, f"{name}: {done.job.format} cannot hold its {done.lost}: {argument('ext', 'png')} or tif can"

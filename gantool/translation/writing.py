@@ -35,6 +35,10 @@ class Done:
     way: Way
     lost: str
     """Lost because the output's format cannot hold it: "transparency", "16 bits"."""
+    frames: int = 1
+    """Frames or pages of the input, of which the first is translated."""
+    reduced: bool = False
+    """Whether 8 of the input's 16 bits were read."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,10 @@ def writer(
                     if out.exists() and not job.replaces_png:
                         return Skipped(job, out)
             pixels, alpha, lost = _reduced(pixels, alpha, format)
-            data = encode(pixels, format, alpha=alpha, quality=recipe.quality, icc_profile=given.icc_profile)
+            file = given.picture
+            data = encode(
+                pixels, format, alpha=alpha, quality=recipe.quality, icc_profile=file.icc_profile, dpi=file.dpi
+            )
             beside(job, given.code, given.maps, deliver, owners, overwrite=job.replaces)
             deliver(out, data)
         except OutputRefusedError:
@@ -82,7 +89,9 @@ def writer(
         height, width = pixels.shape[:2]
         seconds = translated.seconds + time.perf_counter() - begun
         digest = hashlib.sha256(data).hexdigest()
-        done = Done(job, out, given.size, (width, height), seconds, digest, translated.way, lost)
+        done = Done(
+            job, out, given.size, (width, height), seconds, digest, translated.way, lost, file.frames, file.reduced
+        )
         note(done)
         return done
 
@@ -90,9 +99,7 @@ def writer(
 
 
 def _fits(pixels: Array, alpha: Array | None, format: str) -> bool:
-    """Whether nothing but the 16 bits of a transparent picture would be lost, which no format holds."""
-    sixteen_bit = pixels.itemsize == 2 and alpha is None
-    return can_hold(format, channels=pixels.shape[2], sixteen_bit=sixteen_bit, alpha=alpha is not None)
+    return can_hold(format, channels=pixels.shape[2], sixteen_bit=pixels.itemsize == 2, alpha=alpha is not None)
 
 
 def _reduced(pixels: Array, alpha: Array | None, format: str) -> tuple[Array, Array | None, str]:

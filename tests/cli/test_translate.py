@@ -208,7 +208,6 @@ def test_refusals_before_any_work(main, run, tmp_path):
     save(tmp_path / "more/a.png")
     before = files(tmp_path)
     for words, hint in [
-        (["in/a.png", "more/a.png", "out"], "in/a.png and more/a.png would both"),
         (["in", "in"], "--suffix"),
         (["in", "out", "--to", "dogs"], "Domains: horses (A), zebras (B)"),
         (["in", "out", "--ext", "xyz"], "xyz"),
