@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from gantool.errors import UsageError, argument
+from gantool.errors import UsageError, argument, quoted
 from gantool.pictures.file import writable_format
 from gantool.pictures.find import is_picture_name
 from gantool.translation.inputs import STREAM, Inputs, Source
@@ -103,8 +103,9 @@ def find_outputs(
 def parse_shard(text: str) -> tuple[int, int]:
     """(i, n) of "i/n", 1 <= i <= n. Raises UsageError."""
     first, slash, second = text.partition("/")
-    if not (slash and first.isdecimal() and second.isdecimal() and 1 <= int(first) <= int(second)):
-        raise UsageError(f'{argument("shard")} wants i/n with i from 1 to n (1/4, 2/4, 3/4, 4/4), not "{text}"')
+    numbers = all(len(part) < 19 and part.isdecimal() for part in (first, second))
+    if not (slash and numbers and 1 <= int(first) <= int(second)):
+        raise UsageError(f"{argument('shard')} wants i/n with i from 1 to n (1/4, 2/4, 3/4, 4/4), not {quoted(text)}")
     return int(first), int(second)
 
 
@@ -149,7 +150,7 @@ def _plan_one(
             )
     for job in jobs:
         assert job.out is not None
-        if source.picture is not None and job.out.exists() and job.out.samefile(source.picture):
+        if source.picture is not None and os.path.exists(job.out) and job.out.samefile(source.picture):
             raise UsageError(f"{out} is the input itself: name another output")
     jobs = with_more(jobs, variants, codes, maps)
     if policy != "skip":

@@ -6,11 +6,13 @@ import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import get_args
 
 from gantool import direction, registry
 from gantool.errors import DataError, UsageError, argument
 from gantool.inference.styles import styles
 from gantool.pictures.file import writable_format
+from gantool.pictures.resize import LARGEST_SIDE
 from gantool.pictures.results import Results
 from gantool.runs.find import find_weights
 from gantool.runs.header import read_facts
@@ -75,7 +77,11 @@ class Request:
     batch: int | None = None
     """Pictures of one size that share a pass; None for the device's choice."""
     memory: int | None = None
-    """Bytes that a pass may take; None for what is free."""
+    """Bytes that a picture may take; None for what is free."""
+    max_pixels: int | None = None
+    """Pixels that a picture may have; None for as many as Pillow allows."""
+    nul: bool = False
+    """Paths in lists end with NUL. Where a list has one, they do so anyway."""
     fail_fast: bool = False
     """Stop at the first picture that fails."""
 
@@ -114,8 +120,7 @@ class Plan:
 
 def plan(request: Request, read_stdin: Callable[[], bytes]) -> Plan:
     """`read_stdin` is called for a list on stdin. Raises UsageError, DataError or CheckpointError."""
-    if request.precision not in PRECISIONS:
-        raise UsageError(f"{argument('precision')} is {' or '.join(PRECISIONS)}, not {request.precision}")
+    _check(request)
     naming = Naming(request.ext, request.suffix)
     weights = find_weights(request.model, tuple(registry.plugins()))
     facts = read_facts(weights)
@@ -130,7 +135,7 @@ def plan(request: Request, read_stdin: Callable[[], bytes]) -> Plan:
         raise UsageError(f"{facts.model} has no attention to show: leave out {argument('attention')}")
     results = variants(directions, chosen)
     named = request.output not in (None, STREAM)
-    inputs = find_inputs(request.inputs, Path(str(request.output)) if named else None, read_stdin)
+    inputs = find_inputs(request.inputs, Path(str(request.output)) if named else None, read_stdin, nul=request.nul)
     made = Results()
     inputs, earlier = without_earlier(inputs, request.inputs, made)
     how = tuple(_how(request, facts, result) for result in results)
@@ -160,13 +165,30 @@ def _how(request: Request, facts: Facts, variant: Variant) -> dict[str, str]:
     return {**given, "seed": str(request.seed)}
 
 
+def _check(request: Request) -> None:
+    """Raises UsageError for a value that is none of those possible."""
+    i, n = request.shard
+    size = request.size or (1, 1)
+    rules = {
+        "precision": (request.precision in PRECISIONS, " or ".join(PRECISIONS)),
+        "existing": (request.existing in (None, *get_args(Existing)), " or ".join(get_args(Existing))),
+        "size": (all(1 <= side <= LARGEST_SIDE for side in size), f"(width, height), 1 to {LARGEST_SIDE} pixels each"),
+        "quality": (1 <= request.quality <= 100, "1 to 100"),
+        "shard": (1 <= i <= n, "(i, n) with i from 1 to n"),
+        "batch": (request.batch is None or request.batch >= 1, "at least 1"),
+    }
+    for name, (fits, possible) in rules.items():
+        if not fits:
+            raise UsageError(f"{argument(name)} is {possible}, not {getattr(request, name)}")
+
+
 def _sheet_format(request: Request, before: Before) -> str:
     """The format of a grid. Raises UsageError for arguments that say nothing for it, and where OUT does not fit."""
     for_files = ("save_styles", "attention", "shard", "ext", "suffix", "batch")
     unchanged = {one.name: one.default for one in dataclasses.fields(Request)}
     given = [argument(name) for name in for_files if getattr(request, name) != unchanged[name]]
     if request.existing in ("skip", "newer"):
-        given.append(argument("skip_existing" if request.existing == "skip" else "newer"))
+        given.append(argument("existing", request.existing))
     if given:
         raise UsageError(f"{argument('grid')} makes one picture, by itself: leave out {', '.join(given)}")
     out = request.output
@@ -175,7 +197,7 @@ def _sheet_format(request: Request, before: Before) -> str:
     if out != STREAM and Path(out).exists():
         refuse_strangers([Job(Source(None, ""), Path(out), "", may_change=False)], before)
     if out != STREAM and Path(out).exists() and request.existing != "overwrite":
-        raise UsageError(f"{out} exists already: {argument('overwrite')} replaces it")
+        raise UsageError(f"{out} exists already: {argument('existing', 'overwrite')} replaces it")
     try:
         return "PNG" if out == STREAM else writable_format(Path(out).suffix)
     except DataError as error:

@@ -68,11 +68,11 @@ def sorted_out(jobs: Sequence[Job], policy: Existing, before: Before) -> tuple[l
 
 def refuse_existing(jobs: Sequence[Job]) -> None:
     """Raises UsageError if a file exists."""
-    outs = [path for job in jobs for path in (job.out, job.code) if path is not None and path.exists()]
+    outs = [path for job in jobs for path in (job.out, job.code) if path is not None and os.path.exists(path)]
     if outs:
         raise UsageError(
-            f"{outs[0]} exists already{_more(outs)}: {argument('overwrite')} replaces, {argument('skip_existing')}"
-            " keeps, or name another OUT"
+            f"{outs[0]} exists already{_more(outs)}: {argument('existing', 'overwrite')} replaces,"
+            f" {argument('existing', 'skip')} keeps, or name another OUT"
         )
 
 
@@ -90,10 +90,10 @@ def refuse_strangers(jobs: Sequence[Job], before: Before) -> None:
 
 def _standing(job: Job, before: Before) -> Path | None:
     """The file that is this job's result by its name, if there is one."""
-    if job.out is None or job.out.exists():
+    if job.out is None or os.path.exists(job.out):
         return job.out
     if job.may_change and job.as_png is not None and (made := before.results.noted(job.as_png)) is not None:
-        return job.as_png if _of(made, job.source) and job.as_png.exists() else None
+        return job.as_png if _of(made, job.source) and os.path.exists(job.as_png) else None
     return None
 
 

@@ -32,15 +32,13 @@ class Tally:
         """Says that results are kept which this command would make otherwise."""
         for what, count in stale.items():
             results = "1 result is" if count == 1 else f"{count} results are"
-            self.console.note(
-                f"{results} kept, though of {what}: {argument('newer')} or {argument('overwrite')} makes them anew"
-            )
+            self.console.note(f"{results} kept, though of {what}: {argument('existing', 'newer')} makes them anew")
 
     def skip(self, job: Job, out: Path | None) -> None:
         """Counts a picture whose result exists."""
         self._skipped += 1
         if self.single:
-            self.console.note(f"{out} exists and is kept: {argument('overwrite')} replaces it")
+            self.console.note(f"{out} exists and is kept: {argument('existing', 'overwrite')} replaces it")
         self.console.event("skipped", **{"in": job.source.name}, out=out)
 
     def done(self, done: Done) -> None:
