@@ -61,20 +61,46 @@ def read_deep(image: Image.Image) -> Deep | None:
     return whole, None
 
 
-def png(layers: NDArray[np.uint16], chunks: Sequence[tuple[bytes, bytes]] = ()) -> bytes:
-    """A 16-bit PNG of layers (H, W, 1 to 4): grey, grey with alpha, colour, colour with alpha."""
-    height, width, count = layers.shape
-    kind = {1: 0, 2: 4, 3: 2, 4: 6}[count]
-    head = struct.pack(">IIBBBBB", width, height, 16, kind, 0, 0, 0)
-    rows = layers.astype(">u2").reshape(height, -1).view(np.uint8)
-    lines = np.empty((height, rows.shape[1] + 1), np.uint8)
-    lines[:, 0] = 2  # each byte is told as its difference from the one above
-    lines[0, 1:] = rows[0]
-    np.subtract(rows[1:], rows[:-1], out=lines[1:, 1:])
-    parts = [(b"IHDR", head), *chunks, (b"IDAT", zlib.compress(lines.data, 3)), (b"IEND", b"")]
+def png(
+    frames: Sequence[NDArray[Any]],
+    chunks: Sequence[tuple[bytes, bytes]] = (),
+    durations: Sequence[int] = (),
+    loop: int = 0,
+) -> bytes:
+    """A PNG of layers (H, W, 1 to 4) in 8 or 16 bits: grey, grey with alpha, colour, colour with alpha.
+
+    Of several frames an animation: `durations` in milliseconds, shown `loop` times (0: without end).
+    """
+    height, width, count = frames[0].shape
+    kind, bits = {1: 0, 2: 4, 3: 2, 4: 6}[count], frames[0].dtype.itemsize * 8
+    parts = [(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, kind, 0, 0, 0)), *chunks]
+    if len(frames) > 1:
+        parts.append((b"acTL", struct.pack(">II", len(frames), loop)))
+    number = 0
+    for index, layers in enumerate(frames):
+        data = _lines(layers)
+        if len(frames) > 1:
+            shown = struct.pack(">HHBB", min(durations[index], 65535), 1000, 0, 0)
+            parts.append((b"fcTL", struct.pack(">IIIII", number, width, height, 0, 0) + shown))
+            number += 1
+        if index == 0:
+            parts.append((b"IDAT", data))
+        else:
+            parts.append((b"fdAT", struct.pack(">I", number) + data))
+            number += 1
+    parts.append((b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in parts
     )
+
+
+def _lines(layers: NDArray[Any]) -> bytes:
+    rows = layers.astype(layers.dtype.newbyteorder(">")).reshape(layers.shape[0], -1).view(np.uint8)
+    lines = np.empty((rows.shape[0], rows.shape[1] + 1), np.uint8)
+    lines[:, 0] = 2  # each byte is told as its difference from the one above
+    lines[0, 1:] = rows[0]
+    np.subtract(rows[1:], rows[:-1], out=lines[1:, 1:])
+    return zlib.compress(lines.data, 3)
 
 
 def png_facts(icc_profile: bytes | None, dpi: tuple[float, float] | None) -> list[tuple[bytes, bytes]]:
@@ -87,8 +113,20 @@ def png_facts(icc_profile: bytes | None, dpi: tuple[float, float] | None) -> lis
     return chunks
 
 
-def tiff(layers: NDArray[Any], icc_profile: bytes | None, dpi: tuple[float, float] | None) -> bytes:
-    """A TIFF of layers (H, W, 1 to 4) in 8 or 16 bits, compressed by Deflate. Raises ValueError beyond 4 GB."""
+def tiff(pages: Sequence[NDArray[Any]], icc_profile: bytes | None, dpi: tuple[float, float] | None) -> bytes:
+    """A TIFF of pages (H, W, 1 to 4) in 8 or 16 bits, compressed by Deflate. Raises ValueError beyond 4 GB."""
+    file = b"II*\0" + struct.pack("<I", 8)
+    for number, layers in enumerate(pages, start=1):
+        file += _page(layers, icc_profile, dpi, len(file), number == len(pages))
+        if len(file) > 0xFFFF0000:
+            raise ValueError("it is larger than 4 GB")
+    return file
+
+
+def _page(
+    layers: NDArray[Any], icc_profile: bytes | None, dpi: tuple[float, float] | None, base: int, last: bool
+) -> bytes:
+    """A page of a TIFF that begins at this place of the file."""
     height, width, count = layers.shape
     bits = layers.dtype.itemsize * 8
     differences = layers.copy()
@@ -111,9 +149,7 @@ def tiff(layers: NDArray[Any], icc_profile: bytes | None, dpi: tuple[float, floa
         *([(338, "H", [2])] if alpha else []),
         *([(34675, "B", icc_profile)] if icc_profile else []),
     ]
-    if len(data) + len(icc_profile or b"") > 0xFFFF0000:
-        raise ValueError("it is larger than 4 GB")
-    start = 8 + 2 + 12 * len(entries) + 4
+    start = base + 2 + 12 * len(entries) + 4
     extra = b""
     table = []
     for tag, kind, values in entries:
@@ -136,7 +172,9 @@ def tiff(layers: NDArray[Any], icc_profile: bytes | None, dpi: tuple[float, floa
             place += len(packed) + len(packed) % 2
         else:
             lines += struct.pack("<HHI", tag, code, number) + packed.ljust(4, b"\0")
-    return b"II*\0" + struct.pack("<IH", 8, len(table)) + lines + b"\0\0\0\0" + extra + data
+    data += b"\0" * (len(data) % 2)
+    following = 0 if last else start + len(extra) + len(data)
+    return struct.pack("<H", len(table)) + lines + struct.pack("<I", following) + extra + data
 
 
 def ppm(layers: NDArray[np.uint16]) -> bytes:

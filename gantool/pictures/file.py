@@ -263,8 +263,8 @@ def encode(
 
 def _deep(layers: NDArray[np.uint16], format: str, icc_profile: bytes | None, dpi: tuple[float, float] | None) -> bytes:
     if format == "PNG":
-        return deep_colour.png(layers, deep_colour.png_facts(icc_profile, dpi))
-    return deep_colour.ppm(layers) if format == "PPM" else deep_colour.tiff(layers, icc_profile, dpi)
+        return deep_colour.png([layers], deep_colour.png_facts(icc_profile, dpi))
+    return deep_colour.ppm(layers) if format == "PPM" else deep_colour.tiff([layers], icc_profile, dpi)
 
 
 def _like(pixels: Array, values: NDArray[Any]) -> Array:

@@ -10,14 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from gantool.errors import UsageError, argument, quoted
-from gantool.pictures.file import writable_format
 from gantool.pictures.find import is_picture_name
 from gantool.translation.inputs import STREAM, Inputs, Source
 from gantool.translation.jobs import Job as Job
 from gantool.translation.jobs import key as key
 from gantool.translation.jobs import owners_of, with_more
 from gantool.translation.names import folds_names, named
-from gantool.translation.naming import FALLBACK, SAME, Naming, checked_format
+from gantool.translation.naming import FALLBACK, SAME, Naming, checked_format, format_of
 from gantool.translation.standing import Before, refuse_existing, refuse_strangers, sorted_out
 from gantool.translation.standing import Existing as Existing
 
@@ -127,23 +126,26 @@ def _plan_one(
             raise UsageError(
                 f"{argument('save_styles')} writes codes beside the results, and stdout has no place for them: name OUT"
             )
-        job = Job(source, None, checked_format(extension, argument("ext")), naming.ext == SAME)
+        job = Job(source, None, checked_format(extension, argument("ext"), frames=naming.frames), naming.ext == SAME)
         return Outputs(with_more([job], variants, codes, maps))
     if out is None:
         assert source.picture is not None
-        beside = Naming(naming.ext or FALLBACK, naming.suffix or ".translated")
+        beside = Naming(
+            naming.ext or (SAME if naming.frames else FALLBACK), naming.suffix or ".translated", naming.frames
+        )
         jobs = [
             _job(source, source.picture.with_name(beside.named(source.picture.name, name)), beside, number)
             for number, name in enumerate(variants)
         ]
     else:
-        path, format = Path(out), checked_format(Path(out).suffix, out)
+        path, format = Path(out), checked_format(Path(out).suffix, out, frames=naming.frames)
         jobs = [
             Job(source, path.with_name(f"{path.stem}{name}{path.suffix}"), format, may_change=False, variant=number)
             for number, name in enumerate(variants)
         ]
         if naming.suffix or (
-            naming.ext not in (None, SAME) and checked_format(str(naming.ext), argument("ext")) != format
+            naming.ext not in (None, SAME)
+            and checked_format(str(naming.ext), argument("ext"), frames=naming.frames) != format
         ):
             raise UsageError(
                 f"{out} names the file already: {argument('ext')} and {argument('suffix')} are for output folders"
@@ -164,7 +166,9 @@ def _plan_one(
 
 
 def _job(source: Source, out: Path, naming: Naming, variant: int, spelled_out: bool = False) -> Job:
-    return Job(source, out, writable_format(out.suffix), naming.ext in (None, SAME), variant, spelled_out)
+    return Job(
+        source, out, format_of(out.suffix, frames=naming.frames), naming.ext in (None, SAME), variant, spelled_out
+    )
 
 
 def _is_folder(out: str, *, single: bool) -> bool:

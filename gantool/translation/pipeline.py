@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
@@ -99,7 +99,7 @@ class Chooser(Protocol):
 
 def translate_all(
     engine: Engine,
-    jobs: Sequence[Job],
+    jobs: Iterable[Job],
     recipe: Recipe,
     finish: Callable[[Translated], T],
     *,
@@ -128,7 +128,7 @@ def translate_all(
         return decoded + grouped + sum(size for size, _ in finishing)
 
     def send(group: list[Decoded]) -> Iterator[T | Failed]:
-        for item in _passes(engine, group, recipe, codes):
+        for item in passes(engine, group, recipe, codes):
             if isinstance(item, Failed):
                 yield item
             else:
@@ -197,7 +197,7 @@ def _decode(job: Job, engine: Engine, recipe: Recipe, stdin: bytes) -> Decoded |
     return Decoded(job, (width, height), facts, pixels, alpha, time.perf_counter() - begun)
 
 
-def _passes(engine: Engine, group: list[Decoded], recipe: Recipe, codes: Chooser) -> Iterator[Translated | Failed]:
+def passes(engine: Engine, group: list[Decoded], recipe: Recipe, codes: Chooser) -> Iterator[Translated | Failed]:
     """The group through the network, in as many passes as the memory demands."""
     while group:
         begun = time.perf_counter()
@@ -217,7 +217,7 @@ def _passes(engine: Engine, group: list[Decoded], recipe: Recipe, codes: Chooser
         except (DataError, OutOfMemoryError) as error:
             if len(group) > 1:  # each alone: then the one at fault shows
                 for item in group:
-                    yield from _passes(engine, [item], recipe, codes)
+                    yield from passes(engine, [item], recipe, codes)
             else:
                 yield Failed(group[0].job, about(group[0].job, error))
             return

@@ -57,6 +57,8 @@ class Request:
     """A folder for maps of where the networks look."""
     grid: bool = False
     """The output is one picture: inputs by styles and domains."""
+    frames: bool = False
+    """All frames of animations and all pages, each file in one style, as the same kind of file."""
     size: tuple[int, int] | None = None
     """(width, height) to resize to before the network."""
     seed: int = 0
@@ -121,7 +123,7 @@ class Plan:
 def plan(request: Request, read_stdin: Callable[[], bytes]) -> Plan:
     """`read_stdin` is called for a list on stdin. Raises UsageError, DataError or CheckpointError."""
     _check(request)
-    naming = Naming(request.ext, request.suffix)
+    naming = Naming(request.ext, request.suffix, request.frames)
     weights = find_weights(request.model, tuple(registry.plugins()))
     facts = read_facts(weights)
     directions = tuple(direction.targets(facts, request.to))
@@ -184,7 +186,7 @@ def _check(request: Request) -> None:
 
 def _sheet_format(request: Request, before: Before) -> str:
     """The format of a grid. Raises UsageError for arguments that say nothing for it, and where OUT does not fit."""
-    for_files = ("save_styles", "attention", "shard", "ext", "suffix", "batch")
+    for_files = ("frames", "save_styles", "attention", "shard", "ext", "suffix", "batch")
     unchanged = {one.name: one.default for one in dataclasses.fields(Request)}
     given = [argument(name) for name in for_files if getattr(request, name) != unchanged[name]]
     if request.existing in ("skip", "newer"):

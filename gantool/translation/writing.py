@@ -74,7 +74,7 @@ def writer(
                     claim(out, job, owners)
                     if os.path.exists(out) and not job.replaces_png:
                         return Skipped(job, out)
-            pixels, alpha, lost = _reduced(pixels, alpha, format)
+            pixels, alpha, lost = reduced(pixels, alpha, format)
             file = given.picture
             data = encode(
                 pixels, format, alpha=alpha, quality=recipe.quality, icc_profile=file.icc_profile, dpi=file.dpi
@@ -104,7 +104,7 @@ def _fits(pixels: Array, alpha: Array | None, format: str) -> bool:
     return can_hold(format, channels=pixels.shape[2], sixteen_bit=pixels.itemsize == 2, alpha=alpha is not None)
 
 
-def _reduced(pixels: Array, alpha: Array | None, format: str) -> tuple[Array, Array | None, str]:
+def reduced(pixels: Array, alpha: Array | None, format: str) -> tuple[Array, Array | None, str]:
     """The most that the format can hold, and what is lost. Transparency turns white."""
     channels, lost = pixels.shape[2], []
     if alpha is not None and not can_hold(format, channels=channels, sixteen_bit=False, alpha=True):
