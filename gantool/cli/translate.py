@@ -72,6 +72,9 @@ def translate(
     ] = "",
     quality: Annotated[int, flag("--quality", "Of jpg, webp and avif.", _FILES, min=1, max=100)] = 95,
     overwrite: Annotated[bool, flag("--overwrite", "Replace files that exist.", _FILES)] = False,
+    newer: Annotated[
+        bool, flag("--newer", "Replace results older than their input, or made otherwise.", _FILES)
+    ] = False,
     skip_existing: Annotated[
         bool, flag("--skip-existing", "Keep files that exist (default for folders and lists).", _FILES)
     ] = False,
@@ -118,12 +121,14 @@ def translate(
 
     if json and print_:
         raise UsageError("--json names the written files already: leave out --print")
-    if out is None and len(paths) > 1:
+    by_place = out is None
+    if by_place and len(paths) > 1:
         *paths, out = paths
     request = Request(
         model=str(common.weights(model, console)),
         inputs=tuple(paths),
         output=out,
+        only_last_word=by_place,
         to=to,
         style=style,
         n=count,
@@ -137,7 +142,7 @@ def translate(
         ext=ext,
         suffix=suffix,
         quality=quality,
-        existing=common.existing(overwrite, skip_existing, fail_existing),
+        existing=common.existing(overwrite, skip_existing, fail_existing, newer),
         shard=parse_shard(shard),
         device=device,
         precision=precision,

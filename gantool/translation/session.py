@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from contextlib import closing, nullcontext
 from pathlib import Path
@@ -13,6 +14,7 @@ from gantool.files import write_atomically
 from gantool.inference.devices import choose, half_precision_note
 from gantool.inference.engine import Engine
 from gantool.pictures.file import encode, most_pixels
+from gantool.pictures.results import Recorder
 from gantool.report.console import Console
 from gantool.report.progress import files_progress
 from gantool.runs.checkpoint import load_model
@@ -47,7 +49,9 @@ def start(
     with (
         raised(lambda number: Interrupted(tally.stopped(), 128 + number)),
         Outbox(outputs.root) if outputs.root and outputs.jobs else nullcontext() as outbox,
+        closing(Recorder(outputs.root or Path())) as recorder,
     ):
+        tally.kept_though(outputs.stale)
         for job in outputs.skipped:
             if report is not None:
                 report(Skipped(job, job.out))
@@ -61,11 +65,19 @@ def start(
                 else:
                     outbox.write(out, data)
 
+            def note(done: Done) -> None:
+                if done.out is not None:
+                    source = done.job.source
+                    how = plan.how[done.job.variant]
+                    recorder.note(done.out, source.picture, source.relative, how, done.sha256)
+
             engine = _engine(plan, console)
             if not single:
                 console.note(_ahead(plan, engine))
             recipe = recipe_of(plan, engine)
-            outcomes = translate_all(engine, outputs.jobs, recipe, writer(recipe, deliver, outputs.owners), stdin=stdin)
+            outcomes = translate_all(
+                engine, outputs.jobs, recipe, writer(recipe, deliver, outputs.owners, note), stdin=stdin
+            )
             with (
                 closing(outcomes),
                 nullcontext() if single else files_progress(console, len(outputs.jobs)) as progress,
@@ -94,7 +106,6 @@ def recipe_of(plan: Plan, engine: Engine) -> Recipe:
         size=request.size,
         batch=request.batch or default_batch(engine.device.type),
         quality=request.quality,
-        overwrite=request.existing == "overwrite",
         seed=request.seed,
         sync=request.sync,
         workers=default_workers(),
@@ -133,4 +144,6 @@ def _draw(plan: Plan, console: Console, stdin: bytes, write_stdout: Callable[[by
         return
     out = Path(str(plan.request.output))
     write_atomically(out, data)
+    with closing(Recorder(out.parent)) as recorder:
+        recorder.note(out, None, "", {}, hashlib.sha256(data).hexdigest())
     console.note(f"wrote {out}")
