@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from gantool import direction, options
-from gantool.data.layouts.attributes import read_table
+from gantool.data.layouts.tables import read_table
 from gantool.errors import GantoolError
 from gantool.report import runlog
 from gantool.report.curves import curves
