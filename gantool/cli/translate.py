@@ -58,6 +58,7 @@ def translate(
         flag("--attention", "Also write maps of where the networks look.", _WHAT, metavar="DIR"),
     ] = None,
     grid: Annotated[bool, flag("--grid", "OUT is one picture: inputs by styles and domains.", _STYLE)] = False,
+    frames: Annotated[bool, flag("--frames", "All frames of animations, all pages of files.", _WHAT)] = False,
     size: Annotated[
         str,
         flag("--size", "Resize pictures to N x N or W x H first; keep: as they are.", _WHAT, metavar="N|WxH"),
@@ -137,6 +138,7 @@ def translate(
         save_styles=save_styles,
         attention=attention,
         grid=grid,
+        frames=frames,
         size=None if size == "keep" else parse_size(size),
         seed=seed,
         ext=ext,

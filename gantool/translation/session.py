@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, nullcontext
 from pathlib import Path
 
@@ -19,6 +19,9 @@ from gantool.report.console import Console
 from gantool.report.progress import files_progress
 from gantool.runs.checkpoint import load_model
 from gantool.signals import raised
+from gantool.translation.animation import is_film, translate_film
+from gantool.translation.companions import Deliver
+from gantool.translation.jobs import Job
 from gantool.translation.outbox import Outbox
 from gantool.translation.pipeline import Failed, Recipe, default_batch, default_workers, translate_all
 from gantool.translation.request import Plan
@@ -75,9 +78,7 @@ def start(
             if not single:
                 console.note(_ahead(plan, engine))
             recipe = recipe_of(plan, engine)
-            outcomes = translate_all(
-                engine, outputs.jobs, recipe, writer(recipe, deliver, outputs.owners, note), stdin=stdin
-            )
+            outcomes = _outcomes(plan, engine, recipe, deliver, note, stdin)
             with (
                 closing(outcomes),
                 nullcontext() if single else files_progress(console, len(outputs.jobs)) as progress,
@@ -96,6 +97,27 @@ def start(
             for data in streamed:
                 write_stdout(data)
     tally.end()
+
+
+def _outcomes(
+    plan: Plan, engine: Engine, recipe: Recipe, deliver: Deliver, note: Callable[[Done], None], stdin: bytes
+) -> Generator[Outcome, None, None]:
+    """What comes of each job: of pictures first, then of those with frames, if these are wanted."""
+    films: list[Job] = []
+    owners = plan.outputs.owners
+
+    def pictures() -> Iterator[Job]:
+        for job in plan.outputs.jobs:
+            if plan.request.frames and is_film(job, engine, recipe, stdin):
+                films.append(job)
+            else:
+                yield job
+
+    write = writer(recipe, deliver, owners, note)
+    with closing(translate_all(engine, pictures(), recipe, write, stdin=stdin)) as outcomes:
+        yield from outcomes
+    for job in films:
+        yield translate_film(engine, job, recipe, deliver, owners, note, stdin)
 
 
 def recipe_of(plan: Plan, engine: Engine) -> Recipe:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from gantool.errors import GantoolError, argument
 from gantool.inference.memory import in_words
+from gantool.pictures.frames import SEVERAL
 from gantool.report.console import Console
 from gantool.translation.outputs import Job
 
@@ -67,7 +68,9 @@ class Tally:
         if done.job.spelled_out and done.out is not None:
             self._once("alike", f"{name}: {done.out} is its result, because of another picture of that name")
         if done.frames > 1:
-            self._once("frames", f"{name}: of its {done.frames} frames or pages the first is translated")
+            holds = done.job.may_change or done.job.format in SEVERAL
+            more = f"{argument('frames')} takes all" if holds else f"{done.job.format} holds one picture"
+            self._once("frames", f"{name}: of its {done.frames} frames or pages the first is translated: {more}")
         if done.reduced:
             self._once("reduced", f"{name}: its 16 bits a channel are read as 8 bits: PNG and TIFF keep them")
         if done.lost:
