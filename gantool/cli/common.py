@@ -15,7 +15,7 @@ from gantool.report.console import Console
 from gantool.runs import find, folders
 
 _SHORT = {"out": "-o", "n": "-n", "from_": "--from"}
-_EXISTING = {"overwrite": "--overwrite", "skip": "--skip-existing", "fail": "--fail-existing"}
+_EXISTING = {"overwrite": "--overwrite", "skip": "--skip-existing", "fail": "--fail-existing", "newer": "--newer"}
 
 
 def flag(names: str, help: str, panel: str, **more: Any) -> Any:
@@ -40,6 +40,13 @@ Json = Annotated[bool, typer.Option("--json", help="Results as JSON on stdout.")
 def console(quiet: int = 0, verbose: int = 0, json: bool = False) -> Console:
     """The console that a verb's common flags ask for."""
     return Console(verbosity=verbose - quiet, json=json, spell=spelled_flag)
+
+
+def load_torch(console: Console) -> None:
+    """Imports torch, which takes seconds where the disk is slow: the first word of a verb comes before it."""
+    if "torch" not in sys.modules:
+        console.note("loading torch ...")
+    import torch  # noqa: F401
 
 
 def model_names(incomplete: str) -> list[str]:
@@ -71,15 +78,19 @@ def weights(model: str, console: Console) -> Path:
     names = tuple(registry.plugins())
     path = find.find_weights(model, names)
     if model in names and not Path(model).exists():
-        console.note(f"{model}: {path.parent}")
+        newer = find.newest_run(model, stopped_early=True)
+        early = f" ({newer} is newer, but {folders.STOPPED_EARLY})" if newer and newer not in path.parents else ""
+        console.note(f"{model}: {path.parent}{early}")
     return path
 
 
-def existing(overwrite: bool, skip: bool, fail: bool) -> Literal["overwrite", "skip", "fail"] | None:
-    """The one of three flags that is given. Raises UsageError for several."""
-    if overwrite + skip + fail > 1:
-        raise UsageError("--overwrite, --skip-existing and --fail-existing exclude each other")
-    return "overwrite" if overwrite else "skip" if skip else "fail" if fail else None
+def existing(
+    overwrite: bool, skip: bool, fail: bool, newer: bool = False
+) -> Literal["overwrite", "skip", "fail", "newer"] | None:
+    """The one of these flags that is given. Raises UsageError for several."""
+    if overwrite + skip + fail + newer > 1:
+        raise UsageError("--overwrite, --skip-existing, --fail-existing and --newer exclude each other")
+    return "overwrite" if overwrite else "skip" if skip else "fail" if fail else "newer" if newer else None
 
 
 def write_stdout(data: bytes) -> None:

@@ -13,7 +13,7 @@ from gantool.cli import common
 def demo(
     out: Annotated[
         Path | None,
-        typer.Option("-o", "--out", metavar="RUN", help="Run folder (default: next free runs/cyclegan/NNN)."),
+        typer.Option("-o", "--out", metavar="RUN", help="Run folder (default: next free runs/demo/NNN)."),
     ] = None,
     steps: Annotated[int, typer.Option("--steps", min=1, help="Steps to train.")] = 400,
     json: common.Json = False,
@@ -25,21 +25,31 @@ def demo(
     gantool demo
     """
     console = common.console(quiet, verbose, json)
+    common.load_torch(console)
     import torch
     from PIL import Image
 
     import gantool
     from gantool import examples
+<<<<<<< HEAD
+    from gantool.report.gallery import write_pictures_page
+    from gantool.runs import folders
+=======
     from gantool.report.gallery import write_demo
     from gantool.report.origin import origin
+>>>>>>> 7c4d68941ebb5c9db0dfa5278902e9b87329238b
 
+    folder = folders.make_run("demo") if out is None else out
+    if not folders.saves(folder):  # else it is somebody's run, and the training is refused
+        folder.mkdir(parents=True, exist_ok=True)
+        folders.set_aside(folder, folders.DEMO)
     torch.set_num_threads(1)  # layers this small lose more to waiting for each other than a second core brings
     run = gantool.train(
         "cyclegan",
         [examples.EMOJI / "trainA", examples.EMOJI / "trainB"],
         preset="demo",
         steps=steps,
-        out=out,
+        out=folder,
         console=console,
     )
     translator = gantool.load(run)
@@ -49,12 +59,19 @@ def demo(
             translated = run / "translations" / file.name
             translated.parent.mkdir(exist_ok=True)
             translator.translate(picture, to="B").save(translated)
+<<<<<<< HEAD
+        pairs.append({"Noto": file, "translated": translated, "Twemoji": examples.EMOJI / "testB" / file.name})
+    page = write_pictures_page(
+        run / "demo.html", f"Noto emoji as Twemoji, after {steps} steps", {"Emoji that were not trained on": pairs}
+    )
+=======
         word, twemoji = file.stem.replace("_", " "), examples.EMOJI / "testB" / file.name
         shown = f"Noto\n{word}", f"translated\n{word} of Noto in the manner of Twemoji", f"Twemoji\n{word}"
         pairs.append(dict(zip(shown, (file, translated, twemoji), strict=True)))
     trained = f"{steps} {'step' if steps == 1 else 'steps'} of training"
     title = f"Noto emoji as Twemoji, after {trained}"
     page = write_demo(run, title, origin(), {"Emoji that were not trained on": pairs})
+>>>>>>> 7c4d68941ebb5c9db0dfa5278902e9b87329238b
     console.note(f"how the training went: {run / 'gallery.html'}")
     console.note("the pictures it makes of emoji it has never seen, beside what Twemoji drew:")
     console.event("demo", run=str(run), page=str(page))

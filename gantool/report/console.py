@@ -5,18 +5,56 @@ The command line makes one `Console` from its flags and hands it down.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, TextIO
+from typing import TYPE_CHECKING, Any, Literal, TextIO, cast
 
 from gantool.errors import DataError, in_python, spelled
 from gantool.report.text import figure, to_json, visible
 
 if TYPE_CHECKING:
     import rich.console
+
+
+class Lenient:
+    """A stream that nobody need read: where its reader has gone or its disk is full, words are lost and work goes on.
+
+    None is the stream of a process that was started without one.
+    """
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self._stream = stream
+        self._gone = stream is None
+
+    def write(self, text: str) -> int:
+        self._try(lambda stream: stream.write(text))
+        return len(text)
+
+    def flush(self) -> None:
+        self._try(lambda stream: stream.flush())
+
+    def isatty(self) -> bool:
+        return self._stream is not None and not self._stream.closed and self._stream.isatty()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def _try(self, act: Callable[[TextIO], object]) -> None:
+        if self._gone or self._stream is None:
+            return
+        try:
+            act(self._stream)
+        except (OSError, ValueError):
+            self._gone = True
+            # What is still in the buffer would be tried again when Python ends, and change the exit code.
+            with contextlib.suppress(OSError, ValueError):
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, self._stream.fileno())
+                os.close(nowhere)
 
 
 @dataclass(frozen=True)
@@ -37,14 +75,22 @@ class Console:
     err: TextIO | None = field(default_factory=lambda: sys.stderr)
     """None where a service has closed them."""
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.err, Lenient):
+            object.__setattr__(self, "err", cast("TextIO", Lenient(self.err)))
+
+    def steadfast(self) -> Console:
+        """The same console for work that goes on when the reader of its events has gone, too."""
+        return replace(self, out=cast("TextIO", Lenient(self.out)))
+
     def note(self, text: str) -> None:
         """Something worth knowing, on stderr; not where errors alone are said."""
         if self.verbosity >= 0:
             self._say("", "", text)
 
-    def warn(self, text: str) -> None:
-        """Something that may surprise later, on stderr; not where errors alone are said."""
-        if self.verbosity >= 0:
+    def warn(self, text: str, *, grave: bool = False) -> None:
+        """Something that may surprise later, on stderr; where errors alone are said, only what is grave."""
+        if self.verbosity >= (-1 if grave else 0):
             self._say("warning: ", "yellow", text)
 
     def error(self, text: str) -> None:
@@ -71,7 +117,7 @@ class Console:
         if self.json:
             return
         title, columns = visible(title), [visible(column) for column in columns]
-        cells = [[visible(_cell(value)) for value in row] for row in rows]
+        cells = [[visible(self.words(_cell(value))) for value in row] for row in rows]
         right = [
             bool(rows) and all(row[i] is None or isinstance(row[i], (int, float)) for row in rows)
             for i in range(len(columns))

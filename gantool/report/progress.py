@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Protocol
 
 from gantool.report.console import Console
@@ -25,7 +26,7 @@ class Stages(Protocol):
 
 
 LINE_SECONDS = 60.0
-"""A log file gets a line at least this often, unless a single step takes longer."""
+"""A log file gets a line at least this often."""
 
 
 class StepProgress:
@@ -64,11 +65,26 @@ class StepProgress:
         if self._done != self._reported:
             self._report()
 
+<<<<<<< HEAD
+    def wait(self, over: Event) -> None:
+        """Speaks while a step takes longer than a line may be late, until it is over. For a thread of its own."""
+        while not over.wait(1.0):
+            self.remind()
+
+    def remind(self) -> None:
+        """A line about the step that is not yet done, if one is due."""
+        now, began = self._clock(), self._marks[-1][0]
+        if now - self._said_at >= LINE_SECONDS:
+            self._said_at = now
+            waited = f"the next has taken {duration(now - began)} so far"
+            self._console.note(f"{self._what} {self._words()[0]}: {waited}")
+=======
     @property
     def step_time(self) -> str:
         """The seconds that a step takes now, for a person; empty before the second step."""
         pace, _ = self._pace()
         return f"{figure(1 / pace)} s" if pace else ""
+>>>>>>> 7c4d68941ebb5c9db0dfa5278902e9b87329238b
 
     def _report(self) -> None:
         self._reported, self._said_at = self._done, self._clock()
@@ -149,16 +165,29 @@ def progress(
     """
     steps = StepProgress(console, total, start, what, every, clock)
     if not console.bars:
-        try:
-            yield steps
-        finally:
-            steps.finish()
+        with _reminder(steps) if console.lines else nullcontext():
+            try:
+                yield steps
+            finally:
+                steps.finish()
         return
     from rich.live import Live
 
     # rich would send stdout to the bar's stream as well: results have to stay on stdout.
     with Live(get_renderable=steps.drawn, console=console.screen, refresh_per_second=4, redirect_stdout=False):
         yield steps
+
+
+@contextmanager
+def _reminder(steps: StepProgress) -> Iterator[None]:
+    over = Event()
+    thread = Thread(target=steps.wait, args=(over,), name="gantool-progress", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 @contextmanager

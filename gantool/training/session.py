@@ -25,15 +25,20 @@ from gantool.report.runlog import RunLog
 from gantool.runs import checkpoint, folders, lock
 from gantool.training import distributed
 from gantool.training.distributed import Processes
+from gantool.training.inspection import Inspection, inspect, remember, remembered
 from gantool.training.request import Plan, fingerprint, write_settings
 from gantool.training.trainer import Trainer
 from gantool.training.watch import Silence, Watch
+
+_CHECKED = Path(".cache", "checked")
+"""In the run folder: which pictures need not be looked at again."""
 
 
 def start(plan: Plan, console: Console) -> Path:
     """Trains as planned and returns the run folder. Raises what `Trainer.train` raises, after the gallery is
     written, and UsageError where another training is at work in the run folder.
     """
+    console = console.steadfast()
     device = choose(plan.settings.device)
     processes = distributed.join(plan.settings.device if plan.settings.device != "auto" else device.type)
     if device.type == "cuda" and device.index is None:
@@ -45,20 +50,23 @@ def start(plan: Plan, console: Console) -> Path:
         console.warn(note)
     with contextlib.ExitStack() as outside:
         outside.callback(distributed.leave)
-        outside.enter_context(_random_and_kernels(device, plan.settings.deterministic))
+        outside.enter_context(random_and_kernels(device, plan.settings.deterministic))
         if plan.place.saves:
             _compare(plan, processes.world, console)
-        model = _built(plan)
-        dataset = _opened(plan)
+        found = _inspected(plan, processes, console)
+        model = built(plan)
+        dataset = opened(plan)
         check_sizes(plan, model, dataset)
         model.prepare_training()
         # What keeps the first process from the folder ends all of them in the same way.
-        folder = processes.shared(_taken(plan, processes.world, outside) if processes.first else plan.folder)
+        folder = processes.shared(_taken(plan, processes.world, found, outside) if processes.first else plan.folder)
         if isinstance(folder, GantoolError):
             raise folder
         dataset.keep_in(folder / ".cache")
         model.to(device)
         _train(plan, model, dataset, folder, processes, console)
+        if processes.first:
+            (folder / _CHECKED).unlink(missing_ok=True)
         dataset.close(remove=processes.first)
     return folder
 
@@ -69,7 +77,8 @@ def _train(
     total = plan.total_steps(len(dataset), processes.world)
     with contextlib.ExitStack() as stack:
         log = RunLog(folder / "log.jsonl")
-        watch = Watch(plan, folder, console, log, total, dataset) if processes.first else Silence()
+        device = next(model.parameters()).device
+        watch = Watch(plan, folder, console, log, total, dataset, device) if processes.first else Silence()
         trainer = Trainer(
             model=model,
             name=plan.name,
@@ -99,7 +108,7 @@ def _train(
     console.event("done", run=str(folder), step=total)
 
 
-def _taken(plan: Plan, processes: int, outside: contextlib.ExitStack) -> Path | GantoolError:
+def _taken(plan: Plan, processes: int, found: Inspection, outside: contextlib.ExitStack) -> Path | GantoolError:
     """The run folder, locked until the end of `outside` and with its run.yaml; or why it cannot be had.
 
     An automatic one is made here.
@@ -111,10 +120,11 @@ def _taken(plan: Plan, processes: int, outside: contextlib.ExitStack) -> Path | 
         folder.mkdir(parents=True, exist_ok=True)
         outside.enter_context(lock.held(folder))
         folders.sweep(folder)
-        found = [int(save.name) for save in folders.saves(folder)]
-        if max(found, default=0) > max((int(save.name) for save in plan.place.saves), default=0):
-            raise UsageError(f"another training has saved step {max(found)} in {folder} meanwhile: start again")
+        steps = [int(save.name) for save in folders.saves(folder)]
+        if max(steps, default=0) > max((int(save.name) for save in plan.place.saves), default=0):
+            raise UsageError(f"another training has saved step {max(steps)} in {folder} meanwhile: start again")
         write_settings(plan, folder, processes)
+        remember(folder / _CHECKED, found)
     except OSError as error:
         return DataError(f"cannot write to the run folder {folder}: {reason(error, folder)}")
     except GantoolError as error:
@@ -122,38 +132,26 @@ def _taken(plan: Plan, processes: int, outside: contextlib.ExitStack) -> Path | 
     return folder
 
 
-def _opened(plan: Plan) -> Dataset:
+def _inspected(plan: Plan, processes: Processes, console: Console) -> Inspection:
+    """What the first process finds. Raises DataError for broken pictures, in all of them."""
+    found = Inspection((), 0, 0, frozenset(), ())
+    if processes.first:
+        found = inspect(plan.domains, plan.spec.channels, remembered(plan.folder / _CHECKED))
+    if error := processes.shared(found.error or ""):
+        raise DataError(error)
+    if found.left:
+        console.note(f"{found.left} pictures are read when their turn comes: gantool data check reads all of them")
+    if not plan.place.saves and (small := found.enlarged(plan.preparation)):
+        console.note(small)
+    return found
+
+
+def opened(plan: Plan) -> Dataset:
+    """The pictures of the run."""
     return plan.data.layout.open(plan.domains, Recipe(plan.preparation, plan.spec.channels, plan.settings.seed))
 
 
-def describe(plan: Plan) -> dict[str, Any]:
-    """The report of a dry run: every value with its source, and the size of the run."""
-    model = _built(plan)
-    dataset = _opened(plan)
-    check_sizes(plan, model, dataset)
-    networks = {
-        name: sum(p.numel() for p in child.parameters())
-        for name, child in model.named_children()
-        if any(True for _ in child.parameters())
-    }
-    parameters = sum(networks.values())
-    values = {key: {"value": setting.value, "source": setting.source} for key, setting in plan.sources.items()}
-    derived = {"size": plan.preparation.size, "crop": plan.preparation.crop}
-    for key, value in derived.items():
-        if values[key]["value"] is None:
-            values[key] = {"value": value, "source": "derived"}
-    return {
-        "run": str(plan.folder),
-        "domains": {domain.name: len(domain.files) for domain in plan.domains},
-        "steps": plan.total_steps(len(dataset), world=1),
-        "continues_at": int(plan.place.saves[0].name) if plan.place.saves else 0,
-        "parameters": networks,
-        "bytes_per_save": 4 * 3 * parameters,
-        "values": values,
-    }
-
-
-def _built(plan: Plan) -> Model[Any]:
+def built(plan: Plan) -> Model[Any]:
     """The model with its first weights. Raises UsageError for options that contradict each other."""
     try:
         model = checkpoint.build_model(plan.kind, plan.options, plan.spec, plan.settings.seed)
@@ -165,7 +163,7 @@ def _built(plan: Plan) -> Model[Any]:
 
 
 @contextlib.contextmanager
-def _random_and_kernels(device: torch.device, deterministic: bool) -> Iterator[None]:
+def random_and_kernels(device: torch.device, deterministic: bool) -> Iterator[None]:
     """Inside, torch's generators may be seeded and its kernels chosen; afterwards a caller finds both as they were."""
     before = torch.are_deterministic_algorithms_enabled()
     if deterministic:

@@ -15,7 +15,14 @@ from gantool.cli.main import app
 
 from .pages import DOCS, ROOT, blocks, pages, run
 
-REASONS = ("installs packages", "takes minutes", "needs several processes", "needs a network", "needs ffmpeg")
+REASONS = (
+    "installs packages",
+    "takes minutes",
+    "needs several processes",
+    "needs a network",
+    "needs ffmpeg",
+    "needs Slurm",
+)
 """Why a block may stay untried. Keep it short."""
 
 EXECUTED = [
@@ -30,7 +37,6 @@ def name(page: Path) -> str:
     return page.relative_to(ROOT).as_posix()
 
 
-@pytest.mark.spread
 @pytest.mark.parametrize("page", EXECUTED, ids=name)
 def test_every_block_of_a_page_runs(page, prepared, commands, tmp_path):
     folder = tmp_path / "work"

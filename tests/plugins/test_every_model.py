@@ -30,9 +30,7 @@ from gantool.training.run import TrainingRun
 from tests.conftest import layout
 
 MODELS = sorted(registry.plugins())
-pytestmark = pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in MODELS], scope="module"
-)
+pytestmark = pytest.mark.parametrize("name", MODELS, scope="module")
 
 
 @pytest.fixture

@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import codecs
 import csv
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from gantool import schema
 from gantool.data.layouts.folders import composed
 from gantool.errors import DataError
 from gantool.pictures.find import is_picture_name
@@ -151,8 +151,8 @@ def _json_lines(lines: Sequence[str], path: Path) -> tuple[list[str], list[_Row]
         if not line.strip():
             continue
         try:
-            entry = json.loads(line)
-        except (ValueError, RecursionError) as error:
+            entry = schema.parse_json(line)
+        except ValueError as error:
             raise _wrong(path, number, f"no JSON object ({error})") from error
         if not isinstance(entry, dict) or not isinstance(entry.get("file"), str):
             raise _wrong(path, number, 'expected {"file": ..., "labels": [...]}')
@@ -176,7 +176,9 @@ def _on(value: Any, name: str, path: Path, number: int) -> bool:
         # A decimal comma, and the minus of typesetters.
         return _VALUES[float(text.replace(",", ".").replace("\N{MINUS SIGN}", "-"))]
     except (ValueError, KeyError):
-        raise _wrong(path, number, f'"{str(value)[:40]}" is none of 1, 0, -1, yes, no, true and false') from None
+        raise _wrong(
+            path, number, f'"{schema.printable(str(value)[:40])}" is none of 1, 0, -1, yes, no, true and false'
+        ) from None
 
 
 def _wrong(path: Path, number: int, what: str) -> DataError:
