@@ -65,7 +65,6 @@ class StepProgress:
         if self._done != self._reported:
             self._report()
 
-<<<<<<< HEAD
     def wait(self, over: Event) -> None:
         """Speaks while a step takes longer than a line may be late, until it is over. For a thread of its own."""
         while not over.wait(1.0):
@@ -78,13 +77,12 @@ class StepProgress:
             self._said_at = now
             waited = f"the next has taken {duration(now - began)} so far"
             self._console.note(f"{self._what} {self._words()[0]}: {waited}")
-=======
+
     @property
     def step_time(self) -> str:
         """The seconds that a step takes now, for a person; empty before the second step."""
         pace, _ = self._pace()
         return f"{figure(1 / pace)} s" if pace else ""
->>>>>>> 7c4d68941ebb5c9db0dfa5278902e9b87329238b
 
     def _report(self) -> None:
         self._reported, self._said_at = self._done, self._clock()
