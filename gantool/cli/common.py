@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -9,11 +10,12 @@ from typing import Annotated, Any, Literal
 import typer
 
 from gantool import registry
-from gantool.errors import GantoolError, UsageError
+from gantool.errors import DataError, GantoolError, UsageError
 from gantool.report.console import Console
 from gantool.runs import find, folders
 
 _SHORT = {"out": "-o", "n": "-n", "from_": "--from"}
+_EXISTING = {"overwrite": "--overwrite", "skip": "--skip-existing", "fail": "--fail-existing"}
 
 
 def flag(names: str, help: str, panel: str, **more: Any) -> Any:
@@ -22,7 +24,11 @@ def flag(names: str, help: str, panel: str, **more: Any) -> Any:
 
 
 def spelled_flag(name: str, value: str) -> str:
-    """An argument of a message as it is typed: --crop 256."""
+    """An argument of a message as it is typed: --crop 256, --size 640x480 for (640, 480)."""
+    if name == "existing":
+        return _EXISTING[value]
+    if name == "size":
+        value = "x".join(re.findall(r"\d+", value))
     return f"{_SHORT.get(name, '--' + name.replace('_', '-'))} {value}".rstrip()
 
 
@@ -34,6 +40,13 @@ Json = Annotated[bool, typer.Option("--json", help="Results as JSON on stdout.")
 def console(quiet: int = 0, verbose: int = 0, json: bool = False) -> Console:
     """The console that a verb's common flags ask for."""
     return Console(verbosity=verbose - quiet, json=json, spell=spelled_flag)
+
+
+def load_torch(console: Console) -> None:
+    """Imports torch, which takes seconds where the disk is slow: the first word of a verb comes before it."""
+    if "torch" not in sys.modules:
+        console.note("loading torch ...")
+    import torch  # noqa: F401
 
 
 def model_names(incomplete: str) -> list[str]:
@@ -65,7 +78,9 @@ def weights(model: str, console: Console) -> Path:
     names = tuple(registry.plugins())
     path = find.find_weights(model, names)
     if model in names and not Path(model).exists():
-        console.note(f"{model}: {path.parent}")
+        newer = find.newest_run(model, stopped_early=True)
+        early = f" ({newer} is newer, but {folders.STOPPED_EARLY})" if newer and newer not in path.parents else ""
+        console.note(f"{model}: {path.parent}{early}")
     return path
 
 
@@ -77,9 +92,27 @@ def existing(overwrite: bool, skip: bool, fail: bool) -> Literal["overwrite", "s
 
 
 def write_stdout(data: bytes) -> None:
-    """Bytes to stdout, at once."""
+    """Bytes to stdout, at once. Raises DataError where there is none."""
+    if sys.stdout is None:
+        raise DataError("there is no stdout: it is closed")
     sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()
+
+
+def read_stdin() -> bytes:
+    """All of stdin. Raises DataError where there is none, as under a service."""
+    if sys.stdin is None:
+        raise DataError("there is no stdin: it is closed. Name a file")
+    try:
+        return sys.stdin.buffer.read()
+    except (OSError, ValueError) as error:
+        raise DataError(f"cannot read stdin: {getattr(error, 'strerror', None) or error}") from error
+
+
+def is_terminal(name: Literal["stdin", "stdout"]) -> bool:
+    """Whether the stream is a terminal."""
+    stream = getattr(sys, name)
+    return stream is not None and bool(stream.isatty())
 
 
 ModelName = Annotated[

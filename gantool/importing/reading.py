@@ -14,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from gantool.errors import CheckpointError, argument
+from gantool.importing import kinds
 from gantool.importing.official import OfficialTensors
 from gantool.runs.header import KEY
 
@@ -27,16 +28,30 @@ def read_official(path: Path) -> OfficialTensors:
     Anything that is no tensor is left out. Raises CheckpointError for a file that cannot be read, holds no tensors, or
     needs more than `torch.load(weights_only=True)`: unpickling such a file would run code that it brings along.
     """
-    content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
+    if path.suffix == ".safetensors" or kinds.is_safetensors(path):
+        content: Any = _read_safetensors(path)
+    else:
+        kinds.check(path)
+        content = _read_pickle(path)
     if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
-        content = content["state_dict"]
+        averaged = [key for key, value in content.items() if "ema" in str(key).lower() and isinstance(value, Mapping)]
+        content = content if averaged else content["state_dict"]
     if not isinstance(content, Mapping):
         raise CheckpointError(
             f"{path} holds a {type(content).__name__}, not tensors by name: save its state_dict() instead"
         )
-    tensors = _tensors_only(content)
+    try:
+        tensors = _tensors_only(content)
+    except RecursionError:
+        raise CheckpointError(f"{path} is damaged: its tables are nested too deep") from None
     if not tensors:
         raise CheckpointError(f"{path} holds no tensors")
+    for key, value in leaves(tensors):
+        if value.is_quantized or value.layout != torch.strided or value.is_meta:
+            raise CheckpointError(
+                f"{path}: {key} is {'quantised' if value.is_quantized else 'stored without its numbers or sparse'}:"
+                " save the state_dict() of the network as it was trained"
+            )
     return tensors
 
 
@@ -59,13 +74,13 @@ def _read_pickle(path: Path) -> Any:
     except pickle.UnpicklingError as error:
         named = re.search(r"GLOBAL (\S+)", str(error))
         if named is None:
-            raise CheckpointError(f"{path} is damaged or no PyTorch file") from error
+            raise CheckpointError(f"{path} is damaged or no PyTorch file: download it again") from error
         raise CheckpointError(
             f"{path} is refused: it holds more than tensors ({named[1]}), and reading that could run code from it."
             " If you trust it, load it in PyTorch and save its state_dict() alone"
         ) from error
     except Exception as error:  # a damaged file makes the reader fail in almost any way
-        raise CheckpointError(f"{path} is damaged or no PyTorch file: {_first_line(error)}") from error
+        raise CheckpointError(f"{path} is damaged or no PyTorch file: download it again") from error
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
@@ -90,7 +105,3 @@ def _tensors_only(content: Mapping[Any, Any]) -> dict[str, Tensor | OfficialTens
     while wrapper := next((w for w in _WRAPPERS if kept and all(key.startswith(w) for key in kept)), None):
         kept = {key[len(wrapper) :]: value for key, value in kept.items()}
     return kept
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -55,11 +58,11 @@ class Processes:
             for tensor in module.state_dict().values():
                 dist.broadcast(tensor, 0)
 
-    def shared(self, text: str) -> str:
-        """The first process's text for all."""
+    def shared(self, value: T) -> T:
+        """The first process's value for all."""
         if self.world == 1:
-            return text
-        told: list[str] = [text]
+            return value
+        told = [value]
         dist.broadcast_object_list(told, 0)
         return told[0]
 

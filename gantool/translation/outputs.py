@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from gantool.errors import UsageError, argument
+from gantool.errors import UsageError, argument, quoted
 from gantool.pictures.file import writable_format
 from gantool.pictures.find import is_picture_name
 from gantool.translation.inputs import STREAM, Inputs, Source
@@ -102,7 +102,7 @@ def find_outputs(
     found = Outputs([], passed_over=results, root=root, owners=_owners(jobs))
     for job in jobs:
         if _part(job.source.relative, shard[1]) == shard[0]:
-            (found.skipped if job.out and policy != "overwrite" and job.out.exists() else found.jobs).append(job)
+            (found.skipped if job.out and policy != "overwrite" and os.path.exists(job.out) else found.jobs).append(job)
     if policy == "fail":
         _refuse_existing([*found.skipped, *found.jobs])
     return found
@@ -116,8 +116,9 @@ def key(path: Path) -> str:
 def parse_shard(text: str) -> tuple[int, int]:
     """(i, n) of "i/n", 1 <= i <= n. Raises UsageError."""
     first, slash, second = text.partition("/")
-    if not (slash and first.isdecimal() and second.isdecimal() and 1 <= int(first) <= int(second)):
-        raise UsageError(f'{argument("shard")} wants i/n with i from 1 to n (1/4, 2/4, 3/4, 4/4), not "{text}"')
+    numbers = all(len(part) < 19 and part.isdecimal() for part in (first, second))
+    if not (slash and numbers and 1 <= int(first) <= int(second)):
+        raise UsageError(f"{argument('shard')} wants i/n with i from 1 to n (1/4, 2/4, 3/4, 4/4), not {quoted(text)}")
     return int(first), int(second)
 
 
@@ -161,12 +162,12 @@ def _plan_one(
             )
     for job in jobs:
         assert job.out is not None
-        if source.picture is not None and job.out.exists() and job.out.samefile(source.picture):
+        if source.picture is not None and os.path.exists(job.out) and job.out.samefile(source.picture):
             raise UsageError(f"{out} is the input itself: name another output")
     jobs = _with_more(jobs, variants, codes, maps)
     if policy == "fail":
         _refuse_existing(jobs)
-    there = [job for job in jobs if job.out is not None and job.out.exists()] if policy != "overwrite" else []
+    there = [job for job in jobs if job.out is not None and os.path.exists(job.out)] if policy != "overwrite" else []
     assert jobs[0].out is not None
     return Outputs([job for job in jobs if job not in there], there, root=jobs[0].out.parent, owners=_owners(jobs))
 
@@ -284,13 +285,11 @@ def _owners(jobs: Sequence[Job]) -> dict[str, str]:
 
 
 def _refuse_existing(jobs: Sequence[Job]) -> None:
-    outs = [path for job in jobs for path in (job.out, job.code) if path is not None and path.exists()]
+    outs = [path for job in jobs for path in (job.out, job.code) if path is not None and os.path.exists(path)]
     if outs:
         more = f" (and {len(outs) - 1} more)" if len(outs) > 1 else ""
-        raise UsageError(
-            f"{outs[0]} exists already{more}: {argument('overwrite')} replaces, {argument('skip_existing')} keeps,"
-            " or name another OUT"
-        )
+        replaces, keeps = argument("existing", "overwrite"), argument("existing", "skip")
+        raise UsageError(f"{outs[0]} exists already{more}: {replaces} replaces, {keeps} keeps, or name another OUT")
 
 
 def _part(relative: str, parts: int) -> int:

@@ -6,11 +6,13 @@ import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 from gantool import direction, registry
 from gantool.errors import DataError, UsageError, argument
 from gantool.inference.styles import styles
 from gantool.pictures.file import writable_format
+from gantool.pictures.resize import LARGEST_SIDE
 from gantool.runs.find import find_weights
 from gantool.runs.header import read_facts
 from gantool.spec import Direction, Facts
@@ -67,7 +69,11 @@ class Request:
     batch: int | None = None
     """Pictures of one size that share a pass; None for the device's choice."""
     memory: int | None = None
-    """Bytes that a pass may take; None for what is free."""
+    """Bytes that a picture may take; None for what is free."""
+    max_pixels: int | None = None
+    """Pixels that a picture may have; None for as many as Pillow allows."""
+    nul: bool = False
+    """Paths in lists end with NUL. Where a list has one, they do so anyway."""
     fail_fast: bool = False
     """Stop at the first picture that fails."""
 
@@ -102,8 +108,7 @@ class Plan:
 
 def plan(request: Request, read_stdin: Callable[[], bytes]) -> Plan:
     """`read_stdin` is called for a list on stdin. Raises UsageError, DataError or CheckpointError."""
-    if request.precision not in PRECISIONS:
-        raise UsageError(f"{argument('precision')} is {' or '.join(PRECISIONS)}, not {request.precision}")
+    _check(request)
     naming = Naming(request.ext, request.suffix)
     weights = find_weights(request.model, tuple(registry.plugins()))
     facts = read_facts(weights)
@@ -118,7 +123,7 @@ def plan(request: Request, read_stdin: Callable[[], bytes]) -> Plan:
         raise UsageError(f"{facts.model} has no attention to show: leave out {argument('attention')}")
     results = variants(directions, chosen)
     named = request.output not in (None, STREAM)
-    inputs = find_inputs(request.inputs, Path(str(request.output)) if named else None, read_stdin)
+    inputs = find_inputs(request.inputs, Path(str(request.output)) if named else None, read_stdin, nul=request.nul)
     if request.grid:
         format = _sheet_format(request)
         return Plan(request, weights, facts, directions, results, inputs, Outputs([]), format)
@@ -135,20 +140,37 @@ def plan(request: Request, read_stdin: Callable[[], bytes]) -> Plan:
     return Plan(request, weights, facts, directions, results, inputs, outputs)
 
 
+def _check(request: Request) -> None:
+    """Raises UsageError for a value that is none of those possible."""
+    i, n = request.shard
+    size = request.size or (1, 1)
+    rules = {
+        "precision": (request.precision in PRECISIONS, " or ".join(PRECISIONS)),
+        "existing": (request.existing in (None, *get_args(Existing)), " or ".join(get_args(Existing))),
+        "size": (all(1 <= side <= LARGEST_SIDE for side in size), f"(width, height), 1 to {LARGEST_SIDE} pixels each"),
+        "quality": (1 <= request.quality <= 100, "1 to 100"),
+        "shard": (1 <= i <= n, "(i, n) with i from 1 to n"),
+        "batch": (request.batch is None or request.batch >= 1, "at least 1"),
+    }
+    for name, (fits, possible) in rules.items():
+        if not fits:
+            raise UsageError(f"{argument(name)} is {possible}, not {getattr(request, name)}")
+
+
 def _sheet_format(request: Request) -> str:
     """The format of a grid. Raises UsageError for arguments that say nothing for it, and where OUT does not fit."""
     for_files = ("save_styles", "attention", "shard", "ext", "suffix", "batch")
     unchanged = {field.name: field.default for field in dataclasses.fields(Request)}
     given = [argument(name) for name in for_files if getattr(request, name) != unchanged[name]]
     if request.existing == "skip":
-        given.append(argument("skip_existing"))
+        given.append(argument("existing", "skip"))
     if given:
         raise UsageError(f"{argument('grid')} makes one picture, by itself: leave out {', '.join(given)}")
     out = request.output
     if out is None or (out != STREAM and (not Path(out).suffix or Path(out).is_dir())):
         raise UsageError(f"{argument('grid')} makes one picture: name it, such as grid.png")
     if out != STREAM and Path(out).exists() and request.existing != "overwrite":
-        raise UsageError(f"{out} exists already: {argument('overwrite')} replaces it")
+        raise UsageError(f"{out} exists already: {argument('existing', 'overwrite')} replaces it")
     try:
         return "PNG" if out == STREAM else writable_format(Path(out).suffix)
     except DataError as error:

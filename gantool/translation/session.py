@@ -12,7 +12,7 @@ from gantool.errors import Interrupted
 from gantool.files import write_atomically
 from gantool.inference.devices import choose, half_precision_note
 from gantool.inference.engine import Engine
-from gantool.pictures.file import encode
+from gantool.pictures.file import encode, most_pixels
 from gantool.report.console import Console
 from gantool.report.progress import files_progress
 from gantool.runs.checkpoint import load_model
@@ -22,7 +22,7 @@ from gantool.translation.pipeline import Failed, Recipe, default_batch, default_
 from gantool.translation.request import Plan
 from gantool.translation.sheet import sheet
 from gantool.translation.tally import Tally
-from gantool.translation.writing import Done, Outcome, writer
+from gantool.translation.writing import Done, Outcome, Skipped, writer
 
 
 def start(
@@ -49,6 +49,8 @@ def start(
         Outbox(outputs.root) if outputs.root and outputs.jobs else nullcontext() as outbox,
     ):
         for job in outputs.skipped:
+            if report is not None:
+                report(Skipped(job, job.out))
             tally.skip(job, job.out)
         if outputs.jobs:
             streamed: list[bytes] = []
@@ -69,14 +71,14 @@ def start(
                 nullcontext() if single else files_progress(console, len(outputs.jobs)) as progress,
             ):
                 for outcome in outcomes:
+                    if report is not None:
+                        report(outcome)
                     if isinstance(outcome, Failed):
                         tally.fail(outcome)
                     elif isinstance(outcome, Done):
                         tally.done(outcome)
                     else:
                         tally.skip(outcome.job, outcome.out)
-                    if report is not None:
-                        report(outcome)
                     if progress is not None:
                         progress.advance(failed=isinstance(outcome, Failed))
             for data in streamed:
@@ -104,7 +106,8 @@ def _engine(plan: Plan, console: Console) -> Engine:
     if note := half_precision_note(device, request.precision):
         console.warn(note)
     facts, model = load_model(plan.weights)
-    return Engine(model, device, request.precision, request.memory, facts.can)
+    most = request.max_pixels or most_pixels()
+    return Engine(model, device, request.precision, request.memory, facts.can, most)
 
 
 def _ahead(plan: Plan, engine: Engine) -> str:

@@ -31,7 +31,7 @@ class Tally:
         """Counts a picture whose result exists."""
         self._skipped += 1
         if self.single:
-            self.console.note(f"{out} exists and is kept: {argument('overwrite')} replaces it")
+            self.console.note(f"{out} exists and is kept: {argument('existing', 'overwrite')} replaces it")
         self.console.event("skipped", **{"in": job.source.name}, out=out)
 
     def done(self, done: Done) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -39,10 +40,11 @@ class Done:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A picture whose result turned out to need another name (PNG), under which there is a file already."""
+    """A picture whose result is there already."""
 
     job: Job
-    out: Path
+    out: Path | None
+    """Differs from the job's where the result turned out to need another name (PNG)."""
 
 
 Outcome: TypeAlias = Done | Skipped | Failed
@@ -64,7 +66,7 @@ def writer(recipe: Recipe, deliver: Deliver, owners: dict[str, str]) -> Callable
                 out, format = job.as_png, "PNG"
                 if out is not None:
                     claim(out, job, owners)
-                    if out.exists() and not recipe.overwrite:
+                    if os.path.exists(out) and not recipe.overwrite:
                         return Skipped(job, out)
             pixels, alpha, lost = _reduced(pixels, alpha, format)
             data = encode(pixels, format, alpha=alpha, quality=recipe.quality, icc_profile=given.icc_profile)

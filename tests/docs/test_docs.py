@@ -15,7 +15,14 @@ from gantool.cli.main import app
 
 from .pages import DOCS, ROOT, blocks, pages, run
 
-REASONS = ("installs packages", "takes minutes", "needs several processes", "needs a network", "needs ffmpeg")
+REASONS = (
+    "installs packages",
+    "takes minutes",
+    "needs several processes",
+    "needs a network",
+    "needs ffmpeg",
+    "needs Slurm",
+)
 """Why a block may stay untried. Keep it short."""
 
 EXECUTED = [

@@ -130,7 +130,7 @@ def test_what_cannot_fit_is_refused_with_a_size_that_can(cyclegan):
     engine = Engine(cyclegan, memory=3 * 10**6)
     with pytest.raises(OutOfMemoryError, match=r"600x400 .* even in strips, .*\(memory\)") as refused:
         engine.way(400, 600)
-    size = re.search(r"size=(\d+)x(\d+)", str(refused.value))
+    size = re.search(r"size=\((\d+), (\d+)\)", str(refused.value))
     assert size is not None
     assert engine.way(*engine.model.sizes.fit(int(size[2]), int(size[1]))).strips
     assert engine.way(64, 64).together == 2

@@ -10,7 +10,6 @@ The file's extension (.csv; .json, .jsonl, .ndjson) tells; any other is CelebA's
 from __future__ import annotations
 
 import csv
-import json
 import os
 import random
 from collections.abc import Iterator, Sequence
@@ -18,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gantool import schema
 from gantool.data.layouts.folders import listed
 from gantool.data.source import Domain
 from gantool.errors import DataError, argument, did_you_mean
@@ -90,10 +90,13 @@ def read_table(path: Path) -> Table:
         reason = error.strerror or error if isinstance(error, OSError) else "it is not text in UTF-8"
         raise DataError(f"cannot read the table {path}: {reason}") from error
     kind = path.suffix.lower()
-    if kind in (".json", ".jsonl", ".ndjson"):
-        names, listed = _json_lines(lines, path)
-    else:
-        names, listed = _columns(lines, path, comma=kind == ".csv")
+    try:
+        if kind in (".json", ".jsonl", ".ndjson"):
+            names, listed = _json_lines(lines, path)
+        else:
+            names, listed = _columns(lines, path, comma=kind == ".csv")
+    except csv.Error as error:
+        raise DataError(f"{path} is no table: {error}") from error
     rows: dict[str, frozenset[str]] = {}
     for number, file, on in listed:
         if file in rows:
@@ -139,7 +142,7 @@ def _json_lines(lines: Sequence[str], path: Path) -> tuple[list[str], list[tuple
         if not line.strip():
             continue
         try:
-            entry = json.loads(line)
+            entry = schema.parse_json(line)
         except ValueError as error:
             raise _wrong(path, number, f"no JSON object ({error})") from error
         if not isinstance(entry, dict) or not isinstance(entry.get("file"), str):
@@ -156,7 +159,7 @@ def _json_lines(lines: Sequence[str], path: Path) -> tuple[list[str], list[tuple
 def _on(value: Any, path: Path, number: int) -> bool:
     text = str(value).lower()
     if text not in _VALUES:
-        raise _wrong(path, number, f'"{value}" is none of 1, 0, -1, true and false')
+        raise _wrong(path, number, f'"{schema.printable(str(value)[:100])}" is none of 1, 0, -1, true and false')
     return _VALUES[text]
 
 
