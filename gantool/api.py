@@ -22,7 +22,7 @@ from gantool.pictures.ids import planes_of
 from gantool.report.console import Console
 from gantool.runs.checkpoint import load_model
 from gantool.runs.find import find_weights
-from gantool.spec import Facts, LabelMaps
+from gantool.spec import Facts, LabelMaps, Spec
 from gantool.training import request as training
 from gantool.training import session as training_session
 from gantool.translation import request as translation
@@ -47,7 +47,7 @@ class Translator:
         self.engine = engine
 
     @property
-    def spec(self) -> Any:
+    def spec(self) -> Spec:
         """The model's domains and training crops."""
         return self.facts.spec
 
