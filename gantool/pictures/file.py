@@ -235,7 +235,9 @@ def encode(
 
 
 def _like(pixels: Array, values: NDArray[Any]) -> Array:
-    return values.astype(np.uint8) if pixels.dtype == np.uint8 else values.astype(np.uint16)
+    if pixels.dtype == np.uint8:
+        return values.astype(np.uint8, copy=False)
+    return values.astype(np.uint16, copy=False)
 
 
 @contextmanager
