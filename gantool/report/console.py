@@ -40,6 +40,10 @@ class Lenient:
     def isatty(self) -> bool:
         return self._stream is not None and not self._stream.closed and self._stream.isatty()
 
+    @property
+    def encoding(self) -> str:
+        return getattr(self._stream, "encoding", None) or "utf-8"
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
@@ -117,7 +121,7 @@ class Console:
         if self.json:
             return
         title, columns = visible(title), [visible(column) for column in columns]
-        cells = [[visible(_cell(value)) for value in row] for row in rows]
+        cells = [[visible(self.words(_cell(value))) for value in row] for row in rows]
         right = [
             bool(rows) and all(row[i] is None or isinstance(row[i], (int, float)) for row in rows)
             for i in range(len(columns))
@@ -164,8 +168,7 @@ class Console:
 
     def _say(self, label: str, style: str, text: str) -> None:
         text = visible(self.words(text))
-        if self.err is None:
-            return
+        assert self.err is not None, "it is a Lenient one"
         if is_terminal(self.err):
             from rich.text import Text
 
