@@ -6,6 +6,7 @@ in, or when the model is copied for an export.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gantool.errors import did_you_mean
 from gantool.model import Model, Progress
 from gantool.spec import ABILITIES, Direction, Sizes, Spec
 
@@ -29,6 +31,7 @@ class Translates:
         names = self.spec.domains
         return tuple(Direction(source, target) for source in names for target in names if source != target)
 
+    @abstractmethod
     def translate(
         self, images: Tensor, *, source: int, target: int, code: Tensor | None = None, condition: Tensor | None = None
     ) -> Tensor:
@@ -65,6 +68,7 @@ class Encodes(Coded):
     encoders: tuple[str, ...] = ()
     """The networks that `encode` needs, by name: imported weights may lack them, and options leave them out (None)."""
 
+    @abstractmethod
     def encode(self, images: Tensor, *, domain: int) -> Tensor:
         """The codes (N, `code_size`) of pictures (N, C, H, W) in [-1, 1] of this domain."""
         raise NotImplementedError
@@ -76,6 +80,7 @@ class Conditioned:
     condition_names: tuple[str, ...] = ()
     """The meaning of each number of a condition."""
 
+    @abstractmethod
     def condition(self, target: str, images: Tensor) -> Tensor:
         """The condition (N, length of `condition_names`) that makes pictures (N, C, H, W) what `target` asks for.
 
@@ -90,6 +95,7 @@ class Attends:
     maps: tuple[str, ...] = ()
     """Names of the maps; none for an instance whose options leave them out."""
 
+    @abstractmethod
     def attention(self, images: Tensor, *, source: int, target: int) -> dict[str, Tensor]:
         """Heat maps (N, 1, h, w) by name."""
         raise NotImplementedError
@@ -109,6 +115,7 @@ class Averaged:
 class Grows:
     """Begins with the weights of a smaller model of its kind."""
 
+    @abstractmethod
     def adopt(self, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         """The tensors of another run, with this model's own where that one has none.
 
@@ -120,6 +127,7 @@ class Grows:
 class Tells:
     """Has more to say of itself than its options do."""
 
+    @abstractmethod
     def facts(self) -> dict[str, Any]:
         """Facts for the header of its weights and for `gantool info`, as JSON has them."""
         raise NotImplementedError
@@ -171,3 +179,20 @@ def abilities(model: Model[Any], missing: Collection[str] = ()) -> frozenset[str
     if isinstance(model, Attends) and not model.maps:
         can -= {"attend"}
     return frozenset(can)
+
+
+def incomplete(model: type[Model[Any]]) -> str:
+    """A member that a class lacks, or names in another way than the contract; empty where there is none."""
+    contract = [base for base in model.__mro__ if base in (Model, *_MIXINS)]
+    known = {name for base in contract for name in vars(base) if not name.startswith("_")}
+    plugin = [base for base in model.__mro__ if base not in (*contract, *nn.Module.__mro__)]
+    own = {name for base in plugin for name in vars(base) if not name.startswith("_")}
+    if not hasattr(model, "Options"):
+        return f"{model.__name__} has no Options"
+    for name in sorted(known):
+        if getattr(getattr(model, name), "__isabstractmethod__", False):
+            return f"{model.__name__} has no {name}. {did_you_mean(name, own)}".rstrip()
+    for name in sorted(own - known):
+        if hint := did_you_mean(name, known - own, cutoff=0.85):
+            return f"{model.__name__} has {name}, which is never called. {hint}"
+    return ""

@@ -99,3 +99,9 @@ class Interrupted(GantoolError):
     def __init__(self, message: str, exit_code: int) -> None:
         super().__init__(message)
         self.exit_code = exit_code  # type: ignore[misc]  # the one class whose code depends on the case
+
+
+def ran_out(error: BaseException) -> bool:
+    """Whether the error says that the memory does not suffice."""
+    words = ("out of memory", "can't allocate memory", "not enough memory")
+    return isinstance(error, MemoryError) or any(word in str(error).lower() for word in words)

@@ -7,6 +7,7 @@ owns those and hands a step what it needs through `Run`.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -159,11 +160,13 @@ class Model(nn.Module, Generic[OptionsT]):
     """Which training crops all networks accept."""
 
     @classmethod
+    @abstractmethod
     def data(cls, o: OptionsT) -> Data:
         """The training data of a model with these options."""
         raise NotImplementedError(f"{cls.__name__} does not say what it is trained on")
 
     @classmethod
+    @abstractmethod
     def length(cls, o: OptionsT) -> Epochs | Steps:
         """Length of a training, unless a person says otherwise."""
         raise NotImplementedError(f"{cls.__name__} does not say how long it is trained")
@@ -173,6 +176,7 @@ class Model(nn.Module, Generic[OptionsT]):
         self.options = options
         self.spec = spec
 
+    @abstractmethod
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         """The optimisers by name. Their learning rates are the base rates; the core multiplies by `rate_factor`."""
         raise NotImplementedError
@@ -186,6 +190,7 @@ class Model(nn.Module, Generic[OptionsT]):
         name. Raises UsageError or CheckpointError for a file that is not what it should be.
         """
 
+    @abstractmethod
     def training_step(self, batch: Batch, run: Run) -> None:
         """One iteration, in the paper's order. `batch` is on the device."""
         raise NotImplementedError

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import traceback
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,25 +41,28 @@ class Plugin:
 
     def load(self) -> type[Model[Any]]:
         """Imports the plugin. Raises CheckpointError with the plugin's own error, or if it is of another contract."""
+        from gantool.capabilities import incomplete
         from gantool.model import CHANGES, CONTRACT, Model
 
         try:
             found = getattr(importlib.import_module(self.module), self.attribute)
         except GantoolError as error:
-            raise CheckpointError(f"{self._named()} cannot be used: {error.text}") from error
+            raise CheckpointError(f"{self.named()} cannot be used: {error.text}") from error
         except Exception as error:
             # Rooms have moved since contract 1: an import from one of them that fails is most likely that.
             moved = isinstance(error, ImportError) and (error.name or "").partition(".")[0] == "gantool"
             hint = f". If it was written for contract 1: {CHANGES}" if moved else ""
             raise CheckpointError(
-                f"{self._named()} cannot be imported: {type(error).__name__}: {error}{hint}"
+                f"{self.named()} cannot be imported: {type(error).__name__}: {error}{hint}"
             ) from error
         if not (isinstance(found, type) and issubclass(found, Model)):
-            raise CheckpointError(f"{self._named()} names {self.module}:{self.attribute}, no gantool.model.Model")
+            raise CheckpointError(f"{self.named()} names {self.module}:{self.attribute}, no gantool.model.Model")
         if found.contract != CONTRACT:
             raise CheckpointError(
-                f"{self._named()} was written for contract {found.contract}, and this is contract {CONTRACT}: {CHANGES}"
+                f"{self.named()} was written for contract {found.contract}, and this is contract {CONTRACT}: {CHANGES}"
             )
+        if problem := incomplete(found):
+            raise CheckpointError(f"{self.named()} is not complete: {problem}")
         return found
 
     def importer(self) -> Importer | None:
@@ -72,8 +76,23 @@ class Plugin:
         found: Importer = importlib.import_module(name).recognise
         return found
 
-    def _named(self) -> str:
+    def named(self) -> str:
+        """Name, package and version, for messages."""
         return f"the plugin {self.name} of {self.distribution} {self.version}"
+
+
+def mistake(error: BaseException) -> str | None:
+    """An error that came out of a plugin's code, in one line: plugin, file, line and error; None for any other."""
+    modules = {plugin.module.partition(".")[0]: plugin for plugin in plugins().values()}
+    found = None
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        if plugin := modules.get(str(frame.f_globals.get("__name__")).partition(".")[0]):
+            found = plugin, frame.f_code.co_filename, line
+    if found is None:
+        return None
+    plugin, file, line = found
+    said = f"{type(error).__name__}: {error}".strip(": ").splitlines()[0]
+    return f"{plugin.named()} fails at {file}:{line}: {said}"
 
 
 def plugins() -> dict[str, Plugin]:

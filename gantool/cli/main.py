@@ -14,8 +14,17 @@ import typer
 from gantool import registry
 from gantool.cli import data, demo, doctor, evaluate, export, importing, info, models, train, translate
 from gantool.cli.common import spelled_flag
-from gantool.errors import DataError, GantoolError, Interrupted, TimeLimitReached, UsageError, argument
-from gantool.inference.memory import ran_out
+from gantool.errors import (
+    CheckpointError,
+    DataError,
+    GantoolError,
+    Interrupted,
+    OutOfMemoryError,
+    TimeLimitReached,
+    UsageError,
+    argument,
+    ran_out,
+)
 from gantool.report.console import Console
 from gantool.runs.find import is_resumable
 from gantool.version import __version__
@@ -82,11 +91,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         where = f"{error.filename}: " if error.filename else ""
         _say(error, words, f"{where}{error.strerror or error}")
         sys.exit(DataError.exit_code)
-    except (RuntimeError, MemoryError) as error:
-        if not ran_out(error):
+    except Exception as error:
+        if ran_out(error):
+            remedies = "a smaller --batch or --crop, or --precision bf16 (translate: --memory)"
+            _say(error, words, f"out of memory. Try {remedies}")
+            sys.exit(OutOfMemoryError.exit_code)
+        # Faults of people, files and machines have been answered: this is a mistake in a plugin, or one of ours.
+        mistake = registry.mistake(error)
+        if mistake is None:
             raise
-        _say(error, words, "out of memory. Try a smaller --batch or --crop, or --precision bf16 (translate: --memory)")
-        sys.exit(5)
+        _say(error, words, f"{mistake}. {argument('verbose')} shows the calls")
+        sys.exit(CheckpointError.exit_code)
 
 
 def _open_streams() -> None:

@@ -16,6 +16,7 @@ from gantool.capabilities import Graph
 from gantool.errors import CheckpointError
 from gantool.export.translation import Translation
 from gantool.pictures.resize import to_unit
+from gantool.runs.tensors import first_line
 from gantool.spec import LabelMaps, Sizes
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ def compare(translate: Translate, cases: Sequence[Case]) -> dict[Size, float]:
         try:
             results = translate(case.inputs)
         except Exception as error:
-            first = (str(error).strip() or type(error).__name__).splitlines()[0]
+            first = first_line(error)
             raise CheckpointError(f"not written: the exported file cannot translate {what}: {first}") from error
         for result, expected, dtype in zip(results, case.expected, case.dtypes, strict=True):
             if result.shape != expected.shape or result.dtype != dtype:

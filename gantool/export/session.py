@@ -12,6 +12,7 @@ from gantool import direction
 from gantool.errors import CheckpointError, DataError, GantoolError, UsageError, argument
 from gantool.files import check_writable, reason, write_atomically
 from gantool.runs.header import read_facts
+from gantool.runs.tensors import first_line
 from gantool.spec import Direction, Facts
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ def start(plan: Plan) -> Report:
         except (MemoryError, GantoolError):
             raise
         except Exception as error:
-            first = (str(error).strip() or type(error).__name__).splitlines()[0]
+            first = first_line(error)
             raise CheckpointError(f"{facts.model} cannot be exported as {plan.format}: {first}") from error
         differences = check.compare(translate, cases)
     out = request.out

@@ -15,9 +15,8 @@ from PIL import Image
 from torch import Tensor
 
 from gantool.capabilities import Attends, Coded, Conditioned, Encodes, Translates, abilities
-from gantool.errors import CheckpointError, DataError, OutOfMemoryError, UsageError, argument
+from gantool.errors import CheckpointError, DataError, OutOfMemoryError, UsageError, argument, ran_out
 from gantool.inference.heatmaps import coloured
-from gantool.inference.memory import ran_out
 from gantool.inference.peak import WORKSPACE, Peak
 from gantool.inference.pixels import fitted_back, matched, prepared
 from gantool.inference.ways import ROWS as ROWS
@@ -29,6 +28,7 @@ from gantool.networks.strips import InStrips
 from gantool.pictures import ids
 from gantool.pictures.file import Array, Picture, read_picture
 from gantool.pictures.resize import pad, to_unit
+from gantool.runs.tensors import first_line
 from gantool.spec import Direction, Pictures, Sizes, Spec
 
 _TRIED = 64  # side of the picture that tells what others take
@@ -196,12 +196,12 @@ class Engine:
                 others = f"{argument('size')} or {argument('precision', 'bf16')}"
                 remedies = f"a smaller {argument('batch')}, {others}" if len(pixels) > 1 else others
                 raise OutOfMemoryError(f"the memory does not suffice for {what}: try {remedies}") from error
-            raise DataError(f"the model fails on {what}: {str(error).splitlines()[0]}") from error
+            raise DataError(f"the model fails on {what}: {first_line(error)}") from error
 
     def attention(self, pixels: Array, direction: Direction) -> dict[str, NDArray[np.uint8]]:
         """Where the networks look while they translate this picture (H, W, C): coloured maps (H, W, 3) by name.
 
-        None for a model that does not show it.
+        Empty for a model that does not show it.
         """
         if "attend" not in self.can or not isinstance(self.model, Attends):
             return {}

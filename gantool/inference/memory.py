@@ -29,12 +29,6 @@ def parse_bytes(text: str) -> int:
     return int(float(found[1]) * _UNITS[found[2]])
 
 
-def ran_out(error: BaseException) -> bool:
-    """Whether the error says that the memory does not suffice."""
-    words = ("out of memory", "can't allocate memory", "not enough memory")
-    return isinstance(error, MemoryError) or any(word in str(error).lower() for word in words)
-
-
 def in_words(size: float) -> str:
     """A size for a person: 870 MB, 4.3 GB."""
     return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{max(1, round(size / 1e6))} MB"

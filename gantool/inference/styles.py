@@ -8,6 +8,7 @@ from typing import Literal
 
 from gantool.errors import DataError, UsageError, argument
 from gantool.pictures.find import find_pictures, is_picture_name
+from gantool.runs.tensors import first_line
 
 _STYLE, _N, _INTERPOLATE = argument("style"), argument("n"), argument("interpolate")
 _KNOWN = f"{_STYLE} is random, mean, a picture, a folder of them, or a .npy file"
@@ -97,7 +98,7 @@ def _rows(path: Path, size: int) -> int:
     try:
         shape = np.load(path, mmap_mode="r", allow_pickle=False).shape
     except (OSError, ValueError) as error:
-        raise DataError(f"{path} is no .npy file of numbers: {str(error).splitlines()[0]}") from error
+        raise DataError(f"{path} is no .npy file of numbers: {first_line(error)}") from error
     if shape == (size,):
         return 1
     if len(shape) == 2 and shape[1] == size and shape[0] > 0:

@@ -169,10 +169,17 @@ def _strange(model: Model[Any], facts: Facts) -> str | None:
 
 
 def build_model(kind: type[Model[Any]], choices: Any, spec: Spec, seed: int = 0) -> Model[Any]:
-    """A new model whose first weights depend on `seed` alone. Other random states stay as they are."""
+    """A new model whose first weights depend on `seed` alone. Other random states stay as they are.
+
+    Raises CheckpointError for a class whose roles name networks that it has not.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return kind(choices, spec)
+        model = kind(choices, spec)
+    for name in (*model.roles.training_only, *model.roles.frozen):
+        if not hasattr(model, name):
+            raise CheckpointError(f'{kind.__name__}\'s roles name "{name}", and it has no such network')
+    return model
 
 
 def load_weights(model: Model[Any], tensors: Mapping[str, Tensor], where: str, lacking: Sequence[str] = ()) -> None:

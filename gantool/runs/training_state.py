@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gantool.errors import CheckpointError
+from gantool.errors import CheckpointError, ran_out
 from gantool.model import Model
 from gantool.runs.checkpoint import below, part
 from gantool.runs.header import DamagedError, Header, is_state, read_header
@@ -67,6 +67,6 @@ def fitting(save: Path) -> Iterator[None]:
     try:
         yield
     except (KeyError, ValueError, TypeError, AttributeError, IndexError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and "out of memory" in str(error):
+        if ran_out(error):
             raise
         raise CheckpointError(f"{save} does not fit this run: {first_line(error)}") from error

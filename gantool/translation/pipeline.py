@@ -17,13 +17,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gantool.errors import DataError, GantoolError, OutOfMemoryError, argument
+from gantool.errors import DataError, GantoolError, OutOfMemoryError, argument, ran_out
 from gantool.inference.codes import Codes, seed_of
 from gantool.inference.engine import Engine, Way
-from gantool.inference.memory import ran_out
 from gantool.inference.pixels import matched, prepared
 from gantool.inference.styles import Style
 from gantool.pictures.file import Array, Picture
+from gantool.runs.tensors import first_line
 from gantool.translation.outputs import Job
 from gantool.translation.variants import Variant
 
@@ -242,7 +242,7 @@ def _mapped(item: Decoded, engine: Engine, variant: Variant) -> Decoded:
         if ran_out(error):
             remedy = f"try {argument('size')}"
             raise OutOfMemoryError(f"the memory does not suffice for its maps of attention: {remedy}") from error
-        raise DataError(f"the model fails on its maps of attention: {str(error).splitlines()[0]}") from error
+        raise DataError(f"the model fails on its maps of attention: {first_line(error)}") from error
 
 
 def about(job: Job, error: GantoolError) -> GantoolError:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 
@@ -30,6 +32,19 @@ py-modules = ["gantool_broken"]
 """,
     "gantool-broken/gantool_broken.py": "import a_package_that_is_not_there\n",
 }
+
+MISTAKES = {
+    "a method that is missing": (
+        "def training_step(",
+        "def trainig_step(",
+        "no training_step. Did you mean trainig_step?",
+    ),
+    "a name that is misspelt": ("def rate_factor(", "def rate_facter(", "has rate_facter, which is never called"),
+    "a role of no network": ('training_only=("d",)', 'training_only=("d_b",)', 'roles name "d_b"'),
+    "a step that fails": ('run.phase("D")', 'run.phase("Dis")', "KeyError: 'Dis'"),
+    "a translation that fails": ("return self.g(marked(images, target))", "return self.h(images)", "no attribute 'h'"),
+}
+"""What is written in the page's plugin, what instead, and what is then said."""
 
 
 @pytest.fixture(scope="module")
@@ -74,3 +89,24 @@ def test_a_broken_plugin_is_named_with_its_error_and_harms_no_other(site, gantoo
     assert "a_package_that_is_not_there" in asked.stderr
     assert "Traceback" not in asked.stderr
     assert "residual blocks of the generator" in gantool("models", "switch", env=env).stdout
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_one_line_with_the_plugin_and_the_place(site, gantool, tmp_path, mistake):
+    right, wrong, said = MISTAKES[mistake]
+    copied = tmp_path / "site"
+    shutil.copytree(site, copied)
+    file = copied / "gantool_switch/__init__.py"
+    source = file.read_text(encoding="utf-8")
+    assert source.count(right) == 1
+    file.write_text(source.replace(right, wrong), encoding="utf-8")
+    env = {"PYTHONPATH": os.pathsep.join([str(copied), os.environ.get("PYTHONPATH", "")])}
+    for name in ("A", "B"):
+        draw(tmp_path / name, 2, seed=1)
+    train = ["train", "switch", "A", "B", "-o", "run", "--preset", "quick", "--steps", "1"]
+    found = gantool(*train, env=env, cwd=tmp_path, code=4)
+    assert said in found.stderr
+    assert ("fails" in mistake) == bool(re.search(r"fails at \S+gantool_switch/__init__\.py:\d+: ", found.stderr))
+    assert "switch" in found.stderr.lower()
+    assert "Traceback" not in found.stderr
+    assert "Traceback" in gantool(*train, "-v", env=env, cwd=tmp_path, code=4).stderr

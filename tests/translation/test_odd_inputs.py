@@ -133,7 +133,7 @@ def test_a_number_of_thousands_of_digits_is_one_line(main, tmp_path, run, flag):
 
 
 def test_streams_that_are_closed(tmp_path, run):
-    """A service may run without stdin, stdout and stderr. Processes of their own: those of the fixture have all three."""
+    """A service may run without stdin, stdout and stderr. Real processes: those of the fixture have all three."""
     draw(tmp_path / "in", 1, seed=1)
 
     def shell(line: str) -> subprocess.CompletedProcess[str]:

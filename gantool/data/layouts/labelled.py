@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gantool.data.collection import Collection
 from gantool.data.dataset import Dataset, Domain, Layout, Recipe
-from gantool.data.layouts.folders import matched, names
+from gantool.data.layouts.folders import listed, matched, names
 from gantool.data.layouts.paired import pairs
 from gantool.data.transforms import Planes
 from gantool.errors import DataError, UsageError, argument
@@ -66,7 +66,7 @@ class _Labelled:
             )
         (maps, no_picture), (pictures, no_map), *rest = matched(folders, key, _KINDS[:count])
         left_out = [*no_picture, *no_map, *(file for _, alone in rest for file in alone)]
-        note = f"{len(left_out)} files left out, without a counterpart: {left_out[0]}, ..." if left_out else None
+        note = f"{len(left_out)} files left out, without a counterpart: {listed(left_out)}" if left_out else None
         label, image = names(folders[:2])
         instances = rest[0][0] if self.instances else ()
         return (
