@@ -184,7 +184,7 @@ def is_terminal(stream: TextIO | None) -> bool:
 
 def _write(stream: TextIO, text: str) -> None:
     """Writes, and flushes. Characters that the stream's encoding lacks are written out."""
-    encoding = stream.encoding or "utf-8"
+    encoding = getattr(stream, "encoding", None) or "utf-8"  # a process may have been started without the stream
     stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
     stream.flush()
 

@@ -45,7 +45,7 @@ class Forecast:
         """Time, end and memory, for a person."""
         end = time.strftime("%a %d %b %H:%M", time.localtime(time.time() + self.seconds))
         memory = f"; {in_words(self.memory)} of memory" if self.memory else ""
-        step = f"{figure(self.step)} s" if self.step < 100 else duration(self.step)
+        step = f"{figure(self.step)} s" if self.step < 600 else duration(self.step)
         return f"a step takes {step} here: {self.left} steps take about {duration(self.seconds)}, until {end}{memory}"
 
 
