@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -75,6 +76,14 @@ def existing(overwrite: bool, skip: bool, fail: bool) -> Literal["overwrite", "s
     if overwrite + skip + fail > 1:
         raise UsageError("--overwrite, --skip-existing and --fail-existing exclude each other")
     return "overwrite" if overwrite else "skip" if skip else "fail" if fail else None
+
+
+def say_passed_over(paths: Sequence[Path], console: Console) -> None:
+    """Says how many files in these folders are no pictures by their name."""
+    from gantool.pictures.find import others_below, passed_over
+
+    if others := others_below(paths):
+        console.note(passed_over(others))
 
 
 def write_stdout(data: bytes) -> None:
