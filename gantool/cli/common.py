@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -91,6 +92,14 @@ def existing(
     if overwrite + skip + fail + newer > 1:
         raise UsageError("--overwrite, --skip-existing, --fail-existing and --newer exclude each other")
     return "overwrite" if overwrite else "skip" if skip else "fail" if fail else "newer" if newer else None
+
+
+def say_passed_over(paths: Sequence[Path], console: Console) -> None:
+    """Says how many files in these folders are no pictures by their name."""
+    from gantool.pictures.find import others_below, passed_over
+
+    if others := others_below(paths):
+        console.note(passed_over(others))
 
 
 def write_stdout(data: bytes) -> None:

@@ -102,6 +102,7 @@ def evaluate(
     from gantool.inference.devices import choose
     from gantool.report.progress import stages
 
+    common.say_passed_over(folders, console)
     chosen = choose(device)
     judges = load_judges(inception=inception, lpips=_two_files(lpips), classifier=classifier)
     how: dict[str, Any] = {"judges": judges, "size": size, "seed": seed, "device": chosen}

@@ -42,6 +42,7 @@ def pair(
         done = pairing.pair(
             a, b, out, format=format, overwrite=overwrite, progress=lambda done, total: bar.advance(done)
         )
+    common.say_passed_over([a, b], console)
     _tell(console, done, out)
 
 
@@ -76,6 +77,7 @@ def split(
             overwrite=overwrite,
             progress=lambda done, total: bar.advance(done),
         )
+    common.say_passed_over([pairs], console)
     _tell(console, done, out)
 
 

@@ -9,8 +9,9 @@ from typing import Any
 from numpy.typing import NDArray
 
 from gantool.errors import DataError
-from gantool.pictures.file import read_pixels, refuse_bomb
+from gantool.pictures.file import read_pixels
 from gantool.pictures.ids import read_planes
+from gantool.pictures.opening import refuse_bomb
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from PIL import Image
 from gantool.errors import OutOfMemoryError, argument
 from gantool.inference import memory
 from gantool.networks.strips import InStrips
-from gantool.pictures.file import beyond, bytes_to_decode, refuse_large, upright_size
+from gantool.pictures.opening import beyond, bytes_to_decode, refuse_large, upright_size
 from gantool.spec import Sizes
 
 ROWS = 32

@@ -15,7 +15,8 @@ import numpy as np
 
 from gantool.pictures import deep
 from gantool.pictures.decoding import Array, arrays, frames, orientation, resolution, upright
-from gantool.pictures.file import Admit, Picture, encode, explained, opened
+from gantool.pictures.file import Picture, encode
+from gantool.pictures.opening import Admit, explained, opened
 
 SEVERAL = ("GIF", "PNG", "WEBP", "TIFF")
 """Formats (Pillow's names) that several frames are written in."""

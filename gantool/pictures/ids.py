@@ -18,7 +18,8 @@ from PIL import Image
 
 from gantool.errors import DataError, argument
 from gantool.pictures.decoding import orientation, upright
-from gantool.pictures.file import Admit, explained, opened, to_uint8
+from gantool.pictures.file import to_uint8
+from gantool.pictures.opening import Admit, explained, opened
 
 Ids: TypeAlias = NDArray[Any]
 """int32 (H, W), or planes (H, W, C): the classes, and the instances if C is 2."""

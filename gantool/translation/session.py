@@ -13,7 +13,8 @@ from gantool.errors import Interrupted
 from gantool.files import write_atomically
 from gantool.inference.devices import choose, half_precision_note
 from gantool.inference.engine import Engine
-from gantool.pictures.file import encode, most_pixels
+from gantool.pictures.file import encode
+from gantool.pictures.opening import most_pixels
 from gantool.pictures.results import Recorder
 from gantool.report.console import Console
 from gantool.report.progress import files_progress

@@ -16,7 +16,8 @@ from gantool.data.layouts.unpaired import unpaired
 from gantool.errors import DataError, OutOfMemoryError
 from gantool.inference.engine import Engine
 from gantool.inference.peak import Peak
-from gantool.pictures.file import bytes_to_decode, most_pixels, read_picture, read_pixels
+from gantool.pictures.file import read_picture, read_pixels
+from gantool.pictures.opening import bytes_to_decode, most_pixels
 from gantool.runs.checkpoint import load_model
 from tests.conftest import draw
 from tests.runs import untrained

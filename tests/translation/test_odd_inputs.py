@@ -108,6 +108,7 @@ def test_names_that_are_no_text_are_trained_on_and_continued(main, tmp_path):
     _, out, said = main("data", "check", a, b)
     assert "passed over 1 .psd" in said
     assert r"caf\xe9" in out
+    assert "passed over 1 .psd" in main("eval", a, b)[2]
 
 
 def test_a_name_that_is_too_long_is_named_and_the_others_are_done(main, tmp_path, run):

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from gantool.errors import DataError
-from gantool.pictures.file import as_channels, explained, opened, read_picture, refuse_bomb
+from gantool.pictures.file import as_channels, read_picture
 from gantool.pictures.ids import planes_of_ids, read_ids
+from gantool.pictures.opening import explained, opened, refuse_bomb
 
 
 @dataclass(frozen=True)
