@@ -12,10 +12,10 @@ demo: $(READY)
 	$(BIN)/gantool demo
 
 test: lint types
-	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -m "not slow" -n 2
 
 test-all: lint types
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --cov=gantool --cov-fail-under=90 --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -n 2 --cov=gantool --cov-fail-under=90 --cov-report=term:skip-covered
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from gantool.model import Model, Progress
-from gantool.spec import Direction, Sizes, Spec
+from gantool.spec import ABILITIES, Direction, Sizes, Spec
 
 
 class Translates:
@@ -154,17 +154,8 @@ class Exports:
         return {}
 
 
-_KINDS: dict[str, type] = {
-    "translate": Translates,
-    "code": Coded,
-    "encode": Encodes,
-    "condition": Conditioned,
-    "attend": Attends,
-    "average": Averaged,
-    "grow": Grows,
-    "tell": Tells,
-    "export": Exports,
-}
+_MIXINS = (Translates, Coded, Encodes, Conditioned, Attends, Averaged, Grows, Tells, Exports)
+_KINDS: dict[str, type] = dict(zip(ABILITIES, _MIXINS, strict=True))
 
 
 def abilities(model: Model[Any], missing: Collection[str] = ()) -> frozenset[str]:

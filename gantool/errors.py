@@ -32,6 +32,11 @@ def in_python(name: str, value: str) -> str:
     return f"{name}={value}" if value else name
 
 
+def quoted(text: str, most: int = 60) -> str:
+    """What a person wrote, as part of a message: in quotes, a long text cut short."""
+    return f'"{text}"' if len(text) <= most else f'"{text[:most]}..." ({len(text)} characters)'
+
+
 def did_you_mean(word: str, known: Iterable[str], *, most: int = 1, cutoff: float = 0.6) -> str:
     """ "Did you mean trainA?", or "" where nothing is near."""
     near = difflib.get_close_matches(word, list(known), n=most, cutoff=cutoff)

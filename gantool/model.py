@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from gantool.errors import CheckpointError
-from gantool.spec import Kind, Pictures, Sizes, Spec
+from gantool.spec import Kind, Pictures, Sizes, Spec, check_domains
 
 if TYPE_CHECKING:
     from gantool.data.dataset import Layout
@@ -57,7 +57,8 @@ class Data:
     """Smallest useful batch per process. StarGAN needs 2: it shuffles labels within the batch."""
 
     def spec(self, domains: Sequence[str], size: int) -> Spec:
-        """The spec of a run on these domains, with crops of this side."""
+        """The spec of a run on these domains, with crops of this side. Raises UsageError for names they cannot have."""
+        check_domains(domains)
         kinds = self.kinds * len(domains) if len(self.kinds) == 1 else self.kinds
         return Spec(tuple(domains), kinds, size, self.attributes)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any
 
+from gantool import schema
 from gantool.errors import UsageError, argument, did_you_mean
 
 
@@ -56,7 +57,7 @@ def resolve(kind: type[Any], layers: Iterable[tuple[str, Mapping[str, Any]]], *,
     for source, values in layers:
         for key, value in values.items():
             if key not in fields:
-                raise UsageError(_unknown(key, fields, where))
+                raise UsageError(unknown(key, fields, where))
             checked = _checked(fields[key], types[key], value, where)
             if fields[key].metadata.get("file") and checked:
                 checked = str(Path(checked).expanduser().absolute())
@@ -89,20 +90,55 @@ def assignments(texts: Iterable[str]) -> dict[str, str]:
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """A YAML mapping. Raises UsageError with the line of a syntax error."""
+    """A YAML mapping. Raises UsageError, with the line of a syntax error, also for one that no person would write:
+    larger than a megabyte, nested deep, or grown out of all proportion by aliases.
+    """
     import yaml
 
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            content = file.read(_LARGEST_YAML + 1)
+        if len(content) > _LARGEST_YAML:
+            raise UsageError(f"{path} is larger than {_LARGEST_YAML} bytes: that is no configuration file")
+        text = content.decode("utf-8-sig")
+        _check_nesting(yaml.parse(text, yaml.SafeLoader))
+        found = {} if (loaded := yaml.safe_load(text)) is None else schema.anything(loaded, "")
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror or error}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
-    if found is None:
-        return {}
-    if not isinstance(found, dict) or not all(isinstance(key, str) for key in found):
+    except UsageError:
+        raise
+    except Exception as error:  # the reader fails in almost any way on dates, numbers and tags that are none
+        raise UsageError(f"{path} is not valid YAML: {' '.join(str(error).split())[:300]}") from error
+    if not isinstance(found, dict):
         raise UsageError(f"{path} must hold keys and values")
     return found
+
+
+_LARGEST_YAML = 1_000_000
+_MANY_VALUES = 100_000
+
+
+def _check_nesting(events: Iterable[Any]) -> None:
+    """Counts what aliases stand for before anything is built of them. Raises ValueError."""
+    sizes: dict[str, int] = {}
+    opened: list[list[Any]] = [["", 0]]  # (anchor, values within)
+    for event in events:
+        kind, anchor = type(event).__name__, getattr(event, "anchor", None) or ""
+        if kind == "AliasEvent":
+            if anchor in [name for name, _ in opened]:
+                raise ValueError(f"*{anchor} stands within itself")
+            opened[-1][1] += sizes.get(anchor, 1)
+        elif kind in ("SequenceStartEvent", "MappingStartEvent"):
+            opened.append([anchor, 1])
+        elif kind == "ScalarEvent":
+            opened[-1][1] += 1
+            sizes[anchor] = 1
+        elif kind in ("SequenceEndEvent", "MappingEndEvent"):
+            name, values = opened.pop()
+            sizes[name] = values
+            opened[-1][1] += values
+        if len(opened) > schema.DEPTH or opened[-1][1] > _MANY_VALUES:
+            raise ValueError("it is nested too deep, or holds too much")
 
 
 @dataclass(frozen=True)
@@ -138,8 +174,11 @@ def describe(kind: type[Any]) -> list[Described]:
     return rows
 
 
-def _unknown(key: str, known: Iterable[str], where: str) -> str:
-    table = f"All options: gantool models {where}" if where != "train" else "All of them: gantool train -h"
+def unknown(key: str, known: Iterable[str], where: str) -> str:
+    """The message for a key that is none of the known ones."""
+    table = (
+        f"All options: gantool models {where}" if where != "train" else f"All of them: gantool train {argument('help')}"
+    )
     return " ".join(f'unknown option "{key}" for {where}. {did_you_mean(key, known, most=2)} {table}'.split())
 
 
@@ -147,8 +186,9 @@ def _checked(field: dataclasses.Field[Any], kind: Any, value: Any, where: str) -
     name = field.name
     try:
         value = _converted(kind, value)
-    except (TypeError, ValueError):
-        raise UsageError(f'{where}: {name} wants {_type_name(kind)}, not "{value}"') from None
+    except (TypeError, ValueError, OverflowError):
+        given = value if isinstance(value, str) else schema.shown(value)
+        raise UsageError(f'{where}: {name} wants {_type_name(kind)}, not "{str(given)[:200]}"') from None
     low, high, choices = (field.metadata.get(key) for key in ("low", "high", "choices"))
     if choices and value is not None and value not in choices:
         raise UsageError(f'{where}: {name} is one of {", ".join(choices)}, not "{value}"')
@@ -191,7 +231,7 @@ def _converted(kind: Any, value: Any) -> Any:
     if kind is int:
         if isinstance(value, bool) or (isinstance(value, float) and not value.is_integer()):
             _refuse(value)
-        return int(value)
+        return found if abs(found := int(value)) <= schema.LARGEST else _refuse(found)
     if kind is float:
         return _refuse(value) if isinstance(value, bool) else float(value)
     if kind is str:

@@ -1,16 +1,48 @@
-"""SIGINT and SIGTERM: a way to end work in order.
+"""Signals that ask to stop: a way to end work in order.
 
+Besides Ctrl-C and SIGTERM these are what batch systems and lost connections send: SIGHUP, SIGUSR1, SIGUSR2 and SIGXCPU.
 Python allows handlers in the main thread alone; in another thread nothing changes.
 """
 
 from __future__ import annotations
 
+import os
 import signal
+import socket
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-STOPPING = (signal.SIGINT, signal.SIGTERM)
+ENDING = (signal.SIGINT, signal.SIGTERM)
+"""Those that end the work at once when they come again. The others repeat themselves without anyone's wish."""
+STOPPING = tuple(
+    getattr(signal, name)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGXCPU")
+    if hasattr(signal, name)  # Windows has the first two
+)
+_ECHO_SECONDS = 1.0
+"""Later than this a signal is a second one: terminals, shells, launchers and batch systems all pass on the first."""
+_GRACE_SECONDS = 2.0
+"""The main thread has so long to end by itself, after a second signal."""
+
+
+class _Patience:
+    """Tells a second wish to stop from an echo of the first."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._first: float | None = None
+
+    def ends(self, number: int) -> bool:
+        """Whether the work has to end at once."""
+        if number not in ENDING:
+            return False
+        now = self._clock()
+        if self._first is None:
+            self._first = now
+        return now - self._first >= _ECHO_SECONDS
 
 
 @contextmanager
@@ -19,7 +51,8 @@ def handled(handler: Callable[[int], None]) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, lambda number, _: handler(number)) for number in STOPPING}
+    ours = [number for number in STOPPING if not _is_nohup(number)]
+    before = {number: signal.signal(number, lambda number, _: handler(number)) for number in ours}
     try:
         yield
     finally:
@@ -28,27 +61,86 @@ def handled(handler: Callable[[int], None]) -> Iterator[None]:
 
 
 @contextmanager
-def noted() -> Iterator[list[int]]:
-    """Inside, the list holds the signal that came. The first waits for the end of a step, the second ends at once."""
+def noted(answer: Callable[[], None], clock: Callable[[], float] = time.monotonic) -> Iterator[list[int]]:
+    """Inside, the list holds the signal that came first. Work looks at it where it can stop.
+
+    `answer` is called at once, by another thread: the main one may be inside a call that takes a minute. A second
+    SIGINT or SIGTERM ends the process, whatever it does.
+    """
     received: list[int] = []
+    patience = _Patience(clock)
 
     def note(number: int) -> None:
-        if received:
+        if patience.ends(number):
             raise SystemExit(128 + number)
-        received.append(number)
+        if not received:
+            received.append(number)
 
-    with handled(note):
+    with handled(note), _heard_at_once(answer, clock):
         yield received
 
 
 @contextmanager
 def raised(error: Callable[[int], Exception]) -> Iterator[None]:
     """Inside, the first signal raises `error(number)` in the main thread; a second one ends the process at once."""
+    patience = _Patience(time.monotonic)
+    came: list[int] = []
 
     def stop(number: int) -> None:
-        for each in STOPPING:
-            signal.signal(each, signal.SIG_DFL)
-        raise error(number)
+        if patience.ends(number):
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+        elif not came:
+            came.append(number)
+            raise error(number)
 
     with handled(stop):
         yield
+
+
+@contextmanager
+def _heard_at_once(answer: Callable[[], None], clock: Callable[[], float]) -> Iterator[None]:
+    """Python's handlers wait for the end of a call into torch. Numbers in a pipe do not, and a thread reads them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    left = threading.Event()
+
+    def listen(numbers: socket.socket) -> None:
+        patience = _Patience(clock)
+        answered = False
+        while received := numbers.recv(64):
+            for number in received:
+                if number not in STOPPING:
+                    continue
+                if patience.ends(number):
+                    if not left.wait(_GRACE_SECONDS):
+                        _end_now(number)
+                elif not answered:
+                    answered = True
+                    answer()
+
+    ours, theirs = socket.socketpair()
+    theirs.setblocking(False)
+    thread = threading.Thread(target=listen, args=(ours,), name="gantool-signals", daemon=True)
+    thread.start()
+    before = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(before)
+        left.set()
+        theirs.close()
+        thread.join()
+        ours.close()
+
+
+def _end_now(number: int) -> None:
+    if sys.stderr is not None and sys.stderr.isatty():
+        os.write(2, b"\x1b[?25h\n")  # a progress bar hides the cursor
+    os._exit(128 + number)
+
+
+def _is_nohup(number: int) -> bool:
+    """Whether the process was started so that it outlives its terminal."""
+    return number == getattr(signal, "SIGHUP", None) and signal.getsignal(number) is signal.SIG_IGN

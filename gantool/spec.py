@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from math import ceil
 from typing import Any, NamedTuple, TypeAlias
 
-from gantool.errors import DataError, argument
+from gantool import schema
+from gantool.errors import DataError, UsageError, argument
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,10 @@ class Direction(NamedTuple):
     target: str
 
 
+ABILITIES = ("translate", "code", "encode", "condition", "attend", "average", "grow", "tell", "export")
+"""What weights can be able to do: `gantool.capabilities` asks a model."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Facts:
     """The header of a weights file."""
@@ -136,43 +141,92 @@ class Facts:
     gantool: str = ""
     """The version that wrote it."""
     sha256: str = ""
-    """Hash of the tensors; empty before they are written."""
+    """Hash of all other facts and of the tensors; of the tensors alone in files of 0.1; empty before it is written."""
 
     def as_json(self) -> dict[str, Any]:
         """As JSON has it; `facts_from_json` is the inverse. What is empty is left out, unless every header has it."""
         table = {**vars(self), "spec": _spec_as_json(self.spec), "sizes": asdict(self.sizes), "can": sorted(self.can)}
-        return {key: value for key, value in table.items() if value not in ((), {}, None, "") or key in _NEEDED}
+        return {key: value for key, value in table.items() if value not in ((), {}, None, "") or key in _ALWAYS}
+
+
+_ALWAYS = ("model", "step", "options", "spec", "sizes", "can", "directions")
+"""Keys that every header has."""
 
 
 def facts_from_json(table: Mapping[str, Any]) -> Facts:
-    """Raises ValueError that says what is wrong with the table."""
-    wrong = [key for key, kind in _NEEDED.items() if not isinstance(table.get(key), kind)]
-    if wrong:
-        raise ValueError(f"its header lacks {', '.join(wrong)}")
-    spec = _spec_from_json(table["spec"])
-    return Facts(
-        model=table["model"],
-        step=_number(table, "step"),
-        options=table["options"],
-        spec=spec,
-        sizes=_sizes(table["sizes"]),
-        can=frozenset(_texts(table, "can")),
-        directions=tuple(_direction(pair, spec) for pair in table["directions"]),
-        code_size=_number({"code_size": 0, **table}, "code_size"),
-        condition_names=_texts(table, "condition_names"),
-        maps=_texts(table, "maps"),
-        missing=_texts(table, "missing"),
-        own=_table(table, "own"),
-        pictures=_table(table, "pictures"),
-        preparation=_table(table, "preparation"),
-        source=_texts(table, "source"),
-        licence=None if table.get("licence") is None else str(table["licence"]),
-        gantool=str(table.get("gantool", "")),
-        sha256=str(table.get("sha256", "")),
-    )
+    """Raises ValueError that says in one line what is wrong with the table."""
+    found = _FACTS(table, "")
+    spec = Spec(**found.pop("spec"))
+    if len(spec.kinds) != len(spec.domains):
+        raise ValueError(f"spec.kinds has {len(spec.kinds)} entries, and there are {len(spec.domains)} domains")
+    directions = tuple(Direction(*pair) for pair in found.pop("directions"))
+    if strange := {name for pair in directions for name in pair}.difference(spec.domains):
+        raise ValueError(f"directions name {schema.shown(min(strange))}, which is no domain")
+    return Facts(spec=spec, directions=directions, sizes=Sizes(**found.pop("sizes")), **found)
 
 
-_NEEDED = {"model": str, "step": int, "options": dict, "spec": dict, "sizes": dict, "can": list, "directions": list}
+def check_domains(names: Sequence[str]) -> None:
+    """Raises UsageError for names that domains cannot have: they become parts of file names, and lines of messages."""
+    try:
+        _DOMAINS(list(names), "domains")
+    except ValueError as error:
+        raise UsageError(f"{error}: choose other names for the domains (they are those of their folders)") from error
+
+
+def _kind(value: object, where: str) -> Kind:
+    if isinstance(value, dict) and "classes" in value:
+        return LabelMaps(**_LABELS(value, where))
+    return Pictures(**_PICTURES(value, where))
+
+
+_LONGEST_SIDE = 2**20
+_MANY_DOMAINS = 1000
+_NAME = schema.text(
+    255,
+    # Surrogates from U+DC80 on stand for bytes of a folder's name that are not UTF-8.
+    r"(?!\.{1,2}\Z)[^/\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udc7f\udd00-\udfff]+",
+    "a name without slashes and control characters",
+)
+_DOMAINS = schema.several(_NAME, low=1, high=_MANY_DOMAINS, different=True)
+_WORDS = schema.several(schema.text(), high=10 * _MANY_DOMAINS)
+_SIDE = schema.whole(1, _LONGEST_SIDE)
+_PICTURES = schema.record({"channels": schema.whole(1, 16)})
+_LABELS = schema.record({"classes": schema.whole(1, 2**16), "instances": schema.flag})
+_FACTS = schema.record(
+    {
+        "model": _NAME,
+        "step": schema.whole(),
+        "options": schema.table(schema.kept(schema.either(schema.several(schema.scalar), schema.scalar))),
+        "spec": schema.record(
+            {
+                "domains": _DOMAINS,
+                "kinds": schema.several(_kind, low=1, high=_MANY_DOMAINS),
+                "size": _SIDE,
+                "attributes": schema.flag,
+            }
+        ),
+        "sizes": schema.record(
+            {
+                "multiple": schema.optional(_SIDE, 1),
+                "minimum": schema.optional(_SIDE, 1),
+                "exact": schema.optional(schema.nullable(_SIDE)),
+            }
+        ),
+        "can": lambda value, where: frozenset(schema.several(schema.one_of(*ABILITIES))(value, where)),
+        "directions": schema.several(schema.several(schema.text(255), low=2, high=2), high=_MANY_DOMAINS**2),
+        "code_size": schema.optional(schema.whole(0, 2**16), 0),
+        "condition_names": schema.optional(_WORDS, ()),
+        "maps": schema.optional(_WORDS, ()),
+        "missing": schema.optional(_WORDS, ()),
+        "own": schema.optional(schema.table(schema.anything), {}),
+        "pictures": schema.optional(schema.table(schema.whole()), {}),
+        "preparation": schema.optional(schema.table(schema.scalar), {}),
+        "source": schema.optional(_WORDS, ()),
+        "licence": schema.optional(schema.nullable(schema.text(100_000))),
+        "gantool": schema.optional(schema.text(100), ""),
+        "sha256": schema.optional(schema.text(64), ""),
+    }
+)
 
 
 def _spec_as_json(spec: Spec) -> dict[str, Any]:
@@ -182,59 +236,3 @@ def _spec_as_json(spec: Spec) -> dict[str, Any]:
         "size": spec.size,
         "attributes": spec.attributes,
     }
-
-
-def _spec_from_json(table: Mapping[str, Any]) -> Spec:
-    domains = _texts(table, "domains")
-    kinds = table.get("kinds")
-    if not (domains and isinstance(kinds, list) and len(kinds) == len(domains)):
-        raise ValueError("its header names no domains")
-    return Spec(domains, tuple(map(_kind, kinds)), _number(table, "size", 1), _flag(table, "attributes"))
-
-
-def _kind(table: Any) -> Kind:
-    if isinstance(table, dict) and set(table) == {"channels"} and _number(table, "channels") in (1, 3):
-        return Pictures(_number(table, "channels"))
-    if isinstance(table, dict) and set(table) == {"classes", "instances"}:
-        return LabelMaps(_number(table, "classes", 1), _flag(table, "instances"))
-    raise ValueError(f"its header describes a domain as {str(table)[:40]}")
-
-
-def _sizes(table: Mapping[str, Any]) -> Sizes:
-    table = {"multiple": 1, "minimum": 1, **table}
-    exact = None if table.get("exact") is None else _number(table, "exact", 1)
-    return Sizes(_number(table, "multiple", 1), _number(table, "minimum", 1), exact)
-
-
-def _direction(pair: Any, spec: Spec) -> Direction:
-    if not (isinstance(pair, (list, tuple)) and len(pair) == 2 and all(name in spec.domains for name in pair)):
-        raise ValueError(f"its header names a direction {str(pair)[:40]}")
-    return Direction(*pair)
-
-
-def _number(table: Mapping[str, Any], key: str, least: int = 0) -> int:
-    value = table.get(key)
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value < 2**31:
-        raise ValueError(f"its header gives {key} as {str(value)[:40]}")
-    return value
-
-
-def _flag(table: Mapping[str, Any], key: str) -> bool:
-    value = table.get(key, False)
-    if not isinstance(value, bool):
-        raise ValueError(f"its header gives {key} as {str(value)[:40]}")
-    return value
-
-
-def _texts(table: Mapping[str, Any], key: str) -> tuple[str, ...]:
-    value = table.get(key, ())
-    if not (isinstance(value, (list, tuple)) and all(isinstance(text, str) for text in value)):
-        raise ValueError(f"its header gives {key} as {str(value)[:40]}")
-    return tuple(value)
-
-
-def _table(table: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    value = table.get(key) or {}
-    if not isinstance(value, dict):
-        raise ValueError(f"its header gives {key} as {str(value)[:40]}")
-    return value

@@ -18,15 +18,37 @@ from gantool import options, registry
 from tests import warm
 from tests.runs import TINY_CYCLEGAN, once
 
+ONE_BY_ONE = (
+    "tests/cli/test_startup.py",
+    "tests/docs/test_docs.py",
+    "tests/training/test_interruptions.py",
+    "tests/training/test_processes.py",
+    "tests/training/test_resume.py",
+)
+"""Files of long tests that share nothing."""
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tells xdist (`--dist loadgroup`) what one process runs: a file, whose fixtures are then made once.
 
-    Tests with `xdist_group` of their own, and those marked `spread`, are shared out one by one.
+def group(nodeid: str) -> str:
+    """Tests of one group run in one process: those of a file, which makes its fixtures once, or those of a model."""
+    file, _, test = nodeid.partition("::")
+    if file in ONE_BY_ONE:
+        return nodeid
+    return test.partition("[")[2] if file == "tests/plugins/test_every_model.py" else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Shares groups out: large ones first, so that no process is left with one at the end.
+
+    xdist's own `--dist loadgroup` groups nothing with pytest 9.2: it renames tests through an attribute that is gone.
     """
-    for item in items:
-        if not any(item.iter_markers("xdist_group")) and not any(item.iter_markers("spread")):
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Groups(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return group(nodeid)
+
+    return Groups(config, log)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -64,66 +64,66 @@ def test_facts_come_back_from_a_file(tmp_path):
     assert json.loads(json.dumps({**facts.as_json(), "format": 2})) == read_header(path).metadata
 
 
-WRONG: list[tuple[tuple[str | int, ...], Any, str]] = [
-    (("model",), 5, "lacks model"),
-    (("step",), "3", "lacks step"),
-    (("step",), -1, "gives step as -1"),
-    (("options",), [1], "lacks options"),
-    (("spec",), "A", "lacks spec"),
-    (("sizes",), None, "lacks sizes"),
-    (("can",), "translate", "lacks can"),
-    (("can",), ["translate", 2], "gives can as"),
-    (("directions",), {"labels": "photos"}, "lacks directions"),
-    (("directions", 0), "labels", "names a direction labels"),
-    (("directions", 0), ["labels"], "names a direction"),
-    (("directions", 0), ["labels", "photos", "labels"], "names a direction"),
-    (("directions", 0), ["labels", "dogs"], "names a direction"),
-    (("directions", 0), [["labels"], "photos"], "names a direction"),
-    (("directions", 0), {"labels": 1, "photos": 2}, "names a direction"),
-    (("spec", "domains"), [], "names no domains"),
-    (("spec", "domains"), [1, 2], "gives domains as"),
-    (("spec", "domains"), "labels", "gives domains as labels"),
-    (("spec", "kinds"), None, "names no domains"),
-    (("spec", "kinds"), [{"channels": 3}], "names no domains"),
-    (("spec", "kinds", 0), "labels", "describes a domain as labels"),
-    (("spec", "kinds", 0), {"colours": 3}, "describes a domain as"),
-    (("spec", "kinds", 0, "classes"), "many", "gives classes as many"),
-    (("spec", "kinds", 0, "classes"), 0, "gives classes as 0"),
-    (("spec", "kinds", 0, "instances"), "yes", "gives instances as yes"),
-    (("spec", "kinds", 1, "channels"), "three", "gives channels as three"),
-    (("spec", "kinds", 1, "channels"), None, "gives channels as None"),
-    (("spec", "kinds", 1, "channels"), 0, "describes a domain as"),
-    (("spec", "kinds", 1, "channels"), 4, "describes a domain as"),
-    (("spec", "size"), None, "gives size as None"),
-    (("spec", "size"), 0, "gives size as 0"),
-    (("spec", "size"), 2**31, "gives size as 2147483648"),
-    (("spec", "attributes"), "yes", "gives attributes as yes"),
-    (("sizes", "multiple"), 10**30, "gives multiple as 1000000000000000000000000000000"),
-    (("sizes", "multiple"), 0, "gives multiple as 0"),
-    (("sizes", "minimum"), -8, "gives minimum as -8"),
-    (("sizes", "exact"), True, "gives exact as True"),
-    (("sizes", "exact"), 64.0, "gives exact as 64.0"),
-    (("code_size",), "8", "gives code_size as 8"),
-    (("condition_names",), "Male", "gives condition_names as Male"),
-    (("missing",), {"e": 1}, "gives missing as"),
-    (("maps",), [1], "gives maps as"),
-    (("own",), [1], "gives own as"),
-    (("pictures",), "many", "gives pictures as many"),
-    (("preparation",), [1], "gives preparation as"),
-    (("source",), "net.pth", "gives source as net.pth"),
+WRONG: list[tuple[tuple[str | int, ...], Any]] = [
+    (("model",), 5),
+    (("step",), "3"),
+    (("step",), -1),
+    (("options",), [1]),
+    (("spec",), "A"),
+    (("sizes",), None),
+    (("can",), "translate"),
+    (("can",), ["translate", 2]),
+    (("directions",), {"labels": "photos"}),
+    (("directions", 0), "labels"),
+    (("directions", 0), ["labels"]),
+    (("directions", 0), ["labels", "photos", "labels"]),
+    (("directions", 0), ["labels", "dogs"]),
+    (("directions", 0), [["labels"], "photos"]),
+    (("directions", 0), {"labels": 1, "photos": 2}),
+    (("spec", "domains"), []),
+    (("spec", "domains"), [1, 2]),
+    (("spec", "domains"), "labels"),
+    (("spec", "kinds"), None),
+    (("spec", "kinds"), [{"channels": 3}]),
+    (("spec", "kinds", 0), "labels"),
+    (("spec", "kinds", 0), {"colours": 3}),
+    (("spec", "kinds", 0, "classes"), "many"),
+    (("spec", "kinds", 0, "classes"), 0),
+    (("spec", "kinds", 0, "instances"), "yes"),
+    (("spec", "kinds", 1, "channels"), "three"),
+    (("spec", "kinds", 1, "channels"), None),
+    (("spec", "kinds", 1, "channels"), 0),
+    (("spec", "kinds", 1, "channels"), 4000),
+    (("spec", "size"), None),
+    (("spec", "size"), 0),
+    (("spec", "size"), 2**31),
+    (("spec", "attributes"), "yes"),
+    (("sizes", "multiple"), 10**30),
+    (("sizes", "multiple"), 0),
+    (("sizes", "minimum"), -8),
+    (("sizes", "exact"), True),
+    (("sizes", "exact"), 64.0),
+    (("code_size",), "8"),
+    (("condition_names",), "Male"),
+    (("missing",), {"e": 1}),
+    (("maps",), [1]),
+    (("own",), [[[0] * 2] * 2] * 2),
+    (("pictures",), "many"),
+    (("preparation",), [1]),
+    (("source",), "net.pth"),
 ]
 
 
-@pytest.mark.parametrize(("path", "value", "said"), WRONG, ids=lambda value: str(value)[:40])
-def test_a_damaged_table_is_refused_in_one_line(path, value, said):
+@pytest.mark.parametrize(("path", "value"), WRONG, ids=lambda value: str(value)[:40])
+def test_a_damaged_table_is_refused_in_one_line_that_names_the_place(path, value):
     table = copy.deepcopy(json.loads(json.dumps(FULL.as_json())))
     place = table
     for key in path[:-1]:
         place = place[key]
     place[path[-1]] = value
-    with pytest.raises(ValueError, match=r"^its header ") as found:
+    with pytest.raises(ValueError, match=f"^{path[0]}") as found:
         facts_from_json(table)
-    assert said in str(found.value)
+    assert all(str(key) in str(found.value) for key in path if isinstance(key, str))
     assert "\n" not in str(found.value)
     assert len(str(found.value)) < 120
 
@@ -132,10 +132,10 @@ def test_a_damaged_table_is_refused_in_one_line(path, value, said):
 def test_a_damaged_table_in_a_file_is_a_checkpoint_error(tmp_path, value):
     path = untrained(tmp_path / "run")
     with_header(path, lambda text: json.dumps({**json.loads(text), "directions": [value]}))
-    with pytest.raises(CheckpointError, match="is damaged: its header names a direction") as found:
+    with pytest.raises(CheckpointError, match=r"is damaged: .*directions") as found:
         read_facts(path)
     assert str(found.value).startswith(str(path))
-    assert len(str(found.value)) < len(str(path)) + 100
+    assert len(str(found.value)) < len(str(path)) + 120
 
 
 def test_a_domain_has_a_number_a_kind_and_channels():

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from gantool import registry
-from gantool.errors import GantoolError, UsageError
+from gantool.errors import DataError, GantoolError, UsageError
 from gantool.report.console import Console
 from gantool.runs import find, folders
 
@@ -42,6 +42,13 @@ def console(quiet: int = 0, verbose: int = 0, json: bool = False) -> Console:
     return Console(verbosity=verbose - quiet, json=json, spell=spelled_flag)
 
 
+def load_torch(console: Console) -> None:
+    """Imports torch, which takes seconds where the disk is slow: the first word of a verb comes before it."""
+    if "torch" not in sys.modules:
+        console.note("loading torch ...")
+    import torch  # noqa: F401
+
+
 def model_names(incomplete: str) -> list[str]:
     """Completion: installed models."""
     return [name for name in registry.plugins() if name.startswith(incomplete)]
@@ -71,7 +78,9 @@ def weights(model: str, console: Console) -> Path:
     names = tuple(registry.plugins())
     path = find.find_weights(model, names)
     if model in names and not Path(model).exists():
-        console.note(f"{model}: {path.parent}")
+        newer = find.newest_run(model, stopped_early=True)
+        early = f" ({newer} is newer, but {folders.STOPPED_EARLY})" if newer and newer not in path.parents else ""
+        console.note(f"{model}: {path.parent}{early}")
     return path
 
 
@@ -83,9 +92,27 @@ def existing(overwrite: bool, skip: bool, fail: bool) -> Literal["overwrite", "s
 
 
 def write_stdout(data: bytes) -> None:
-    """Bytes to stdout, at once."""
+    """Bytes to stdout, at once. Raises DataError where there is none."""
+    if sys.stdout is None:
+        raise DataError("there is no stdout: it is closed")
     sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()
+
+
+def read_stdin() -> bytes:
+    """All of stdin. Raises DataError where there is none, as under a service."""
+    if sys.stdin is None:
+        raise DataError("there is no stdin: it is closed. Name a file")
+    try:
+        return sys.stdin.buffer.read()
+    except (OSError, ValueError) as error:
+        raise DataError(f"cannot read stdin: {getattr(error, 'strerror', None) or error}") from error
+
+
+def is_terminal(name: Literal["stdin", "stdout"]) -> bool:
+    """Whether the stream is a terminal."""
+    stream = getattr(sys, name)
+    return stream is not None and bool(stream.isatty())
 
 
 ModelName = Annotated[

@@ -75,6 +75,7 @@ def check(
     from gantool.data.care.check import check_folders
     from gantool.data.transforms import Preparation
     from gantool.options import assignments
+    from gantool.pictures.find import passed_over
     from gantool.report.progress import stages
 
     if model is None:
@@ -98,6 +99,7 @@ def check(
             domains,
             preparation,
             pairs=layout.pairs,
+            paths=folders,
             progress=lambda done, total: tell("pictures", done, total),
         )
     if json:
@@ -116,6 +118,8 @@ def check(
         console.note(f"without a counterpart: {file}")
     for one, other in report.unequal:
         console.note(f"of different sizes: {one}, {other}")
+    if report.passed_over:
+        console.note(passed_over(report.passed_over))
     for warning in report.warnings:
         console.warn(warning)
     for reason in report.fatal:

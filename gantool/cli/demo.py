@@ -13,7 +13,7 @@ from gantool.cli import common
 def demo(
     out: Annotated[
         Path | None,
-        typer.Option("-o", "--out", metavar="RUN", help="Run folder (default: next free runs/cyclegan/NNN)."),
+        typer.Option("-o", "--out", metavar="RUN", help="Run folder (default: next free runs/demo/NNN)."),
     ] = None,
     steps: Annotated[int, typer.Option("--steps", min=1, help="Steps to train.")] = 400,
     json: common.Json = False,
@@ -25,20 +25,26 @@ def demo(
     gantool demo
     """
     console = common.console(quiet, verbose, json)
+    common.load_torch(console)
     import torch
     from PIL import Image
 
     import gantool
     from gantool import examples
     from gantool.report.gallery import write_pictures_page
+    from gantool.runs import folders
 
+    folder = folders.make_run("demo") if out is None else out
+    if not folders.saves(folder):  # else it is somebody's run, and the training is refused
+        folder.mkdir(parents=True, exist_ok=True)
+        folders.set_aside(folder, folders.DEMO)
     torch.set_num_threads(1)  # layers this small lose more to waiting for each other than a second core brings
     run = gantool.train(
         "cyclegan",
         [examples.EMOJI / "trainA", examples.EMOJI / "trainB"],
         preset="demo",
         steps=steps,
-        out=out,
+        out=folder,
         console=console,
     )
     translator = gantool.load(run)
@@ -50,7 +56,7 @@ def demo(
             translator.translate(picture, to="B").save(translated)
         pairs.append({"Noto": file, "translated": translated, "Twemoji": examples.EMOJI / "testB" / file.name})
     page = write_pictures_page(
-        run / "demo.html", "Noto emoji as Twemoji, after two minutes", {"Emoji that were not trained on": pairs}
+        run / "demo.html", f"Noto emoji as Twemoji, after {steps} steps", {"Emoji that were not trained on": pairs}
     )
     console.note(f"how the training went: {run / 'gallery.html'}")
     console.note("the pictures it makes of emoji it has never seen, beside what Twemoji drew:")

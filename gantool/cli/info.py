@@ -29,12 +29,14 @@ def info(
 
     gantool info runs/h2z
     """
-    from gantool.runs.header import naming_the_save_before, read_header
+    from gantool.runs.header import facts_of, is_state, naming_the_save_before, read_header
 
     console = common.console(quiet, verbose, json)
     path = common.weights(name, console)
     with naming_the_save_before(path):
         header = read_header(path)
+        if not is_state(header):
+            facts_of(header)
     networks: dict[str, int] = {}
     for key, (_, shape) in header.tensors.items():
         network = key.partition(".")[0]

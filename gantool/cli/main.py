@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import warnings
@@ -10,9 +11,10 @@ from pathlib import Path
 
 import typer
 
+from gantool import registry
 from gantool.cli import data, demo, doctor, evaluate, export, importing, info, models, train, translate
 from gantool.cli.common import spelled_flag
-from gantool.errors import DataError, GantoolError, Interrupted, TimeLimitReached
+from gantool.errors import DataError, GantoolError, Interrupted, TimeLimitReached, UsageError, argument
 from gantool.inference.memory import ran_out
 from gantool.report.console import Console
 from gantool.runs.find import is_resumable
@@ -20,7 +22,7 @@ from gantool.version import __version__
 
 EXIT_CODES = (
     "Exit codes: 0 done, 1 some inputs failed, 2 usage, 3 data, 4 checkpoint or plugin, 5 memory, 6 training diverged, "
-    "75 time limit reached and saved, 130/143 stopped by a signal."
+    "75 time limit reached and saved, 128+N stopped by signal N (130 Ctrl-C, 143 SIGTERM)."
 )
 
 app = typer.Typer(
@@ -56,14 +58,16 @@ def _gantool(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs one command and exits with its code."""
+    _open_streams()
     words = list(sys.argv[1:] if arguments is None else arguments)
-    if words[:1] == ["--version"]:
-        Console().result(f"gantool {__version__}")
-        return
     if not _verbose(words):  # a damaged EXIF block is no news to the person who translates a thousand pictures
         warnings.filterwarnings("ignore", module="PIL")
     try:
-        app(_with_resume_value(words), prog_name="gantool")
+        if words[:1] == ["--version"]:
+            Console().result(f"gantool {__version__}")
+        else:
+            _check_models(words)
+            app(_with_resume_value(words), prog_name="gantool")
     except GantoolError as error:
         _say(error, words)
         sys.exit(error.exit_code)
@@ -85,6 +89,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(5)
 
 
+def _open_streams() -> None:
+    """Where a caller closed stdin, stdout or stderr, the next file that is opened must not take their number."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  # it stays open
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+
+
 def _verbose(words: Sequence[str]) -> bool:
     return any(word.startswith("-v") or word == "--verbose" for word in words)
 
@@ -93,14 +110,24 @@ def _say(error: Exception, words: Sequence[str], text: str = "") -> None:
     if _verbose(words):
         import traceback
 
-        traceback.print_exception(error)
+        with contextlib.suppress(OSError):  # nobody reads it
+            traceback.print_exception(error)
     silent = any(word.startswith("-qq") for word in words) or sum(word in ("-q", "--quiet") for word in words) > 1
     console = Console(verbosity=-2 if silent else 0, spell=spelled_flag)
     said = text or (error.text if isinstance(error, GantoolError) else str(error))
-    if isinstance(error, (Interrupted, TimeLimitReached)):  # a stop that was asked for is no error
-        console.note(said)
-    else:
-        console.error(said)
+    with contextlib.suppress(OSError):  # stderr may be on a full disk: the exit code tells it all the same
+        if isinstance(error, (Interrupted, TimeLimitReached)):  # a stop that was asked for is no error
+            console.note(said)
+        else:
+            console.error(said)
+
+
+def _check_models(words: Sequence[str]) -> None:
+    """A verb has one model: the parser would take the last one without a word."""
+    options = words[: words.index("--")] if "--" in words else words
+    given = [word for word in options if word in ("--model", "-m") or word.startswith("--model=")]
+    if len(given) > 1:
+        raise UsageError(f"{argument('model')} was given {len(given)} times, and one is used: call gantool for each")
 
 
 def _with_resume_value(words: list[str]) -> list[str]:
@@ -110,7 +137,7 @@ def _with_resume_value(words: list[str]) -> list[str]:
         done.append(word)
         if word == "--resume":
             value = words[position + 1] if position + 1 < len(words) else "-"
-            named = value == "auto" or is_resumable(value) or not (value.startswith("-") or Path(value).exists())
-            if not named:
+            another = value.startswith("-") or Path(value).exists() or value in registry.plugins()
+            if value != "auto" and another and not is_resumable(value):
                 done.append("auto")
     return done

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from gantool import registry
-from gantool.cli import common
+from gantool.cli import common, dry_run_report
 
 
 def _presets(context: typer.Context, incomplete: str) -> list[str]:
@@ -67,13 +69,18 @@ def train(
         int | None, _option("--seed", help="All random draws follow from it (default: 0).", panel=_RUN)
     ] = None,
     dry_run: Annotated[
-        bool, _option("--dry-run", help="Show every value with its source, and stop.", panel=_RUN)
+        bool, _option("--dry-run", help="Show every value with its source, time and memory, and stop.", panel=_RUN)
     ] = False,
     steps: Annotated[int | None, _option("--steps", help="Steps to train.", panel=_LENGTH)] = None,
     epochs: Annotated[float | None, _option("--epochs", help="Passes over the larger domain.", panel=_LENGTH)] = None,
     time: Annotated[
         str | None,
-        _option("--time", metavar="7h50m", help="Save and stop with exit code 75 after this long.", panel=_LENGTH),
+        _option(
+            "--time",
+            metavar="7h50m",
+            help="Save and stop with exit code 75 after this long; also 07:50:00, 1-12:00:00, 2d.",
+            panel=_LENGTH,
+        ),
     ] = None,
     size: Annotated[int | None, _option("--size", help="Resize pictures to this (default: 286).", panel=_DATA)] = None,
     crop: Annotated[
@@ -133,10 +140,10 @@ def train(
     gantool train cyclegan horses zebras -o runs/h2z --resume --time 7h50m
     """
     console = common.console(quiet, verbose, json)
+    if os.environ.get("RANK", "0") != "0":
+        console = replace(console, verbosity=-2)  # the first of several processes speaks
     from gantool.options import assignments
-    from gantool.report.text import words
-    from gantool.training import session
-    from gantool.training.request import Request, plan
+    from gantool.training.words import Request, understood
 
     given = {
         "steps": steps,
@@ -158,7 +165,7 @@ def train(
         "keep": keep,
         "seed": seed,
     }
-    decided = plan(
+    known = understood(
         Request(
             model=model,
             data=tuple(data or ()),
@@ -171,15 +178,14 @@ def train(
             set=assignments(set_ or ()),
         )
     )
+    if known.place.anew:
+        console.warn(known.place.anew, grave=True)
+    common.load_torch(console)
+    from gantool.training import session
+    from gantool.training.request import plan
+
+    decided = plan(known)
     if not dry_run:
         session.start(decided, console)
         return
-    facts = session.describe(decided)
-    for value in facts["values"].values():
-        value["source"] = console.words(value["source"])
-    console.event("plan", **facts)
-    values = facts.pop("values")
-    console.table("", ["", ""], [[key, words(value)] for key, value in facts.items()])
-    console.table(
-        "", ["setting", "value", "source"], [[key, str(v["value"]), v["source"]] for key, v in values.items()]
-    )
+    dry_run_report.show(decided, console)

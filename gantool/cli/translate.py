@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from gantool.cli import common
+from gantool.cli import common, outcomes
 from gantool.cli.common import flag
 from gantool.errors import UsageError
-
-if TYPE_CHECKING:
-    from gantool.report.console import Console
-    from gantool.translation.request import Plan
-    from gantool.translation.writing import Outcome
 
 _WHAT, _STYLE, _FILES, _MACHINE, _REPORT = "Translation", "Styles", "Files", "Machine", "Report"
 
@@ -95,9 +88,13 @@ def translate(
     ] = None,
     memory: Annotated[
         str | None,
-        flag("--memory", "Memory of a pass, such as 2G (default: what is free).", _MACHINE, metavar="SIZE"),
+        flag("--memory", "Memory of one picture, such as 2G (default: what is free).", _MACHINE, metavar="SIZE"),
+    ] = None,
+    max_pixels: Annotated[
+        int | None, flag("--max-pixels", "Pixels that a picture may have (default: 178 million).", _MACHINE, min=1)
     ] = None,
     print_: Annotated[bool, flag("--print", "Written files on stdout, one a line.", _REPORT)] = False,
+    nul: Annotated[bool, flag("-0 --nul", "Lists and --print have NUL in place of line ends.", _REPORT)] = False,
     fail_fast: Annotated[bool, flag("--fail-fast", "Stop at the first picture that fails.", _REPORT)] = False,
     json: common.Json = False,
     quiet: common.Quiet = 0,
@@ -146,46 +143,31 @@ def translate(
         precision=precision,
         batch=batch,
         memory=None if memory is None else parse_bytes(memory),
+        max_pixels=max_pixels,
+        nul=nul,
         fail_fast=fail_fast,
     )
-    decided = plan(request, sys.stdin.buffer.read)
+    decided = plan(request, common.read_stdin)
     if grid and (
         useless := [name for name, on in (("--json", json), ("--print", print_), ("--dry-run", dry_run)) if on]
     ):
         raise UsageError(f"--grid makes one picture, by itself: leave out {', '.join(useless)}")
     if decided.to_stdout and (json or print_):
         raise UsageError("the picture itself goes to stdout: leave out --json and --print, or name OUT")
-    if decided.outputs.passed_over:
-        console.note(f"passed over {decided.outputs.passed_over} pictures that are results for others")
+    outcomes.passed_over(decided, console)
     if dry_run:
-        _show(decided, console)
+        outcomes.show(decided, console)
         return
-    if decided.to_stdout and sys.stdout.isatty():
+    if decided.to_stdout and common.is_terminal("stdout"):
         raise UsageError("a picture is not for a terminal: redirect it (> picture.png) or name OUT")
-    if decided.reads_stdin and sys.stdin.isatty():
+    if decided.reads_stdin and common.is_terminal("stdin"):
         raise UsageError("- reads a picture from stdin, which is a terminal: cat picture.jpg | gantool translate ...")
     from gantool.translation import session
 
     session.start(
         decided,
         console,
-        read_stdin=sys.stdin.buffer.read,
+        read_stdin=common.read_stdin,
         write_stdout=common.write_stdout,
-        report=_print if print_ else None,
+        report=outcomes.printer(nul) if print_ else None,
     )
-
-
-def _print(outcome: Outcome) -> None:
-    out = getattr(outcome, "sha256", None) and outcome.out  # type: ignore[union-attr]  # those that were written
-    if out:
-        common.write_stdout(os.fsencode(f"{out}\n"))  # as bytes: a file's name need not be text
-
-
-def _show(plan: Plan, console: Console) -> None:
-    for jobs, action in ((plan.outputs.jobs, "write"), (plan.outputs.skipped, "skip")):
-        for job in jobs:
-            out = job.out or "stdout"
-            console.event("plan", **{"in": job.source.name}, out=out, action=action)
-            if not console.json:
-                console.result(f"{job.source.name} -> {out}" + (" (exists: skipped)" if action == "skip" else ""))
-    console.event("done", written=0, skipped=len(plan.outputs.skipped), failed=0)

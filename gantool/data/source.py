@@ -9,7 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from gantool.errors import DataError
-from gantool.pictures.file import read_pixels
+from gantool.pictures.file import read_pixels, refuse_bomb
 from gantool.pictures.ids import read_planes
 
 
@@ -35,7 +35,7 @@ class Source:
     def read(self) -> NDArray[Any]:
         """The picture (H, W, C) as it is on file: uint8, or int32 of a label map. Raises DataError."""
         if self.classes:
-            return read_planes(self.path, self.classes, self.instances)
+            return read_planes(self.path, self.classes, self.instances, refuse_bomb)
         pixels = read_pixels(self.path, self.channels)
         if self.half is None:
             return pixels

@@ -20,7 +20,7 @@ from gantool.evaluation.pictures import Progress, silent
 from gantool.evaluation.translations import results_of_each
 from gantool.evaluation.variety import Variety
 from gantool.inference.engine import Engine
-from gantool.pictures.find import find_pictures
+from gantool.pictures.find import find_pictures, subfolders
 from gantool.runs.checkpoint import load_model
 from gantool.spec import Direction, Facts
 from gantool.translation.inputs import Source
@@ -164,7 +164,7 @@ def _directions(weights: Path, facts: Facts, to: str | None) -> tuple[Direction,
 
 def _domain(root: Path, name: str) -> Path:
     if not (root / name).is_dir():
-        held = ", ".join(sorted(path.name for path in root.iterdir() if path.is_dir())) if root.is_dir() else "nothing"
+        held = ", ".join(path.name for path in subfolders(root)) if root.is_dir() else "nothing"
         raise DataError(f"{root} has no folder {name}, a domain of these weights: it holds {held}")
     return root / name
 
@@ -178,7 +178,8 @@ def _ways(engine: Engine) -> tuple[str, ...]:
 
 def _references(engine: Engine, folder: Path, domain: str, seed: int, count: int) -> References:
     """The styles of all pictures of a folder."""
-    codes = [engine.encode(engine.read(file, domain), domain) for file in find_pictures(folder)]
+    files = find_pictures(folder)
+    codes = [engine.encode(engine.read(file, domain, for_style=True), domain) for file in files]
     return References(torch.cat(codes), seed, count)
 
 

@@ -14,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from gantool.errors import CheckpointError, argument
+from gantool.importing import kinds
 from gantool.importing.official import OfficialTensors
 from gantool.runs.header import KEY
 
@@ -27,16 +28,30 @@ def read_official(path: Path) -> OfficialTensors:
     Anything that is no tensor is left out. Raises CheckpointError for a file that cannot be read, holds no tensors, or
     needs more than `torch.load(weights_only=True)`: unpickling such a file would run code that it brings along.
     """
-    content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
+    if path.suffix == ".safetensors" or kinds.is_safetensors(path):
+        content: Any = _read_safetensors(path)
+    else:
+        kinds.check(path)
+        content = _read_pickle(path)
     if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
-        content = content["state_dict"]
+        averaged = [key for key, value in content.items() if "ema" in str(key).lower() and isinstance(value, Mapping)]
+        content = content if averaged else content["state_dict"]
     if not isinstance(content, Mapping):
         raise CheckpointError(
             f"{path} holds a {type(content).__name__}, not tensors by name: save its state_dict() instead"
         )
-    tensors = _tensors_only(content)
+    try:
+        tensors = _tensors_only(content)
+    except RecursionError:
+        raise CheckpointError(f"{path} is damaged: its tables are nested too deep") from None
     if not tensors:
         raise CheckpointError(f"{path} holds no tensors")
+    for key, value in leaves(tensors):
+        if value.is_quantized or value.layout != torch.strided or value.is_meta:
+            raise CheckpointError(
+                f"{path}: {key} is {'quantised' if value.is_quantized else 'stored without its numbers or sparse'}:"
+                " save the state_dict() of the network as it was trained"
+            )
     return tensors
 
 

@@ -13,9 +13,10 @@ from gantool import registry
 from gantool.errors import CheckpointError, UsageError, argument
 from gantool.importing.official import Imported, OfficialTensors
 from gantool.importing.reading import leaves, read_official
+from gantool.importing.unwrapping import Reading, origins, readings
 from gantool.model import Model
 from gantool.runs import checkpoint, folders
-from gantool.spec import Direction, Spec
+from gantool.spec import Direction, Spec, check_domains
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,10 +68,12 @@ def start(request: Request) -> Report:
     if not request.files:
         raise UsageError("which files? Name the official checkpoint files of one training")
     contents = {str(path): read_official(path) for path in request.files}
-    name, kind, imported = _recognised(contents, request.model)
+    found = _found(contents, request.model)
+    name, imported = found.model, found.imported
     spec, directions = _renamed(imported, request.domains)
-    network = checkpoint.build_model(kind, imported.options, spec)
+    network = checkpoint.build_model(found.kind, imported.options, spec)
     missing = _check(network, imported, contents)
+    used, dropped = _in_their_words(found, contents)
     notes = {
         "source": tuple(path.name for path in request.files),
         "licence": request.licence or imported.licence or None,
@@ -87,9 +90,55 @@ def start(request: Request) -> Report:
         options=imported.options,
         spec=spec,
         directions=directions,
-        used=imported.used,
-        dropped=imported.dropped,
+        used=used,
+        dropped=dropped,
     )
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The model that files hold, and the way to read them that showed it."""
+
+    model: str
+    kind: type[Model[Any]]
+    imported: Imported
+    reading: Reading
+
+
+def _found(contents: Mapping[str, OfficialTensors], model: str | None) -> _Found:
+    """The model in these files, with as few wrappers taken off as need be."""
+    problems: list[tuple[int, CheckpointError]] = []
+    for number, reading in enumerate(readings(contents)):
+        try:
+            name, kind, imported = _recognised(reading.files, model)
+            _check_keys(imported, reading.files)
+        except CheckpointError as error:
+            # The files as they are have a wrapper's faults, too.
+            problems.append((10 * reading.peeled + (number or 9), error))
+            continue
+        return _Found(name, kind, imported, reading)
+    problems.sort(key=lambda problem: problem[0])
+    told = [error for number, error in problems if number < 10 and not isinstance(error, _UnknownError)]
+    raise (told or [error for _, error in problems])[0]
+
+
+class _UnknownError(CheckpointError):
+    """No model has such files."""
+
+
+def _in_their_words(
+    found: _Found, contents: Mapping[str, OfficialTensors]
+) -> tuple[dict[tuple[str, str], str], dict[tuple[str, str], str]]:
+    """What became of every tensor, by the files and keys as they are on disk."""
+    origin = origins(contents)
+    theirs = {
+        (file, key): origin[id(value)]
+        for file, content in found.reading.files.items()
+        for key, value in leaves(content)
+    }
+    used = {theirs[place]: ours for place, ours in found.imported.used.items()}
+    dropped = {theirs[place]: why for place, why in found.imported.dropped.items()}
+    return used, {**dropped, **found.reading.dropped}
 
 
 def _recognised(contents: Mapping[str, OfficialTensors], model: str | None) -> tuple[str, type[Model[Any]], Imported]:
@@ -125,7 +174,7 @@ def _recognised(contents: Mapping[str, OfficialTensors], model: str | None) -> t
         raise CheckpointError(broken[0])
     keys = [key for tensors in contents.values() for key, _ in leaves(tensors)][:2]
     whose = f"no files of {model}" if model else f"files of no installed model ({', '.join(registry.plugins())})"
-    raise CheckpointError(
+    raise _UnknownError(
         "; ".join([f"{', '.join(contents)}: {whose}", f"the first keys are {', '.join(keys)}", *broken])
     )
 
@@ -138,19 +187,24 @@ def _renamed(imported: Imported, domains: tuple[str, ...] | None) -> tuple[Spec,
         raise UsageError(
             f"these files have {len(own)} domains: give {len(own)} different names, not {', '.join(names)}"
         )
+    check_domains(names)
     chosen = dict(zip(own, names, strict=True))
     return replace(imported.spec, domains=names), tuple(Direction(chosen[a], chosen[b]) for a, b in imported.directions)
 
 
-def _check(model: Model[Any], imported: Imported, contents: Mapping[str, OfficialTensors]) -> list[str]:
-    """Sees that every key of the files is accounted for, and every sub-module whole or absent. Returns the absent ones.
-
-    What only training needs may be absent without a word.
-    """
-    keys = {(file, key) for file, tensors in contents.items() for key, _ in leaves(tensors)}
+def _check_keys(imported: Imported, files: Mapping[str, OfficialTensors]) -> None:
+    """Sees that every key of the files is accounted for."""
+    keys = {(file, key) for file, tensors in files.items() for key, _ in leaves(tensors)}
     strays = sorted(keys ^ (imported.used.keys() | imported.dropped.keys()))
     if strays:
         raise CheckpointError(f"{strays[0][0]}: nothing is known about {strays[0][1]} ({len(strays)} such keys)")
+
+
+def _check(model: Model[Any], imported: Imported, contents: Mapping[str, OfficialTensors]) -> list[str]:
+    """Sees that every sub-module is whole or absent. Returns the absent ones.
+
+    What only training needs may be absent without a word.
+    """
     expected = model.state_dict()
     parts = {checkpoint.part(key) for key in imported.tensors}
     absent = sorted(key for key in expected.keys() - imported.tensors.keys() if checkpoint.part(key) in parts)

@@ -101,6 +101,13 @@ def load(network: nn.Module, names: Names, tensors: Tensors, where: str) -> tupl
             wrong[key] = f"{key} is unknown"
         elif ours in values:
             wrong[key] = f"{key} is there under two names"
+        elif value.is_floating_point() != expected[ours].is_floating_point():
+            wrong[ours] = f"{key} holds {value.dtype} instead of {expected[ours].dtype}".replace("torch.", "")
+        elif bad := int((~value.isfinite()).sum()):
+            raise CheckpointError(
+                f"{where}: {key} holds {bad} of {value.numel()} values that are not finite: its training had diverged,"
+                " or the file is damaged. Take an earlier checkpoint"
+            )
         elif _fits(value, expected[ours], renamed=renamed != leaf):
             used[key] = ours
             values[ours] = (value.float() if value.is_floating_point() else value).reshape(expected[ours].shape)

@@ -14,7 +14,6 @@ from torch import Tensor
 from gantool.errors import DataError
 from gantool.inference.engine import Engine
 from gantool.inference.styles import Style
-from gantool.pictures.file import read_picture
 
 
 def seed_of(seed: int, relative: str = "", number: int = 0) -> int:
@@ -51,7 +50,9 @@ class Codes:
 
     def _picture(self, path: Path | None, domain: str) -> Tensor:
         assert path is not None
-        return self._once((path, domain), lambda: self.engine.encode(read_picture(path), domain))
+        return self._once(
+            (path, domain), lambda: self.engine.encode(self.engine.read(path, domain, for_style=True), domain)
+        )
 
     def _once(self, key: tuple[object, ...], make: Callable[[], Tensor]) -> Tensor:
         if key not in self._known:

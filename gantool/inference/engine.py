@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 
 from gantool.capabilities import Attends, Coded, Conditioned, Encodes, Translates, abilities
 from gantool.errors import CheckpointError, DataError, OutOfMemoryError, UsageError, argument
-from gantool.inference import memory
 from gantool.inference.heatmaps import coloured
+from gantool.inference.memory import ran_out
+from gantool.inference.peak import WORKSPACE, Peak
 from gantool.inference.pixels import fitted_back, matched, prepared
+from gantool.inference.ways import ROWS as ROWS
+from gantool.inference.ways import Way as Way
+from gantool.inference.ways import Ways
 from gantool.model import Model
 from gantool.networks.passes import per_sample
 from gantool.networks.strips import InStrips
@@ -26,31 +31,15 @@ from gantool.pictures.file import Array, Picture, read_picture
 from gantool.pictures.resize import pad, to_unit
 from gantool.spec import Direction, Pictures, Sizes, Spec
 
-ROWS = 32
-"""Rows of a strip: the fastest and the leanest of those measured."""
-_MANY = 64  # pictures in one pass, at most
-
-
-@dataclass(frozen=True)
-class Way:
-    """How pictures of one size go through the network."""
-
-    strips: bool
-    """In strips instead of as a whole: the same result in less memory."""
-    together: int
-    """How many such pictures may share a pass."""
-    needed: int = 0
-    """Bytes that one picture takes as a whole; 0 where that is not known."""
-    budget: int = 0
-    """Bytes that a pass may take."""
+_TRIED = 64  # side of the picture that tells what others take
 
 
 class Engine:
     """A model on a device, ready to translate. The model's own training or evaluation mode is left as it is.
 
-    `memory` is how many bytes a pass may take; None for what is free at that moment. `can` are the abilities that its
-    header names; None asks the model. Not for several threads at once. Raises CheckpointError for a model that does not
-    translate.
+    `memory` is how many bytes a picture may take; None for what is free at that moment. `can` are the abilities that
+    its header names; None asks the model. `max_pixels` is how many pixels a file may have; None for as many as Pillow
+    allows. Only `read` is for several threads at once. Raises CheckpointError for a model that does not translate.
     """
 
     def __init__(
@@ -60,6 +49,7 @@ class Engine:
         precision: str = "fp32",
         memory: int | None = None,
         can: frozenset[str] | None = None,
+        max_pixels: int | None = None,
     ) -> None:
         if not isinstance(model, Translates):
             raise CheckpointError(f"a {type(model).__name__} does not translate pictures")
@@ -70,30 +60,41 @@ class Engine:
         self.can = abilities(model) if can is None else can
         self.device = torch.device(device)
         self.half = precision == "bf16"
-        self.memory = memory
         used = [module for name, module in model.named_children() if name not in model.roles.training_only]
         self.batches = per_sample(*used, training=False)
         """Whether pictures may share a batch: no layer mixes them or draws random numbers."""
         self._strippable = [m for network in used for m in network.modules() if isinstance(m, InStrips)]
+        of_a_pixel = 0 if memory is None or self._in_strips() else self._measured()
+        self._ways = Ways(
+            self.sizes, self.device, memory, max_pixels, self._in_strips, of_a_pixel, batches=self.batches
+        )
 
     def channels(self, domain: str) -> int:
         """Channels of this domain's pictures."""
         return self.spec.kind(domain).channels
 
-    def read(self, source: Path | bytes, domain: str) -> Picture:
+    def read(
+        self, source: Path | bytes, domain: str, size: tuple[int, int] | None = None, *, for_style: bool = False
+    ) -> Picture:
         """A file, or a file's content, as a picture of this domain; a label map as its planes of ids (H, W, C), int32.
 
-        The instance map is looked for beside the file, where there is one. Raises DataError.
+        The instance map is looked for beside the file, where there is one. `size` (width, height) is what it will be
+        resized to before it is translated, if it is not `for_style` alone. Raises DataError, and OutOfMemoryError from
+        the file's header for a picture that would take too much memory to read or to translate.
         """
         kind = self.spec.kind(domain)
+
+        def admit(image: Image.Image) -> None:
+            self._ways.admit(image, size, translated=not for_style)
+
         if isinstance(kind, Pictures):
-            return read_picture(source)
+            return read_picture(source, admit)
         instances = None
         if kind.instances:
             if isinstance(source, bytes):
                 raise DataError("a label map on stdin has no instance map beside it, which these weights need")
             instances = ids.find_instances(source)
-        return Picture(ids.read_planes(source, kind.classes, instances), None, "", None)
+        return Picture(ids.read_planes(source, kind.classes, instances, admit), None, "", None)
 
     def fitted(self, pixels: Array) -> tuple[int, int]:
         """(height, width) that a picture (H, W, C) is padded to."""
@@ -102,30 +103,9 @@ class Engine:
     def way(self, height: int, width: int) -> Way:
         """How pictures of this padded size go through, by the memory at hand.
 
-        Raises OutOfMemoryError where they cannot. A network that cannot run in strips is always tried.
+        Raises OutOfMemoryError where they cannot. Without a limit, a network that cannot run in strips is always tried.
         """
-        networks = self._in_strips()
-        if not networks:
-            return Way(strips=False, together=_MANY if self.batches else 1)
-
-        def needs(height: int, width: int, rows: int | None) -> int:
-            return max(network.bytes_of_pass(height, width, rows) for network in networks)
-
-        budget = int(memory.SHARE * memory.available(self.device)) if self.memory is None else self.memory
-        needed = needs(height, width, None)
-        if needed <= budget:
-            return Way(False, min(budget // needed, _MANY) if self.batches else 1, needed, budget)
-        lean = needs(height, width, ROWS)
-        if lean > budget:
-            smaller = (height, width)
-            while max(smaller) > 1 and needs(*self.sizes.fit(*smaller), ROWS) > budget:
-                smaller = (max(1, smaller[0] * 15 // 16), max(1, smaller[1] * 15 // 16))
-            raise OutOfMemoryError(
-                f"a picture of {width}x{height} takes about {memory.in_words(lean)} even in strips, and"
-                f" {memory.in_words(budget)} are at hand: make it smaller"
-                f" ({argument('size', smaller[::-1])}) or allow more ({argument('memory')})"
-            )
-        return Way(True, 1, needed, budget)
+        return self._ways.of(height, width)
 
     def random_code(self, target: str, seed: int) -> Tensor:
         """A style code (1, S) of this domain; the same for the same seed. Raises UsageError without styles."""
@@ -157,6 +137,17 @@ class Engine:
             raise UsageError(f"these weights have one result for a picture: leave out {argument('style')}")
         return self.model
 
+    def _measured(self) -> int:
+        """Bytes that a pass takes a pixel, by a small one, for networks that do not say."""
+        way = next(iter(self.directions), Direction(self.spec.domains[0], self.spec.domains[-1]))
+        size = self.sizes.fit(*[self.sizes.exact or _TRIED] * 2)
+        kind = np.uint8 if isinstance(self.spec.kind(way.source), Pictures) else np.int32
+        pixels = np.zeros((*size, self.channels(way.source)), kind)
+        codes = self.random_code(way.target, 0) if "code" in self.can else None
+        with Peak() as peak:
+            self._pass([pixels], size, way, codes, 0, strips=False)
+        return max(1, round(WORKSPACE * float(peak.bytes) / (size[0] * size[1])))
+
     def _in_strips(self) -> list[InStrips]:
         return [network for network in self._strippable if network.can_run_in_strips()]
 
@@ -185,7 +176,7 @@ class Engine:
             except (MemoryError, RuntimeError) as error:
                 # The estimate may have been too low: a picture alone gets a second chance.
                 can = len(pixels) == 1 and not way.strips and bool(self._in_strips())
-                if not (can and memory.ran_out(error)):
+                if not (can and ran_out(error)):
                     raise
                 images = None
             if images is None:  # outside the handler, which would keep the failed pass's tensors alive
@@ -197,7 +188,7 @@ class Engine:
             what = (
                 f"{len(pixels)} pictures of {width}x{height}" if len(pixels) > 1 else f"a picture of {width}x{height}"
             )
-            if memory.ran_out(error):
+            if ran_out(error):
                 others = f"{argument('size')} or {argument('precision', 'bf16')}"
                 remedies = f"a smaller {argument('batch')}, {others}" if len(pixels) > 1 else others
                 raise OutOfMemoryError(f"the memory does not suffice for {what}: try {remedies}") from error

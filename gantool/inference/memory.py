@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gantool.errors import UsageError, argument
+from gantool.errors import UsageError, argument, quoted
 
 if TYPE_CHECKING:
     import torch
@@ -23,9 +23,9 @@ _CGROUPS = Path("/sys/fs/cgroup")
 
 def parse_bytes(text: str) -> int:
     """Bytes of "500M", "2G", "1.5GiB". Raises UsageError."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?I?)B?", text.strip().upper())
+    found = re.fullmatch(r"([0-9]{1,18}(?:\.[0-9]{1,18})?)\s*([KMGT]?I?)B?", text.strip().upper())
     if not found or found[2] not in _UNITS or float(found[1]) == 0:
-        raise UsageError(f'{argument("memory")} wants a size such as 500M or 2G, not "{text}"')
+        raise UsageError(f"{argument('memory')} wants a size such as 500M or 2G, not {quoted(text)}")
     return int(float(found[1]) * _UNITS[found[2]])
 
 

@@ -25,7 +25,9 @@ def arrays(image: Image.Image) -> tuple[Array, Array | None, bool]:
     if image.has_transparency_data:
         whole = np.array(image.convert("LA" if grey else "RGBA"))
         return whole[..., :-1], whole[..., -1], False
-    return np.array(image.convert("L" if grey else "RGB")).reshape(image.height, image.width, -1), None, False
+    mode = "L" if grey else "RGB"
+    plain = image if image.mode == mode else image.convert(mode)  # which copies, needed or not
+    return np.array(plain).reshape(image.height, image.width, -1), None, False
 
 
 def _wide(image: Image.Image) -> tuple[NDArray[np.uint16], bool]:

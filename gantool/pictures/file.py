@@ -7,17 +7,20 @@ call them at once (Pillow releases the interpreter's lock while it decodes).
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from gantool.errors import DataError
+from gantool.errors import DataError, GantoolError
+from gantool.files import refuse_irregular
+from gantool.pictures import extras
 from gantool.pictures.decoding import Array as Array
 from gantool.pictures.decoding import arrays, orientation, upright
 
@@ -35,6 +38,13 @@ FORMATS = {
 
 ALPHA = ("PNG", "WEBP", "TIFF", "JPEG2000", "AVIF")
 SIXTEEN_BIT = ("PNG", "TIFF", "JPEG2000", "PPM")
+
+Admit: TypeAlias = Callable[[Image.Image], None]
+"""Told of a picture of which only the header is read. Raises ValueError or GantoolError to refuse it."""
+
+_DECODERS = {"WEBP": 8, "AVIF": 8, "HEIF": 8, "JPEG2000": 12}  # bytes a pixel of their own
+
+_EMPTY = 100  # pixels a byte of the file: a large picture of more holds next to nothing
 
 
 @dataclass(frozen=True)
@@ -54,16 +64,16 @@ class Picture:
     """Whether values beyond the known ranges were stretched to fit, each picture by itself."""
 
 
-def read_picture(source: Path | bytes) -> Picture:
-    """Decodes a file, or a file's content. Raises DataError "cannot read PATH: reason".
+def read_picture(source: Path | bytes, admit: Admit | None = None) -> Picture:
+    """Decodes a file, or a file's content, if `admit` lets it in. Raises DataError "cannot read PATH: reason".
 
     Grey stays grey, colour of any kind (palette, CMYK, YCbCr, Lab) becomes RGB, transparency of any kind becomes
     `alpha`, EXIF orientation is applied, and of several frames the first is read. 16-bit grey stays 16-bit. Other
     integers and floats become uint16: integers in [0, 65535] as they are, floats in [0, 1] times 65535; values beyond
     are stretched linearly from their own minimum and maximum to the full range (`stretched`), never clipped. Pillow
-    reads 16-bit colour as 8-bit.
+    reads 16-bit colour as 8-bit. `admit` None allows `most_pixels()`.
     """
-    with explained(source), opened(source) as image:
+    with explained(source), opened(source, admit) as image:
         image.load()
         mode, icc_profile = image.mode, image.info.get("icc_profile")
         pixels, alpha, stretched = arrays(image)
@@ -84,16 +94,57 @@ def picture_size(path: Path) -> tuple[int, int]:
     An orientation that a PNG states after its pixels is not seen.
     """
     with explained(path), opened(path) as image:
-        width, height = image.size
-        # Pillow turns a TIFF's size by itself; asking a PNG that has no EXIF so far would decode its pixels.
-        known = image.format == "TIFF" or (image.format == "PNG" and "exif" not in image.info)
-        turned = not known and orientation(image) >= 5
-        return (height, width) if turned else (width, height)
+        return upright_size(image)
+
+
+def upright_size(image: Image.Image) -> tuple[int, int]:
+    """`picture_size` of a picture that is open."""
+    width, height = image.size
+    # Pillow turns a TIFF's size by itself; asking a PNG that has no EXIF so far would decode its pixels.
+    known = image.format == "TIFF" or (image.format == "PNG" and "exif" not in image.info)
+    return (height, width) if not known and orientation(image) >= 5 else (width, height)
 
 
 def read_pixels(path: Path, channels: int) -> NDArray[np.uint8]:
-    """The picture (H, W, channels) as training sees it: 8 bits, transparency on white. Raises DataError."""
-    return to_uint8(as_channels(read_picture(path), channels))
+    """The picture (H, W, channels) as training sees it: 8 bits, transparency on white. Raises DataError.
+
+    A picture that is next to nothing on file and would take gigabytes in memory is refused.
+    """
+    return to_uint8(as_channels(read_picture(path, refuse_bomb), channels))
+
+
+def most_pixels() -> int:
+    """How many pixels a picture may have where nothing else is said: as many as Pillow allows."""
+    limit = Image.MAX_IMAGE_PIXELS
+    return 10**18 if limit is None else 2 * limit
+
+
+def refuse_large(image: Image.Image) -> None:
+    """An `Admit`. Raises ValueError for more than `most_pixels()`."""
+    if image.width * image.height > most_pixels():
+        raise ValueError(f"{beyond(image, most_pixels())}; cut it into smaller pictures")
+
+
+def refuse_bomb(image: Image.Image) -> None:
+    """An `Admit` for pictures that come in thousands: `refuse_large`, and for large ones that are tiny files."""
+    refuse_large(image)
+    pixels, size = image.width * image.height, _size(image)
+    if 2 * pixels > most_pixels() and pixels > _EMPTY * size:
+        raise ValueError(
+            f"it claims {_mega(pixels)} in a file of {max(1, size // 1000)} kB, as a decompression bomb does; make it"
+            " smaller, or cut it into smaller pictures"
+        )
+
+
+def beyond(image: Image.Image, limit: int) -> str:
+    """Words for a picture of more pixels than the limit."""
+    return f"it claims {_mega(image.width * image.height)}, more than {_mega(limit)}, which may exhaust the memory"
+
+
+def bytes_to_decode(image: Image.Image) -> int:
+    """Bytes that decoding takes at its height, from above, from the picture's header."""
+    colour = 6 if image.mode in ("1", "L") else 14
+    return image.width * image.height * (colour + _DECODERS.get(image.format or "", 0))
 
 
 def as_channels(picture: Picture, channels: int, background: int = 255) -> Array:
@@ -188,14 +239,41 @@ def _like(pixels: Array, values: NDArray[Any]) -> Array:
 
 
 @contextmanager
-def opened(source: Path | bytes) -> Iterator[Image.Image]:
-    """The picture as Pillow opens it: only its header has been read. Raises ValueError for an empty file."""
+def opened(source: Path | bytes, admit: Admit | None = None) -> Iterator[Image.Image]:
+    """The picture as Pillow opens it: only its header has been read, and `admit` has let it in.
+
+    Raises ValueError for an empty file and OSError for what is no file.
+    """
+    if isinstance(source, Path):
+        refuse_irregular(source)
     with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
-        if not file.read(1):
+        head = file.read(32)
+        if not head:
             raise ValueError("the file is empty")
-        file.seek(0)
-        with Image.open(file) as image:
+        if extras.format_of(head):
+            extras.register()
+        with _header(file) as image:
+            (admit or refuse_large)(image)
             yield image
+
+
+_PILLOWS_LIMIT = threading.Lock()
+
+
+def _header(file: Any) -> Image.Image:
+    """The picture as Pillow opens it, whatever its size: `admit` is asked, which knows more than Pillow does."""
+    file.seek(0)
+    try:
+        return Image.open(file)
+    except Image.DecompressionBombError:
+        pass
+    file.seek(0)
+    with _PILLOWS_LIMIT:  # Pillow has one limit for the whole process
+        before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            return Image.open(file)
+        finally:
+            Image.MAX_IMAGE_PIXELS = before
 
 
 @contextmanager
@@ -203,21 +281,51 @@ def explained(source: Path | bytes) -> Iterator[None]:
     """Damaged files make Pillow's readers raise almost anything: all of it is a picture that cannot be read."""
     try:
         yield
-    except (MemoryError, DataError):
+    except (MemoryError, GantoolError):
         raise
     except Exception as error:
         if isinstance(error, UnidentifiedImageError):
-            reason = "not a picture, or of a format that Pillow does not know"
-        elif isinstance(error, Image.DecompressionBombError):
-            limit = 2 * (Image.MAX_IMAGE_PIXELS or 0) // 1_000_000
-            reason = (
-                f"it claims more than {limit} megapixels, which may exhaust the memory; cut it into smaller pictures"
-            )
+            reason = _unknown(source)
         else:
             lines = str((error.strerror if isinstance(error, OSError) else None) or error).splitlines()
             reason = lines[0] if lines else type(error).__name__
         name = "the picture" if isinstance(source, bytes) else str(source)
         raise DataError(f"cannot read {name}: {reason}") from error
+
+
+def _unknown(source: Path | bytes) -> str:
+    """Why Pillow does not know a file."""
+    try:
+        if isinstance(source, bytes):
+            head = source[:32]
+        else:
+            with source.open("rb") as file:
+                head = file.read(32)
+    except OSError as error:
+        return error.strerror or str(error)
+    extra = extras.format_of(head)
+    if extra is None:
+        return "not a picture, or of a format that Pillow does not know"
+    return (
+        f"it is damaged, or of a kind of {extra} that is not known"
+        if extras.can_read(extra)
+        else (f"it is {extra}, which {extras.INSTALL} reads")
+    )
+
+
+def _size(image: Image.Image) -> int:
+    """Bytes of the file that a picture is opened from."""
+    file = getattr(image, "fp", None)
+    if file is None:
+        return 1 << 60
+    place = file.tell()
+    size: int = file.seek(0, io.SEEK_END)
+    file.seek(place)
+    return size
+
+
+def _mega(pixels: int) -> str:
+    return f"{pixels // 1_000_000} megapixels"
 
 
 def _refusal(format: str, channels: int, sixteen_bit: bool, alpha: bool) -> str:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from gantool.errors import DataError
+from gantool.pictures import extras
+from gantool.pictures.strays import FILES, is_run, is_stray_folder, is_stray_name
 
 EXTENSIONS = frozenset(
     (
@@ -14,48 +18,117 @@ EXTENSIONS = frozenset(
         *("gif", "avif", "jp2", "j2k", "jpx", "tga"),
     )
 )
-"""File extensions of pictures: lower case, without the dot. Reading goes by the content."""
+"""File extensions of pictures that are always read: lower case, without the dot. Reading goes by the content."""
+
+NO_EXTENSION, BROKEN = "without extension", "links that lead nowhere"
+"""Types of files beside the extensions (".heic")."""
+
+_TYPES = 8  # are named
+
+
+@dataclass(frozen=True)
+class Found:
+    """What lies below a folder."""
+
+    pictures: tuple[Path, ...]
+    """Sorted by their path relative to the folder."""
+    others: Counter[str]
+    """How many files are no pictures by their name, by type."""
 
 
 def is_picture_name(name: str) -> bool:
     """Whether a file of this name is taken for a picture: not hidden, and with a known extension in any case."""
-    return not name.startswith(".") and _extension(name) in EXTENSIONS
+    return not name.startswith(".") and _is_known(_extension(name))
 
 
 def find_pictures(folder: Path) -> tuple[Path, ...]:
-    """The pictures in a folder and in the folders below it, sorted by their path relative to it.
+    """`look_below`, of which only the pictures matter. Raises DataError if there is no picture."""
+    return look_below(folder).pictures
 
-    Hidden files and folders are passed over. Links are followed, and every real folder is visited once. A link to a
-    missing picture is among the results, so that reading it says so. Raises DataError if there is no picture.
+
+def look_below(folder: Path, *, demand: bool = True) -> Found:
+    """The pictures in a folder and in the folders below it, and what else there is.
+
+    Hidden files and folders are passed over, and so are `gantool.pictures.strays`. Links are followed, every real
+    folder is visited once, and none above this one is. What has a picture's name but cannot be read (a link that leads
+    nowhere, a pipe), and a folder below that cannot be listed, is among the pictures, so that reading it says so.
+    Raises DataError for a folder that cannot be listed and, if `demand`, for one without a picture.
     """
     pictures: list[Path] = []
     others: Counter[str] = Counter()
-    waiting, visited = [folder], set()
+    waiting, visited = [folder], _above(folder)
     while waiting:
         here = waiting.pop()
-        entries = _entries(here)
-        status = here.stat()
+        try:
+            entries, status = _entries(here), here.stat()
+        except (DataError, OSError):
+            if here is folder:
+                raise
+            pictures.append(here)
+            continue
         if (status.st_dev, status.st_ino) in visited:
             continue
         visited.add((status.st_dev, status.st_ino))
         for entry in entries:
-            if entry.name.startswith("."):
-                continue
-            if entry.is_dir():
-                waiting.append(here / entry.name)
-            elif entry.is_file() or entry.is_symlink():
-                if is_picture_name(entry.name):
-                    pictures.append(here / entry.name)
-                else:
-                    others[_extension(entry.name)] += 1
-    if not pictures:
-        raise DataError(f"{folder} holds no picture ({_summary(others)}). Expected: .jpg, .png, .webp, .tif, .bmp, ...")
-    return tuple(sorted(pictures, key=lambda path: path.relative_to(folder).as_posix()))
+            path, broken = here / entry.name, False
+            try:
+                if entry.is_dir():
+                    if not is_stray_name(entry.name) and not is_run(path):
+                        waiting.append(path)
+                    continue
+                broken = entry.is_symlink() and not os.path.exists(path)
+            except OSError:  # a link to itself
+                broken = True
+            if is_picture_name(entry.name):
+                pictures.append(path)
+            elif not entry.name.startswith(".") and entry.name.casefold() not in FILES:
+                others[BROKEN if broken else f".{_extension(entry.name)}".rstrip(".") or NO_EXTENSION] += 1
+    if demand and not pictures:
+        held, way = _summary(others), _way(others)
+        raise DataError(f"{folder} holds no picture ({held}). Expected: .jpg, .png, .webp, .tif, .bmp, ...{way}")
+    return Found(tuple(sorted(pictures, key=lambda path: path.relative_to(folder).as_posix())), others)
+
+
+def others_below(paths: Iterable[Path]) -> Counter[str]:
+    """How many files in these folders are no pictures by their name, by type. Files among the paths are left out."""
+    counts: Counter[str] = Counter()
+    for path in dict.fromkeys(paths):
+        if os.path.isdir(path):
+            counts += look_below(path, demand=False).others
+    return counts
+
+
+def passed_over(others: Mapping[str, int]) -> str:
+    """One line for a person: how many files of each type are passed over, and how they could be read."""
+    common = Counter(others).most_common()
+    named = [f"{count} {kind}" for kind, count in common[:_TYPES]]
+    if len(common) > _TYPES:
+        named.append(f"{sum(count for _, count in common[_TYPES:])} of other types")
+    return f"passed over {', '.join(named)}{_way(others)}"
 
 
 def subfolders(folder: Path) -> tuple[Path, ...]:
-    """The folders directly in a folder, sorted by name, without hidden ones. Raises DataError."""
-    return tuple(sorted(folder / entry.name for entry in _entries(folder) if entry.is_dir() and entry.name[0] != "."))
+    """The folders directly in a folder, sorted by name, without hidden ones and strays. Raises DataError."""
+    return tuple(sorted(path for entry in _entries(folder) if _is_domain(entry, path := folder / entry.name)))
+
+
+def _is_domain(entry: os.DirEntry[str], path: Path) -> bool:
+    try:
+        return entry.is_dir() and not is_stray_folder(path)
+    except OSError:  # a link to itself
+        return False
+
+
+def _above(folder: Path) -> set[tuple[int, int]]:
+    """The folders above one, by device and number: a link to one of them leads round in a circle."""
+    above = set()
+    for parent in Path(os.path.realpath(folder)).parents:
+        try:
+            status = parent.stat()
+        except OSError:
+            continue
+        above.add((status.st_dev, status.st_ino))
+    return above
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
@@ -75,10 +148,23 @@ def _extension(name: str) -> str:
     return os.path.splitext(name)[1][1:].lower()
 
 
-def _summary(others: Counter[str]) -> str:
-    count = others.total()
+def _is_known(extension: str) -> bool:
+    return extension in EXTENSIONS or extension in extras.extensions(installed=True)
+
+
+def _summary(others: Mapping[str, int]) -> str:
+    count = sum(others.values())
     if count == 0:
         return "no files at all"
-    found = [f".{extension}" if extension else "none" for extension, _ in others.most_common(5)]
+    found = [kind for kind, _ in Counter(others).most_common(5)]
     more = ", ..." if len(others) > 5 else ""
-    return f"{count} {'file' if count == 1 else 'files'}, extensions: {', '.join(found)}{more}"
+    return f"{count} {'file' if count == 1 else 'files'}: {', '.join(found)}{more}"
+
+
+def _way(others: Mapping[str, int]) -> str:
+    """How files of these types could be read, as the end of a sentence."""
+    lacking = [kind for kind in others if kind[1:] in extras.extensions(installed=False)]
+    ways = [f"{extras.INSTALL} reads {' and '.join(sorted(lacking))}"] if lacking else []
+    if NO_EXTENSION in others:
+        ways.append("pictures without extension need one, such as .jpg")
+    return "".join(f"; {way}" for way in ways)

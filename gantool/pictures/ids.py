@@ -16,7 +16,7 @@ from PIL import Image
 
 from gantool.errors import DataError, argument
 from gantool.pictures.decoding import orientation, upright
-from gantool.pictures.file import explained, opened, to_uint8
+from gantool.pictures.file import Admit, explained, opened, to_uint8
 
 Ids: TypeAlias = NDArray[Any]
 """int32 (H, W), or planes (H, W, C): the classes, and the instances if C is 2."""
@@ -31,9 +31,9 @@ _LABEL = re.compile(r"[Ll]abels?(?![a-z])")
 _SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".pgm")
 
 
-def read_ids(source: Path | bytes) -> Ids:
+def read_ids(source: Path | bytes, admit: Admit | None = None) -> Ids:
     """The ids (H, W) of a file, or of a file's content. Raises DataError for what is not a map of ids."""
-    with explained(source), opened(source) as image:
+    with explained(source), opened(source, admit) as image:
         image.load()
         return upright(ids_of(image), orientation(image))
 
@@ -57,12 +57,12 @@ def ids_of(image: Image.Image) -> Ids:
     return ids
 
 
-def read_planes(source: Path | bytes, classes: int, instances: Path | None = None) -> Ids:
+def read_planes(source: Path | bytes, classes: int, instances: Path | None = None, admit: Admit | None = None) -> Ids:
     """The planes (H, W, 1), or (H, W, 2) with those of an instance map, int32. Raises DataError for ids that are no
     classes and for maps of different sizes."""
     name = "the label map" if isinstance(source, bytes) else str(source)
-    ids = None if instances is None else read_ids(instances)
-    return planes_of_ids(read_ids(source), ids, classes, (name, str(instances)))
+    ids = None if instances is None else read_ids(instances, admit)
+    return planes_of_ids(read_ids(source, admit), ids, classes, (name, str(instances)))
 
 
 def planes_of(image: Image.Image, classes: int, instances: Image.Image | None = None) -> Ids:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from gantool.errors import UsageError, argument
+from gantool.errors import UsageError, argument, quoted
 from gantool.pictures.decoding import Array
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ def parse_size(text: str) -> tuple[int, int]:
     """(width, height) of "N" (a square) or "WxH". Raises UsageError."""
     width, x, height = text.lower().partition("x")
     sides = [width, height if x else width]
-    if not all(side.isdecimal() and 1 <= int(side) <= LARGEST_SIDE for side in sides):
-        raise UsageError(f'{argument("size")} wants N or WxH in pixels (512, 640x480), not "{text}"')
+    if not all(len(side) < 9 and side.isdecimal() and 1 <= int(side) <= LARGEST_SIDE for side in sides):
+        raise UsageError(f"{argument('size')} wants N or WxH in pixels (512, 640x480), not {quoted(text)}")
     return int(sides[0]), int(sides[1])
 
 

@@ -141,7 +141,7 @@ def _smooth(series: Series) -> Series:
 
 def _ticks(low: float, high: float) -> list[float]:
     """Two to six round numbers that lie around [low, high]."""
-    span = high - low
+    span = max(high - low, 1e-200)  # a third of the smallest numbers is 0
     step: float = 10 ** floor(log10(span / 3))
     step *= next(factor for factor in (1, 2, 5, 10) if span / (step * factor) <= 4)
     return [round(i * step, 12) for i in range(floor(low / step), ceil(high / step) + 1)]

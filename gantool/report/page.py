@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gantool.files import write_atomically
+from gantool.report.text import visible
 
 BUDGET = 14_000_000
 """Bytes of pictures that go into one page; as text they take a third more, which keeps a page below 20 MB."""
@@ -37,10 +38,18 @@ def embedded(data: bytes, kind: str, width: int, height: int) -> Embedded:
 
 
 def write_page(path: Path, template: str, **values: object) -> Path:
-    """Writes a page from a template of `report/templates`, atomically. All values are escaped."""
+    """Writes a page from a template of `report/templates`, atomically.
+
+    All values are escaped, and what cannot be seen in them is written out.
+    """
     import jinja2
 
+    def seen(value: object) -> object:
+        return "\n".join(map(visible, value.split("\n"))) if type(value) is str else value
+
     loader = jinja2.FileSystemLoader(_TEMPLATES)
-    environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined)
+    environment = jinja2.Environment(
+        loader=loader, autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined, finalize=seen
+    )
     write_atomically(path, environment.get_template(template).render(values).encode("utf-8", "replace"))
     return path

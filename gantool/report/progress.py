@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Protocol
 
 from gantool.report.console import Console
@@ -25,7 +26,7 @@ class Stages(Protocol):
 
 
 LINE_SECONDS = 60.0
-"""A log file gets a line at least this often, unless a single step takes longer."""
+"""A log file gets a line at least this often."""
 
 
 class StepProgress:
@@ -63,6 +64,19 @@ class StepProgress:
         """Reports where the job ended, unless that was the last thing said."""
         if self._done != self._reported:
             self._report()
+
+    def wait(self, over: Event) -> None:
+        """Speaks while a step takes longer than a line may be late, until it is over. For a thread of its own."""
+        while not over.wait(1.0):
+            self.remind()
+
+    def remind(self) -> None:
+        """A line about the step that is not yet done, if one is due."""
+        now, began = self._clock(), self._marks[-1][0]
+        if now - self._said_at >= LINE_SECONDS:
+            self._said_at = now
+            waited = f"the next has taken {duration(now - began)} so far"
+            self._console.note(f"{self._what} {self._words()[0]}: {waited}")
 
     def _report(self) -> None:
         self._reported, self._said_at = self._done, self._clock()
@@ -143,16 +157,29 @@ def progress(
     """
     steps = StepProgress(console, total, start, what, every, clock)
     if not console.bars:
-        try:
-            yield steps
-        finally:
-            steps.finish()
+        with _reminder(steps) if console.lines else nullcontext():
+            try:
+                yield steps
+            finally:
+                steps.finish()
         return
     from rich.live import Live
 
     # rich would send stdout to the bar's stream as well: results have to stay on stdout.
     with Live(get_renderable=steps.drawn, console=console.screen, refresh_per_second=4, redirect_stdout=False):
         yield steps
+
+
+@contextmanager
+def _reminder(steps: StepProgress) -> Iterator[None]:
+    over = Event()
+    thread = Thread(target=steps.wait, args=(over,), name="gantool-progress", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 @contextmanager

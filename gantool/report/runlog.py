@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gantool.errors import DataError
+from gantool import schema
 from gantool.files import write_atomically
 from gantool.report.text import to_json
 
@@ -28,7 +27,7 @@ class RunLog:
             file.write(line + "\n")
 
     def truncate_after(self, step: int) -> None:
-        """Drops the records of later steps and a torn last line; what is kept stays byte for byte. Atomic."""
+        """Drops the records of later steps and what is no record; what is kept stays byte for byte. Atomic."""
         if not self.path.exists():
             return
         kept = [line for line, record in _records(self.path) if record["step"] <= step]
@@ -38,24 +37,29 @@ class RunLog:
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """The records of a log; none if there is no file. A torn last line is left out.
-
-    Raises DataError for a line before the last that is no record.
-    """
+    """The records of a log; none if there is no file. Lines that are no records, such as a torn one, are left out."""
     return [record for _, record in _records(path)] if path.exists() else []
 
 
 def _records(path: Path) -> list[tuple[bytes, dict[str, Any]]]:
-    lines = [line for line in path.read_bytes().split(b"\n") if line.strip()]
+    """Every line that is a record, with what it says."""
     records = []
-    for number, line in enumerate(lines, start=1):
+    for line in path.read_bytes().split(b"\n"):
         try:
-            record = json.loads(line)
-            if not isinstance(record, dict) or not isinstance(record.get("step"), int):
-                raise ValueError("no record")
+            table = schema.anything(schema.parse_json(line), "")
+            known = _RECORD(table, "")
+            records.append((line, {**table, **known}))
         except ValueError:
-            if number == len(lines):
-                break
-            raise DataError(f"{path} line {number} is no record of a run; repair or remove that line") from None
-        records.append((line, record))
+            continue
     return records
+
+
+def _loss(value: object, where: str) -> float:
+    found = schema.number(value, where)
+    if abs(found) > 1e100:  # its curve could not be drawn
+        raise schema.refused(value, where, "a loss")
+    return found
+
+
+_LOSSES = schema.table(schema.nullable(_loss), longest=1000)
+_RECORD = schema.record({"step": schema.whole(), "losses": schema.optional(_LOSSES, {})})

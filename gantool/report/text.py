@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from math import isfinite
 from pathlib import PurePath
@@ -14,7 +15,8 @@ def to_json(value: object, *, indent: int | None = None) -> str:
 
     Scalars of other libraries (numpy) are written as Python numbers. Raises TypeError for anything else unknown.
     """
-    return json.dumps(_plain(value), allow_nan=False, indent=indent)
+    # DEL is the one control character that JSON leaves as it is.
+    return json.dumps(_plain(value), allow_nan=False, indent=indent).replace("\x7f", "\\u007f")
 
 
 def _plain(value: object) -> Any:
@@ -31,6 +33,28 @@ def _plain(value: object) -> Any:
     if hasattr(value, "item"):
         return _plain(value.item())
     raise TypeError(f"{type(value).__name__} has no form in JSON")
+
+
+# Control characters, what turns the direction of writing, spaces without width, line ends of Unicode, and bytes of a
+# name that are no text. Joiners (U+200C, U+200D) belong to words and emoji.
+_HIDDEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff\ufff9-\ufffb]"
+)
+
+
+def visible(text: str) -> str:
+    r"""The text with every character that a person cannot see, or that a terminal obeys, written out: \n, \x1b, \xe9.
+
+    Names of files and domains may hold any of them.
+    """
+    return text if text.isprintable() else _HIDDEN.sub(_written_out, text)
+
+
+def _written_out(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    if 0xDC80 <= code <= 0xDCFF:  # how Python keeps a byte that is no text
+        return f"\\x{code - 0xDC00:02x}"
+    return found[0].encode("unicode_escape").decode()
 
 
 def figure(value: float, digits: int = 3) -> str:

@@ -7,9 +7,9 @@ flushed, and the folder is renamed.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
+import secrets
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
@@ -18,18 +18,23 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from gantool import options, registry
 from gantool.capabilities import Attends, Coded, Conditioned, Grows, Tells, Translates, abilities
 from gantool.errors import CheckpointError, DataError, UsageError
-from gantool.files import reason
+from gantool.files import claimed, reason
 from gantool.model import Model
 from gantool.runs import folders
-from gantool.runs.header import KEY, DamagedError, Header, facts_of, naming_the_save_before, read_header
-from gantool.runs.upgrade import FORMAT
-from gantool.spec import Facts, Sizes, Spec
+from gantool.runs.header import (
+    Header,
+    facts_of,
+    naming_the_save_before,
+    read_header,
+)
+from gantool.runs.skeleton import difference, fill, keep_only, skeleton
+from gantool.runs.tensors import first_line, read_tensors, write_tensors
+from gantool.spec import Facts, Sizes, Spec, facts_from_json
 from gantool.version import __version__
 
 
@@ -76,20 +81,24 @@ def below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def save(folder: Path, facts: Facts, *, weights: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> None:
     """Writes a save, and removes what a kill left of earlier ones. Raises DataError if the disk refuses."""
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}")
-    folders.remove_half_saves(folder.parent)
+    run = folder.parents[1]
+    temporary = folder.with_name(f".{folder.name}.{secrets.randbelow(10**12)}")
+    folders.sweep(run)
     try:
-        temporary.mkdir(parents=True, exist_ok=True)
-        _write(temporary / folders.WEIGHTS, weights, {"format": FORMAT, **facts.as_json()})
-        if state:
-            _write(temporary / folders.STATE, state, {"format": FORMAT, "model": facts.model, "step": facts.step})
-        if folder.exists():
-            shutil.rmtree(folder)
-        temporary.rename(folder)
+        temporary.mkdir(parents=True)
+        with claimed(temporary):
+            sha256 = write_tensors(temporary / folders.WEIGHTS, weights, _checked(facts))
+            if state:
+                about = {"model": facts.model, "step": facts.step, "weights": sha256}
+                write_tensors(temporary / folders.STATE, state, about)
+            if folder.exists():
+                shutil.rmtree(folder)
+            temporary.rename(folder)
         _flush_folder(folder.parent)
     except (OSError, SafetensorError) as error:
         why = reason(error, folder.parent) if isinstance(error, OSError) else str(error)
-        raise DataError(f"cannot save to {folder}: {why}. Earlier saves are intact") from error
+        kept = ". Earlier saves are intact" if folders.saves(run) else ""
+        raise DataError(f"cannot save to {folder}: {why}{kept}") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -97,41 +106,66 @@ def save(folder: Path, facts: Facts, *, weights: Mapping[str, Tensor], state: Ma
 def read(path: Path) -> tuple[Header, dict[str, Tensor]]:
     """Header and tensors of one file, checked against the hash in its header."""
     header = read_header(path)
-    return header, _tensors(header)
+    return header, read_tensors(header)
 
 
 def load_model(path: Path) -> tuple[Facts, Model[Any]]:
-    """The model of a weights file, on the CPU, ready to translate.
+    """The model of a weights file, on the CPU, ready to translate: without the networks that only training needs.
 
-    Training-only networks keep their initial weights.
+    Nothing is allocated for it before the shapes in the file's header agree with its options.
     """
     with naming_the_save_before(path):
         header = read_header(path)
         facts = facts_of(header)
-        tensors = _tensors(header)
     if facts.model not in registry.plugins():
         raise CheckpointError(
             f"{path} needs the model {facts.model}, which is not installed. Installed: gantool models"
         )
     kind = registry.plugin(facts.model).load()
+    where = f"{path} does not fit the installed {facts.model}"
     try:
         choices = options.restore(kind.Options, facts.options, where=facts.model)
+        model: Model[Any] | None = skeleton(kind, choices, facts.spec, len(header.tensors))
     except UsageError as error:
-        raise CheckpointError(f"{path}: its options do not fit the installed {facts.model}: {error.text}") from error
+        raise CheckpointError(f"{where}: {error.text}") from error
+    except Exception as error:
+        if "meta" not in str(error).lower():  # of a plugin that looks at the numbers in its weights
+            raise CheckpointError(f"{where}: {first_line(error)}") from error
+        model = None
+    if model is not None:
+        networks = _needed(model, facts)
+        wrong = _strange(model, facts) or difference(model, networks, {k: s for k, (_, s) in header.tensors.items()})
+        if wrong:
+            raise CheckpointError(f"{path} does not fit these options: {wrong}")
+    with naming_the_save_before(path):
+        tensors = read_tensors(header)
+    if model is not None:
+        keep_only(model, networks)
+        if fill(model, tensors):
+            return facts, model.eval()
     model = build_model(kind, choices, facts.spec)
     load_weights(model, tensors, str(path), lacking=facts.missing)
+    keep_only(model, _needed(model, facts))
     return facts, model.eval()
 
 
-def _tensors(header: Header) -> dict[str, Tensor]:
-    path = header.path
-    try:
-        tensors = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise DamagedError(f"{path} is damaged: {error}") from error
-    if header.metadata.get("sha256") != _digest(tensors):
-        raise DamagedError(f"{path} is damaged: its contents do not match the hash in its header")
-    return tensors
+def _needed(model: Model[Any], facts: Facts) -> set[str]:
+    """The parts of the model that translation needs and the file has."""
+    excused = {*model.roles.training_only, *model.roles.frozen, *facts.missing}
+    return {part(key) for key in model.state_dict()} - excused
+
+
+def _strange(model: Model[Any], facts: Facts) -> str | None:
+    """What a header says of a model that is not so; the verbs rely on it."""
+    size = model.code_size if isinstance(model, Coded) and "code" in facts.can else 0
+    names = model.condition_names if isinstance(model, Conditioned) else ()
+    if more := facts.can - abilities(model, facts.missing):
+        return f"its header says that it can {min(more)}, and {facts.model} cannot"
+    if facts.code_size != size:
+        return f"its header gives style codes of {facts.code_size} numbers, and {facts.model} has {size}"
+    if len(facts.condition_names) != len(names):
+        return f"its header names {len(facts.condition_names)} conditions, and {facts.model} has {len(names)}"
+    return None
 
 
 def build_model(kind: type[Model[Any]], choices: Any, spec: Spec, seed: int = 0) -> Model[Any]:
@@ -193,49 +227,14 @@ def _fitting(model: Model[Any], tensors: Mapping[str, Tensor]) -> dict[str, Tens
     return {key: value for key, value in tensors.items() if part(key) in wanted}
 
 
-def optimizer_tensors(optimizers: Mapping[str, torch.optim.Optimizer]) -> dict[str, Tensor]:
-    """The state of optimisers as named tensors: `optimizers.G.12.exp_avg`."""
-    return {
-        f"optimizers.{name}.{index}.{key}": value
-        for name, optimizer in optimizers.items()
-        for index, entries in optimizer.state_dict()["state"].items()
-        for key, value in entries.items()
-    }
-
-
-def load_optimizers(optimizers: Mapping[str, torch.optim.Optimizer], tensors: Mapping[str, Tensor]) -> None:
-    """The inverse of `optimizer_tensors`. Learning rates come from the options."""
-    for name, optimizer in optimizers.items():
-        state: dict[int, dict[str, Tensor]] = {}
-        prefix = f"optimizers.{name}."
-        for full, tensor in tensors.items():
-            if full.startswith(prefix):
-                index, key = full[len(prefix) :].split(".", 1)
-                state.setdefault(int(index), {})[key] = tensor
-        optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
-
-
-def _write(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
-    # safetensors refuses tensors that share memory or lie in channels-last order.
-    ready = {name: tensor.detach().to("cpu", copy=False).contiguous() for name, tensor in tensors.items()}
-    seen: set[int] = set()
-    for name, tensor in ready.items():
-        if tensor.data_ptr() in seen and tensor.numel():
-            ready[name] = tensor.clone()
-        seen.add(tensor.data_ptr())
-    text = json.dumps({**metadata, "sha256": _digest(ready)}, sort_keys=True)
-    save_file(ready, path, {KEY: text})
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
-
-
-def _digest(tensors: Mapping[str, Tensor]) -> str:
-    digest = hashlib.sha256()
-    for name in sorted(tensors):
-        tensor = tensors[name]
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
-    return digest.hexdigest()
+def _checked(facts: Facts) -> dict[str, Any]:
+    """The facts as they are written. Raises CheckpointError for a plugin's that could not be read back."""
+    table: dict[str, Any] = json.loads(json.dumps(facts.as_json()))
+    try:
+        facts_from_json(table)
+    except ValueError as error:
+        raise CheckpointError(f"{facts.model} says of itself what no header can hold: {error}") from error
+    return table
 
 
 def _flush_folder(folder: Path) -> None:

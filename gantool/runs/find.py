@@ -5,22 +5,28 @@ from __future__ import annotations
 from pathlib import Path
 
 from gantool.errors import CheckpointError, argument, did_you_mean
-from gantool.runs.folders import RUNS, WEIGHTS, is_run, saves
+from gantool.runs.folders import DEMO, RUNS, STOPPED_EARLY, WEIGHTS, aside, is_run, saves
 from gantool.runs.header import read_header
 
 
-def newest_run(model: str, root: Path = RUNS) -> Path | None:
-    """The run of this model with the newest save, below `root` at `root/MODEL/*` or anywhere directly in `root`."""
-    found: list[tuple[float, Path]] = []
+def newest_run(model: str, root: Path = RUNS, *, stopped_early: bool = False) -> Path | None:
+    """The run of this model with the newest save, below `root` at `root/MODEL/*` or anywhere directly in `root`.
+
+    A demo is never meant. One that stopped before its first save was due is meant where there is no other, or where
+    `stopped_early` says so.
+    """
+    found: list[tuple[bool, float, Path]] = []
     for folder in [*(root / model).glob("*"), *root.glob("*")]:
-        for save in saves(folder)[-1:]:
+        why = aside(folder)
+        for save in saves(folder)[-1:] if why != DEMO else ():
             try:
                 belongs = folder.parent.name == model or read_header(save / WEIGHTS).metadata.get("model") == model
             except CheckpointError:
                 continue
             if belongs:
-                found.append(((save / WEIGHTS).stat().st_mtime, folder))
-    return max(found)[1] if found else None
+                whole = stopped_early or why != STOPPED_EARLY
+                found.append((whole, (save / WEIGHTS).stat().st_mtime, folder))
+    return max(found)[2] if found else None
 
 
 def is_resumable(name: str) -> bool:

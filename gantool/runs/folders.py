@@ -12,13 +12,16 @@ import shutil
 from pathlib import Path
 
 from gantool.errors import DataError
-from gantool.files import reason
+from gantool.files import TEMPORARY, reason, remove_abandoned
 
 RUNS = Path("runs")
 CHECKPOINTS = "checkpoints"
 WEIGHTS = "weights.safetensors"
 STATE = "state.safetensors"
 SETTINGS = "run.yaml"
+ASIDE = ".aside"
+"""A file that says why a run is not meant by its model's name alone: `DEMO` or `STOPPED_EARLY`."""
+DEMO, STOPPED_EARLY = "demo", "stopped before its first save was due"
 
 
 def make_run(model: str, root: Path = RUNS) -> Path:
@@ -77,11 +80,28 @@ def remove_save(save: Path) -> None:
     shutil.rmtree(going, ignore_errors=True)
 
 
-def remove_half_saves(checkpoints: Path) -> None:
-    """Removes what a kill left of saves that were being written or removed."""
-    for path in checkpoints.glob(".*"):
-        if re.fullmatch(r"\.\d+\.(\d+|old)", path.name):
-            shutil.rmtree(path, ignore_errors=True)
+def sweep(run: Path) -> None:
+    """Removes what killed processes left half written in a run folder. What a living one writes stays."""
+    half = [path for path in (run / CHECKPOINTS).glob(".*") if re.fullmatch(r"\.\d+\.(\d+|old)", path.name)]
+    remove_abandoned([*half, *run.glob(TEMPORARY), *run.glob(f"*/{TEMPORARY}")])
+
+
+def aside(run: Path) -> str | None:
+    """Why this run is not meant by its model's name alone; None for most."""
+    try:
+        return (run / ASIDE).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def set_aside(run: Path, why: str | None) -> None:
+    """Says why this run is not meant by its model's name alone, or that it is. A demo stays one."""
+    if aside(run) == DEMO:
+        return
+    if why is None:
+        (run / ASIDE).unlink(missing_ok=True)
+    else:
+        (run / ASIDE).write_text(f"{why}\n", encoding="utf-8")
 
 
 def is_run(path: Path) -> bool:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gantool.errors import CheckpointError, UsageError, argument
+from gantool.errors import CheckpointError, UsageError, argument, did_you_mean
 from gantool.options import read_yaml
 from gantool.runs import folders
 from gantool.runs.find import newest_run
@@ -22,6 +22,10 @@ class Place:
     """Saves to continue from, the newest first; empty for a new run."""
     automatic: bool = False
     """The folder is the next free one: it is made when the run begins, and may then have another number."""
+    remembers: bool = False
+    """The settings of the run.yaml in it hold: the run is continued, or began and has no save yet."""
+    anew: str | None = None
+    """A message, where a run was to be continued that cannot be: it begins anew."""
 
 
 def find_place(name: str, out: Path | None, resume: str | None) -> Place:
@@ -29,8 +33,10 @@ def find_place(name: str, out: Path | None, resume: str | None) -> Place:
     if resume is None:
         return _new(name, out)
     if resume == "auto":
-        folder = out or newest_run(name)
-        return Place(folder, _newest_first(folder)) if folder else _new(name, None)
+        folder = out or newest_run(name, stopped_early=True)
+        if folder is None:
+            return replace(_new(name, None), anew=f"there is no run of {name} below {folders.RUNS}: a new one begins")
+        return _continued(name, folder)
     path = Path(resume)
     if path.is_file():
         path = path.parent
@@ -40,30 +46,44 @@ def find_place(name: str, out: Path | None, resume: str | None) -> Place:
         newest = next((int(save.name) for save in _newest_first(folder)), 0)
         if newest > int(path.name) or (folder != run and newest):
             raise UsageError(f"{folder} has a save at step {newest}: to go on from {path}, choose {_ANOTHER}")
-        return Place(folder, (path,))
+        return Place(folder, (path,), remembers=True)
     if not folders.saves(path):
         raise CheckpointError(f"{path} has no save to continue from")
-    return Place(path, _newest_first(path))
+    return Place(path, _newest_first(path), remembers=True)
 
 
 def settings_of_run(place: Place) -> dict[str, object]:
-    """The run.yaml of a run to be continued; empty for a new run. Raises CheckpointError without one."""
-    if not place.saves:
+    """The run.yaml of a run that remembers its settings; empty for another. Raises CheckpointError without one."""
+    if not place.remembers:
         return {}
-    file = place.saves[0].parents[1] / folders.SETTINGS
+    folder = place.saves[0].parents[1] if place.saves else place.folder
+    file = folder / folders.SETTINGS
     if not file.is_file():
         begin = f"{argument('from_', place.folder)} {_ANOTHER}"
         raise CheckpointError(f"{place.folder} was imported, not trained: begin with its weights, {begin}")
     return read_yaml(file)
 
 
-def model_of(resume: str | None) -> object:
+def model_of(out: Path | None, resume: str | None) -> object:
     """The model of a run that is to be continued, by its run.yaml, if its folder or one of its saves is named."""
-    if resume is None or resume == "auto":
+    if resume is None or (resume == "auto" and out is None):
         return None
-    path = Path(resume)
+    path = out if resume == "auto" and out is not None else Path(resume)
     files = [folder / folders.SETTINGS for folder in (path, *path.parents) if (folder / folders.SETTINGS).is_file()]
     return read_yaml(files[0]).get("model") if files else None
+
+
+def _continued(name: str, folder: Path) -> Place:
+    """The run in this folder, if there is one."""
+    if saves := _newest_first(folder):
+        return Place(folder, saves, remembers=True)
+    new = _new(name, folder)
+    if (folder / folders.SETTINGS).is_file():
+        anew = f"{folder} has no save yet: it begins anew, with the settings of its run.yaml"
+        return replace(new, remembers=True, anew=anew)
+    beside = [str(path) for path in folder.parent.glob("*") if folders.saves(path)]
+    anew = f"there is no run {folder}: it begins anew. {did_you_mean(str(folder), beside)}"
+    return replace(new, anew=anew.rstrip(" ."))
 
 
 def _new(name: str, out: Path | None) -> Place:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,38 +16,20 @@ from typing import Any
 import yaml
 
 from gantool import options as opt
-from gantool import registry
 from gantool.data.dataset import Domain
 from gantool.data.transforms import Preparation
-from gantool.errors import CheckpointError, DataError, UsageError, argument, in_python, spelled
+from gantool.errors import DataError, UsageError, argument, in_python, spelled
 from gantool.files import reason, write_atomically
 from gantool.model import Data, Epochs, Model
 from gantool.options import Setting
 from gantool.runs import folders
-from gantool.runs.find import find_weights
-from gantool.runs.header import read_facts
-from gantool.spec import Facts, Spec
+from gantool.spec import Spec
 from gantool.training import sources
-from gantool.training.place import Place, find_place, model_of, settings_of_run
+from gantool.training.place import Place
 from gantool.training.settings import TrainSettings
+from gantool.training.words import Request as Request
+from gantool.training.words import Words, understood
 from gantool.version import __version__
-
-
-@dataclass(frozen=True)
-class Request:
-    """The words of a person, before anything is checked."""
-
-    model: str | None
-    data: tuple[Path, ...] = ()
-    out: Path | None = None
-    preset: str | None = None
-    config: Path | None = None
-    resume: str | None = None
-    start_from: str | None = None
-    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    """Fields of `TrainSettings`: only those that were given."""
-    set: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    """Options of the model."""
 
 
 @dataclass(frozen=True)
@@ -113,49 +95,42 @@ class Plan:
         }
 
 
-def plan(request: Request) -> Plan:
+def plan(request: Request | Words) -> Plan:
     """Raises UsageError, DataError or CheckpointError with what is wrong."""
-    config = opt.read_yaml(request.config) if request.config else {}
-    name = request.model or config.get("model") or model_of(request.resume)
-    if not isinstance(name, str):
-        raise UsageError("which model? gantool train MODEL DATA... (installed: " + ", ".join(registry.plugins()) + ")")
-    entry = registry.plugin(name)
-    kind = entry.load()
-    weights, facts = _start(request, name)
-    place = find_place(name, request.out, request.resume)
-    stored = settings_of_run(place)
-    here = str(place.folder / folders.SETTINGS)
-    files = sources.files_of(entry, request.preset, request.config)
+    words = request if isinstance(request, Words) else understood(request)
+    request, name, place, stored = words.request, words.name, words.place, words.stored
+    kind = words.entry.load()
     given = sources.given(request.settings, request.set, kind.Options)
+    began = sources.table(stored.get("facts", {}), words.run_yaml)
+    origins = sources.Origins.of(words.run_yaml, stored or dict(words.files).get(words.run_yaml, {}))
 
+    facts = words.facts
     inherited = (argument("from_", request.start_from or ""), {} if facts is None else facts.options)
-    options = sources.options_of(given, files, inherited, name, kind.Options)
+    options = sources.options_of(given, words.files, inherited, name, kind.Options)
     if stored:
-        before = sources.options_in(stored, name, here)
+        before = sources.options_in(stored, name, words.run_yaml)
         options = sources.continued(options, set(given.options), before, kind.Options, name, place.folder)
+    options = origins.traced(options, "options.")
     choices = opt.build(kind.Options, options, where=name)
     data = kind.data(choices)
 
-    settings = sources.settings_of(given, files, data.batch)
+    settings = sources.settings_of(given, words.files, data.batch)
     if stored:
         before = sources.settings_in(stored)
         settings = sources.continued(settings, given.asked, before, TrainSettings, "train", place.folder)
+    settings = origins.traced(settings)
     chosen = opt.build(TrainSettings, settings, where="train")
     if chosen.batch < data.smallest_batch and not stored:
         raise UsageError(
             f"{name} learns from pictures that are in one batch together: {argument('batch')} is at least"
             f" {data.smallest_batch}, not {chosen.batch}; {argument('accumulate')} does not replace it"
         )
-    paths = tuple(request.data) or _folders(stored or config, Path(here) if stored else request.config)
-    if not paths:
-        raise UsageError(f"which pictures? gantool train {name} A B (two folders)")
-    domains = tuple(data.layout.find(paths, aligned=chosen.aligned))
+    domains = _domains(words, data, chosen.aligned)
     size, crop = chosen.sides()
-    began = sources.table(stored.get("facts", {}), here)
     return Plan(
         name=name,
         kind=kind,
-        paths=paths,
+        paths=words.paths,
         data=data,
         domains=domains,
         spec=data.spec([domain.name for domain in domains], crop),
@@ -164,10 +139,21 @@ def plan(request: Request) -> Plan:
         options=choices,
         sources={**settings, **{f"options.{key}": value for key, value in options.items()}},
         place=place,
-        start_from=weights,
+        start_from=words.weights,
         began=began,
         licence=began.get("licence") if facts is None else facts.licence,
     )
+
+
+def _domains(words: Words, data: Data, aligned: str | None) -> tuple[Domain, ...]:
+    try:
+        return tuple(data.layout.find(words.paths, aligned=aligned))
+    except DataError as error:
+        if words.request.data or not words.place.remembers:
+            raise
+        new = " ".join(f"NEW_{path.name or path}" for path in words.paths)
+        go_on = f"gantool train {words.name} {new} {argument('out', words.place.folder)} {argument('resume')}"
+        raise DataError(f"{error.text}. If the pictures have moved: {go_on}") from error
 
 
 def write_settings(plan: Plan, folder: Path, world: int) -> None:
@@ -186,27 +172,7 @@ def fingerprint(domains: Iterable[Domain]) -> str:
     for domain in domains:
         for file in domain.files:
             half = f" {domain.half}" if domain.half else ""
-            digest.update(f"{domain.name}/{file.relative_to(domain.root).as_posix()}{half}\n".encode())
+            digest.update(
+                f"{domain.name}/{file.relative_to(domain.root).as_posix()}{half}\n".encode(errors="surrogatepass")
+            )
     return digest.hexdigest()[:16]
-
-
-def _start(request: Request, name: str) -> tuple[Path | None, Facts | None]:
-    """The weights to begin with, and their facts."""
-    if request.start_from is None:
-        return None, None
-    if request.resume is not None:
-        both = f"{argument('resume')} continues a run, {argument('from_')} begins a new one with its weights"
-        raise UsageError(f"{both}: give one of them")
-    weights = find_weights(request.start_from, tuple(registry.plugins()))
-    facts = read_facts(weights)
-    if facts.model != name:
-        raise CheckpointError(f"{weights} holds a {facts.model}, not a {name}")
-    return weights, facts
-
-
-def _folders(values: Mapping[str, Any], file: Path | None) -> tuple[Path, ...]:
-    """The folders that a YAML file names under `data`."""
-    found = values.get("data", ())
-    if isinstance(found, str) or not (isinstance(found, Sequence) and all(isinstance(path, str) for path in found)):
-        raise UsageError(f"{file}: data is a list of folders, such as [trainA, trainB], not {found!r}")
-    return tuple(map(Path, found))

@@ -18,21 +18,28 @@ from gantool.errors import CheckpointError, DataError, GantoolError, UsageError,
 from gantool.files import reason
 from gantool.inference.devices import choose, half_precision_note
 from gantool.model import Model, Progress
+from gantool.pictures.find import others_below, passed_over
 from gantool.report.console import Console
 from gantool.report.progress import progress
 from gantool.report.runlog import RunLog
 from gantool.runs import checkpoint, folders, lock
 from gantool.training import distributed
 from gantool.training.distributed import Processes
+from gantool.training.forecast import Forecast, advice, peak_memory
+from gantool.training.inspection import Inspection, inspect, remember, remembered
 from gantool.training.request import Plan, fingerprint, write_settings
 from gantool.training.trainer import Trainer
 from gantool.training.watch import Silence, Watch
+
+_CHECKED = Path(".cache", "checked")
+"""In the run folder: which pictures need not be looked at again."""
 
 
 def start(plan: Plan, console: Console) -> Path:
     """Trains as planned and returns the run folder. Raises what `Trainer.train` raises, after the gallery is
     written, and UsageError where another training is at work in the run folder.
     """
+    console = console.steadfast()
     device = choose(plan.settings.device)
     processes = distributed.join(plan.settings.device if plan.settings.device != "auto" else device.type)
     if device.type == "cuda" and device.index is None:
@@ -47,6 +54,7 @@ def start(plan: Plan, console: Console) -> Path:
         outside.enter_context(_random_and_kernels(device, plan.settings.deterministic))
         if plan.place.saves:
             _compare(plan, processes.world, console)
+        found = _inspected(plan, processes, console)
         model = _built(plan)
         dataset = _opened(plan)
         check_sizes(plan, model, dataset)
@@ -55,9 +63,13 @@ def start(plan: Plan, console: Console) -> Path:
         folder = processes.shared(_taken(plan, processes.world, outside) if processes.first else plan.folder)
         if isinstance(folder, GantoolError):
             raise folder
+        if processes.first:
+            remember(folder / _CHECKED, found)
         dataset.keep_in(folder / ".cache")
         model.to(device)
         _train(plan, model, dataset, folder, processes, console)
+        if processes.first:
+            (folder / _CHECKED).unlink(missing_ok=True)
         dataset.close(remove=processes.first)
     return folder
 
@@ -68,7 +80,8 @@ def _train(
     total = plan.total_steps(len(dataset), processes.world)
     with contextlib.ExitStack() as stack:
         log = RunLog(folder / "log.jsonl")
-        watch = Watch(plan, folder, console, log, total, dataset) if processes.first else Silence()
+        device = next(model.parameters()).device
+        watch = Watch(plan, folder, console, log, total, dataset, device) if processes.first else Silence()
         trainer = Trainer(
             model=model,
             name=plan.name,
@@ -109,6 +122,7 @@ def _taken(plan: Plan, processes: int, outside: contextlib.ExitStack) -> Path | 
             folder = folders.make_run(plan.name)
         folder.mkdir(parents=True, exist_ok=True)
         outside.enter_context(lock.held(folder))
+        folders.sweep(folder)
         found = [int(save.name) for save in folders.saves(folder)]
         if max(found, default=0) > max((int(save.name) for save in plan.place.saves), default=0):
             raise UsageError(f"another training has saved step {max(found)} in {folder} meanwhile: start again")
@@ -120,12 +134,29 @@ def _taken(plan: Plan, processes: int, outside: contextlib.ExitStack) -> Path | 
     return folder
 
 
+def _inspected(plan: Plan, processes: Processes, console: Console) -> Inspection:
+    """What the first process finds. Raises DataError for broken pictures, in all of them."""
+    found = Inspection((), 0, 0, frozenset(), ())
+    if processes.first:
+        found = inspect(plan.domains, plan.spec.channels, remembered(plan.folder / _CHECKED))
+    if error := processes.shared(found.error or ""):
+        raise DataError(error)
+    if found.left:
+        console.note(f"{found.left} pictures are read when their turn comes: gantool data check reads all of them")
+    if not plan.place.saves and (small := found.enlarged(plan.preparation)):
+        console.note(small)
+    return found
+
+
 def _opened(plan: Plan) -> Dataset:
     return plan.data.layout.open(plan.domains, Recipe(plan.preparation, plan.spec.channels, plan.settings.seed))
 
 
 def describe(plan: Plan) -> dict[str, Any]:
-    """The report of a dry run: every value with its source, and the size of the run."""
+    """The report of a dry run: every value that holds, with its source, and the size of the run."""
+    found = inspect(plan.domains, plan.spec.channels)
+    if found.error:
+        raise DataError(found.error)
     model = _built(plan)
     dataset = _opened(plan)
     check_sizes(plan, model, dataset)
@@ -135,20 +166,44 @@ def describe(plan: Plan) -> dict[str, Any]:
         if any(True for _ in child.parameters())
     }
     parameters = sum(networks.values())
+    steps = plan.total_steps(len(dataset), world=1)
     values = {key: {"value": setting.value, "source": setting.source} for key, setting in plan.sources.items()}
-    derived = {"size": plan.preparation.size, "crop": plan.preparation.crop}
+    s, pictures = plan.settings, plan.settings.batch * plan.settings.accumulate
+    derived = {
+        "size": plan.preparation.size,
+        "crop": plan.preparation.crop,
+        "steps": steps,
+        "epochs": round(steps * pictures / len(dataset), 2),
+        "save_every": s.saves_every(steps),
+        "sample_every": s.samples_every(steps),
+    }
     for key, value in derived.items():
         if values[key]["value"] is None:
             values[key] = {"value": value, "source": "derived"}
     return {
         "run": str(plan.folder),
         "domains": {domain.name: len(domain.files) for domain in plan.domains},
-        "steps": plan.total_steps(len(dataset), world=1),
+        "steps": steps,
         "continues_at": int(plan.place.saves[0].name) if plan.place.saves else 0,
         "parameters": networks,
         "bytes_per_save": 4 * 3 * parameters,
         "values": values,
     }
+
+
+def measure(plan: Plan) -> tuple[Forecast, str]:
+    """What a step of this training takes here, and what to say of it. Makes one or two steps and writes nothing."""
+    device = choose(plan.settings.device)
+    with _random_and_kernels(device, plan.settings.deterministic):
+        model, dataset = _built(plan), _opened(plan)
+        model.prepare_training()
+        model.to(device)
+        total = plan.total_steps(len(dataset), 1)
+        trainer = Trainer(model, plan.name, dataset, plan.folder, plan.settings, total, {}, Silence(), Processes())
+        taken = trainer.try_step()
+    done = int(plan.place.saves[0].name) if plan.place.saves else 0
+    forecast = Forecast(taken, max(0, total - done), peak_memory(device))
+    return forecast, advice(plan, forecast, device)
 
 
 def _built(plan: Plan) -> Model[Any]:
@@ -226,6 +281,8 @@ def _begin(plan: Plan, trainer: Trainer, console: Console) -> None:
     for domain in plan.domains:
         if domain.note:
             console.note(domain.note)
+    if others := others_below(plan.paths):
+        console.note(passed_over(others))
     console.note(f"training {plan.name} on {counts} pictures, {trainer.total_steps} steps, into {trainer.folder}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -44,7 +45,7 @@ class TrainSettings:
         None, "steps between sample grids (default: a twentieth of the run, at most 1000)", low=1
     )
     keep: int = option(3, "saves kept; 0 keeps all", low=0)
-    time: str | None = option(None, "stop and save after this long: 7h50m, 90s")
+    time: str | None = option(None, "stop and save after this long: 7h50m, 90s, 07:50:00, 1-12:00:00")
     compile: bool = option(False, "compile the networks: worth its minute of start-up on a GPU")
     deterministic: bool = option(False, "only deterministic kernels, so that a GPU repeats bit for bit")
 
@@ -53,6 +54,14 @@ class TrainSettings:
             raise ValueError(f"give {argument('steps')} or {argument('epochs')}, not both")
         if self.time is not None:
             seconds(self.time)
+
+    def saves_every(self, total: int) -> int:
+        """Steps between saves, in a run of so many steps."""
+        return self.save_every or max(1, min(5000, total // 10))
+
+    def samples_every(self, total: int) -> int:
+        """Steps between sample grids, in a run of so many steps."""
+        return self.sample_every or max(1, min(1000, total // 20))
 
     def sides(self) -> tuple[int, int]:
         """(size, crop): where one is not given it follows from the other in the papers' proportion, 286 to 256."""
@@ -67,10 +76,29 @@ class TrainSettings:
         return size, crop
 
 
+_UNITS = re.compile(r"(?:([\d.]+)d(?:ays?)?)?(?:([\d.]+)h(?:ours?)?)?(?:([\d.]+)m(?:in)?)?(?:([\d.]+)s(?:ec)?)?")
+_CLOCK = re.compile(r"(?:(\d+)-)?(\d+)(?::(\d+))?(?::(\d+))?")
+
+
 def seconds(text: str) -> float:
-    """ "7h50m", "90s", "1h" or a number of seconds. Raises UsageError for anything else."""
-    found = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s?)?", text.strip())
-    if not found or not any(found.groups()):
-        raise UsageError(f'a time looks like 7h50m, 45m or 90s, not "{text}"')
-    hours, minutes, rest = (float(part or 0) for part in found.groups())
-    return 3600 * hours + 60 * minutes + rest
+    """Seconds of a time in units (7h50m, 2d, 90s, 90), or as Slurm writes it (1-00:00:00, 1-12, 07:50:00, 50:00).
+
+    A number alone is seconds, although Slurm's is minutes. Slurm's UNLIMITED is infinite. Raises UsageError.
+    """
+    word = "".join(text.lower().split())
+    if word in ("unlimited", "infinite"):
+        return math.inf
+    try:
+        if word.isdecimal():
+            return float(word)
+        if (units := _UNITS.fullmatch(word)) and any(units.groups()):
+            days, hours, minutes, rest = (float(part or 0) for part in units.groups())
+            return 86400 * days + 3600 * hours + 60 * minutes + rest
+        if clock := _CLOCK.fullmatch(word):
+            parts = [float(part) for part in clock.groups()[1:] if part is not None]
+            # With days the first number is hours; without them the last one is seconds.
+            hours, minutes, rest = ([*parts, 0.0, 0.0] if clock[1] else [0.0, 0.0, *parts][-3:])[:3]
+            return 86400 * float(clock[1] or 0) + 3600 * hours + 60 * minutes + rest
+    except ValueError:  # 1.2.3h
+        pass
+    raise UsageError(f'a time looks like 7h50m, 2d, 90s, 07:50:00 or 1-12:00:00, not "{text}"')

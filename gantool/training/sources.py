@@ -41,6 +41,29 @@ class Given:
         return {*_environment(), *self.settings, *self.rare}
 
 
+@dataclass(frozen=True)
+class Origins:
+    """Where the values of a run.yaml came from when the run was begun."""
+
+    file: str
+    by_name: Mapping[str, str]
+
+    @staticmethod
+    def of(file: str, stored: Mapping[str, Any]) -> Origins:
+        """Those that a run.yaml of this content states. Raises UsageError."""
+        facts = table(stored.get("facts", {}), file)
+        return Origins(file, {key: str(value) for key, value in table(facts.get("sources", {}), file).items()})
+
+    def traced(self, settings: Mapping[str, Setting], prefix: str = "") -> dict[str, Setting]:
+        """Settings whose source is the run.yaml, with the source that it states; all others as they are."""
+        return {
+            key: Setting(setting.value, self.by_name.get(prefix + key, "default"))
+            if setting.source == self.file
+            else setting
+            for key, setting in settings.items()
+        }
+
+
 def given(settings: Mapping[str, Any], set_: Mapping[str, Any], options: type[Any]) -> Given:
     """Sorts what is set (`set_`) into settings and options of the model. A model's option comes first."""
     own = {field.name for field in dataclasses.fields(options)}
@@ -86,7 +109,10 @@ def options_of(
 
 def settings_in(values: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that a YAML file holds."""
-    return {key: value for key, value in values.items() if key not in _NO_SETTINGS}
+    found = {key: value for key, value in values.items() if key not in _NO_SETTINGS}
+    if isinstance(found.get("time"), int):  # YAML reads 90 as a number, and 7:50:00 as one of base 60: seconds
+        found["time"] = str(found["time"])
+    return found
 
 
 def options_in(values: Mapping[str, Any], name: str, source: str) -> dict[str, Any]:

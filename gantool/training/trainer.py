@@ -14,9 +14,9 @@ from torch import Tensor
 
 from gantool.data import loader
 from gantool.data.dataset import Dataset
-from gantool.errors import DataError, DivergedError, Interrupted, TimeLimitReached, argument
+from gantool.errors import DataError, DivergedError, GantoolError, Interrupted, TimeLimitReached, argument
 from gantool.model import Model, Progress
-from gantool.runs import checkpoint, folders
+from gantool.runs import checkpoint, folders, training_state
 from gantool.signals import noted
 from gantool.training.distributed import Processes
 from gantool.training.ema import Averages
@@ -25,6 +25,8 @@ from gantool.training.settings import TrainSettings, seconds
 
 GIVE_UP_AFTER = 10
 """Steps in a row that could not be applied before a run counts as diverged."""
+
+_SLOW_STEP = 5.0  # seconds: no second one is needed to measure it
 
 _TIME_UP, _UNREADABLE = 75, 1000
 """Reasons to stop beside the numbers of signals; of several the largest counts."""
@@ -44,6 +46,9 @@ class Observer(Protocol):
 
     def skipped(self, done: int, in_a_row: int) -> None:
         """Some of the last steps were not applied, because a loss or gradient was not finite."""
+
+    def stopping(self, left: float | None) -> None:
+        """A signal came: the training stops after this step, in about so many seconds. Called by another thread."""
 
 
 @dataclass
@@ -77,9 +82,11 @@ class Trainer:
             seed=s.seed,
             processes=self.processes,
         )
-        self.save_every = s.save_every or max(1, min(5000, self.total_steps // 10))
-        self.sample_every = s.sample_every or max(1, min(1000, self.total_steps // 20))
+        self.save_every = s.saves_every(self.total_steps)
+        self.sample_every = s.samples_every(self.total_steps)
         self.read_every = max(1, min(10, self.total_steps // 20))
+        self._in_step = False
+        self._step_began = self._step_seconds = 0.0
         self._saved_at = -1
         self._save_seconds = 0.0
 
@@ -95,7 +102,10 @@ class Trainer:
         return Progress(self.done, self.total_steps, self.pass_steps, length * self.done / self.total_steps)
 
     def train(self) -> None:
-        """Trains to the end. Raises Interrupted or TimeLimitReached after saving, DivergedError without."""
+        """Trains to the end. Raises Interrupted or TimeLimitReached after saving, DivergedError without.
+
+        Any other error between two steps comes after a save, too, if the disk takes one.
+        """
         s, started = self.settings, self.clock()
         limit = None if s.time is None else seconds(s.time)
         if s.compile:
@@ -111,14 +121,14 @@ class Trainer:
             rank=self.processes.rank,
             world=self.processes.world,
         )
-        step_seconds = 0.0
-        with noted() as received, contextlib.closing(stream):
+        with noted(self._answer, self.clock) as received, contextlib.closing(stream), self._kept():
+            self._step_began = self.clock()
             if self.done == 0:
                 self._sample()
             while self.done < self.total_steps:
-                before = self.clock()
+                before = self._step_began = self.clock()
                 batches, problem = self._next_batches(stream)
-                late = limit is not None and before - started + 2 * step_seconds + self._save_seconds > limit
+                late = limit is not None and before - started + 2 * self._step_seconds + self._save_seconds > limit
                 # All processes stop together, or some would wait for the others' gradients for ever.
                 stop = self.processes.largest(
                     _UNREADABLE if problem else received[0] if received else _TIME_UP if late and self.done else 0
@@ -131,7 +141,36 @@ class Trainer:
                     self._sample()
                 if self.done % self.save_every == 0 or self.done == self.total_steps:
                     self.save()
-                step_seconds = self.clock() - before
+                self._step_seconds = self.clock() - before
+
+    def try_step(self) -> float:
+        """Seconds of a step, of which nothing is kept but the weights it changes. The first of two warms up."""
+        self.model.train()
+        stream = loader.batches(self.dataset, batch=self.settings.batch, first=0)
+        for _ in range(2):
+            began = self.clock()
+            self._one_step([next(stream) for _ in range(self.settings.accumulate)])
+            self.run.losses()  # waits for the device
+            if self.clock() - began > _SLOW_STEP:
+                break
+        return self.clock() - began
+
+    def _answer(self) -> None:
+        left = self._step_seconds - (self.clock() - self._step_began)
+        self.observer.stopping(max(0.0, left) if self._step_seconds else None)
+
+    @contextlib.contextmanager
+    def _kept(self) -> Iterator[None]:
+        """Inside, an error does not take the work since the last save, unless it has taken half a step."""
+        try:
+            yield
+        except (DivergedError, Interrupted, TimeLimitReached):
+            raise
+        except Exception:
+            if self.done not in (0, self._saved_at) and not self._in_step and self.processes.first:
+                with contextlib.suppress(GantoolError, OSError):  # that of a full disk is told already
+                    self._write()
+            raise
 
     def _next_batches(self, stream: Iterator[dict[str, Tensor]]) -> tuple[list[dict[str, Tensor]], DataError | None]:
         """All batches of a step, before anything moves; or why there are none."""
@@ -141,6 +180,7 @@ class Trainer:
             return [], error
 
     def _one_step(self, batches: list[dict[str, Tensor]]) -> None:
+        self._in_step = True
         now = self.progress()
         self.run.begin(now, self.model.rate_factor(now))
         for index in self.run.batches():
@@ -149,6 +189,7 @@ class Trainer:
         self.run.end()
         self.averages.update(self.model, now, self.run.applied())
         self.done += 1
+        self._in_step = False
 
     def _look(self) -> None:
         """Now and then reads what the device has computed. All processes look at the same steps."""
@@ -178,7 +219,8 @@ class Trainer:
         self.processes.wait()
 
     def _stop(self, reason: int, problem: DataError | None) -> None:
-        self.save()
+        if self.done or reason != _UNREADABLE:
+            self.save()
         if reason == _UNREADABLE:
             raise problem or DataError("another process met a picture that cannot be read")
         where = f"stopped after step {self.done} of {self.total_steps}, saved to {self.folder}"
@@ -195,32 +237,39 @@ class Trainer:
             return
         started = self.clock()
         if self.processes.first:
-            folder = folders.save_folder(self.folder, self.done)
-            with self.averages.in_place_of(self.model):
-                facts = checkpoint.facts_of_model(self.model, self.name, self.done, self.notes)
-                weights, state = checkpoint.parted(self.model, self.model.state_dict())
-            state |= {f"model.{key}": value for key, value in self.averages.trained_weights(self.model).items()}
-            state |= checkpoint.optimizer_tensors(self.optimizers)
-            state |= {f"run.{key}": value for key, value in self.run.state_dict().items()}
-            checkpoint.save(folder, facts, weights=weights, state=state)
-            self.observer.saved(self.done, folder)
-            if self.settings.keep:
-                for old in folders.saves(self.folder)[: -self.settings.keep]:
-                    folders.remove_save(old)
+            self._write()
         self._saved_at = self.done
         self._save_seconds = self.clock() - started
         self.processes.wait()
 
+    def _write(self) -> None:
+        folder = folders.save_folder(self.folder, self.done)
+        with self.averages.in_place_of(self.model):
+            facts = checkpoint.facts_of_model(self.model, self.name, self.done, self.notes)
+            weights, state = checkpoint.parted(self.model, self.model.state_dict())
+        state |= {f"model.{key}": value for key, value in self.averages.trained_weights(self.model).items()}
+        state |= training_state.optimizer_tensors(self.optimizers)
+        state |= {f"run.{key}": value for key, value in self.run.state_dict().items()}
+        checkpoint.save(folder, facts, weights=weights, state=state)
+        self._saved_at = self.done
+        early = self.done < min(self.save_every, self.total_steps)
+        folders.set_aside(self.folder, folders.STOPPED_EARLY if early else None)
+        self.observer.saved(self.done, folder)
+        if self.settings.keep:
+            for old in folders.saves(self.folder)[: -self.settings.keep]:
+                folders.remove_save(old)
+
     def resume(self, save: Path) -> None:
         """Continues from a save of this run: everything as it was after that step."""
         header, weights = checkpoint.read(save / folders.WEIGHTS)
-        _, state = checkpoint.read(save / folders.STATE)
+        state = training_state.read(save / folders.STATE, header)
         checkpoint.load_weights(self.model, weights, str(save))
-        for name, average in self.averages.averages.items():
-            average.load_state_dict(checkpoint.below(f"{name}.", weights))
-        self.model.load_state_dict(checkpoint.below("model.", state), strict=False)
-        checkpoint.load_optimizers(self.optimizers, checkpoint.below("", state))
-        self.run.load_state_dict(checkpoint.below("run.", state))
+        with training_state.fitting(save):
+            for name, average in self.averages.averages.items():
+                average.load_state_dict(checkpoint.below(f"{name}.", weights))
+            training_state.load_training_only(self.model, state)
+            training_state.load_optimizers(self.optimizers, state)
+            self.run.load_state_dict(checkpoint.below("run.", state))
         self.done = self._saved_at = int(header.metadata["step"])
 
     def start_from(self, weights: Path) -> list[str]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from gantool.data.dataset import Dataset
 from gantool.errors import GantoolError
@@ -18,9 +21,13 @@ from gantool.report.gallery import write_gallery
 from gantool.report.grids import grid, png
 from gantool.report.progress import StepProgress
 from gantool.report.runlog import RunLog
+from gantool.report.text import duration
+from gantool.training.forecast import LONG, Stopwatch, advice
 from gantool.training.request import Plan
 
 _SAMPLES = 4  # rows of a sample grid
+PAGE_SECONDS = 5.0
+"""The gallery is written anew at most so often, and at the end."""
 
 
 class Silence:
@@ -34,19 +41,37 @@ class Silence:
 
     def skipped(self, done: int, in_a_row: int) -> None: ...
 
+    def stopping(self, left: float | None) -> None: ...
+
 
 class Watch:
     """The observer of the first process: progress, log, sample grids, gallery."""
 
     progress: StepProgress
 
-    def __init__(self, plan: Plan, folder: Path, console: Console, log: RunLog, total: int, dataset: Dataset) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        folder: Path,
+        console: Console,
+        log: RunLog,
+        total: int,
+        dataset: Dataset,
+        device: torch.device,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.plan, self.folder, self.console, self.log, self.total = plan, folder, console, log, total
         self.pictures = dataset.samples(_SAMPLES)
+        self.device, self.clock = device, clock
+        self.stopwatch = Stopwatch(total, device, clock)
+        self._page_due = clock()
 
     def step(self, done: int, losses: Mapping[str, float] | None) -> None:
         if losses:
             self.log.append(done, losses)
+        forecast = self.stopwatch.step(done, losses is not None)
+        if forecast and forecast.seconds > LONG:
+            self.console.note(advice(self.plan, forecast, self.device))
         self.progress.advance(done, losses)
 
     def sample(self, done: int, model: Model[Any]) -> None:
@@ -62,7 +87,11 @@ class Watch:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, png(grid(rows, header)))
         self.console.event("sample", step=done, file=str(path))
-        self.write_gallery()
+        began = self.clock()
+        if began >= self._page_due:  # a page of many samples takes longer than a step
+            self.write_gallery()
+            self._page_due = self.clock() + max(PAGE_SECONDS, 20 * (self.clock() - began))
+        self.stopwatch.begin()
 
     def saved(self, done: int, folder: Path) -> None:
         self.console.event("saved", step=done, folder=str(folder))
@@ -70,6 +99,10 @@ class Watch:
     def skipped(self, done: int, in_a_row: int) -> None:
         self.log.append(done, {}, skipped=in_a_row)
         self.console.warn(f"step {done}: {in_a_row} in a row not applied, their losses are not finite")
+
+    def stopping(self, left: float | None) -> None:
+        soon = f", about {duration(left)} left" if left is not None and left >= 1 else ""
+        self.console.note(f"stopping after this step{soon}; once more ends at once")
 
     def finish(self) -> None:
         with contextlib.suppress(GantoolError):  # a full disk is reported already

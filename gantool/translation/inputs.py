@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from gantool.errors import DataError, UsageError
-from gantool.pictures.find import find_pictures
+from gantool.pictures.find import look_below
+from gantool.pictures.strays import is_stray_folder
+from gantool.translation.lists import listed
 
 STREAM = "-"
 """stdin as the input, stdout as the output."""
@@ -36,60 +39,76 @@ class Inputs:
     sources: list[Source]
     single: bool
     """Whether one picture was named, and not a folder or a list that may happen to hold one."""
+    others: Counter[str] = field(default_factory=Counter)
+    """How many files in the folders are no pictures by their name, by type."""
 
 
-def find_inputs(words: Sequence[str], out: Path | None, read_stdin: Callable[[], bytes]) -> Inputs:
+def find_inputs(
+    words: Sequence[str], out: Path | None, read_stdin: Callable[[], bytes], *, nul: bool = False
+) -> Inputs:
     """The pictures that the words mean: a file, a folder (the pictures below it), `@LIST`, `@-` (a list on stdin).
 
     A folder's pictures keep their path below it. Files named one by one keep their name. A list's relative paths are
-    kept as they are written, its absolute ones (or such with `..`) from the folder that they have in common. Pictures
-    in `out` are results, never inputs. Raises DataError for a file or folder that does not exist and UsageError for
-    inputs that contradict each other; a list's missing files are only met when they are read.
+    kept as they are written, its absolute ones (or such with `..`) from the folder that they have in common; with `nul`
+    they end with NUL. Pictures in `out` are results, never inputs. Of several words those that are strays
+    (`gantool.pictures.strays`) are passed over: a shell's `*` gives them, too. Raises DataError for a file or folder
+    that does not exist and UsageError for inputs that contradict each other; a list's missing files are only met when
+    they are read.
     """
     if STREAM in words and len(words) > 1:
         raise UsageError("- is one picture on stdin and stands alone; for a list of files on stdin: @-")
     sources: list[Source] = []
+    others: Counter[str] = Counter()
     for word in words:
         path = Path(word)
         if word == STREAM:
             sources.append(Source(None, "stdin"))
-        elif word.startswith("@"):
-            sources += _listed(_lines(word[1:], read_stdin))
-        elif path.is_dir():
-            sources += _below(path, out)
-        elif path.exists():
+        elif os.path.isdir(path):
+            if len(words) == 1 or not is_stray_folder(path):
+                below, more = _below(path, out)
+                sources += below
+                others += more
+        elif _is_list(word):
+            sources += _listed(_paths(word[1:], read_stdin, nul))
+        elif os.path.lexists(path):
             sources.append(Source(path, path.name))
         else:
             raise DataError(f"{path} does not exist")
-    single = len(words) == 1 and len(sources) == 1 and not words[0].startswith("@") and not Path(words[0]).is_dir()
-    return Inputs(list(dict.fromkeys(sources)), single)
+    if not sources:
+        raise DataError(f"{', '.join(words)}: these hold no pictures of yours, but what systems and gantool write")
+    single = len(words) == 1 and len(sources) == 1 and not os.path.isdir(words[0]) and not _is_list(words[0])
+    return Inputs(list(dict.fromkeys(sources)), single, others)
 
 
-def _below(folder: Path, out: Path | None) -> list[Source]:
-    pictures = find_pictures(folder)
-    results = out.resolve() if out is not None and folder.resolve() in out.resolve().parents else None
+def _is_list(word: str) -> bool:
+    """@LIST, unless that is the name of a file, and LIST of none."""
+    return word.startswith("@") and (os.path.exists(word[1:]) or not os.path.lexists(word))
+
+
+def _below(folder: Path, out: Path | None) -> tuple[list[Source], Counter[str]]:
+    found = look_below(folder)
+    results = None if out is None else Path(os.path.realpath(out))
+    if results is not None and Path(os.path.realpath(folder)) not in results.parents:
+        results = None
     inside: dict[Path, bool] = {}
     sources = []
-    for picture in pictures:
+    for picture in found.pictures:
         parent = picture.parent
         if parent not in inside:
-            inside[parent] = results is not None and parent.resolve().is_relative_to(results)
+            inside[parent] = results is not None and Path(os.path.realpath(parent)).is_relative_to(results)
         if not inside[parent]:
             sources.append(Source(picture, picture.relative_to(folder).as_posix()))
     if not sources:
         raise DataError(f"{folder} holds no picture besides the results in {out}")
-    return sources
+    return sources, found.others
 
 
-def _lines(name: str, read_stdin: Callable[[], bytes]) -> list[Path]:
+def _paths(name: str, read_stdin: Callable[[], bytes], nul: bool) -> list[Path]:
     try:
         content = read_stdin() if name == STREAM else Path(name).read_bytes()
     except OSError as error:
         raise DataError(f"cannot read the list {name}: {error.strerror or error}") from error
-    paths = [Path(line) for line in os.fsdecode(content).replace("\r\n", "\n").split("\n") if line.strip()]
-    if not paths:
-        raise DataError(f"the list {'on stdin' if name == STREAM else name} is empty: one path a line")
-    return paths
+    return listed(content, f"the list {'on stdin' if name == STREAM else name}", nul=nul)
 
 
 def _listed(paths: Sequence[Path]) -> list[Source]:

@@ -49,6 +49,18 @@ class Naming:
         return str(path.with_name(f"{stem}{self.suffix}{variant}.{self.extension(path.name)}"))
 
 
+def part_of_name(text: str) -> str:
+    """A domain's or a style's name as a part of a file's: without what would lead elsewhere or cannot be seen."""
+    return "".join(char if _is_plain(char) else "".join(map("%{:02X}".format, char.encode())) for char in text)
+
+
+def _is_plain(char: str) -> bool:
+    """Bytes that are no text (surrogates) may stand in names; joiners belong to words and emoji."""
+    if char in ("/", os.sep):
+        return False
+    return char.isprintable() or "\ud800" <= char <= "\udfff" or char in "\u200c\u200d"
+
+
 def checked_format(extension: str, where: str) -> str:
     """Pillow's name of an extension's format. Raises UsageError that begins with `where`."""
     try:

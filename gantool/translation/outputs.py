@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from gantool.errors import UsageError, argument
+from gantool.errors import UsageError, argument, quoted
 from gantool.pictures.file import writable_format
 from gantool.pictures.find import is_picture_name
 from gantool.translation.inputs import STREAM, Inputs, Source
@@ -116,8 +116,9 @@ def key(path: Path) -> str:
 def parse_shard(text: str) -> tuple[int, int]:
     """(i, n) of "i/n", 1 <= i <= n. Raises UsageError."""
     first, slash, second = text.partition("/")
-    if not (slash and first.isdecimal() and second.isdecimal() and 1 <= int(first) <= int(second)):
-        raise UsageError(f'{argument("shard")} wants i/n with i from 1 to n (1/4, 2/4, 3/4, 4/4), not "{text}"')
+    numbers = all(len(part) < 19 and part.isdecimal() for part in (first, second))
+    if not (slash and numbers and 1 <= int(first) <= int(second)):
+        raise UsageError(f"{argument('shard')} wants i/n with i from 1 to n (1/4, 2/4, 3/4, 4/4), not {quoted(text)}")
     return int(first), int(second)
 
 

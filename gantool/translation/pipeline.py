@@ -183,10 +183,10 @@ def _decode(job: Job, engine: Engine, recipe: Recipe, stdin: bytes) -> Decoded |
     begun = time.perf_counter()
     try:
         source = recipe.variants[0].direction.source
-        picture = engine.read(stdin if job.source.picture is None else job.source.picture, source)
+        picture = engine.read(stdin if job.source.picture is None else job.source.picture, source, recipe.size)
         pixels, alpha = prepared(picture, engine.channels(source), recipe.size)
-    except DataError as error:
-        return Failed(job, error)
+    except (DataError, OutOfMemoryError) as error:
+        return Failed(job, about(job, error))
     except MemoryError:
         return Failed(job, OutOfMemoryError(f"the memory does not suffice to read {job.source.name}"))
     height, width = picture.pixels.shape[:2]

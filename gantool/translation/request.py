@@ -69,7 +69,11 @@ class Request:
     batch: int | None = None
     """Pictures of one size that share a pass; None for the device's choice."""
     memory: int | None = None
-    """Bytes that a pass may take; None for what is free."""
+    """Bytes that a picture may take; None for what is free."""
+    max_pixels: int | None = None
+    """Pixels that a picture may have; None for as many as Pillow allows."""
+    nul: bool = False
+    """Paths in lists end with NUL. Where a list has one, they do so anyway."""
     fail_fast: bool = False
     """Stop at the first picture that fails."""
 
@@ -119,7 +123,7 @@ def plan(request: Request, read_stdin: Callable[[], bytes]) -> Plan:
         raise UsageError(f"{facts.model} has no attention to show: leave out {argument('attention')}")
     results = variants(directions, chosen)
     named = request.output not in (None, STREAM)
-    inputs = find_inputs(request.inputs, Path(str(request.output)) if named else None, read_stdin)
+    inputs = find_inputs(request.inputs, Path(str(request.output)) if named else None, read_stdin, nul=request.nul)
     if request.grid:
         format = _sheet_format(request)
         return Plan(request, weights, facts, directions, results, inputs, Outputs([]), format)

@@ -12,7 +12,7 @@ from gantool.errors import Interrupted
 from gantool.files import write_atomically
 from gantool.inference.devices import choose, half_precision_note
 from gantool.inference.engine import Engine
-from gantool.pictures.file import encode
+from gantool.pictures.file import encode, most_pixels
 from gantool.report.console import Console
 from gantool.report.progress import files_progress
 from gantool.runs.checkpoint import load_model
@@ -106,7 +106,8 @@ def _engine(plan: Plan, console: Console) -> Engine:
     if note := half_precision_note(device, request.precision):
         console.warn(note)
     facts, model = load_model(plan.weights)
-    return Engine(model, device, request.precision, request.memory, facts.can)
+    most = request.max_pixels or most_pixels()
+    return Engine(model, device, request.precision, request.memory, facts.can, most)
 
 
 def _ahead(plan: Plan, engine: Engine) -> str:

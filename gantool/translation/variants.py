@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from gantool.inference.styles import Style
 from gantool.spec import Direction
+from gantool.translation.naming import part_of_name
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ def variants(directions: Sequence[Direction], styles: Sequence[tuple[Style | Non
     """Every style in every target domain; what tells them apart is in the suffix, where there are several."""
     found = []
     for direction in directions:
-        domain = f".{direction.target}" if len(directions) > 1 else ""
+        domain = f".{part_of_name(direction.target)}" if len(directions) > 1 else ""
         for style, name in styles:
-            found.append(Variant(direction, style, domain + (f".{name}" if len(styles) > 1 else "")))
+            found.append(Variant(direction, style, domain + (f".{part_of_name(name)}" if len(styles) > 1 else "")))
     return tuple(found)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from gantool.networks.flat import unless_flat
 from gantool.networks.layers import ReflectionPad, Tanh
 from gantool.networks.norms import InstanceNorm
 from gantool.networks.spectral import SpectralConv2d
@@ -14,8 +13,7 @@ from gantool_drit.layers import PoolingBlock, leaky_conv, norm_conv, residual, u
 class ContentEncoder(nn.Module):
     """Pictures (N, channels[domain], H, W) to content (N, 4 width, H/4, W/4), without training's noise.
 
-    H and W are multiples of 4 (other sides are rounded up) and at least 8. Constant pictures give no gradients (see
-    `unless_flat`).
+    H and W are multiples of 4 (other sides are rounded up) and at least 8.
     """
 
     def __init__(self, channels: tuple[int, ...], width: int) -> None:
@@ -32,7 +30,8 @@ class ContentEncoder(nn.Module):
         self.shared = residual(4 * width)
 
     def forward(self, x: Tensor, domain: int) -> Tensor:
-        return unless_flat(x, self.shared(self.domains[domain](x)))
+        content: Tensor = self.shared(self.domains[domain](x))
+        return content
 
 
 class ConcatAttributeEncoder(nn.Module):

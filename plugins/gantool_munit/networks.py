@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from gantool.losses.adversarial import adversarial_loss
-from gantool.networks.flat import unless_flat
 from gantool.networks.layers import OutputConv, Tanh
+from gantool.networks.norms import unless_constant
 from gantool.networks.passes import together
 from gantool_munit.layers import ConvBlock, ResidualBlock, activation_layer
 
@@ -19,8 +19,7 @@ _STYLE_STAGES = 4
 class ContentEncoder(nn.Module):
     """Pictures (N, in_channels, H, W) to codes (N, width * 2^downsample, H / 2^downsample, W / 2^downsample).
 
-    Every convolution is followed by an instance norm, which takes the style out. Constant pictures give no gradients
-    (see `unless_flat`).
+    Every convolution is followed by an instance norm, which takes the style out.
     """
 
     def __init__(
@@ -36,7 +35,8 @@ class ContentEncoder(nn.Module):
         self.blocks = nn.Sequential(*(ResidualBlock(width, **after) for _ in range(blocks)))
 
     def forward(self, x: Tensor) -> Tensor:
-        return unless_flat(x, self.blocks(self.down(x)))
+        code: Tensor = self.blocks(self.down(x))
+        return code
 
 
 class StyleEncoder(nn.Module):
@@ -61,7 +61,7 @@ class Decoder(nn.Module):
     """Codes (N, width * 2^upsample, h, w) to pictures (N, out_channels, h * 2^upsample, w * 2^upsample) in [-1, 1].
 
     With `norm` "adain", `forward` takes the parameters of all norms of the residual blocks, (N, `adain_size`), in the
-    blocks' order. Codes that are the same everywhere give no gradients (see `unless_flat`).
+    blocks' order. Codes that are the same everywhere give no gradients.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class Decoder(nn.Module):
         parts = [None] * len(self.blocks) if adain is None else adain.chunk(len(self.blocks), dim=1)
         for block, part in zip(self.blocks, parts, strict=True):
             x = block(x, part)
-        return unless_flat(code, self.up(x))
+        return unless_constant(code, self.up(x))
 
 
 class StyleGenerator(nn.Module):
@@ -158,11 +158,10 @@ class ScaleDiscriminator(nn.Module):
             body.append(ConvBlock(width, 2 * width, 4, 2, norm=norm, **after))
             width *= 2
         self.body = nn.Sequential(*body, nn.Conv2d(width, 1, 1))
-        self.guarded = norm == "instance"
 
     def forward(self, x: Tensor) -> Tensor:
         scores: Tensor = self.body(x)
-        return unless_flat(x, scores) if self.guarded else scores
+        return scores
 
 
 def discriminator_loss(network: nn.Module, fake: Tensor, real: Tensor, gan: str) -> Tensor:

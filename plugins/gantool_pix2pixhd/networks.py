@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from gantool.networks.flat import unless_flat
 from gantool.networks.layers import OutputConv, ReflectionPad, Tanh
 from gantool.networks.multiscale import halved
-from gantool.networks.norms import norm_layer
+from gantool.networks.norms import norm_layer, unless_constant
 from gantool.networks.resnet import ResidualBlock
 
 
@@ -51,7 +50,7 @@ class Generator(nn.Module):
         for enhancer in self.enhancers:
             features = enhancer(pyramid.pop(), features)
         pictures: Tensor = self.head(features)
-        return unless_flat(x, pictures, self.norm)
+        return unless_constant(x, pictures, (0, 2, 3)) if self.norm == "batch" else pictures
 
 
 class Enhancer(nn.Module):
@@ -88,7 +87,7 @@ class Encoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         features: Tensor = self.head(self.up(self.down(self.stem(x))))
-        return unless_flat(x, features, self.norm)
+        return unless_constant(x, features, (0, 2, 3)) if self.norm == "batch" else features
 
 
 class Discriminator(nn.Module):

@@ -8,7 +8,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gantool.networks.flat import unless_flat
 from gantool.networks.layers import OutputConv, ReflectionPad, Tanh
 from gantool.networks.norms import InstanceNorm
 from gantool.networks.resnet import ResidualBlock
@@ -86,8 +85,7 @@ class Generator(nn.Module):
         self.head = nn.Sequential(ReflectionPad(3), OutputConv(w, 3, 7, bias=False), Tanh())
 
     def forward(self, x: Tensor) -> Output:
-        given = x
-        x = unless_flat(given, self.encoder(self.down(self.stem(x))))
+        x = self.encoder(self.down(self.stem(x)))
         cam = None
         if self.attention is not None:
             x, cam = self.attention(x)
@@ -98,7 +96,7 @@ class Generator(nn.Module):
             gamma, beta = self.gamma(style), self.beta(style)
         for block in self.decoder:
             x = block(x, gamma, beta)
-        return Output(unless_flat(given, self.head(self.up(x))), cam, heat)
+        return Output(self.head(self.up(x)), cam, heat)
 
 
 class AdaptiveBlock(nn.Module):

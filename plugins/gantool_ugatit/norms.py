@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from gantool.networks.norms import unless_constant
 from gantool.networks.precision import single
 
 _EPS = 1e-5
@@ -43,7 +44,7 @@ class InstanceLayerNorm(nn.Module):
         instance, layer = torch.rsqrt(variance + _EPS), torch.rsqrt(spread + _EPS)
         factor = single(scale) * (rho * instance + (1 - rho) * layer)
         offset = single(scale) * (1 - rho) * (mean - whole) * layer + single(shift)
-        return torch.addcmul(offset, x - mean, factor).to(kind)
+        return torch.addcmul(offset, unless_constant(x, x - mean), factor).to(kind)
 
     @torch.no_grad()
     def clip(self) -> None:
@@ -57,6 +58,9 @@ class GroupNorm(nn.GroupNorm):
 
     def __init__(self, channels: int) -> None:
         super().__init__(min(32, channels), channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(unless_constant(x.unflatten(1, (self.num_groups, -1)), x, (2, 3, 4)))
 
 
 def _map(values: Tensor) -> Tensor:

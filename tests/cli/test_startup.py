@@ -48,7 +48,6 @@ sys.stderr.write("\\nIMPORTED " + " ".join(m for m in {heavy!r} if m in sys.modu
 """
 
 
-@pytest.mark.spread
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 def test_nothing_heavy_is_imported(words, run_folder):
     code = LOOK.format(heavy=HEAVY)

@@ -17,10 +17,11 @@ from gantool.capabilities import Coded, Translates
 from gantool.errors import UsageError
 from gantool.evaluation.translations import compare_translations
 from gantool.model import Model
-from gantool.runs import checkpoint, folders
+from gantool.runs import checkpoint
 from gantool.runs.find import find_weights
 from gantool.spec import Pictures, Sizes, Spec
 from tests.conftest import draw
+from tests.runs import save
 
 
 class Tinted(Model, Translates, Coded):
@@ -61,9 +62,8 @@ def run(tmp_path, install_plugin) -> Path:
 def saved(kind: type[Model], folder: Path, install_plugin) -> Path:
     """A run of this model, whose plugin is called "tinted"."""
     install_plugin("tinted", f"{__name__}:{kind.__name__}")
-    model = checkpoint.build_model(kind, kind.Options(), Spec(("A", "B"), (Pictures(), Pictures()), 16))
-    facts = checkpoint.facts_of_model(model, "tinted", 3, {})
-    checkpoint.save(folders.save_folder(folder / "run", 3), facts, weights=model.state_dict(), state={})
+    spec = Spec(("A", "B"), (Pictures(), Pictures()), 16)
+    save(folder / "run", checkpoint.build_model(kind, kind.Options(), spec), "tinted")
     return folder / "run"
 
 
@@ -85,6 +85,24 @@ def test_the_pictures_measured_are_those_that_translate_makes(main, tmp_path, ru
     assert found["protocol"]["styles"]["translations of each picture"] == 4
     pairs = zip(made, loaded(tmp_path / "b", "*"), strict=False)  # the first three of the real pictures
     assert found["l1"] == pytest.approx(np.mean([np.abs(each[0].astype(float) - b).mean() / 255 for each, b in pairs]))
+
+
+def test_a_model_is_measured_as_the_files_that_it_writes_are(main, tmp_path, run):
+    """Also transparent and grey ones, ones of another size, and folders that sort otherwise than their paths."""
+    draw(tmp_path / "a", 2, seed=1)
+    draw(tmp_path / "a" / "x", 2, seed=3)
+    draw(tmp_path / "a" / "x y", 1, seed=4, size=52, suffix=".webp")
+    Image.open(tmp_path / "a" / "00.png").convert("L").save(tmp_path / "a" / "00.png")
+    clear = Image.open(tmp_path / "a" / "01.png").convert("RGBA")
+    clear.putalpha(Image.linear_gradient("L").resize(clear.size))
+    clear.save(tmp_path / "a" / "01.png")
+    draw(tmp_path / "b", 3, seed=2)
+    found = json.loads(main("eval", "-m", run, "a", "b", "-n", 1, "--seed", 5, "--json")[1])
+    main("translate", "-m", run, "a", "out", "--seed", 5, "--ext", "png")
+    files = json.loads(main("eval", "b", "out", "--seed", 5, "--json")[1])
+    assert found["protocol"]["fake"]["transparent, laid on white"] == 1
+    del found["protocol"]["model"], found["protocol"]["fake"]["path"], files["protocol"]["fake"]["path"]
+    assert found == files
 
 
 def test_ten_styles_unless_asked_otherwise_and_one_has_no_diversity(tmp_path, run):

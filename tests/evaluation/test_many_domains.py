@@ -15,6 +15,8 @@ from tests.conftest import draw
 from tests.runs import untrained
 
 NAMES = ("blue", "green", "red")
+SMALL = {"width": 4, "blocks": 1, "d_width": 4, "d_layers": 3}
+"""Options of a StarGAN whose translations are measured, not looked at."""
 
 
 @pytest.fixture(scope="module")
@@ -62,21 +64,16 @@ def test_a_model_without_styles_has_one_result_and_no_diversity(root, trained):
 
 
 def test_weights_that_take_one_size_get_that_size(root, tmp_path):
-    ugatit = {"width": 4, "blocks": 1, "d_width": 4}
-    one = untrained(tmp_path / "one", "ugatit", ("blue", "red"), **ugatit)
+    one = untrained(tmp_path / "one", "ugatit", ("blue", "red"), width=4, blocks=1, d_width=4)
     found = compare_translations(one, root / "val/blue", root / "val/red")
     assert found.protocol["fake"]["size"] == "32x32"
     assert found.protocol["model"]["translates"] == "pictures resized to 32x32"
 
 
 def test_a_missing_domain_is_named(tmp_path):
-    run = untrained(tmp_path / "run", "stargan", NAMES, **SMALL)
     draw(tmp_path / "blue", 1, seed=0)
     with pytest.raises(DataError, match="no folder green"):
-        compare_domains(run, tmp_path)
-
-
-SMALL = {"width": 4, "blocks": 1, "d_width": 4, "d_layers": 3}
+        compare_domains(untrained(tmp_path / "run", "stargan", NAMES, **SMALL), tmp_path)
 
 
 def test_two_domains_are_measured_by_domain_too(main, root, tmp_path):

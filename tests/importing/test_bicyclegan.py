@@ -15,7 +15,7 @@ from gantool.model import Progress
 from gantool.runs import checkpoint, folders
 from gantool.training.run import TrainingRun
 
-from .imports import import_files
+from .imports import import_files, whole
 from .official_networks import Patch, Unet, norm_of
 
 DEPTH, SIDE = 5, 32
@@ -237,9 +237,7 @@ def test_discriminators_come_along_for_further_training(tmp_path: Path, judges: 
     o = report.options
     assert (o.d_layers, o.d2_layers, o.scales) == (judges.get("layers", 2), 2, judges.get("scales", 2))
     assert (o.d_width, o.conditional) == (8, True)
-    _, model = checkpoint.load_model(report.weights)
-    _, state = checkpoint.read(report.weights.with_name(folders.STATE))
-    model.load_state_dict({key.partition(".")[2]: value for key, value in state.items()}, strict=False)
+    model = whole(report)
     with torch.no_grad():
         for network, theirs in ((model.d, d), (model.d2, d2)):
             x = torch.rand(1, 6, 96, 96)

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from gantool.errors import CheckpointError
 from gantool.importing.session import Report
 from gantool.model import Progress
-from gantool.runs import checkpoint, folders
+from gantool.runs import checkpoint
 from gantool.training.run import TrainingRun
 
-from .imports import import_files
+from .imports import import_files, whole
 
 # The authors' networks, numbered as their files are: the other side of the key map, written independently of it.
 
@@ -213,9 +213,7 @@ def assert_same(ours: Tensor, theirs: Tensor) -> None:
 def assert_judges(report: Report, a: Discriminator, b: Discriminator, channels: tuple[int, int] = (3, 3)) -> None:
     """The discriminators that came along judge as the authors' do, and a training goes on with them."""
     assert report.training
-    _, model = checkpoint.load_model(report.weights)
-    _, state = checkpoint.read(report.weights.with_name(folders.STATE))
-    model.load_state_dict({key.partition(".")[2]: value for key, value in state.items()}, strict=False)
+    model = whole(report)
     with torch.no_grad():
         for ours, theirs, count in ((model.d_a, a, channels[0]), (model.d_b, b, channels[1])):
             maps = zip(ours.eval()(picture(count)), theirs.eval()(picture(count)), strict=True)

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from gantool.errors import CheckpointError
 from gantool.model import Progress
-from gantool.runs import checkpoint, folders
+from gantool.runs import checkpoint
 from gantool.training.run import TrainingRun
 
-from .imports import import_files
+from .imports import import_files, whole
 from .official_networks import Patch, Pixel, Resnet, Unet
 
 
@@ -86,9 +86,7 @@ def test_a_conditional_discriminator_makes_a_run_that_can_be_trained_further(
     assert report.model == "pix2pix"
     assert report.training
     assert {name: getattr(report.options, name) for name in options} == options
-    _, model = checkpoint.load_model(report.weights)
-    _, state = checkpoint.read(report.weights.with_name(folders.STATE))
-    model.load_state_dict({key.partition(".")[2]: value for key, value in state.items()}, strict=False)
+    model = whole(report)
     a, b = (picture(channels) for channels in report.spec.channels)
     pair = torch.cat([a, b], 1)
     with torch.no_grad():

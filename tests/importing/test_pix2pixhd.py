@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from gantool.errors import CheckpointError
 from gantool.importing.session import Report
-from gantool.runs import checkpoint, folders
+from gantool.runs import checkpoint
 
-from .imports import import_files
+from .imports import import_files, whole
 from .official_networks import Block, Resnet, norm_of
 
 
@@ -207,9 +207,7 @@ def test_discriminators_come_along(tmp_path: Path, plain: bool, layers: int, sca
     o = report.options
     assert (o.d_width, o.d_layers, o.scales, o.label_nc) == (4, layers, scales, 5)
     assert report.training
-    _, model = checkpoint.load_model(report.weights)
-    _, state = checkpoint.read(report.weights.with_name(folders.STATE))
-    model.load_state_dict({key.partition(".")[2]: value for key, value in state.items()}, strict=False)
+    model = whole(report)
     x = torch.rand(1, 9, 32, 32)
     with torch.no_grad():
         for ours, theirs in zip(model.d(x), judges(x), strict=True):
@@ -221,9 +219,7 @@ def test_an_encoder_tells_how_many_channels_are_features(tmp_path: Path) -> None
     report = import_files(write(tmp_path, E=encoder, G=Global(into=8)), tmp_path / "run")
     o = report.options
     assert (o.label_nc, o.features, o.feature_nc, o.e_width, o.e_down) == (5, "instance", 2, 3, 2)
-    _, model = checkpoint.load_model(report.weights)
-    _, state = checkpoint.read(report.weights.with_name(folders.STATE))
-    model.load_state_dict({key.partition(".")[2]: value for key, value in state.items()}, strict=False)
+    model = whole(report)
     x = torch.rand(1, 3, 32, 32)
     with torch.no_grad():
         assert (model.e(x) - encoder(x)).abs().max() < 1e-5

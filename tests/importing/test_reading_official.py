@@ -58,8 +58,8 @@ def test_nested_mappings_stay_nested(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("a.pth", b"", "damaged or no PyTorch file"),
-        ("a.pth", b"<html>404 Not Found</html>", "damaged or no PyTorch file"),
+        ("a.pth", b"", "is empty: download it again"),
+        ("a.pth", b"<html>404 Not Found</html>", "is a web page (HTML)"),
         ("a.safetensors", b"\x00" * 40, "damaged"),
         ("a.pth", None, "No such file"),
         ("a.safetensors", None, "No such file"),
@@ -80,7 +80,7 @@ def test_a_file_cut_short(tmp_path: Path) -> None:
     file = tmp_path / "a.pth"
     torch.save({"weight": torch.zeros(1000)}, file)
     file.write_bytes(file.read_bytes()[:2000])
-    with pytest.raises(CheckpointError, match="damaged or no PyTorch file"):
+    with pytest.raises(CheckpointError, match="is cut short or damaged: download it again"):
         read_official(file)
 
 

@@ -241,7 +241,12 @@ def test_files_that_are_no_pictures(tmp_path):
     empty, text, missing = tmp_path / "empty.png", tmp_path / "text.png", tmp_path / "missing.png"
     empty.write_bytes(b"")
     text.write_text("not a picture")
-    for path, reason in ((empty, "empty"), (text, "not a picture"), (missing, "No such file"), (tmp_path, "directory")):
+    for path, reason in (
+        (empty, "empty"),
+        (text, "not a picture"),
+        (missing, "No such file"),
+        (tmp_path, "is a folder"),
+    ):
         with pytest.raises(DataError, match=rf"cannot read {path}: .*{reason}"):
             read_picture(path)
         with pytest.raises(DataError, match=rf"cannot read {path}: .*{reason}"):

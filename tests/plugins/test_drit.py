@@ -12,6 +12,7 @@ from torch import Tensor
 
 from gantool.errors import UsageError
 from gantool.model import Progress
+from gantool.networks import norms
 from gantool.networks.spectral import SpectralConv2d
 from gantool.options import restore
 from gantool.spec import Spec
@@ -108,6 +109,39 @@ def test_a_blank_picture_leaves_training_as_it_was(injection: str):
         return max(s["exp_avg_sq"].max().item() for o in run.optimizers.values() for s in o.state.values())
 
     assert largest(True) < 100 * largest(False)
+
+
+def saturated(moved: float = 0.0) -> dict[str, Tensor]:
+    """The weights of four steps in double precision, one channel, batches of three, where all translations are white
+    up to 1e-4: 5 lies before the tanh. `moved` is how far the pictures of the data are moved."""
+    model = built(32, (1, 1), width=4, d_width=4, content_layers=0, d_iter=1).double()
+    for domain in model.gen.domains:
+        torch.nn.init.constant_(domain.picture[0].bias, 5.0)
+    ranges = []
+    model.enc_c.register_forward_hook(lambda network, given, made: ranges.append(given[0].amax() - given[0].amin()))
+    run = TrainingRun(model, model.optimizers())
+    for step in range(4):
+        batch = {name: x.double() + moved * torch.sin(1e3 * x) for name, x in pictures(3, 32, (1, 1), step).items()}
+        run.begin(Progress(step, 10, pass_steps=10), 1.0)
+        for _ in run.batches():
+            model.training_step(batch, run)
+        run.end()
+    assert 0 < max(ranges[2::4] + ranges[3::4]) < 1e-4  # a step encodes two pictures of the data, then two translations
+    return model.state_dict()
+
+
+def test_saturated_translations_teach_what_they_teach_without_a_guard(monkeypatch):
+    """A guard that took pictures with a range below 1e-3 for blank ones moved weights by 9e-4 here."""
+
+    def apart(one: dict[str, Tensor], other: dict[str, Tensor]) -> float:
+        return max((one[key] - other[key]).abs().max().item() for key in one if key.endswith("weight"))
+
+    ours = saturated()
+    with monkeypatch.context() as patch:
+        patch.setattr(norms._UnlessConstant, "apply", lambda x, y, over: y)
+        theirs, moved = saturated(), saturated(1e-13)
+    assert 0 < apart(moved, theirs) < 1e-8  # well conditioned: what differs is not noise
+    assert apart(ours, theirs) < 1e-10
 
 
 def test_a_batch_of_one_is_its_own_random_picture():

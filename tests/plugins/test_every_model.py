@@ -30,9 +30,7 @@ from gantool.training.run import TrainingRun
 from tests.conftest import layout
 
 MODELS = sorted(registry.plugins())
-pytestmark = pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in MODELS], scope="module"
-)
+pytestmark = pytest.mark.parametrize("name", MODELS, scope="module")
 
 
 @pytest.fixture
@@ -159,21 +157,37 @@ def test_the_last_sample_is_what_translate_makes(name, run, tmp_path):
     assert (windows == made).all(axis=(2, 3, 4)).any()
 
 
-def test_constant_pictures_leave_training_as_it_was(name, smoke):
-    """In half precision, where norms do not take a constant to exactly 0 and multiply gradients in a chain.
+def blank(x: torch.Tensor) -> torch.Tensor:
+    return torch.full_like(x, 200)
 
-    What stays of such a step is in Adam's second moments: 1000 times as large ones would stop training for good.
+
+def one_pixel(x: torch.Tensor) -> torch.Tensor:
+    """Blank but for one value that is one level off: half precision rounds that to a constant, in some layer."""
+    pictures = blank(x)
+    pictures.flatten(1)[:, 500] += 1
+    return pictures
+
+
+# Up to 1000 there is nothing to cut. Patch discriminators pad with zeros: of a blank picture their first bias sees the
+# border alone, and gets 20 times as large gradients by the mathematics (CycleGAN's ratio is 460 in double precision,
+# too). A single value in bfloat16 is a signal of two digits (162). What a chain of norms makes is 10^11 and more.
+@pytest.mark.parametrize(("precision", "bound"), [("bf16", 100), ("fp32", 1000)])
+def test_constant_pictures_leave_training_as_it_was(name, precision, bound, smoke):
+    """In half precision, where norms do not take a constant to exactly 0 and multiply gradients in a chain, and in
+    single precision.
+
+    What stays of such a step is in Adam's second moments: 10^6 times as large ones would stop training for good.
     """
     largest = []
-    for blank in (False, True):
+    for change in (None, blank, one_pixel):
         torch.manual_seed(0)
         model = built(smoke)
-        run = TrainingRun(model, model.optimizers(), precision="bf16")
+        run = TrainingRun(model, model.optimizers(), precision=precision)
         following = batches(opened(smoke), batch=2, first=0)
         for step in range(2):
             batch = next(following)
-            if blank and step == 1:
-                batch = {key: torch.full_like(x, 200) if x.dtype == torch.uint8 else x for key, x in batch.items()}
+            if change is not None and step == 1:
+                batch = {key: change(x) if x.dtype == torch.uint8 else x for key, x in batch.items()}
             run.begin(Progress(step, 10), 1.0)
             for _ in run.batches():
                 model.training_step(to_device(batch, torch.device("cpu")), run)
@@ -182,7 +196,8 @@ def test_constant_pictures_leave_training_as_it_was(name, smoke):
         assert all(torch.isfinite(p).all() for p in model.parameters())
         moments = [s["exp_avg_sq"].max().item() for o in run.optimizers.values() for s in o.state.values()]
         largest.append(max(moments))
-    assert largest[1] < 100 * largest[0]
+    assert largest[1] < bound * largest[0]
+    assert largest[2] < 1000 * largest[0]
 
 
 def test_export_agrees_in_onnxruntime(name, run, tmp_path):

@@ -273,9 +273,8 @@ def test_vgg_files_that_are_something_else(tmp_path: Path) -> None:
         build(vgg=str(file), channels_a=1)
 
 
-def test_the_commands_give_many_translations_and_a_given_style(main, tmp_path: Path) -> None:
-    data = [draw(tmp_path / name, 3, seed=seed) for seed, name in enumerate(("trainA", "trainB"))]
-    run = gantool.train("munit", data, out=tmp_path / "run", preset="smoke", steps=1, workers=0)
+def test_the_commands_give_many_translations_and_a_given_style(main, trained, unpaired_pictures, tmp_path) -> None:
+    run, data = trained("munit"), unpaired_pictures
     words = ["translate", "--model", run, "--device", "cpu"]
     main(*words, "-n", "2", data[0] / "00.png", tmp_path / "many")
     assert len(list((tmp_path / "many").glob("*.png"))) == 2

@@ -20,16 +20,15 @@ from gantool.networks.spectral import SpectralConv2d
 from gantool.spec import Direction, Pictures, Spec
 from gantool.training.run import TrainingRun
 from tests.conftest import draw
+from tests.runs import untrained
 
 TINY = {"width": 4, "blocks": 1, "d_width": 4, "global_layers": 5, "local_layers": 4}
 SPEC = Spec(("A", "B"), (Pictures(), Pictures()), 32)
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    root = tmp_path_factory.mktemp("ugatit")
-    data = [draw(root / "trainA", 3, seed=1), draw(root / "trainB", 3, seed=2)]
-    return package.train("ugatit", data, out=root / "run", preset="smoke", steps=2, workers=0)
+@pytest.fixture
+def run(trained):
+    return trained("ugatit")
 
 
 def one_step(**options) -> UGATIT:
@@ -150,8 +149,8 @@ def test_info_shows_rho(main, run):
 
 
 def test_a_model_without_attention_says_so(main, tmp_path, pictures):
-    package.train("cyclegan", pictures, out=tmp_path / "cycle", preset="smoke", steps=1, workers=0)
-    _, _, err = main("translate", "-m", tmp_path / "cycle", pictures[0], tmp_path / "out", "--attention", "x", code=2)
+    run = untrained(tmp_path / "cycle")
+    _, _, err = main("translate", "-m", run, pictures[0], tmp_path / "out", "--attention", "x", code=2)
     assert "no attention" in err
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from gantool.errors import DataError
+from gantool.report.curves import curves
 from gantool.report.runlog import RunLog, read
 
 
@@ -51,8 +51,26 @@ def test_a_complete_last_line_without_its_end_is_kept_whole(tmp_path):
     assert [record["step"] for record in read(path)] == [1, 2, 3]
 
 
-def test_damage_before_the_end_is_named(tmp_path):
+@pytest.mark.parametrize(
+    "line",
+    [
+        "garbage",
+        "[" * 100_000,
+        '{"step": 2, "losses": 5}',
+        '{"step": 2, "losses": {"gan": 1' + "0" * 400 + "}}",
+        '{"step": 2, "losses": {"gan": "low"}}',
+        '{"step": -2, "losses": {}}',
+        '{"step": 2, "losses": {"gan": NaN}}',
+        '{"step": 1' + "0" * 5000 + "}",
+        '{"step": 2, "more": ' + "[" * 100 + "]" * 100 + "}",
+        "\udcff",
+    ],
+)
+def test_lines_that_are_no_records_are_left_out(tmp_path, line):
     path = tmp_path / "log.jsonl"
-    path.write_text("\n".join([json.dumps({"step": 1}), "garbage", json.dumps({"step": 3}), ""]))
-    with pytest.raises(DataError, match="line 2"):
-        read(path)
+    whole = [json.dumps({"step": 1, "losses": {"gan": 0.5}}), json.dumps({"step": 3})]
+    path.write_bytes("\n".join([whole[0], line, whole[1], ""]).encode(errors="surrogateescape"))
+    assert [record["step"] for record in read(path)] == [1, 3]
+    curves(read(path))
+    RunLog(path).truncate_after(9)
+    assert path.read_text().splitlines() == whole

@@ -100,6 +100,7 @@ class Notes:
     samples: list[int] = field(default_factory=list)
     saves: list[int] = field(default_factory=list)
     skips: list[tuple[int, int]] = field(default_factory=list)
+    stops: list[float | None] = field(default_factory=list)
     on_step: object = None
 
     def step(self, done, losses) -> None:
@@ -115,6 +116,9 @@ class Notes:
 
     def skipped(self, done, in_a_row) -> None:
         self.skips.append((done, in_a_row))
+
+    def stopping(self, left) -> None:
+        self.stops.append(left)
 
 
 def trainer(

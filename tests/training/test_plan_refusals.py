@@ -6,7 +6,7 @@ import pytest
 
 from gantool.runs import folders
 from tests.conftest import TRAIN_TINY
-from tests.training.test_saves import save
+from tests.runs import untrained
 
 
 @pytest.mark.parametrize("data", ["trainA", "3", "[1, 2]", "{a: b}"])
@@ -21,12 +21,16 @@ def test_a_config_with_a_list_of_folders_needs_no_others(main, tmp_path, picture
 
 
 def test_the_state_of_a_training_is_nothing_to_begin_with(main, tmp_path, pictures):
-    state = save(tmp_path / "run", 5) / folders.STATE
+    state = untrained(tmp_path / "run").parent / folders.STATE
     err = main("train", "cyclegan", "trainA", "trainB", "--from", state, code=4)[2]
-    assert err == f"error: {state} holds no weights to translate with: give the run folder, or {folders.WEIGHTS}\n"
+    assert str(state) in err
+    assert f"run folder, or {folders.WEIGHTS}" in err
 
 
 def test_a_file_in_the_way_of_the_run_folder_is_named(main, tmp_path, pictures):
     (tmp_path / "file").touch()
     err = main("train", "cyclegan", "trainA", "trainB", "-o", "file/run", *TRAIN_TINY, "--steps", 1, code=3)[2]
-    assert err.endswith("error: cannot write to the run folder file/run: file is a file\n")
+    last = err.splitlines()[-1]
+    assert last.startswith("error: ")
+    assert "file/run" in last
+    assert "file is a file" in last

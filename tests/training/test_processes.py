@@ -7,7 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 import torch
 from gantool_cyclegan import CycleGAN
 from safetensors.torch import load_file
@@ -19,8 +18,6 @@ from gantool.training.settings import TrainSettings
 from gantool.training.trainer import Trainer
 from tests.conftest import draw
 from tests.training.helpers import Noise, Notes
-
-pytestmark = pytest.mark.spread
 
 OPTIONS = CycleGAN.Options(width=4, blocks=1, d_width=4, d_layers=1, pool=3)
 SPEC = Spec(("A", "B"), (Pictures(), Pictures()), 32)

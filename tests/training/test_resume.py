@@ -12,8 +12,6 @@ import pytest
 from gantool.report.runlog import read
 from tests.conftest import TRAIN_TINY
 
-pytestmark = pytest.mark.spread
-
 STEPS = ["--steps", "12", "--save-every", "5", "--keep", "0", "--sample-every", "6"]
 
 

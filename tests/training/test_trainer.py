@@ -78,8 +78,12 @@ def test_a_signal_finishes_the_step_and_saves(tmp_path, number, code):
 def test_a_second_signal_ends_at_once(tmp_path):
     run = trainer(tmp_path, steps=50, save_every=50)
 
+    seconds = [0.0]
+    run.clock = lambda: seconds[0]
+
     def twice(done: int) -> None:
         signal.raise_signal(signal.SIGINT)
+        seconds[0] += 2
         signal.raise_signal(signal.SIGINT)
 
     run.observer.on_step = twice

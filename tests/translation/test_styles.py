@@ -17,11 +17,9 @@ from gantool.translation.variants import variants
 from tests.conftest import draw
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory) -> Path:
-    root = tmp_path_factory.mktemp("styles")
-    data = [draw(root / "trainA", 3, seed=1), draw(root / "trainB", 3, seed=2)]
-    return package.train("bicyclegan", data, out=root / "run", preset="smoke", steps=2, workers=0)
+@pytest.fixture
+def run(trained) -> Path:
+    return trained("bicyclegan")
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import socket
 import sys
 
 connection = socket.socket(socket.AF_UNIX)
-for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGXCPU):
     signal.signal(number, lambda number, frame: connection.send(bytes([number])))
 os.umask(umask := os.umask(0))
 limits = [getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")]

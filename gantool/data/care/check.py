@@ -15,6 +15,7 @@ from typing import Any
 from gantool.data.care.look import Finding, look, look_at_ids
 from gantool.data.source import Domain
 from gantool.data.transforms import Preparation
+from gantool.pictures.find import others_below
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,8 @@ class CheckReport:
     """Files without a counterpart of the same name in another domain, if most files have one."""
     unequal: tuple[tuple[str, str], ...]
     """Pairs whose pictures differ in size, where pictures come in pairs."""
+    passed_over: dict[str, int]
+    """How many files are no pictures by their name, by type."""
     warnings: tuple[str, ...]
     """Faults that a training survives, one line each; they may hold an `argument`."""
     fatal: tuple[str, ...]
@@ -72,12 +75,14 @@ def check_folders(
     preparation: Preparation | None = None,
     *,
     pairs: bool = False,
+    paths: Sequence[Path] = (),
     progress: Callable[[int, int], None] | None = None,
 ) -> CheckReport:
     """Decodes every picture, on threads. `progress(done, total)` is called after each one, by this thread.
 
     With a preparation, pictures too small for its crop are reported, too; with `pairs` those that differ in size.
     Label maps are looked at as such. Pictures that have none of the attributes in question are a domain of their own.
+    `paths` are the folders as they were named: what else lies there is counted.
     """
     domains = _with_the_others(domains)
     work = {place: look for domain in domains for place, look in _looks(domain)}
@@ -100,7 +105,8 @@ def check_folders(
         count = "1 pair differs" if len(unequal) == 1 else f"{len(unequal)} pairs differ"
         line = f"{count} in size, such as {one} and {other}"
         warnings, fatal = (warnings, (*fatal, line)) if crop else ((*warnings, line), fatal)
-    return CheckReport(reports, duplicates, unmatched, unequal, warnings, fatal)
+    others = others_below(paths or [domain.root for domain in domains])
+    return CheckReport(reports, duplicates, unmatched, unequal, dict(others), warnings, fatal)
 
 
 _Place = tuple[Path, str | None]

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from gantool.errors import DataError
-from gantool.pictures.file import as_channels, explained, opened, read_picture
+from gantool.pictures.file import as_channels, explained, opened, read_picture, refuse_bomb
 from gantool.pictures.ids import planes_of_ids, read_ids
 
 
@@ -33,7 +33,7 @@ class Finding:
 def look(file: Path, half: str | None = None) -> Finding | str:
     """Facts about a picture, or about its half ("left" or "right"); a text that says why, if it is unreadable."""
     try:
-        picture = read_picture(file)
+        picture = read_picture(file, refuse_bomb)
     except DataError as error:
         return _reason(error, file)
     seen, alpha = as_channels(picture, 3), picture.alpha
@@ -58,7 +58,7 @@ def look(file: Path, half: str | None = None) -> Finding | str:
 def look_at_ids(file: Path, classes: int, instances: Path | None = None) -> Finding | str:
     """`look` for a label map with ids below `classes`, and its instance map."""
     try:
-        maps = [read_ids(file), *([] if instances is None else [read_ids(instances)])]
+        maps = [read_ids(file, refuse_bomb), *([] if instances is None else [read_ids(instances, refuse_bomb)])]
         with explained(file), opened(file) as image:
             form, mode = image.format or "", image.mode
     except DataError as error:

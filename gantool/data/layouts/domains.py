@@ -18,6 +18,7 @@ from gantool.data.source import Source
 from gantool.data.transforms import Planes
 from gantool.errors import DataError, UsageError
 from gantool.pictures.find import find_pictures, subfolders
+from gantool.pictures.strays import is_stray_folder
 
 _TRAIN = re.compile(r"^train(?:[_-]|[A-Z0-9])")
 _REFERENCES = ("reference", "reference2")
@@ -172,7 +173,7 @@ def _set(
 
 def _classes(paths: Sequence[Path]) -> tuple[Domain, ...]:
     """A domain for each folder, in their order; or for each folder in the only one."""
-    folders = _below(paths[0]) if len(paths) == 1 else list(paths)
+    folders = _below(paths[0]) if len(paths) == 1 else [path for path in paths if not is_stray_folder(path)]
     real: dict[Path, Path] = {}
     for folder in folders:
         same = real.setdefault(folder.resolve(), folder)

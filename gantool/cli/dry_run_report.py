@@ -1,0 +1,30 @@
+"""The report of `gantool train --dry-run`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gantool.report.text import words
+
+if TYPE_CHECKING:
+    from gantool.report.console import Console
+    from gantool.training.request import Plan
+
+
+def show(decided: Plan, console: Console) -> None:
+    """The report of a dry run. What takes long comes last."""
+    from gantool.training import session
+
+    facts = session.describe(decided)
+    for value in facts["values"].values():
+        value["source"] = console.words(value["source"])
+    values = facts["values"]
+    console.table("", ["", ""], [[key, words(value)] for key, value in facts.items() if key != "values"])
+    console.table(
+        "", ["setting", "value", "source"], [[key, str(v["value"]), v["source"]] for key, v in values.items()]
+    )
+    console.note("timing a step ...")
+    forecast, said = session.measure(decided)
+    console.event("plan", **facts, step_seconds=forecast.step, seconds=forecast.seconds, memory=forecast.memory)
+    if not console.json:
+        console.result(console.words(said))

@@ -1,0 +1,55 @@
+"""What `gantool translate` says of its plan and of each result."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from gantool.cli import common
+from gantool.report.text import visible
+
+if TYPE_CHECKING:
+    from gantool.report.console import Console
+    from gantool.translation.request import Plan
+    from gantool.translation.writing import Outcome
+
+
+def printer(nul: bool) -> Callable[[Outcome], None]:
+    """Names each file that was written on stdout, with a line end or, for names that hold such, NUL behind it."""
+
+    def say(outcome: Outcome) -> None:
+        out = getattr(outcome, "sha256", None) and outcome.out  # type: ignore[union-attr]  # those that were written
+        if not out:
+            return
+        if nul:
+            common.write_stdout(os.fsencode(out) + b"\0")
+        elif sys.stdout.isatty():
+            common.write_stdout(f"{visible(str(out))}\n".encode())
+        else:
+            common.write_stdout(os.fsencode(f"{out}\n"))  # as bytes: a file's name need not be text
+
+    return say
+
+
+def passed_over(plan: Plan, console: Console) -> None:
+    """Says what lies among the inputs and is none."""
+    from gantool.pictures.find import passed_over
+
+    if plan.outputs.passed_over:
+        console.note(f"passed over {plan.outputs.passed_over} pictures that are results for others")
+    if others := plan.inputs.others:
+        console.note(passed_over(others))
+        console.event("passed_over", types=dict(others))
+
+
+def show(plan: Plan, console: Console) -> None:
+    """The plan, of a dry run."""
+    for jobs, action in ((plan.outputs.jobs, "write"), (plan.outputs.skipped, "skip")):
+        for job in jobs:
+            out = job.out or "stdout"
+            console.event("plan", **{"in": job.source.name}, out=out, action=action)
+            if not console.json:
+                console.result(f"{job.source.name} -> {out}" + (" (exists: skipped)" if action == "skip" else ""))
+    console.event("done", written=0, skipped=len(plan.outputs.skipped), failed=0)

@@ -1,0 +1,108 @@
+"""How long a training takes here: said once, as soon as its first steps tell."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from gantool.errors import argument
+from gantool.inference.memory import in_words
+from gantool.options import read_yaml
+from gantool.registry import plugin
+from gantool.report.text import duration, figure
+from gantool.training.request import Plan
+
+LONG = 600.0
+"""Seconds from which on a training is long: shorter ones are over before anyone has read about them."""
+_MEASURED, _SLOW = 3.0, 20.0
+_DAY = 86400.0
+_SMALLER = {"cpu": ("small", "fast"), "cuda": ("fast", "small")}
+"""The presets that fit a kind of device, the better first."""
+_ENOUGH = ("small", "demo", "smoke")
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """The time of a step, and of all that are left."""
+
+    step: float
+    """Seconds."""
+    left: int
+    """Steps."""
+    memory: int | None
+    """Bytes that the process has taken at most, of the device where that is a GPU; None where that is unknown."""
+
+    @property
+    def seconds(self) -> float:
+        """Until the end of the training."""
+        return self.step * self.left
+
+    def words(self) -> str:
+        """Time, end and memory, for a person."""
+        end = time.strftime("%a %d %b %H:%M", time.localtime(time.time() + self.seconds))
+        memory = f"; {in_words(self.memory)} of memory" if self.memory else ""
+        step = f"{figure(self.step)} s" if self.step < 100 else duration(self.step)
+        return f"a step takes {step} here: {self.left} steps take about {duration(self.seconds)}, until {end}{memory}"
+
+
+class Stopwatch:
+    """Measures the first steps of a training of `total`."""
+
+    def __init__(self, total: int, device: torch.device, clock: Callable[[], float] = time.monotonic) -> None:
+        self._total, self._device, self._clock = total, device, clock
+        self._begun: float | None = clock()
+        self._first: tuple[int, float] | None = None
+
+    def begin(self) -> None:
+        """The first step begins now."""
+        if self._first is None and self._begun is not None:
+            self._begun = self._clock()
+
+    def step(self, done: int, read: bool) -> Forecast | None:
+        """So many steps are done. A forecast at the first moment at which there is a good one, and never again.
+
+        `read`: the device has been waited for. The first step is slower than others: it counts where it is very slow.
+        """
+        if self._begun is None or not read:
+            return None
+        now = self._clock()
+        if self._first is None:
+            self._first = (done, now)
+            taken, steps = now - self._begun, 1
+            if taken < _SLOW:
+                return None
+        else:
+            taken, steps = now - self._first[1], done - self._first[0]
+            if taken < _MEASURED:
+                return None
+        self._begun = None
+        return Forecast(taken / steps, self._total - done, peak_memory(self._device))
+
+
+def advice(plan: Plan, forecast: Forecast, device: torch.device) -> str:
+    """The forecast in words, and the preset that fits better: on a CPU, or where it would be more than a day."""
+    words = forecast.words()
+    used = {setting.source.removeprefix("preset ") for setting in plan.sources.values() if "preset " in setting.source}
+    if (device.type != "cuda" or forecast.seconds > _DAY) and not used.intersection(_ENOUGH) and not plan.place.saves:
+        presets = plugin(plan.name).presets()
+        for name in _SMALLER["cuda" if device.type == "cuda" else "cpu"]:
+            if name in presets and name not in used:
+                summary = str(read_yaml(presets[name]).get("summary", "")).rstrip(".")
+                return f"{words}. Made for less: {argument('preset', name)} ({summary})"
+    return words
+
+
+def peak_memory(device: torch.device) -> int | None:
+    """Bytes of the GPU, or of this process, that were taken at most so far; None where the system does not tell."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_reserved(device)
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -1,0 +1,145 @@
+"""The first minute: wrong words are answered before torch is imported, and how long it takes is said early."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from gantool import registry
+from gantool.training import request
+from gantool.training.forecast import Forecast, Stopwatch, advice
+from gantool.training.option_names import option_names
+from tests.cli.test_startup import HEAVY, LOOK
+from tests.conftest import TRAIN_TINY
+
+DATA = ["trainA", "trainB"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["cyclgan", *DATA], "Did you mean cyclegan"),
+        (["cyclegan", "trainA", "trianB"], "trianB does not exist. Did you mean trainB?"),
+        (["cyclegan", *DATA, "--preset", "smal"], "Did you mean small?"),
+        (["cyclegan", *DATA, "--set", "cycl=3"], "Did you mean cycle_b or cycle_a?"),
+        (["munit", *DATA, "--set", "recon=3"], "unknown option"),
+        (["cyclegan", *DATA, "--crop", "3"], "crop must be at least 8"),
+        (["cyclegan", *DATA, "--precision", "fp8"], "precision is one of"),
+        (["cyclegan", *DATA, "--time", "soon"], "a time looks like"),
+        (["cyclegan", *DATA, "--steps", "3", "--epochs", "3"], "not both"),
+        (["cyclegan", *DATA, "--config", "nowhere.yaml"], "cannot read nowhere.yaml"),
+        (["cyclegan", *DATA, "--resume", "nowhere"], "there is no run nowhere"),
+        (["cyclegan", *DATA, "--from", "nowhere"], "nowhere is no run folder"),
+        (["-o", "nowhere", "--resume"], "which model?"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_wrong_words_are_answered_without_torch(words, said, pictures, tmp_path):
+    code = LOOK.format(heavy=HEAVY)
+    command = [sys.executable, "-c", code, "train", *words]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert said in done.stderr
+    assert done.stderr.count("error: ") == 1, done.stderr
+    assert done.stderr.rstrip().endswith("IMPORTED"), done.stderr[-300:]
+
+
+@pytest.mark.parametrize("name", registry.plugins())
+def test_options_are_read_from_the_source(name):
+    plugin = registry.plugin(name)
+    assert option_names(plugin) == {field.name for field in dataclasses.fields(plugin.load().Options)}
+
+
+SOURCES = {
+    "inherits": "from gantool_cyclegan import CycleGAN\nclass M(CycleGAN): pass",
+    "extends": "import gantool_cyclegan as c\nclass M(c.CycleGAN):\n class Options(c.CycleGAN.Options):\n  m: int = 1",
+    "computes": "from dataclasses import make_dataclass\nclass M:\n  Options = make_dataclass('Options', [])",
+    "breaks": "class M(:",
+}
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_options_of_plugins_from_outside(source, install_plugin):
+    site = install_plugin("outside", f"outside_{source}:M")
+    (site / f"outside_{source}.py").write_text(SOURCES[source])
+    found = option_names(registry.plugin("outside"))
+    cyclegan = option_names(registry.plugin("cyclegan"))
+    assert found == {"inherits": cyclegan, "extends": cyclegan | {"m"}}.get(source), "None: it does not tell"
+
+
+def test_the_first_word_comes_before_torch(pictures, tmp_path):
+    code = "import sys\nfrom gantool.cli import common\n" + (
+        "common.load_torch = lambda console: (console.note('first'), print('torch' in sys.modules), sys.exit())\n"
+        "from gantool.cli.main import main\nmain(sys.argv[1:])"
+    )
+    command = [sys.executable, "-c", code, "train", "cyclegan", *DATA]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("False\n", "first\n")
+
+
+def test_a_dry_run_says_what_will_happen(main, pictures, tmp_path):
+    words = ["train", "cyclegan", *DATA, *TRAIN_TINY, "--steps", "400", "--dry-run"]
+    _, out, _ = main(*words)
+    rows = {line.split()[0]: line.split()[1] for line in out.splitlines() if line.strip()}
+    assert (rows["save_every"], rows["sample_every"], rows["epochs"]) == ("40", "20", "50.0")
+    assert "400 steps take about" in out
+    assert "of memory" in out
+    _, out, _ = main(*words, "--json")
+    (plan,) = map(json.loads, out.splitlines())
+    assert plan["seconds"] == pytest.approx(400 * plan["step_seconds"])
+    assert plan["memory"] > 10**7
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_forecast_comes_once_and_early():
+    now = 0.0
+    watch = Stopwatch(1000, torch.device("cpu"), lambda: now)
+    heard = {}
+    for done in range(1, 50):
+        now += 8 if done == 1 else 1
+        if found := watch.step(done, read=True):
+            heard[done] = found
+    assert list(heard) == [4]
+    assert (heard[4].step, heard[4].left) == (1.0, 996)
+
+
+def test_a_very_slow_first_step_tells_enough():
+    now = 0.0
+    watch = Stopwatch(14000, torch.device("cpu"), lambda: now)
+    now = 103.0
+    found = watch.step(1, read=True)
+    assert found is not None
+    assert "a step takes 2m here: 13999 steps take about 16d16h" in found.words()
+
+
+@pytest.mark.parametrize(
+    ("device", "seconds", "preset", "advised"),
+    [
+        ("cpu", 1000, None, "small"),
+        ("cpu", 1000, "fast", "small"),
+        ("cpu", 1000, "small", None),
+        ("cpu", 1000, "smoke", None),
+        ("cuda", 1000, None, None),
+        ("cuda", 100_000, None, "fast"),
+        ("cuda", 100_000, "fast", "small"),
+    ],
+)
+def test_the_preset_that_fits_is_named(pictures, device, seconds, preset, advised):
+    plan = request.plan(request.Request("cyclegan", pictures, preset=preset))
+    said = advice(plan, Forecast(seconds / 10, 10, None), torch.device(device))
+    assert ("Made for less" in said) == (advised is not None)
+    if advised:
+        assert f"preset={advised}" in said
+
+
+def test_a_second_model_is_refused(main, tmp_path):
+    for words in (
+        ["eval", "--model", "a", "--model", "b", "A", "B"],
+        ["translate", "-m", "a", "--model=b", "in", "out"],
+    ):
+        err = main(*words, code=2)[2]
+        assert err == "error: --model was given 2 times, and one is used: call gantool for each\n"

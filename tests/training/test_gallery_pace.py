@@ -1,0 +1,52 @@
+"""The gallery is written anew now and then, and at the end, however often samples come."""
+
+from __future__ import annotations
+
+import pytest
+
+from gantool.data.dataset import Recipe
+from gantool.report.console import Console
+from gantool.report.runlog import RunLog
+from gantool.runs import checkpoint
+from gantool.training import request
+from gantool.training.watch import PAGE_SECONDS, Watch
+from tests.runs import TINY_CYCLEGAN
+
+
+@pytest.fixture
+def watched(tmp_path, pictures):
+    plan = request.plan(request.Request("cyclegan", pictures, settings={"size": 36, "crop": 32}, set=TINY_CYCLEGAN))
+    dataset = plan.data.layout.open(plan.domains, Recipe(plan.preparation, plan.spec.channels))
+    model = checkpoint.build_model(plan.kind, plan.options, plan.spec).eval()
+    (tmp_path / "run").mkdir()
+    log = RunLog(tmp_path / "run/log.jsonl")
+    device = next(model.parameters()).device
+
+    class Times:
+        now = 100.0
+
+    watch = Watch(plan, tmp_path / "run", Console(verbosity=-2), log, 100, dataset, device, lambda: Times.now)
+    return watch, model, Times
+
+
+def test_a_page_is_written_at_most_every_few_seconds(watched, tmp_path):
+    watch, model, times = watched
+    page = tmp_path / "run/gallery.html"
+    written = []
+    for step in range(21):
+        page.unlink(missing_ok=True)
+        watch.sample(step, model)
+        if page.exists():
+            written.append(step)
+        times.now += PAGE_SECONDS / 4
+    assert written == [0, 4, 8, 12, 16, 20]
+    assert len(list((tmp_path / "run/samples").iterdir())) == 21
+
+
+def test_the_last_page_has_all_samples(watched, tmp_path):
+    watch, model, _ = watched
+    for step in range(5):
+        watch.sample(step, model)
+    watch.finish()
+    text = (tmp_path / "run/gallery.html").read_text()
+    assert all(f"step {step}" in text for step in range(5))

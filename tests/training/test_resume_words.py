@@ -1,0 +1,95 @@
+"""What is said of runs that are to go on: missing ones, moved pictures, the model and the sources of a run.yaml."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+import yaml
+
+from gantool.errors import UsageError
+from gantool.report.console import Console
+from gantool.runs import folders, lock
+from gantool.training import request, session
+from tests.conftest import TRAIN_TINY
+
+BEGIN = ["train", "cyclegan", "trainA", "trainB", "-o", "run", "--preset", "smoke", *TRAIN_TINY, "--steps", "1"]
+
+
+def sources(run) -> dict[str, str]:
+    return yaml.safe_load((run / folders.SETTINGS).read_text())["facts"]["sources"]
+
+
+def test_a_run_that_is_not_there_begins_anew_and_says_so_even_where_errors_alone_are_said(main, pictures):
+    main(*BEGIN)
+    err = main("train", "cyclegan", "trainA", "trainB", "-o", "rum", "--resume", *TRAIN_TINY, "--steps", "1", "-q")[2]
+    assert err == "warning: there is no run rum: it begins anew. Did you mean run?\n"
+    err = main("train", "cyclegan", "trainA", "trainB", "--resume", *TRAIN_TINY, "--steps", "1", "-q")[2]
+    assert err == "warning: there is no run of cyclegan below runs: a new one begins\n"
+
+
+def test_a_named_run_that_is_not_there_is_refused(main, pictures):
+    assert main("train", "--resume", "rum", code=4)[2] == "error: there is no run rum\n"
+    assert "no run rum" in main("train", "cyclegan", "trainA", "trainB", "--resume", "rum", code=4)[2]
+
+
+def test_a_model_behind_resume_is_no_run(main, pictures):
+    main("train", "--resume", "cyclegan", "trainA", "trainB", "-o", "run", *TRAIN_TINY, "--steps", "1")
+
+
+def test_a_run_finds_its_model_and_pictures(main, pictures):
+    main(*BEGIN)
+    err = main("train", "-o", "run", "--resume", "--steps", "2")[2]
+    assert "continuing run after step 1" in err
+
+
+def test_a_run_is_of_one_model(main, pictures):
+    main(*BEGIN)
+    err = main("train", "unit", "trainA", "trainB", "-o", "run", "--resume", code=2)[2]
+    assert err == "error: run is a run of cyclegan, not of unit\n"
+
+
+@pytest.mark.parametrize("words", [["--resume", "run"], ["-o", "run", "--resume"]], ids=" ".join)
+def test_moved_pictures_name_the_command_that_goes_on(main, pictures, tmp_path, words):
+    main(*BEGIN)
+    (tmp_path / "disk").mkdir()
+    for folder in pictures:
+        shutil.move(folder, tmp_path / "disk")
+    err = main("train", *words, "--steps", "2", code=3)[2]
+    assert "If the pictures have moved: gantool train cyclegan NEW_trainA NEW_trainB -o run --resume" in err
+    main("train", "cyclegan", "disk/trainA", "disk/trainB", "-o", "run", "--resume", "--steps", "2")
+
+
+def test_sources_survive_any_number_of_continuations(main, pictures, tmp_path):
+    main(*BEGIN)
+    before = sources(tmp_path / "run")
+    assert before["options.blocks"] == "set"
+    assert before["batch"] == "preset smoke"
+    text = (tmp_path / "run" / folders.SETTINGS).read_text()
+    main("train", "--resume", "run")
+    assert (tmp_path / "run" / folders.SETTINGS).read_text() == text
+    for steps in "23":
+        main("train", "-o", "run", "--resume", "--steps", steps)
+    assert sources(tmp_path / "run") == before
+
+
+def test_a_run_without_a_save_begins_anew_as_it_was_begun(main, pictures, tmp_path):
+    main(*BEGIN)
+    before = sources(tmp_path / "run")
+    shutil.rmtree(tmp_path / "run/checkpoints")
+    err = main("train", "cyclegan", "trainA", "trainB", "-o", "run", "--resume", "--seed", "5")[2]
+    assert "warning: run has no save yet: it begins anew, with the settings of its run.yaml\n" in err
+    stored = yaml.safe_load((tmp_path / "run" / folders.SETTINGS).read_text())
+    assert (stored["options"]["width"], stored["steps"], stored["seed"]) == (4, 1, 5)
+    assert sources(tmp_path / "run") == {**before, "seed": "seed"}
+
+
+def test_a_training_that_was_planned_before_another_one_saved_is_refused(pictures, tmp_path, trained_tiny):
+    run = tmp_path / "run"
+    late = request.plan(request.Request("cyclegan", pictures, out=run, preset="smoke"))
+    run.mkdir()
+    shutil.copytree(trained_tiny / folders.CHECKPOINTS, run / folders.CHECKPOINTS)
+    with pytest.raises(UsageError, match="another training has saved in"):
+        session.start(late, Console(verbosity=-2))
+    assert not lock.is_held(run)
+    assert not (run / folders.SETTINGS).exists()

@@ -1,0 +1,192 @@
+"""A training never ends without a save: signals of batch systems and lost connections, and readers that go away."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+from itertools import count
+
+import pytest
+
+from gantool.errors import DataError, DivergedError
+from gantool.runs import folders
+from gantool.signals import handled, noted
+from tests.training.helpers import Toy, trainer
+from tests.training.test_interruptions import saves, train, wait_for
+
+NUMBERS = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGXCPU)
+
+
+def a_long_call() -> None:
+    """Some seconds inside a call that lets other threads run, but none of Python's own handlers."""
+    hashlib.pbkdf2_hmac("sha256", b"", b"", 3_000_000)
+
+
+@pytest.mark.spread
+@pytest.mark.parametrize("number", NUMBERS, ids=lambda number: number.name)
+def test_signals_of_batch_systems_save_and_say_how_to_go_on(tmp_path, pictures, launch, number):
+    process = launch(*train("--steps", "100000", "--save-every", "50000", "--json"))
+    wait_for(process, '"event": "step"')
+    process.send_signal(number)
+    said, _ = process.communicate()
+    assert process.returncode == 128 + number, said
+    assert "stopping after this step" in said
+    assert "--resume" in said
+    assert len(saves(tmp_path / "run")) == 1
+
+
+def test_the_answer_comes_while_the_main_thread_is_inside_a_long_call():
+    events: list[str] = []
+    with noted(lambda: events.append("answered")) as received:
+        sender = threading.Thread(target=os.kill, args=(os.getpid(), signal.SIGUSR1))
+        sender.start()
+        a_long_call()
+        events.append("the call is over")
+    sender.join()
+    assert events == ["answered", "the call is over"]
+    assert received == [signal.SIGUSR1]
+
+
+def test_an_echo_is_no_second_signal_and_most_never_are():
+    now = 0.0
+    answers: list[str] = []
+    with noted(lambda: answers.append("answered"), lambda: now) as received:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGTERM)  # as torchrun passes on what the terminal has sent to all
+        now = 10.0
+        for number in NUMBERS:
+            signal.raise_signal(number)
+        with pytest.raises(SystemExit) as found:
+            signal.raise_signal(signal.SIGTERM)
+    assert found.value.code == 143
+    assert received == [signal.SIGINT]
+    assert answers == ["answered"]
+
+
+def test_a_second_signal_ends_the_process_within_a_call():
+    code = """
+import hashlib, itertools
+from gantool.signals import noted
+with noted(lambda: print("answered", flush=True), itertools.count(0, 2).__next__):
+    print("ready", flush=True)
+    hashlib.pbkdf2_hmac("sha256", b"", b"", 2_000_000_000)
+print("over")
+"""
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGINT)
+    assert process.stdout.readline() == "answered\n"
+    process.send_signal(signal.SIGINT)
+    rest, _ = process.communicate()
+    assert (process.returncode, rest) == (130, "")
+
+
+def test_hangups_stay_ignored_under_nohup():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    came: list[int] = []
+    try:
+        with handled(came.append):
+            signal.raise_signal(signal.SIGHUP)
+            signal.raise_signal(signal.SIGUSR1)
+        assert came == [signal.SIGUSR1]
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_all_handlers_are_as_they_were():
+    numbers = (signal.SIGINT, signal.SIGTERM, *NUMBERS)
+    before = [signal.getsignal(number) for number in numbers]
+    fd = signal.set_wakeup_fd(-1)
+    threads = threading.active_count()
+    with noted(lambda: None):
+        pass
+    assert [signal.getsignal(number) for number in numbers] == before
+    assert signal.set_wakeup_fd(fd) == fd
+    assert threading.active_count() == threads
+
+
+def test_how_long_a_step_still_takes_is_said(tmp_path):
+    run = trainer(tmp_path, steps=50)
+    ticks = count(0, 3)
+    run.clock = lambda: float(next(ticks))
+
+    def stop(done: int) -> None:
+        if done in (1, 5):
+            run._answer()
+
+    run.observer.on_step = stop
+    run.train()
+    first, later = run.observer.stops
+    assert first is None, "nothing is known about the first step"
+    assert later >= 0
+
+
+@pytest.mark.parametrize("error", [DataError("the disk of the log is full"), OSError("it is gone")], ids=repr)
+def test_an_error_between_two_steps_comes_after_a_save(tmp_path, error):
+    run = trainer(tmp_path, steps=50, save_every=50)
+
+    def fail(done: int) -> None:
+        if done == 7:
+            raise error
+
+    run.observer.on_step = fail
+    with pytest.raises(type(error)):
+        run.train()
+    assert run.observer.saves == [7]
+
+
+def test_an_error_within_a_step_is_not_saved(tmp_path):
+    class Breaks(Toy):
+        def training_step(self, batch, run) -> None:
+            super().training_step(batch, run)
+            if run.now.step == 7:
+                raise RuntimeError("half a step is done")
+
+    run = trainer(tmp_path, Breaks, steps=50, save_every=50)
+    with pytest.raises(RuntimeError):
+        run.train()
+    assert run.observer.saves == []
+
+
+def test_divergence_is_not_saved(tmp_path):
+    run = trainer(tmp_path, choices=Toy.Options(poison=tuple(range(5, 99))), steps=99, save_every=90)
+    with pytest.raises(DivergedError):
+        run.train()
+    assert run.observer.saves == []
+
+
+@pytest.mark.spread
+@pytest.mark.parametrize("more", [[], ["--json"]], ids=["words", "events"])
+def test_a_reader_that_goes_away_does_not_end_a_training(tmp_path, pictures, launch, more):
+    process = launch(*train("--steps", "30", "--save-every", "30", *more))
+    assert process.stdout is not None
+    assert process.stdout.readline()
+    process.stdout.close()
+    assert process.wait() == 0
+    assert saves(tmp_path / "run") == [30]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+def test_words_that_find_a_full_disk_do_not_end_a_training(tmp_path, pictures, commands):
+    with open("/dev/full", "w") as full:
+        words = [commands / "gantool", *train("--steps", "3", "--save-every", "3")]
+        done = subprocess.run(words, cwd=tmp_path, stdout=full, stderr=full, check=False)
+    assert done.returncode == 0
+    assert saves(tmp_path / "run") == [3]
+
+
+def test_a_run_stopped_at_its_first_step_is_named_by_its_folder_alone(tmp_path):
+    run = trainer(tmp_path, steps=50, save_every=10)
+    run.observer.on_step = lambda done: signal.raise_signal(signal.SIGHUP) if done == 1 else None
+    with pytest.raises(Exception, match="stopped after step 1 of 50"):
+        run.train()
+    assert folders.aside(tmp_path) == folders.STOPPED_EARLY
+    again = trainer(tmp_path, steps=50, save_every=10)
+    again.resume(folders.saves(tmp_path)[-1])
+    again.train()
+    assert folders.aside(tmp_path) is None
