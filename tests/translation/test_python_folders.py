@@ -76,8 +76,6 @@ def test_one_picture_several_and_a_list(run):
     assert content("listed") == {"in/01.png": Path("out/01.png").read_bytes()}
     gantool.translate(run, "in/00.png")
     assert Path("in/00.translated.png").read_bytes() == Path("one.png").read_bytes()
-    gantool.translate(run, [], "none")
-    assert not Path("none").exists()
 
 
 def test_styles_and_their_codes(styled, main):
@@ -183,6 +181,8 @@ def test_existing_results_are_kept_replaced_or_refused(run):
         ({"attention": "maps"}, "cyclegan has no attention to show: leave out attention"),
         ({"ext": "xyz"}, "ext: "),
         ({"suffix": "a/b"}, 'suffix is a part of a file name, not "a/b"'),
+        ({"inputs": []}, "which pictures? Name files, folders or a list (@LIST)"),
+        ({"max_pixels": 0}, "max_pixels is at least 1, not 0"),
         ({"output": "in"}, "tell them apart (suffix)"),
         ({"output": None}, "name OUT last"),
         ({"existing": "keep"}, "existing is overwrite or skip or fail, not keep"),
