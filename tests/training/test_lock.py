@@ -16,8 +16,6 @@ from gantool.training import session
 from gantool.training.request import Request, plan
 from tests.conftest import TINY_CYCLEGAN, TRAIN_TINY
 
-pytestmark = pytest.mark.spread
-
 SECOND = "error: another training is at work in run: wait until it ends, or choose -o ANOTHER_FOLDER\n"
 
 

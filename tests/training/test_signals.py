@@ -26,7 +26,6 @@ def a_long_call() -> None:
     hashlib.pbkdf2_hmac("sha256", b"", b"", 3_000_000)
 
 
-@pytest.mark.spread
 @pytest.mark.parametrize("number", NUMBERS, ids=lambda number: number.name)
 def test_signals_of_batch_systems_save_and_say_how_to_go_on(tmp_path, pictures, launch, number):
     process = launch(*train("--steps", "100000", "--save-every", "50000", "--json"))
@@ -160,7 +159,6 @@ def test_divergence_is_not_saved(tmp_path):
     assert run.observer.saves == []
 
 
-@pytest.mark.spread
 @pytest.mark.parametrize("more", [[], ["--json"]], ids=["words", "events"])
 def test_a_reader_that_goes_away_does_not_end_a_training(tmp_path, pictures, launch, more):
     process = launch(*train("--steps", "30", "--save-every", "30", *more))

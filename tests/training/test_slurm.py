@@ -17,8 +17,6 @@ STAND_IN = Path(__file__).parent / "slurm" / "stand_in.py"
 SCRIPTS = {block.note: block.code for block in blocks(DOCS / "slurm.md") if block.kind == "file"}
 STEPS = "6"
 
-pytestmark = pytest.mark.spread
-
 
 @pytest.fixture
 def job(tmp_path, pictures, commands):
