@@ -17,12 +17,12 @@ from gantool.inference.codes import seed_of
 from gantool.inference.devices import choose
 from gantool.inference.engine import Engine
 from gantool.pictures.decoding import arrays, orientation, upright
-from gantool.pictures.file import Picture
+from gantool.pictures.file import Picture, to_uint8
 from gantool.pictures.ids import planes_of
 from gantool.report.console import Console
 from gantool.runs.checkpoint import load_model
 from gantool.runs.find import find_weights
-from gantool.spec import Facts, LabelMaps
+from gantool.spec import Facts, LabelMaps, Spec
 from gantool.training import request as training
 from gantool.training import session as training_session
 from gantool.translation import request as translation
@@ -47,7 +47,7 @@ class Translator:
         self.engine = engine
 
     @property
-    def spec(self) -> Any:
+    def spec(self) -> Spec:
         """The model's domains and training crops."""
         return self.facts.spec
 
@@ -84,6 +84,8 @@ class Translator:
         layers: Array = result.pixels
         if result.alpha is not None:
             layers = np.concatenate([layers, result.alpha[..., None]], axis=2)
+        if layers.shape[2] > 1:
+            layers = to_uint8(layers)  # Pillow's pictures have no 16-bit colour
         translated = Image.fromarray(layers[..., 0] if layers.shape[2] == 1 else layers)
         if result.icc_profile is not None:
             translated.info["icc_profile"] = result.icc_profile

@@ -108,7 +108,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except UsageError:
         raise
     except Exception as error:  # the reader fails in almost any way on dates, numbers and tags that are none
-        raise UsageError(f"{path} is not valid YAML: {' '.join(str(error).split())[:300]}") from error
+        raise UsageError(f"{path} is not valid YAML: {schema.printable(' '.join(str(error).split())[:300])}") from error
     if not isinstance(found, dict):
         raise UsageError(f"{path} must hold keys and values")
     return found
@@ -176,6 +176,7 @@ def describe(kind: type[Any]) -> list[Described]:
 
 def unknown(key: str, known: Iterable[str], where: str) -> str:
     """The message for a key that is none of the known ones."""
+    key = schema.printable(key[:100])
     table = (
         f"All options: gantool models {where}" if where != "train" else f"All of them: gantool train {argument('help')}"
     )
@@ -187,11 +188,10 @@ def _checked(field: dataclasses.Field[Any], kind: Any, value: Any, where: str) -
     try:
         value = _converted(kind, value)
     except (TypeError, ValueError, OverflowError):
-        given = value if isinstance(value, str) else schema.shown(value)
-        raise UsageError(f'{where}: {name} wants {_type_name(kind)}, not "{str(given)[:200]}"') from None
+        raise UsageError(f"{where}: {name} wants {_type_name(kind)}, not {schema.shown(value)}") from None
     low, high, choices = (field.metadata.get(key) for key in ("low", "high", "choices"))
     if choices and value is not None and value not in choices:
-        raise UsageError(f'{where}: {name} is one of {", ".join(choices)}, not "{value}"')
+        raise UsageError(f"{where}: {name} is one of {', '.join(choices)}, not {schema.shown(value)}")
     for number in value if isinstance(value, tuple) else (value,):
         if isinstance(number, float) and not math.isfinite(number):
             raise UsageError(f"{where}: {name} must be a finite number, not {number}")

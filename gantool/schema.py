@@ -43,13 +43,13 @@ def parse_json(text: str | bytes) -> Any:
 
 
 def shown(value: object) -> str:
-    """Any value in a few words of ASCII: an excerpt of a text, the kind of a list or table."""
+    """Any value in a few words that can be printed: an excerpt of a text, the kind of a list or table."""
     if value is None:
         return "nothing"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        return json.dumps(value if len(value) <= 40 else value[:40] + "...")
+        return f'"{printable(value if len(value) <= 100 else value[:100] + "...")}"'
     if isinstance(value, int):
         return str(value) if abs(value) <= LARGEST else "a number beyond 64 bits"
     if isinstance(value, float):
@@ -57,6 +57,11 @@ def shown(value: object) -> str:
     if isinstance(value, (list, tuple)):
         return "a list"
     return "a table" if isinstance(value, dict) else f"a {type(value).__name__}"
+
+
+def printable(text: str) -> str:
+    """A text in one line, with whatever a terminal would not just show as an escape."""
+    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
 
 
 def refused(value: object, where: str, wanted: str) -> ValueError:
@@ -247,6 +252,5 @@ def _finite(value: float) -> bool:
 
 
 def _below(where: str, key: object) -> str:
-    name = json.dumps(key)[1:-1] if isinstance(key, str) else "?"
-    name = name if len(name) <= 40 else name[:40] + "..."
+    name = printable(str(key)[:40])
     return f"{where}.{name}" if where else name

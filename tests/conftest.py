@@ -60,6 +60,12 @@ def one_thread():
     torch.set_num_threads(1)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def own_records(tmp_path_factory):
+    """What gantool remembers of results stays among the tests' files."""
+    os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
+
+
 def draw(folder: Path, count: int, *, seed: int, size: int = 40, suffix: str = ".png") -> Path:
     """A folder of pictures that differ: a shape of random place and colour on a random background."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,7 @@ import pytest
 
 from gantool.errors import CheckpointError, DataError
 from gantool.model import Data
-from gantool.runs.header import read_facts, read_header
+from gantool.runs.header import hashed, read_facts, read_header
 from gantool.spec import Direction, Facts, LabelMaps, Pictures, Sizes, Spec, facts_from_json
 from tests.runs import untrained
 from tests.training.test_saves import with_header
@@ -61,7 +61,9 @@ def test_facts_come_back_from_a_file(tmp_path):
     facts = read_facts(path)
     assert (facts.model, facts.step, facts.spec.domains, facts.licence) == ("cyclegan", 7, ("horses", "zebras"), "CC0")
     assert (facts.sizes, facts.pictures) == (Sizes(4, 8), {"horses": 2, "zebras": 3})
-    assert json.loads(json.dumps({**facts.as_json(), "format": 2})) == read_header(path).metadata
+    written = read_header(path).metadata
+    about_the_file = {key: written[key] for key in ("format", "tensors_sha256")}
+    assert json.loads(json.dumps({**facts.as_json(), **about_the_file})) == written
 
 
 WRONG: list[tuple[tuple[str | int, ...], Any]] = [
@@ -131,11 +133,16 @@ def test_a_damaged_table_is_refused_in_one_line_that_names_the_place(path, value
 @pytest.mark.parametrize("value", [["horses", ["zebras"]], ["horses", "x" * 10_000]])
 def test_a_damaged_table_in_a_file_is_a_checkpoint_error(tmp_path, value):
     path = untrained(tmp_path / "run")
-    with_header(path, lambda text: json.dumps({**json.loads(text), "directions": [value]}))
-    with pytest.raises(CheckpointError, match=r"is damaged: .*directions") as found:
+
+    def changed(text: str) -> str:
+        table = {key: value for key, value in json.loads(text).items() if key != "sha256"}
+        return json.dumps(hashed({**table, "directions": [value]}, table["tensors_sha256"]))
+
+    with_header(path, changed)
+    with pytest.raises(CheckpointError, match=r"is damaged.*directions") as found:
         read_facts(path)
     assert str(found.value).startswith(str(path))
-    assert len(str(found.value)) < len(str(path)) + 120
+    assert len(str(found.value)) < len(str(path)) + 140
 
 
 def test_a_domain_has_a_number_a_kind_and_channels():

@@ -15,7 +15,7 @@ from gantool.report.console import Console
 from gantool.runs import find, folders
 
 _SHORT = {"out": "-o", "n": "-n", "from_": "--from"}
-_EXISTING = {"overwrite": "--overwrite", "skip": "--skip-existing", "fail": "--fail-existing"}
+_EXISTING = {"overwrite": "--overwrite", "skip": "--skip-existing", "fail": "--fail-existing", "newer": "--newer"}
 
 
 def flag(names: str, help: str, panel: str, **more: Any) -> Any:
@@ -84,11 +84,13 @@ def weights(model: str, console: Console) -> Path:
     return path
 
 
-def existing(overwrite: bool, skip: bool, fail: bool) -> Literal["overwrite", "skip", "fail"] | None:
-    """The one of three flags that is given. Raises UsageError for several."""
-    if overwrite + skip + fail > 1:
-        raise UsageError("--overwrite, --skip-existing and --fail-existing exclude each other")
-    return "overwrite" if overwrite else "skip" if skip else "fail" if fail else None
+def existing(
+    overwrite: bool, skip: bool, fail: bool, newer: bool = False
+) -> Literal["overwrite", "skip", "fail", "newer"] | None:
+    """The one of these flags that is given. Raises UsageError for several."""
+    if overwrite + skip + fail + newer > 1:
+        raise UsageError("--overwrite, --skip-existing, --fail-existing and --newer exclude each other")
+    return "overwrite" if overwrite else "skip" if skip else "fail" if fail else "newer" if newer else None
 
 
 def write_stdout(data: bytes) -> None:

@@ -31,7 +31,8 @@ def demo(
 
     import gantool
     from gantool import examples
-    from gantool.report.gallery import write_pictures_page
+    from gantool.report.gallery import write_demo
+    from gantool.report.origin import origin
     from gantool.runs import folders
 
     folder = folders.make_run("demo") if out is None else out
@@ -54,10 +55,12 @@ def demo(
             translated = run / "translations" / file.name
             translated.parent.mkdir(exist_ok=True)
             translator.translate(picture, to="B").save(translated)
-        pairs.append({"Noto": file, "translated": translated, "Twemoji": examples.EMOJI / "testB" / file.name})
-    page = write_pictures_page(
-        run / "demo.html", f"Noto emoji as Twemoji, after {steps} steps", {"Emoji that were not trained on": pairs}
-    )
+        word, twemoji = file.stem.replace("_", " "), examples.EMOJI / "testB" / file.name
+        shown = f"Noto\n{word}", f"translated\n{word} of Noto in the manner of Twemoji", f"Twemoji\n{word}"
+        pairs.append(dict(zip(shown, (file, translated, twemoji), strict=True)))
+    trained = f"{steps} {'step' if steps == 1 else 'steps'} of training"
+    title = f"Noto emoji as Twemoji, after {trained}"
+    page = write_demo(run, title, origin(), {"Emoji that were not trained on": pairs})
     console.note(f"how the training went: {run / 'gallery.html'}")
     console.note("the pictures it makes of emoji it has never seen, beside what Twemoji drew:")
     console.event("demo", run=str(run), page=str(page))

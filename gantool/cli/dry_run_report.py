@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 def show(decided: Plan, console: Console) -> None:
     """The report of a dry run. What takes long comes last."""
-    from gantool.training import session
+    from gantool.training import dry_run
 
-    facts = session.describe(decided)
+    facts = dry_run.describe(decided)
     for value in facts["values"].values():
         value["source"] = console.words(value["source"])
     values = facts["values"]
@@ -24,7 +24,7 @@ def show(decided: Plan, console: Console) -> None:
         "", ["setting", "value", "source"], [[key, str(v["value"]), v["source"]] for key, v in values.items()]
     )
     console.note("timing a step ...")
-    forecast, said = session.measure(decided)
+    forecast, said = dry_run.measure(decided)
     console.event("plan", **facts, step_seconds=forecast.step, seconds=forecast.seconds, memory=forecast.memory)
     if not console.json:
         console.result(console.words(said))

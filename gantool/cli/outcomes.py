@@ -39,6 +39,8 @@ def passed_over(plan: Plan, console: Console) -> None:
 
     if plan.outputs.passed_over:
         console.note(f"passed over {plan.outputs.passed_over} pictures that are results for others")
+    if earlier := plan.earlier.count:
+        console.note(f"passed over {earlier} earlier results of gantool in {', '.join(plan.earlier.folders)}")
     if others := plan.inputs.others:
         console.note(passed_over(others))
         console.event("passed_over", types=dict(others))

@@ -58,6 +58,7 @@ def translate(
         flag("--attention", "Also write maps of where the networks look.", _WHAT, metavar="DIR"),
     ] = None,
     grid: Annotated[bool, flag("--grid", "OUT is one picture: inputs by styles and domains.", _STYLE)] = False,
+    frames: Annotated[bool, flag("--frames", "All frames of animations, all pages of files.", _WHAT)] = False,
     size: Annotated[
         str,
         flag("--size", "Resize pictures to N x N or W x H first; keep: as they are.", _WHAT, metavar="N|WxH"),
@@ -72,6 +73,9 @@ def translate(
     ] = "",
     quality: Annotated[int, flag("--quality", "Of jpg, webp and avif.", _FILES, min=1, max=100)] = 95,
     overwrite: Annotated[bool, flag("--overwrite", "Replace files that exist.", _FILES)] = False,
+    newer: Annotated[
+        bool, flag("--newer", "Replace results older than their input, or made otherwise.", _FILES)
+    ] = False,
     skip_existing: Annotated[
         bool, flag("--skip-existing", "Keep files that exist (default for folders and lists).", _FILES)
     ] = False,
@@ -118,12 +122,14 @@ def translate(
 
     if json and print_:
         raise UsageError("--json names the written files already: leave out --print")
-    if out is None and len(paths) > 1:
+    by_place = out is None
+    if by_place and len(paths) > 1:
         *paths, out = paths
     request = Request(
         model=str(common.weights(model, console)),
         inputs=tuple(paths),
         output=out,
+        only_last_word=by_place,
         to=to,
         style=style,
         n=count,
@@ -132,12 +138,13 @@ def translate(
         save_styles=save_styles,
         attention=attention,
         grid=grid,
+        frames=frames,
         size=None if size == "keep" else parse_size(size),
         seed=seed,
         ext=ext,
         suffix=suffix,
         quality=quality,
-        existing=common.existing(overwrite, skip_existing, fail_existing),
+        existing=common.existing(overwrite, skip_existing, fail_existing, newer),
         shard=parse_shard(shard),
         device=device,
         precision=precision,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePath
@@ -108,4 +109,4 @@ def pair_by_name(real: Sequence[str], fake: Sequence[str]) -> list[tuple[int, in
 
 
 def _stems(names: Sequence[str]) -> list[str]:
-    return [PurePath(name).with_suffix("").as_posix() for name in names]
+    return [unicodedata.normalize("NFC", PurePath(name).with_suffix("").as_posix()) for name in names]

@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 
 from gantool.errors import CheckpointError
+from gantool.files import refuse_irregular
 
 _AGAIN = "download it again"
 _UNPACK = "unpack it, and import the checkpoint inside"
@@ -59,6 +60,7 @@ def _begin(path: Path, count: int) -> bytes:
     if path.is_dir():
         raise CheckpointError(f"{path} is a folder: name the checkpoint files in it")
     try:
+        refuse_irregular(path)
         with path.open("rb") as file:
             return file.read(count)
     except (OSError, ValueError) as error:

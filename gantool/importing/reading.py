@@ -74,13 +74,13 @@ def _read_pickle(path: Path) -> Any:
     except pickle.UnpicklingError as error:
         named = re.search(r"GLOBAL (\S+)", str(error))
         if named is None:
-            raise CheckpointError(f"{path} is damaged or no PyTorch file") from error
+            raise CheckpointError(f"{path} is damaged or no PyTorch file: download it again") from error
         raise CheckpointError(
             f"{path} is refused: it holds more than tensors ({named[1]}), and reading that could run code from it."
             " If you trust it, load it in PyTorch and save its state_dict() alone"
         ) from error
     except Exception as error:  # a damaged file makes the reader fail in almost any way
-        raise CheckpointError(f"{path} is damaged or no PyTorch file: {_first_line(error)}") from error
+        raise CheckpointError(f"{path} is damaged or no PyTorch file: download it again") from error
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
@@ -105,7 +105,3 @@ def _tensors_only(content: Mapping[Any, Any]) -> dict[str, Tensor | OfficialTens
     while wrapper := next((w for w in _WRAPPERS if kept and all(key.startswith(w) for key in kept)), None):
         kept = {key[len(wrapper) :]: value for key, value in kept.items()}
     return kept
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

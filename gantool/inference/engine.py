@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -82,11 +82,7 @@ class Engine:
         resized to before it is translated, if it is not `for_style` alone. Raises DataError, and OutOfMemoryError from
         the file's header for a picture that would take too much memory to read or to translate.
         """
-        kind = self.spec.kind(domain)
-
-        def admit(image: Image.Image) -> None:
-            self._ways.admit(image, size, translated=not for_style)
-
+        kind, admit = self.spec.kind(domain), self.admit(size, for_style=for_style)
         if isinstance(kind, Pictures):
             return read_picture(source, admit)
         instances = None
@@ -95,6 +91,14 @@ class Engine:
                 raise DataError("a label map on stdin has no instance map beside it, which these weights need")
             instances = ids.find_instances(source)
         return Picture(ids.read_planes(source, kind.classes, instances, admit), None, "", None)
+
+    def admit(self, size: tuple[int, int] | None = None, *, for_style: bool = False) -> Callable[[Image.Image], None]:
+        """What refuses a file by its header that would take too much memory; the arguments are those of `read`."""
+
+        def ask(image: Image.Image) -> None:
+            self._ways.admit(image, size, translated=not for_style)
+
+        return ask
 
     def fitted(self, pixels: Array) -> tuple[int, int]:
         """(height, width) that a picture (H, W, C) is padded to."""

@@ -24,7 +24,10 @@ Grid = tuple[list[list[NDArray[np.uint8]]], list[str]]
 
 
 def by_pair(engine: Engine, pictures: Pictures) -> Grid:
-    """For two domains: a row holds a picture of each, and what each is translated to."""
+    """For two domains: a row holds a picture of each, and what each is translated to; and back, if that can be done.
+
+    Of several styles the first is translated back.
+    """
     columns: list[Sequence[NDArray[np.uint8]]] = []
     header: list[str] = []
     for source, originals in pictures.items():
@@ -34,6 +37,10 @@ def by_pair(engine: Engine, pictures: Pictures) -> Grid:
             for number in range(STYLES if "code" in engine.can else 1):
                 columns.append([_translated(engine, one, direction, number) for one in originals])
                 header.append(f"{source} to {direction.target}")
+            if (back := Direction(direction.target, source)) in engine.directions:
+                there = columns[-STYLES if "code" in engine.can else -1]
+                columns.append([_translated(engine, one, back, 0) for one in there])
+                header.append("and back")
             maps = [engine.attention(one, direction) for one in originals]
             for name in maps[0]:
                 columns.append([one[name] for one in maps])

@@ -33,7 +33,7 @@ def fitted_back(image: Tensor, given: Array) -> Array:
     """(C, height, width) in [-1, 1] as a picture of the size of `given`."""
     height, width = given.shape[:2]
     channels = image.shape[0]
-    deep = channels == 1 and given.dtype == np.uint16
+    deep = given.dtype == np.uint16
     result = np.empty((height, width, channels), np.uint16 if deep else np.uint8)
     for start in range(0, height, _CHUNK):
         rows = image[:, start : min(start + _CHUNK, height), :width].permute(1, 2, 0).float().cpu().numpy()

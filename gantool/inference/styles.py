@@ -12,6 +12,8 @@ from gantool.pictures.find import find_pictures, is_picture_name
 _STYLE, _N, _INTERPOLATE = argument("style"), argument("n"), argument("interpolate")
 _KNOWN = f"{_STYLE} is random, mean, a picture, a folder of them, or a .npy file"
 
+MOST = 100_000
+"""Results that a picture may have."""
 STEPS = 8
 """Results of an interpolation where their number is not given."""
 
@@ -44,6 +46,8 @@ def styles(
         if text is not None or between is not None or (count or 1) > 1:
             raise UsageError(f"{model} has one result for a picture: leave out {_STYLE}, {_N} and {_INTERPOLATE}")
         return [(None, "")]
+    if count is not None and count > MOST:
+        raise UsageError(f"{_N} is how many results a picture gets, at most {MOST}")
     if between is not None:
         if text is not None:
             raise UsageError(f"{_INTERPOLATE} takes its styles from two pictures: leave out {_STYLE}")

@@ -58,6 +58,25 @@ def orientation(image: Image.Image) -> int:
     return value if value in range(1, 9) else 1
 
 
+def resolution(image: Image.Image, orientation: int = 1) -> tuple[float, float] | None:
+    """Pixels an inch across and down, of the upright picture; None where the file does not say or says nonsense."""
+    try:
+        across, down = (float(value) for value in image.info["dpi"])
+    except Exception:  # damaged files hold anything there; the pixels are fine
+        return None
+    if not (1 <= across < 65536 and 1 <= down < 65536):
+        return None
+    return (down, across) if orientation >= 5 else (across, down)
+
+
+def frames(image: Image.Image) -> int:
+    """Frames of an animation, or pages. The other pictures of an MPO file are previews of the first."""
+    try:
+        return 1 if image.format == "MPO" else int(getattr(image, "n_frames", 1))
+    except Exception:  # damaged behind the first frame
+        return 1
+
+
 def upright(pixels: Array, orientation: int) -> Array:
     """The array (H, W, ...) turned and mirrored as the EXIF orientation says."""
     turned: NDArray[Any] = pixels

@@ -20,12 +20,13 @@ from PIL import Image, UnidentifiedImageError
 
 from gantool.errors import DataError, GantoolError
 from gantool.files import refuse_irregular
+from gantool.pictures import deep as deep_colour
 from gantool.pictures import extras
 from gantool.pictures.decoding import Array as Array
-from gantool.pictures.decoding import arrays, orientation, upright
+from gantool.pictures.decoding import arrays, frames, orientation, resolution, upright
 
 FORMATS = {
-    "PNG": ("png",),
+    "PNG": ("png", "apng"),
     "JPEG": ("jpg", "jpeg", "jpe", "jfif"),
     "WEBP": ("webp",),
     "TIFF": ("tif", "tiff"),
@@ -44,7 +45,7 @@ Admit: TypeAlias = Callable[[Image.Image], None]
 
 _DECODERS = {"WEBP": 8, "AVIF": 8, "HEIF": 8, "JPEG2000": 12}  # bytes a pixel of their own
 
-_EMPTY = 100  # pixels a byte of the file: a large picture of more holds next to nothing
+_EMPTY = 50  # pixels a byte of the file: a large picture of more holds next to nothing
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,12 @@ class Picture:
     """Pillow's name of the pixel type on file: L, RGB, P, RGBA, I;16, F, ..."""
     stretched: bool = False
     """Whether values beyond the known ranges were stretched to fit, each picture by itself."""
+    dpi: tuple[float, float] | None = None
+    """Resolution in pixels an inch, across and down; None where the file does not say."""
+    frames: int = 1
+    """Frames or pages of the file; `pixels` are the first."""
+    reduced: bool = False
+    """Whether the file has more than 8 bits a channel, of which 8 were read."""
 
 
 def read_picture(source: Path | bytes, admit: Admit | None = None) -> Picture:
@@ -70,13 +77,16 @@ def read_picture(source: Path | bytes, admit: Admit | None = None) -> Picture:
     Grey stays grey, colour of any kind (palette, CMYK, YCbCr, Lab) becomes RGB, transparency of any kind becomes
     `alpha`, EXIF orientation is applied, and of several frames the first is read. 16-bit grey stays 16-bit. Other
     integers and floats become uint16: integers in [0, 65535] as they are, floats in [0, 1] times 65535; values beyond
-    are stretched linearly from their own minimum and maximum to the full range (`stretched`), never clipped. Pillow
-    reads 16-bit colour as 8-bit. `admit` None allows `most_pixels()`.
+    are stretched linearly from their own minimum and maximum to the full range (`stretched`), never clipped. 16-bit
+    colour stays 16-bit in PNG, TIFF and PPM, and is `reduced` to 8 bits in what else there is. `admit` None allows
+    `most_pixels()`.
     """
     with explained(source), opened(source, admit) as image:
+        deep = deep_colour.is_deep_colour(image)
+        wide = deep_colour.read_deep(image) if deep else None
         image.load()
         mode, icc_profile = image.mode, image.info.get("icc_profile")
-        pixels, alpha, stretched = arrays(image)
+        pixels, alpha, stretched = (*wide, False) if wide is not None else arrays(image)
         turn = orientation(image)
         return Picture(
             upright(pixels, turn),
@@ -85,6 +95,9 @@ def read_picture(source: Path | bytes, admit: Admit | None = None) -> Picture:
             icc_profile or None,
             mode,
             stretched,
+            resolution(image, turn),
+            frames(image),
+            reduced=deep and wide is None,
         )
 
 
@@ -190,19 +203,28 @@ def writable_format(extension: str) -> str:
 
 
 def can_hold(format: str, *, channels: int, sixteen_bit: bool, alpha: bool) -> bool:
-    """Whether `encode` can write such pixels in this format. With 16 bits only opaque grey is written."""
+    """Whether `encode` can write such pixels in this format."""
+    if sixteen_bit and format == "JPEG2000":
+        return channels == 1 and not alpha
     if sixteen_bit:
-        return format in SIXTEEN_BIT and channels == 1 and not alpha
+        return format in SIXTEEN_BIT and (not alpha or format == "PNG" or (format == "TIFF" and channels == 3))
     return format in ALPHA if alpha else format in FORMATS
 
 
 def encode(
-    pixels: Array, format: str, *, alpha: Array | None = None, quality: int = 95, icc_profile: bytes | None = None
+    pixels: Array,
+    format: str,
+    *,
+    alpha: Array | None = None,
+    quality: int = 95,
+    icc_profile: bytes | None = None,
+    dpi: tuple[float, float] | None = None,
 ) -> bytes:
     """Pixels (H, W, 1 or 3) and alpha (H, W) of one type as the content of a file.
 
     `format` is a name of `FORMATS`. `quality` in [1, 100] matters for JPEG (full colour resolution from 90 on), WEBP
-    (100 is lossless) and AVIF; the others are lossless. A profile that does not describe such pixels is left out.
+    (100 is lossless) and AVIF; the others are lossless. A profile that does not describe such pixels is left out, and
+    so is the resolution `dpi` where it has no place.
     Raises DataError for pixels that the format cannot hold, naming formats that can.
     """
     channels, sixteen_bit = pixels.shape[2], pixels.dtype == np.uint16
@@ -222,7 +244,12 @@ def encode(
     if icc_profile is not None and icc_profile[16:20] == (b"GRAY" if channels == 1 else b"RGB "):
         settings["icc_profile"] = icc_profile
 
-    layers = pixels if alpha is None else np.concatenate([pixels, alpha[..., None]], axis=2)
+    if dpi is not None and format in ("PNG", "JPEG", "TIFF", "BMP"):
+        settings["dpi"] = dpi
+
+    layers: NDArray[Any] = pixels if alpha is None else np.concatenate([pixels, alpha[..., None]], axis=2)
+    if sixteen_bit and layers.shape[2] > 1:
+        return _deep(layers, format, settings.get("icc_profile"), dpi)
     image = Image.fromarray(layers[..., 0] if layers.shape[2] == 1 else layers)
     buffer = io.BytesIO()
     try:
@@ -232,6 +259,12 @@ def encode(
         size = f"{pixels.shape[1]}x{pixels.shape[0]} pixels"
         raise DataError(f"cannot write {size} as {format}: {error}; choose another format, such as png") from error
     return buffer.getvalue()
+
+
+def _deep(layers: NDArray[np.uint16], format: str, icc_profile: bytes | None, dpi: tuple[float, float] | None) -> bytes:
+    if format == "PNG":
+        return deep_colour.png([layers], deep_colour.png_facts(icc_profile, dpi))
+    return deep_colour.ppm(layers) if format == "PPM" else deep_colour.tiff([layers], icc_profile, dpi)
 
 
 def _like(pixels: Array, values: NDArray[Any]) -> Array:

@@ -20,7 +20,7 @@ EXTENSIONS = frozenset(
 )
 """File extensions of pictures that are always read: lower case, without the dot. Reading goes by the content."""
 
-NO_EXTENSION, BROKEN = "without extension", "links that lead nowhere"
+NO_EXTENSION, BROKEN = "without extension", "broken link"
 """Types of files beside the extensions (".heic")."""
 
 _TYPES = 8  # are named
@@ -101,7 +101,7 @@ def others_below(paths: Iterable[Path]) -> Counter[str]:
 def passed_over(others: Mapping[str, int]) -> str:
     """One line for a person: how many files of each type are passed over, and how they could be read."""
     common = Counter(others).most_common()
-    named = [f"{count} {kind}" for kind, count in common[:_TYPES]]
+    named = [f"{count} {kind}" + "s" * (kind == BROKEN and count > 1) for kind, count in common[:_TYPES]]
     if len(common) > _TYPES:
         named.append(f"{sum(count for _, count in common[_TYPES:])} of other types")
     return f"passed over {', '.join(named)}{_way(others)}"

@@ -7,8 +7,10 @@ are grey or palette pictures (of a palette picture the index is the id), of 8, 1
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
+from unicodedata import normalize
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +28,10 @@ INSTANCES = ("inst", "instance", "instances")
 
 _LOSSY = ("JPEG", "JPEG2000", "WEBP", "AVIF")
 # Cityscapes ends the names of the files that belong together in different ways.
-_ENDS = re.compile(r"(?:_gt(?:Fine|Coarse)_(?:label|instance)(?:Train)?Ids|_leftImg8bit)$")
+_ENDS = re.compile(r"(?:_gt(?:Fine|Coarse)_((?:label|instance)(?:Train)?Ids|color)|_(leftImg8bit))$")
+LABEL_KINDS, INSTANCE_KINDS = ("labelIds", "labelTrainIds"), ("instanceIds", "instanceTrainIds")
+"""Endings of Cityscapes' files, the ones that are taken first come first."""
+PICTURE_KINDS = ("color", "leftImg8bit")
 _LABEL = re.compile(r"[Ll]abels?(?![a-z])")
 _SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".pgm")
 
@@ -103,25 +108,50 @@ def check_classes(label_map: Ids, classes: int, name: str) -> None:
 
 def key(name: str) -> str:
     """The common part of the names of a scene's files: no extension, none of Cityscapes' endings."""
-    return _ENDS.sub("", str(Path(name).with_suffix("")))
+    return _ENDS.sub("", Path(name).with_suffix("").as_posix())
+
+
+def of_kinds(files: Sequence[Path], kinds: Sequence[str]) -> Sequence[Path]:
+    """The files of the first of Cityscapes' kinds that is among them, without its other kinds, which share folders.
+
+    All files where none is of these kinds. Files without any of the endings stay.
+    """
+    ends = [_kind(file.stem) for file in files]
+    wanted = next((kind for kind in kinds if kind in ends), None)
+    return files if wanted is None else [file for file, end in zip(files, ends, strict=True) if end in (wanted, None)]
+
+
+def _kind(stem: str) -> str | None:
+    end = _ENDS.search(stem)
+    return None if end is None else end[1] or end[2]
 
 
 def find_instances(label_map: Path) -> Path:
-    """The instance map of a label map: in a folder beside its own whose name has `INSTANCES` instead of label(s).
+    """The instance map of a label map: as Cityscapes has it, beside the label map under a name of its own kind; or in
+    a folder beside its own whose name has `INSTANCES` instead of label(s).
 
     `test_inst/x.png` for `test_label/x.png`, `instances/a/x.png` for `labels/a/x.png`. The extension may differ. Raises
     DataError that says what was looked for.
     """
+    if _kind(label_map.stem) in LABEL_KINDS:
+        beside_it = label_map.with_name(re.sub(r"_label((?:Train)?Ids)$", r"_instance\1", label_map.stem) + ".png")
+        if beside_it.is_file():
+            return beside_it
     looked: list[Path] = []
     folder = next((folder for folder in label_map.absolute().parents if _LABEL.search(folder.name)), None)
     if folder is not None:
         inside = label_map.absolute().parent.relative_to(folder)
         looked = [folder.with_name(_LABEL.sub(word, folder.name)) / inside for word in INSTANCES]
         stems = (label_map.stem, re.sub(r"_label((?:Train)?Ids)$", r"_instance\1", label_map.stem))
+        names = [stem + suffix for stem in stems for suffix in (label_map.suffix, *_SUFFIXES)]
         for beside in looked:
-            for name in (stem + suffix for stem in stems for suffix in (label_map.suffix, *_SUFFIXES)):
+            for name in names:
                 if (beside / name).is_file():
                     return beside / name
+        alike = {normalize("NFC", name) for name in names}  # a Mac takes accents and letters apart
+        for file in (file for beside in looked if beside.is_dir() for file in sorted(beside.iterdir())):
+            if normalize("NFC", file.name) in alike:
+                return file
     where = f"looked in {', '.join(map(str, looked))}" if looked else "no folder above it has label in its name"
     raise DataError(
         f"{label_map} has no instance map, which these weights need: {where}. Expected: labels/NAME.png and"

@@ -117,7 +117,7 @@ class Console:
         if self.json:
             return
         title, columns = visible(title), [visible(column) for column in columns]
-        cells = [[visible(_cell(value)) for value in row] for row in rows]
+        cells = [[visible(self.words(_cell(value))) for value in row] for row in rows]
         right = [
             bool(rows) and all(row[i] is None or isinstance(row[i], (int, float)) for row in rows)
             for i in range(len(columns))

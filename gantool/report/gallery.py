@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from gantool.errors import DataError
 from gantool.report import runlog
 from gantool.report.curves import curves
-from gantool.report.page import BUDGET, Embedded, embedded, write_page
+from gantool.report.page import BUDGET, Embedded, add_link, embedded, write_page
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     Picture = Path | NDArray[np.uint8]
 
+GALLERY, DEMO = "gallery.html", "demo.html"
+_TO_DEMO = "Pictures that the training has not seen"
 SAMPLES = 60
 """A gallery shows at most so many steps."""
 SIDE = 512
@@ -34,24 +36,44 @@ def write_gallery(run_folder: Path, title: str, facts: Mapping[str, str]) -> Pat
     samples = _samples(run_folder / "samples")
     kept = _kept(samples)
     steps = [
-        {"number": step, "pictures": [(path.stem, _embedded_png(path)) for path in samples[step]]} for step in kept
+        {"number": step, "pictures": [(_description(path, step), _embedded_png(path)) for path in samples[step]]}
+        for step in kept
     ]
     return write_page(
-        run_folder / "gallery.html",
+        run_folder / GALLERY,
         "gallery.html",
         title=title,
         facts=facts,
+        link=(DEMO, _TO_DEMO) if (run_folder / DEMO).exists() else None,
         steps=steps,
         left_out=len(samples) - len(kept),
         groups=curves(runlog.read(run_folder / "log.jsonl")),
     )
 
 
-def write_pictures_page(path: Path, title: str, sections: Mapping[str, Sequence[Mapping[str, Picture]]]) -> Path:
+def write_demo(
+    run_folder: Path, title: str, facts: Mapping[str, str], sections: Mapping[str, Sequence[Mapping[str, Picture]]]
+) -> Path:
+    """Writes a page of pictures into a run's folder that links to the gallery there, and the gallery to it."""
+    page = write_pictures_page(run_folder / DEMO, title, sections, facts, (GALLERY, "How the training went"))
+    if (run_folder / GALLERY).exists():
+        add_link(run_folder / GALLERY, DEMO, _TO_DEMO)
+    return page
+
+
+def write_pictures_page(
+    path: Path,
+    title: str,
+    sections: Mapping[str, Sequence[Mapping[str, Picture]]],
+    facts: Mapping[str, str] | None = None,
+    link: tuple[str, str] | None = None,
+) -> Path:
     """Writes a page of rows of pictures, as `{"A to B": [{"cat.png": input, "translated": output}, ...]}`.
 
-    A picture is a file or a (H, W, C) uint8 array with C of 1, 3 or 4; large ones are shown smaller. Rows that would
-    make the page larger than 20 MB are left out, and the page says how many. Raises DataError for an unreadable file.
+    A picture is a file or a (H, W, C) uint8 array with C of 1, 3 or 4; large ones are shown smaller. The first line of
+    its name is the caption, and all lines describe it to those who do not see it. `link` is a page beside this one, and
+    words for it. Rows that would make the page larger than 20 MB are left out, and the page says how many. Raises
+    DataError for an unreadable file.
     """
     size = left_out = 0
     shown: list[tuple[str, list[list[tuple[str, Embedded]]]]] = []
@@ -65,7 +87,9 @@ def write_pictures_page(path: Path, title: str, sections: Mapping[str, Sequence[
             size += sum(len(one[0]) for one in shrunk.values())
             cells.append([(caption, embedded(*one)) for caption, one in shrunk.items()])
         shown.append((heading, cells))
-    return write_page(path, "pictures.html", title=title, facts={}, sections=shown, left_out=left_out)
+    return write_page(
+        path, "pictures.html", title=title, facts=facts or {}, link=link, sections=shown, left_out=left_out
+    )
 
 
 def _samples(folder: Path) -> dict[int, list[Path]]:
@@ -85,6 +109,18 @@ def _kept(samples: Mapping[int, list[Path]]) -> list[int]:
         if sum(path.stat().st_size for step in kept for path in samples[step]) <= BUDGET:
             return kept
     return steps[-1:]
+
+
+def _description(path: Path, step: int) -> str:
+    """What a sample shows, from the words that its file holds."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            held = image.info.get("Description")
+    except (OSError, ValueError):
+        held = None
+    return f"Samples of step {step}" + (f": {held}" if isinstance(held, str) else f", {path.stem}")
 
 
 def _embedded_png(path: Path) -> Embedded:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
 
 GAP = 4
 """Pixels between cells and around them."""
@@ -37,6 +38,7 @@ def grid(rows: Sequence[Sequence[NDArray[np.uint8]]], header: Sequence[str] | No
     top = GAP + (HEADER if header is not None else 0)
 
     sheet = Image.new("RGB", (GAP + sum(w + GAP for w in widths), top + sum(h + GAP for h in heights)), BACKGROUND)
+    sheet.info["Description"] = _described(len(rows), columns, header)
     draw = ImageDraw.Draw(sheet)
     left = GAP
     for i, width in enumerate(widths):
@@ -54,10 +56,21 @@ def grid(rows: Sequence[Sequence[NDArray[np.uint8]]], header: Sequence[str] | No
 
 
 def png(image: Image.Image) -> bytes:
-    """The picture as a PNG file."""
+    """The picture as a PNG file, with the description that `grid` gave it."""
     buffer = BytesIO()
-    image.save(buffer, format="PNG")
+    notes = PngInfo()
+    if "Description" in image.info:
+        notes.add_itxt("Description", image.info["Description"])
+    image.save(buffer, format="PNG", pnginfo=notes)
     return buffer.getvalue()
+
+
+def _described(rows: int, columns: int, header: Sequence[str] | None) -> str:
+    """The grid in words, for those who do not see it."""
+    words = f"{rows} {'row' if rows == 1 else 'rows'} of pictures"
+    labels = header[:columns] if header is not None else []
+    text = f"{words}, with the columns {', '.join(labels)}" if labels else words
+    return text.encode("utf-8", "replace").decode()
 
 
 def _picture(array: NDArray[Any]) -> Image.Image:

@@ -12,6 +12,8 @@ from gantool.report.text import visible
 BUDGET = 14_000_000
 """Bytes of pictures that go into one page; as text they take a third more, which keeps a page below 20 MB."""
 
+_LINK = "<!-- link -->"  # where a page without a link may get one
+
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -53,3 +55,12 @@ def write_page(path: Path, template: str, **values: object) -> Path:
     )
     write_atomically(path, environment.get_template(template).render(values).encode("utf-8", "replace"))
     return path
+
+
+def add_link(page: Path, target: str, words: str) -> None:
+    """Gives a page that has no link one to `target`, a page in the same folder. Atomic."""
+    from markupsafe import escape
+
+    text = page.read_text(encoding="utf-8")
+    nav = f'<nav><a href="{escape(target)}">{escape(words)}</a></nav>'
+    write_atomically(page, text.replace(_LINK, nav, 1).encode())

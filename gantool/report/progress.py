@@ -78,6 +78,12 @@ class StepProgress:
             waited = f"the next has taken {duration(now - began)} so far"
             self._console.note(f"{self._what} {self._words()[0]}: {waited}")
 
+    @property
+    def step_time(self) -> str:
+        """The seconds that a step takes now, for a person; empty before the second step."""
+        pace, _ = self._pace()
+        return f"{figure(1 / pace)} s" if pace else ""
+
     def _report(self) -> None:
         self._reported, self._said_at = self._done, self._clock()
         pace, left = self._pace()

@@ -39,7 +39,7 @@ def skeleton(kind: type[Model[Any]], choices: Any, spec: Spec, tensors: int) -> 
     Raises TooLargeError if it has many more parts than a file with so many `tensors`, and whatever the plugin raises
     for options that contradict each other.
     """
-    with torch.random.fork_rng(devices=[]), _at_most(1000 + 20 * tensors), _Weightless():
+    with torch.random.fork_rng(devices=[]), _at_most(5000 + 20 * tensors), _Weightless():
         return kind(choices, spec)
 
 

@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from gantool import schema
 from gantool.runs.header import KEY, DamagedError, Header, hashed
 
 
@@ -59,4 +60,4 @@ def _digest(tensors: Mapping[str, Tensor]) -> str:
 
 def first_line(error: Exception) -> str:
     """An error in one line."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+    return schema.printable((str(error).strip() or type(error).__name__).splitlines()[0][:200])

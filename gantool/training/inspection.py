@@ -22,8 +22,8 @@ from gantool.errors import DataError
 from gantool.files import write_atomically
 from gantool.pictures.whole import size_if_whole
 
-SUSPECT_SECONDS, OTHER_SECONDS = 10.0, 2.0
-"""So long may decoding take, of files that do not look whole, and of all others."""
+LOOK_SECONDS, OTHER_SECONDS = 10.0, 2.0
+"""So long may it take to look at all files and decode those that do not look whole, and to decode others."""
 _THREADS = 16  # a network's folder answers many at once
 _NAMED = 3
 _ENLARGED = 1.25
@@ -73,29 +73,23 @@ def inspect(
     clock: Callable[[], float] = time.monotonic,
 ) -> Inspection:
     """Looks at all files of the domains. `known` are the marks of those that have passed before."""
-    sources = {source.path: source for domain, c in zip(domains, channels, strict=True) for source in _all(domain, c)}
-    new: list[Source] = []
-    passed: set[str] = set()
-    for source in sources.values():
-        mark = _mark(source)
-        if mark in known and mark:
-            passed.add(mark)
-        else:
-            new.append(source)
+    until = clock() + LOOK_SECONDS
+    sources = {source.path: source for source in _all(domains, channels)}
+    marks = {source: _mark(source) for source in sources.values()}
+    new = [source for source, mark in marks.items() if mark not in known]
     with ThreadPoolExecutor(_THREADS) as pool:
-        looked = pool.map(lambda some: [_look(source) for source in some], _parts(new))
+        looked = pool.map(lambda some: [_look(s) if clock() < until else None for s in some], _parts(new))
         sizes = dict(zip(new, chain.from_iterable(looked), strict=True))
     suspects = [source for source, size in sizes.items() if size is None]
     others = [source for source, size in sizes.items() if size is not None]
     errors: dict[Source, str] = {}
-    undecided = _decode(suspects, SUSPECT_SECONDS, errors, clock)
-    _decode(others, OTHER_SECONDS, errors, clock)
-    passed |= {_mark(source) for source in new if source not in errors and source not in undecided}
+    undecided = _decode(suspects, until, errors, clock)
+    _decode(others, clock() + OTHER_SECONDS, errors, clock)
     return Inspection(
         tuple(errors[source] for source in new if source in errors),
         len(sources),
         len(undecided),
-        frozenset(passed - {""}),
+        frozenset(mark for source, mark in marks.items() if source not in errors and source not in undecided) - {""},
         tuple(size for size in sizes.values() if size is not None),
     )
 
@@ -114,11 +108,13 @@ def remember(file: Path, inspection: Inspection) -> None:
     write_atomically(file, "".join(f"{mark}\n" for mark in sorted(inspection.passed)).encode("ascii"))
 
 
-def _all(domain: Domain, channels: int) -> Iterable[Source]:
-    """The sources of a domain, and of the pictures that lack its attribute: training draws them, too."""
-    yield from domain.sources(channels)
-    for file in domain.without or ():
-        yield Source(file, channels)
+def _all(domains: Iterable[Domain], channels: Sequence[int]) -> Iterable[Source]:
+    """The sources of the domains. Attributes have one set of pictures: those with the first, and those without it."""
+    for domain, count in zip(domains, channels, strict=True):
+        yield from domain.sources(count)
+        if domain.without is not None:
+            yield from (Source(file, count) for file in domain.without)
+            return
 
 
 def _parts(sources: list[Source], size: int = 64) -> Iterable[list[Source]]:
@@ -134,10 +130,9 @@ def _look(source: Source) -> tuple[int, int] | None:
 
 
 def _decode(
-    sources: Sequence[Source], seconds: float, errors: dict[Source, str], clock: Callable[[], float]
+    sources: Sequence[Source], until: float, errors: dict[Source, str], clock: Callable[[], float]
 ) -> set[Source]:
     """Decodes as many as there is time for; fills `errors` and returns those that are left."""
-    until = clock() + seconds
 
     def read(source: Source) -> bool:
         if clock() > until:

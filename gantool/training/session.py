@@ -25,7 +25,6 @@ from gantool.report.runlog import RunLog
 from gantool.runs import checkpoint, folders, lock
 from gantool.training import distributed
 from gantool.training.distributed import Processes
-from gantool.training.forecast import Forecast, advice, peak_memory
 from gantool.training.inspection import Inspection, inspect, remember, remembered
 from gantool.training.request import Plan, fingerprint, write_settings
 from gantool.training.trainer import Trainer
@@ -51,20 +50,18 @@ def start(plan: Plan, console: Console) -> Path:
         console.warn(note)
     with contextlib.ExitStack() as outside:
         outside.callback(distributed.leave)
-        outside.enter_context(_random_and_kernels(device, plan.settings.deterministic))
+        outside.enter_context(random_and_kernels(device, plan.settings.deterministic))
         if plan.place.saves:
             _compare(plan, processes.world, console)
         found = _inspected(plan, processes, console)
-        model = _built(plan)
-        dataset = _opened(plan)
+        model = built(plan)
+        dataset = opened(plan)
         check_sizes(plan, model, dataset)
         model.prepare_training()
         # What keeps the first process from the folder ends all of them in the same way.
-        folder = processes.shared(_taken(plan, processes.world, outside) if processes.first else plan.folder)
+        folder = processes.shared(_taken(plan, processes.world, found, outside) if processes.first else plan.folder)
         if isinstance(folder, GantoolError):
             raise folder
-        if processes.first:
-            remember(folder / _CHECKED, found)
         dataset.keep_in(folder / ".cache")
         model.to(device)
         _train(plan, model, dataset, folder, processes, console)
@@ -111,7 +108,7 @@ def _train(
     console.event("done", run=str(folder), step=total)
 
 
-def _taken(plan: Plan, processes: int, outside: contextlib.ExitStack) -> Path | GantoolError:
+def _taken(plan: Plan, processes: int, found: Inspection, outside: contextlib.ExitStack) -> Path | GantoolError:
     """The run folder, locked until the end of `outside` and with its run.yaml; or why it cannot be had.
 
     An automatic one is made here.
@@ -123,10 +120,11 @@ def _taken(plan: Plan, processes: int, outside: contextlib.ExitStack) -> Path | 
         folder.mkdir(parents=True, exist_ok=True)
         outside.enter_context(lock.held(folder))
         folders.sweep(folder)
-        found = [int(save.name) for save in folders.saves(folder)]
-        if max(found, default=0) > max((int(save.name) for save in plan.place.saves), default=0):
-            raise UsageError(f"another training has saved step {max(found)} in {folder} meanwhile: start again")
+        steps = [int(save.name) for save in folders.saves(folder)]
+        if max(steps, default=0) > max((int(save.name) for save in plan.place.saves), default=0):
+            raise UsageError(f"another training has saved step {max(steps)} in {folder} meanwhile: start again")
         write_settings(plan, folder, processes)
+        remember(folder / _CHECKED, found)
     except OSError as error:
         return DataError(f"cannot write to the run folder {folder}: {reason(error, folder)}")
     except GantoolError as error:
@@ -148,65 +146,12 @@ def _inspected(plan: Plan, processes: Processes, console: Console) -> Inspection
     return found
 
 
-def _opened(plan: Plan) -> Dataset:
+def opened(plan: Plan) -> Dataset:
+    """The pictures of the run."""
     return plan.data.layout.open(plan.domains, Recipe(plan.preparation, plan.spec.channels, plan.settings.seed))
 
 
-def describe(plan: Plan) -> dict[str, Any]:
-    """The report of a dry run: every value that holds, with its source, and the size of the run."""
-    found = inspect(plan.domains, plan.spec.channels)
-    if found.error:
-        raise DataError(found.error)
-    model = _built(plan)
-    dataset = _opened(plan)
-    check_sizes(plan, model, dataset)
-    networks = {
-        name: sum(p.numel() for p in child.parameters())
-        for name, child in model.named_children()
-        if any(True for _ in child.parameters())
-    }
-    parameters = sum(networks.values())
-    steps = plan.total_steps(len(dataset), world=1)
-    values = {key: {"value": setting.value, "source": setting.source} for key, setting in plan.sources.items()}
-    s, pictures = plan.settings, plan.settings.batch * plan.settings.accumulate
-    derived = {
-        "size": plan.preparation.size,
-        "crop": plan.preparation.crop,
-        "steps": steps,
-        "epochs": round(steps * pictures / len(dataset), 2),
-        "save_every": s.saves_every(steps),
-        "sample_every": s.samples_every(steps),
-    }
-    for key, value in derived.items():
-        if values[key]["value"] is None:
-            values[key] = {"value": value, "source": "derived"}
-    return {
-        "run": str(plan.folder),
-        "domains": {domain.name: len(domain.files) for domain in plan.domains},
-        "steps": steps,
-        "continues_at": int(plan.place.saves[0].name) if plan.place.saves else 0,
-        "parameters": networks,
-        "bytes_per_save": 4 * 3 * parameters,
-        "values": values,
-    }
-
-
-def measure(plan: Plan) -> tuple[Forecast, str]:
-    """What a step of this training takes here, and what to say of it. Makes one or two steps and writes nothing."""
-    device = choose(plan.settings.device)
-    with _random_and_kernels(device, plan.settings.deterministic):
-        model, dataset = _built(plan), _opened(plan)
-        model.prepare_training()
-        model.to(device)
-        total = plan.total_steps(len(dataset), 1)
-        trainer = Trainer(model, plan.name, dataset, plan.folder, plan.settings, total, {}, Silence(), Processes())
-        taken = trainer.try_step()
-    done = int(plan.place.saves[0].name) if plan.place.saves else 0
-    forecast = Forecast(taken, max(0, total - done), peak_memory(device))
-    return forecast, advice(plan, forecast, device)
-
-
-def _built(plan: Plan) -> Model[Any]:
+def built(plan: Plan) -> Model[Any]:
     """The model with its first weights. Raises UsageError for options that contradict each other."""
     try:
         model = checkpoint.build_model(plan.kind, plan.options, plan.spec, plan.settings.seed)
@@ -218,7 +163,7 @@ def _built(plan: Plan) -> Model[Any]:
 
 
 @contextlib.contextmanager
-def _random_and_kernels(device: torch.device, deterministic: bool) -> Iterator[None]:
+def random_and_kernels(device: torch.device, deterministic: bool) -> Iterator[None]:
     """Inside, torch's generators may be seeded and its kernels chosen; afterwards a caller finds both as they were."""
     before = torch.are_deterministic_algorithms_enabled()
     if deterministic:

@@ -19,6 +19,7 @@ from gantool.model import Model
 from gantool.report.console import Console
 from gantool.report.gallery import write_gallery
 from gantool.report.grids import grid, png
+from gantool.report.origin import origin
 from gantool.report.progress import StepProgress
 from gantool.report.runlog import RunLog
 from gantool.report.text import duration
@@ -118,4 +119,5 @@ class Watch:
             "precision": plan.settings.precision,
             "seed": str(plan.settings.seed),
         }
+        facts |= origin(self.progress.step_time)
         write_gallery(self.folder, f"{plan.name}: {' and '.join(plan.spec.domains)}", facts)

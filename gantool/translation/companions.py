@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeAlias
@@ -56,7 +57,7 @@ def beside(
 
 def _is_to_be_written(path: Path, data: bytes, overwrite: bool) -> bool:
     """False where an interrupted run has written it. Raises DataError where another file would be lost."""
-    if overwrite or not path.exists():
+    if overwrite or not os.path.exists(path):
         return True
     try:
         same = path.read_bytes() == data

@@ -21,12 +21,14 @@ class Naming:
     ext: str | None = None
     """An extension, or `SAME`; None is "same", except that a lone picture without OUT becomes a PNG."""
     suffix: str = ""
+    frames: bool = False
+    """Whether all frames are translated: then GIF files are written, too."""
 
     def __post_init__(self) -> None:
         if "/" in self.suffix or os.sep in self.suffix:
             raise UsageError(f'{argument("suffix")} is a part of a file name, not "{self.suffix}"')
         if self.ext not in (None, SAME):
-            checked_format(str(self.ext), argument("ext"))
+            checked_format(str(self.ext), argument("ext"), frames=self.frames)
 
     def extension(self, name: str) -> str:
         """The extension of the result for an input of this name."""
@@ -34,7 +36,7 @@ class Naming:
             return str(self.ext).removeprefix(".")
         own = PurePosixPath(name).suffix[1:]
         try:
-            writable_format(own)
+            format_of(own, frames=self.frames)
         except DataError:
             return FALLBACK
         return own
@@ -61,9 +63,14 @@ def _is_plain(char: str) -> bool:
     return char.isprintable() or "\ud800" <= char <= "\udfff" or char in "\u200c\u200d"
 
 
-def checked_format(extension: str, where: str) -> str:
+def format_of(extension: str, *, frames: bool = False) -> str:
+    """Pillow's name of the format that this extension is written as. Raises DataError."""
+    return "GIF" if frames and extension.lower().removeprefix(".") == "gif" else writable_format(extension)
+
+
+def checked_format(extension: str, where: str, *, frames: bool = False) -> str:
     """Pillow's name of an extension's format. Raises UsageError that begins with `where`."""
     try:
-        return writable_format(extension)
+        return format_of(extension, frames=frames)
     except DataError as error:
         raise UsageError(f"{where}: {error.text}") from None

@@ -6,41 +6,19 @@ import hashlib
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Literal
 
 from gantool.errors import UsageError, argument, quoted
-from gantool.pictures.file import writable_format
 from gantool.pictures.find import is_picture_name
 from gantool.translation.inputs import STREAM, Inputs, Source
-from gantool.translation.naming import FALLBACK, SAME, Naming, checked_format
-
-Existing = Literal["overwrite", "skip", "fail"]
-"""The policy for an output that exists."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """One picture and where its translation goes."""
-
-    source: Source
-    out: Path | None
-    """None: the bytes go to stdout."""
-    format: str
-    """Pillow's name of the output's format."""
-    may_change: bool
-    """Whether a result that the format cannot hold becomes a PNG file instead of losing what does not fit."""
-    variant: int = 0
-    """Which of a picture's results this is."""
-    spelled_out: bool = False
-    """Whether the result's name holds the input's extension (a.gif.png), because of another input of that stem."""
-    as_png: Path | None = None
-    """Where a result goes that has to become a PNG file."""
-    code: Path | None = None
-    """Where the style code goes, if it is kept."""
-    maps: Path | None = None
-    """Where heat maps go, if they are wanted: what their names begin with."""
+from gantool.translation.jobs import Job as Job
+from gantool.translation.jobs import key as key
+from gantool.translation.jobs import owners_of, with_more
+from gantool.translation.names import folds_names, named
+from gantool.translation.naming import FALLBACK, SAME, Naming, checked_format, format_of
+from gantool.translation.standing import Before, refuse_existing, refuse_strangers, sorted_out
+from gantool.translation.standing import Existing as Existing
 
 
 @dataclass
@@ -56,6 +34,8 @@ class Outputs:
     """The folder that results are written to or below; None for stdout."""
     owners: dict[str, str] = field(default_factory=dict)
     """The input that each file belongs to, by its `key`: outputs (of all shards, skipped ones too), and inputs."""
+    stale: Counter[str] = field(default_factory=Counter)
+    """How many of the skipped ones were made by "another model" and the like."""
 
 
 def find_outputs(
@@ -68,17 +48,19 @@ def find_outputs(
     variants: Sequence[str] = ("",),
     codes: bool = False,
     maps: Path | None = None,
+    before: Before | None = None,
 ) -> Outputs:
     """Gives every input its outputs, one for each of `variants`: what their names have more than the input's.
 
     With `codes` each has a file for its style code, and with `maps`, a folder, a place there. `existing` None means
     "fail" for a single picture and "skip" for folders and lists, so that the same command continues. `shard` (i, n)
-    takes the i-th of n parts. Raises UsageError where inputs and outputs do not fit together: two inputs with one
-    output, an output that is an input, a picture as the folder, a single output that exists.
+    takes the i-th of n parts. `before` is what is known of files that exist. Raises UsageError where inputs and outputs
+    do not fit together: an output that is an input, a picture as the folder, a single output that exists.
     """
+    before = before or Before()
     policy: Existing = existing or ("fail" if inputs.single else "skip")
     if inputs.single and (out is None or not _is_folder(out, single=True)):
-        return _plan_one(inputs.sources[0], out, naming, policy, variants, codes, maps)
+        return _plan_one(inputs.sources[0], out, naming, policy, variants, codes, maps, before)
     if out is None:
         raise UsageError("a folder or several pictures need a folder for the results: name OUT last")
     if out == STREAM:
@@ -91,26 +73,30 @@ def find_outputs(
         )
     root = Path(out)
     sources, results = _without_results(inputs.sources, root, naming, variants)
-    alike = _alike(sources, naming)
+    sources = list({(source.relative, _absolute(source)): source for source in sources}.values())
+    pictures, inside = {_absolute(source) for source in sources}, {key(s.picture) for s in sources if s.picture}
+    names = named(
+        sources,
+        naming,
+        variants,
+        foreign=lambda source, name: before.foreign(root / name, source, pictures),
+        blocked=lambda name: key(root / name) in inside,
+        folds=folds_names(root),
+    )
     jobs = [
-        _job(source, root / naming.named(source.relative, name, spelled_out=spelled_out), naming, number, spelled_out)
+        _job(source, root / f"{name.stem}{naming.suffix}{variant}{extension}", naming, number, name.spelled_out)
         for source in sources
-        for spelled_out in [source.relative in alike]
-        for number, name in enumerate(variants)
+        for name, extension in [(names[source], f".{naming.extension(source.relative)}")]
+        for number, variant in enumerate(variants)
     ]
-    jobs = _with_more(jobs, variants, codes, maps)
-    found = Outputs([], passed_over=results, root=root, owners=_owners(jobs))
-    for job in jobs:
-        if _part(job.source.relative, shard[1]) == shard[0]:
-            (found.skipped if job.out and policy != "overwrite" and job.out.exists() else found.jobs).append(job)
+    jobs = with_more(jobs, variants, codes, maps)
+    found = Outputs([], passed_over=results, root=root, owners=owners_of(jobs))
+    jobs = [job for job in jobs if _part(job.source.relative, shard[1]) == shard[0]]
     if policy == "fail":
-        _refuse_existing([*found.skipped, *found.jobs])
+        refuse_existing(jobs)
+    found.jobs, found.skipped, found.stale = sorted_out(jobs, policy, before)
+    refuse_strangers([job for job in found.jobs if job.replaces], before)
     return found
-
-
-def key(path: Path) -> str:
-    """A path in the one spelling by which outputs are compared."""
-    return os.path.normcase(os.path.abspath(path))
 
 
 def parse_shard(text: str) -> tuple[int, int]:
@@ -130,6 +116,7 @@ def _plan_one(
     variants: Sequence[str],
     codes: bool,
     maps: Path | None,
+    before: Before,
 ) -> Outputs:
     if out == STREAM or (out is None and source.picture is None):
         if len(variants) > 1:
@@ -139,85 +126,49 @@ def _plan_one(
             raise UsageError(
                 f"{argument('save_styles')} writes codes beside the results, and stdout has no place for them: name OUT"
             )
-        job = Job(source, None, checked_format(extension, argument("ext")), naming.ext == SAME)
-        return Outputs(_with_more([job], variants, codes, maps))
+        job = Job(source, None, checked_format(extension, argument("ext"), frames=naming.frames), naming.ext == SAME)
+        return Outputs(with_more([job], variants, codes, maps))
     if out is None:
         assert source.picture is not None
-        beside = Naming(naming.ext or FALLBACK, naming.suffix or ".translated")
+        beside = Naming(
+            naming.ext or (SAME if naming.frames else FALLBACK), naming.suffix or ".translated", naming.frames
+        )
         jobs = [
             _job(source, source.picture.with_name(beside.named(source.picture.name, name)), beside, number)
             for number, name in enumerate(variants)
         ]
     else:
-        path, format = Path(out), checked_format(Path(out).suffix, out)
+        path, format = Path(out), checked_format(Path(out).suffix, out, frames=naming.frames)
         jobs = [
             Job(source, path.with_name(f"{path.stem}{name}{path.suffix}"), format, may_change=False, variant=number)
             for number, name in enumerate(variants)
         ]
         if naming.suffix or (
-            naming.ext not in (None, SAME) and checked_format(str(naming.ext), argument("ext")) != format
+            naming.ext not in (None, SAME)
+            and checked_format(str(naming.ext), argument("ext"), frames=naming.frames) != format
         ):
             raise UsageError(
                 f"{out} names the file already: {argument('ext')} and {argument('suffix')} are for output folders"
             )
     for job in jobs:
         assert job.out is not None
-        if source.picture is not None and job.out.exists() and job.out.samefile(source.picture):
+        if source.picture is not None and os.path.exists(job.out) and job.out.samefile(source.picture):
             raise UsageError(f"{out} is the input itself: name another output")
-    jobs = _with_more(jobs, variants, codes, maps)
+    jobs = with_more(jobs, variants, codes, maps)
+    if policy != "skip":
+        refuse_strangers(jobs, before)
     if policy == "fail":
-        _refuse_existing(jobs)
-    there = [job for job in jobs if job.out is not None and job.out.exists()] if policy != "overwrite" else []
+        refuse_existing(jobs)
     assert jobs[0].out is not None
-    return Outputs([job for job in jobs if job not in there], there, root=jobs[0].out.parent, owners=_owners(jobs))
+    found = Outputs([], root=jobs[0].out.parent, owners=owners_of(jobs))
+    found.jobs, found.skipped, found.stale = sorted_out(jobs, policy, before)
+    return found
 
 
 def _job(source: Source, out: Path, naming: Naming, variant: int, spelled_out: bool = False) -> Job:
-    return Job(source, out, writable_format(out.suffix), naming.ext in (None, SAME), variant, spelled_out)
-
-
-def _with_more(jobs: Sequence[Job], variants: Sequence[str], codes: bool, maps: Path | None) -> list[Job]:
-    """The jobs with the names of whatever else may be written for them.
-
-    Where results differ in their extension alone, these files have the extension in their names, too.
-    """
-
-    def apart(job: Job) -> str:
-        return str(PurePosixPath(job.source.relative).with_suffix("")) + variants[job.variant]
-
-    stems = Counter(key(job.out.with_suffix("")) for job in jobs if job.out)
-    inputs = Counter(os.path.normcase(apart(job)) for job in jobs)
-    more = []
-    for job in jobs:
-        name = PurePosixPath(job.source.relative)
-        if job.out is not None:
-            alike = stems[key(job.out.with_suffix(""))] > 1
-            png = name.name + job.out.stem.removeprefix(name.stem) + ".png"
-            as_png = job.out.with_name(png) if alike else job.out.with_suffix(".png")
-            code = job.out.with_name(f"{job.out.name}.npy") if alike else job.out.with_suffix(".npy")
-            job = replace(job, as_png=as_png, code=code if codes else None)
-        if maps is not None:
-            alike = inputs[os.path.normcase(apart(job))] > 1
-            job = replace(job, maps=maps / (f"{name}{variants[job.variant]}" if alike else apart(job)))
-        more.append(job)
-    return more
-
-
-def _alike(sources: Sequence[Source], naming: Naming) -> set[str]:
-    """The inputs whose results would have the name of another's, but for one that has that extension itself.
-
-    Inputs of one and the same relative path cannot be told apart by it: they are not among them.
-    """
-    named: dict[str, set[str]] = {}
-    for source in sources:
-        named.setdefault(os.path.normcase(naming.named(source.relative)), set()).add(source.relative)
-    return {
-        relative
-        for relatives in named.values()
-        if len(relatives) > 1
-        for relative in relatives
-        if PurePosixPath(relative).suffix[1:] != naming.extension(relative)
-    }
+    return Job(
+        source, out, format_of(out.suffix, frames=naming.frames), naming.ext in (None, SAME), variant, spelled_out
+    )
 
 
 def _is_folder(out: str, *, single: bool) -> bool:
@@ -258,38 +209,8 @@ def _without_results(
     return [source for source in sources if source.relative not in results], len(results)
 
 
-def _owners(jobs: Sequence[Job]) -> dict[str, str]:
-    """The owner of each file. Raises UsageError where two results have one file, or where it is an input."""
-    inputs = {key(job.source.picture) for job in jobs if job.source.picture}
-    owners: dict[str, str] = {}
-    for job in jobs:
-        assert job.out is not None
-        name, spelled = job.source.name, key(job.out)
-        if spelled in owners:
-            raise UsageError(
-                f"{owners[spelled]} and {name} would both be written to {job.out}: translate a folder that holds both"
-                " (its tree is kept), or each into a folder of its own"
-            )
-        if spelled in inputs:
-            raise UsageError(
-                f"the result for {name} would be written over the input {job.out}:"
-                f" use {argument('suffix')} or another OUT"
-            )
-        owners[spelled] = name
-        if job.code is not None:
-            owners[key(job.code)] = name
-    for job in jobs:
-        if job.source.picture is not None:
-            owners.setdefault(key(job.source.picture), f"the input {job.source.name}")
-    return owners
-
-
-def _refuse_existing(jobs: Sequence[Job]) -> None:
-    outs = [path for job in jobs for path in (job.out, job.code) if path is not None and path.exists()]
-    if outs:
-        more = f" (and {len(outs) - 1} more)" if len(outs) > 1 else ""
-        replaces, keeps = argument("existing", "overwrite"), argument("existing", "skip")
-        raise UsageError(f"{outs[0]} exists already{more}: {replaces} replaces, {keeps} keeps, or name another OUT")
+def _absolute(source: Source) -> str:
+    return "" if source.picture is None else os.path.abspath(source.picture)
 
 
 def _part(relative: str, parts: int) -> int:

@@ -8,11 +8,12 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -22,11 +23,13 @@ from gantool.inference.engine import Engine, Way
 from gantool.inference.memory import ran_out
 from gantool.inference.pixels import matched, prepared
 from gantool.inference.styles import Style
-from gantool.pictures.file import Array
+from gantool.pictures.file import Array, Picture
 from gantool.translation.outputs import Job
 from gantool.translation.variants import Variant
 
 T = TypeVar("T")
+
+_NO_PIXELS = np.empty((0, 0, 3), np.uint8)
 
 _HELD_BYTES = 200_000_000  # decoded pictures that may wait for the network or for a place on the disk
 _LOOKAHEAD = 4  # of batches: pictures of how many may wait for others of their size
@@ -42,7 +45,6 @@ class Recipe:
     """(width, height) to resize to before the network."""
     batch: int = 1
     quality: int = 95
-    overwrite: bool = False
     seed: int = 0
     sync: bool = False
     """The same random styles for all pictures."""
@@ -64,7 +66,8 @@ class Decoded:
     job: Job
     size: tuple[int, int]
     """(width, height) of the upright input."""
-    icc_profile: bytes | None
+    picture: Picture
+    """What the file says; its pixels are not kept."""
     pixels: Array
     alpha: Array | None
     seconds: float
@@ -96,7 +99,7 @@ class Chooser(Protocol):
 
 def translate_all(
     engine: Engine,
-    jobs: Sequence[Job],
+    jobs: Iterable[Job],
     recipe: Recipe,
     finish: Callable[[Translated], T],
     *,
@@ -125,7 +128,7 @@ def translate_all(
         return decoded + grouped + sum(size for size, _ in finishing)
 
     def send(group: list[Decoded]) -> Iterator[T | Failed]:
-        for item in _passes(engine, group, recipe, codes):
+        for item in passes(engine, group, recipe, codes):
             if isinstance(item, Failed):
                 yield item
             else:
@@ -190,10 +193,11 @@ def _decode(job: Job, engine: Engine, recipe: Recipe, stdin: bytes) -> Decoded |
     except MemoryError:
         return Failed(job, OutOfMemoryError(f"the memory does not suffice to read {job.source.name}"))
     height, width = picture.pixels.shape[:2]
-    return Decoded(job, (width, height), picture.icc_profile, pixels, alpha, time.perf_counter() - begun)
+    facts = replace(picture, pixels=_NO_PIXELS, alpha=None)
+    return Decoded(job, (width, height), facts, pixels, alpha, time.perf_counter() - begun)
 
 
-def _passes(engine: Engine, group: list[Decoded], recipe: Recipe, codes: Chooser) -> Iterator[Translated | Failed]:
+def passes(engine: Engine, group: list[Decoded], recipe: Recipe, codes: Chooser) -> Iterator[Translated | Failed]:
     """The group through the network, in as many passes as the memory demands."""
     while group:
         begun = time.perf_counter()
@@ -213,7 +217,7 @@ def _passes(engine: Engine, group: list[Decoded], recipe: Recipe, codes: Chooser
         except (DataError, OutOfMemoryError) as error:
             if len(group) > 1:  # each alone: then the one at fault shows
                 for item in group:
-                    yield from _passes(engine, [item], recipe, codes)
+                    yield from passes(engine, [item], recipe, codes)
             else:
                 yield Failed(group[0].job, about(group[0].job, error))
             return

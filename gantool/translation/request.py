@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import get_args
 
@@ -13,12 +13,16 @@ from gantool.errors import DataError, UsageError, argument
 from gantool.inference.styles import styles
 from gantool.pictures.file import writable_format
 from gantool.pictures.resize import LARGEST_SIDE
+from gantool.pictures.results import Results
 from gantool.runs.find import find_weights
 from gantool.runs.header import read_facts
 from gantool.spec import Direction, Facts
-from gantool.translation.inputs import STREAM, Inputs, find_inputs
+from gantool.translation.earlier import Earlier, without_earlier
+from gantool.translation.inputs import STREAM, Inputs, Source, find_inputs
+from gantool.translation.jobs import Job
 from gantool.translation.naming import Naming
-from gantool.translation.outputs import Existing, Outputs, find_outputs
+from gantool.translation.outputs import Outputs, find_outputs
+from gantool.translation.standing import Before, Existing, refuse_strangers
 from gantool.translation.variants import Variant, variants
 
 PRECISIONS = ("fp32", "bf16")
@@ -34,6 +38,9 @@ class Request:
     """Pictures, folders, @LIST (a file with one path a line), or - (a picture on stdin)."""
     output: str | None = None
     """A file, a folder, or - for stdout; None beside the input, for one picture."""
+    only_last_word: bool = False
+    """Whether `output` is the last of several words, not named as the output: then no file is replaced there that
+    gantool did not write."""
     to: str | None = None
     """Target domains: one, several with commas between, or "all"; None for the second of two."""
     style: str | None = None
@@ -50,6 +57,8 @@ class Request:
     """A folder for maps of where the networks look."""
     grid: bool = False
     """The output is one picture: inputs by styles and domains."""
+    frames: bool = False
+    """All frames of animations and all pages, each file in one style, as the same kind of file."""
     size: tuple[int, int] | None = None
     """(width, height) to resize to before the network."""
     seed: int = 0
@@ -61,7 +70,8 @@ class Request:
     quality: int = 95
     """Of jpg, webp and avif, 1 to 100."""
     existing: Existing | None = None
-    """The policy for results that exist; None: "fail" for one picture, "skip" for folders and lists."""
+    """The policy for results that exist; None: "fail" for one picture, "skip" for folders and lists. "newer" replaces
+    those that are older than their input or were made otherwise."""
     shard: tuple[int, int] = (1, 1)
     """(i, n): do the i-th of n parts."""
     device: str = "auto"
@@ -93,6 +103,10 @@ class Plan:
     """Empty for a grid, which is one picture."""
     sheet_format: str | None = None
     """Pillow's name of the format of a grid."""
+    earlier: Earlier = field(default_factory=Earlier)
+    """What lies below the folders of inputs, and was translated before."""
+    how: tuple[dict[str, str], ...] = ()
+    """What decides what each variant's results look like, for the record."""
 
     @property
     def to_stdout(self) -> bool:
@@ -109,7 +123,7 @@ class Plan:
 def plan(request: Request, read_stdin: Callable[[], bytes]) -> Plan:
     """`read_stdin` is called for a list on stdin. Raises UsageError, DataError or CheckpointError."""
     _check(request)
-    naming = Naming(request.ext, request.suffix)
+    naming = Naming(request.ext, request.suffix, request.frames)
     weights = find_weights(request.model, tuple(registry.plugins()))
     facts = read_facts(weights)
     directions = tuple(direction.targets(facts, request.to))
@@ -124,9 +138,13 @@ def plan(request: Request, read_stdin: Callable[[], bytes]) -> Plan:
     results = variants(directions, chosen)
     named = request.output not in (None, STREAM)
     inputs = find_inputs(request.inputs, Path(str(request.output)) if named else None, read_stdin, nul=request.nul)
+    made = Results()
+    inputs, earlier = without_earlier(inputs, request.inputs, made)
+    how = tuple(_how(request, facts, result) for result in results)
+    before = Before(made, how, only_last_word=request.only_last_word)
     if request.grid:
-        format = _sheet_format(request)
-        return Plan(request, weights, facts, directions, results, inputs, Outputs([]), format)
+        format = _sheet_format(request, before)
+        return Plan(request, weights, facts, directions, results, inputs, Outputs([]), format, earlier, how)
     outputs = find_outputs(
         inputs,
         request.output,
@@ -136,8 +154,17 @@ def plan(request: Request, read_stdin: Callable[[], bytes]) -> Plan:
         variants=[result.suffix for result in results],
         codes=request.save_styles,
         maps=request.attention,
+        before=before,
     )
-    return Plan(request, weights, facts, directions, results, inputs, outputs)
+    return Plan(request, weights, facts, directions, results, inputs, outputs, earlier=earlier, how=how)
+
+
+def _how(request: Request, facts: Facts, variant: Variant) -> dict[str, str]:
+    style = variant.style
+    given = {"model": facts.sha256[:16], "to": variant.direction.target, "size": str(request.size)}
+    if style is not None:
+        given["style"] = f"{style.kind} {style.number} {style.path} {style.other} {style.share:.6f} {request.sync}"
+    return {**given, "seed": str(request.seed)}
 
 
 def _check(request: Request) -> None:
@@ -158,18 +185,20 @@ def _check(request: Request) -> None:
             raise UsageError(f"{argument(name)} is {possible}, not {getattr(request, name)}")
 
 
-def _sheet_format(request: Request) -> str:
+def _sheet_format(request: Request, before: Before) -> str:
     """The format of a grid. Raises UsageError for arguments that say nothing for it, and where OUT does not fit."""
-    for_files = ("save_styles", "attention", "shard", "ext", "suffix", "batch")
-    unchanged = {field.name: field.default for field in dataclasses.fields(Request)}
+    for_files = ("frames", "save_styles", "attention", "shard", "ext", "suffix", "batch")
+    unchanged = {one.name: one.default for one in dataclasses.fields(Request)}
     given = [argument(name) for name in for_files if getattr(request, name) != unchanged[name]]
-    if request.existing == "skip":
-        given.append(argument("existing", "skip"))
+    if request.existing in ("skip", "newer"):
+        given.append(argument("existing", request.existing))
     if given:
         raise UsageError(f"{argument('grid')} makes one picture, by itself: leave out {', '.join(given)}")
     out = request.output
     if out is None or (out != STREAM and (not Path(out).suffix or Path(out).is_dir())):
         raise UsageError(f"{argument('grid')} makes one picture: name it, such as grid.png")
+    if out != STREAM and Path(out).exists():
+        refuse_strangers([Job(Source(None, ""), Path(out), "", may_change=False)], before)
     if out != STREAM and Path(out).exists() and request.existing != "overwrite":
         raise UsageError(f"{out} exists already: {argument('existing', 'overwrite')} replaces it")
     try:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, nullcontext
 from pathlib import Path
 
@@ -13,10 +14,14 @@ from gantool.files import write_atomically
 from gantool.inference.devices import choose, half_precision_note
 from gantool.inference.engine import Engine
 from gantool.pictures.file import encode, most_pixels
+from gantool.pictures.results import Recorder
 from gantool.report.console import Console
 from gantool.report.progress import files_progress
 from gantool.runs.checkpoint import load_model
 from gantool.signals import raised
+from gantool.translation.animation import is_film, translate_film
+from gantool.translation.companions import Deliver
+from gantool.translation.jobs import Job
 from gantool.translation.outbox import Outbox
 from gantool.translation.pipeline import Failed, Recipe, default_batch, default_workers, translate_all
 from gantool.translation.request import Plan
@@ -47,7 +52,9 @@ def start(
     with (
         raised(lambda number: Interrupted(tally.stopped(), 128 + number)),
         Outbox(outputs.root) if outputs.root and outputs.jobs else nullcontext() as outbox,
+        closing(Recorder(outputs.root or Path())) as recorder,
     ):
+        tally.kept_though(outputs.stale)
         for job in outputs.skipped:
             if report is not None:
                 report(Skipped(job, job.out))
@@ -61,11 +68,17 @@ def start(
                 else:
                     outbox.write(out, data)
 
+            def note(done: Done) -> None:
+                if done.out is not None:
+                    source = done.job.source
+                    how = plan.how[done.job.variant]
+                    recorder.note(done.out, source.picture, source.relative, how, done.sha256)
+
             engine = _engine(plan, console)
             if not single:
                 console.note(_ahead(plan, engine))
             recipe = recipe_of(plan, engine)
-            outcomes = translate_all(engine, outputs.jobs, recipe, writer(recipe, deliver, outputs.owners), stdin=stdin)
+            outcomes = _outcomes(plan, engine, recipe, deliver, note, stdin)
             with (
                 closing(outcomes),
                 nullcontext() if single else files_progress(console, len(outputs.jobs)) as progress,
@@ -86,6 +99,27 @@ def start(
     tally.end()
 
 
+def _outcomes(
+    plan: Plan, engine: Engine, recipe: Recipe, deliver: Deliver, note: Callable[[Done], None], stdin: bytes
+) -> Generator[Outcome, None, None]:
+    """What comes of each job: of pictures first, then of those with frames, if these are wanted."""
+    films: list[Job] = []
+    owners = plan.outputs.owners
+
+    def pictures() -> Iterator[Job]:
+        for job in plan.outputs.jobs:
+            if plan.request.frames and is_film(job, engine, recipe, stdin):
+                films.append(job)
+            else:
+                yield job
+
+    write = writer(recipe, deliver, owners, note)
+    with closing(translate_all(engine, pictures(), recipe, write, stdin=stdin)) as outcomes:
+        yield from outcomes
+    for job in films:
+        yield translate_film(engine, job, recipe, deliver, owners, note, stdin)
+
+
 def recipe_of(plan: Plan, engine: Engine) -> Recipe:
     """How every picture of the plan is translated on this engine."""
     request = plan.request
@@ -94,7 +128,6 @@ def recipe_of(plan: Plan, engine: Engine) -> Recipe:
         size=request.size,
         batch=request.batch or default_batch(engine.device.type),
         quality=request.quality,
-        overwrite=request.existing == "overwrite",
         seed=request.seed,
         sync=request.sync,
         workers=default_workers(),
@@ -133,4 +166,6 @@ def _draw(plan: Plan, console: Console, stdin: bytes, write_stdout: Callable[[by
         return
     out = Path(str(plan.request.output))
     write_atomically(out, data)
+    with closing(Recorder(out.parent)) as recorder:
+        recorder.note(out, None, "", {}, hashlib.sha256(data).hexdigest())
     console.note(f"wrote {out}")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gantool.errors import GantoolError, argument
 from gantool.inference.memory import in_words
+from gantool.pictures.frames import SEVERAL
 from gantool.report.console import Console
 from gantool.translation.outputs import Job
 
@@ -26,6 +28,12 @@ class Tally:
         self._written = self._skipped = 0
         self._failed: list[str] = []
         self._said: set[str] = set()
+
+    def kept_though(self, stale: Mapping[str, int]) -> None:
+        """Says that results are kept which this command would make otherwise."""
+        for what, count in stale.items():
+            results = "1 result is" if count == 1 else f"{count} results are"
+            self.console.note(f"{results} kept, though of {what}: {argument('existing', 'newer')} makes them anew")
 
     def skip(self, job: Job, out: Path | None) -> None:
         """Counts a picture whose result exists."""
@@ -59,6 +67,12 @@ class Tally:
             )
         if done.job.spelled_out and done.out is not None:
             self._once("alike", f"{name}: {done.out} is its result, because of another picture of that name")
+        if done.frames > 1:
+            holds = done.job.may_change or done.job.format in SEVERAL
+            more = f"{argument('frames')} takes all" if holds else f"{done.job.format} holds one picture"
+            self._once("frames", f"{name}: of its {done.frames} frames or pages the first is translated: {more}")
+        if done.reduced:
+            self._once("reduced", f"{name}: its 16 bits a channel are read as 8 bits: PNG and TIFF keep them")
         if done.lost:
             self._once(
                 done.lost, f"{name}: {done.job.format} cannot hold its {done.lost}: {argument('ext', 'png')} or tif can"

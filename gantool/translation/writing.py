@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -35,6 +36,10 @@ class Done:
     way: Way
     lost: str
     """Lost because the output's format cannot hold it: "transparency", "16 bits"."""
+    frames: int = 1
+    """Frames or pages of the input, of which the first is translated."""
+    reduced: bool = False
+    """Whether 8 of the input's 16 bits were read."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +54,13 @@ class Skipped:
 Outcome: TypeAlias = Done | Skipped | Failed
 
 
-def writer(recipe: Recipe, deliver: Deliver, owners: dict[str, str]) -> Callable[[Translated], Outcome]:
+def writer(
+    recipe: Recipe, deliver: Deliver, owners: dict[str, str], note: Callable[[Done], None] = lambda done: None
+) -> Callable[[Translated], Outcome]:
     """A function that encodes and delivers a translated picture, for `translate_all`.
 
-    `owners` says which input each output belongs to (see `Outputs`), and grows. The function raises OutputRefusedError
-    when the disk takes no more.
+    `owners` says which input each output belongs to (see `Outputs`), and grows. `note` is told of each result as soon
+    as it is in its place. The function raises OutputRefusedError when the disk takes no more.
     """
 
     def write(translated: Translated) -> Outcome:
@@ -65,11 +72,14 @@ def writer(recipe: Recipe, deliver: Deliver, owners: dict[str, str]) -> Callable
                 out, format = job.as_png, "PNG"
                 if out is not None:
                     claim(out, job, owners)
-                    if out.exists() and not recipe.overwrite:
+                    if os.path.exists(out) and not job.replaces_png:
                         return Skipped(job, out)
-            pixels, alpha, lost = _reduced(pixels, alpha, format)
-            data = encode(pixels, format, alpha=alpha, quality=recipe.quality, icc_profile=given.icc_profile)
-            beside(job, given.code, given.maps, deliver, owners, overwrite=recipe.overwrite)
+            pixels, alpha, lost = reduced(pixels, alpha, format)
+            file = given.picture
+            data = encode(
+                pixels, format, alpha=alpha, quality=recipe.quality, icc_profile=file.icc_profile, dpi=file.dpi
+            )
+            beside(job, given.code, given.maps, deliver, owners, overwrite=job.replaces)
             deliver(out, data)
         except OutputRefusedError:
             raise
@@ -81,18 +91,20 @@ def writer(recipe: Recipe, deliver: Deliver, owners: dict[str, str]) -> Callable
         height, width = pixels.shape[:2]
         seconds = translated.seconds + time.perf_counter() - begun
         digest = hashlib.sha256(data).hexdigest()
-        return Done(job, out, given.size, (width, height), seconds, digest, translated.way, lost)
+        done = Done(
+            job, out, given.size, (width, height), seconds, digest, translated.way, lost, file.frames, file.reduced
+        )
+        note(done)
+        return done
 
     return write
 
 
 def _fits(pixels: Array, alpha: Array | None, format: str) -> bool:
-    """Whether nothing but the 16 bits of a transparent picture would be lost, which no format holds."""
-    sixteen_bit = pixels.itemsize == 2 and alpha is None
-    return can_hold(format, channels=pixels.shape[2], sixteen_bit=sixteen_bit, alpha=alpha is not None)
+    return can_hold(format, channels=pixels.shape[2], sixteen_bit=pixels.itemsize == 2, alpha=alpha is not None)
 
 
-def _reduced(pixels: Array, alpha: Array | None, format: str) -> tuple[Array, Array | None, str]:
+def reduced(pixels: Array, alpha: Array | None, format: str) -> tuple[Array, Array | None, str]:
     """The most that the format can hold, and what is lost. Transparency turns white."""
     channels, lost = pixels.shape[2], []
     if alpha is not None and not can_hold(format, channels=channels, sixteen_bit=False, alpha=True):

@@ -52,7 +52,7 @@ class UGATIT(Translates, Attends, Tells, Exports, Model["UGATIT.Options"]):
         lr: float = option(1e-4, "base learning rate of both Adams", low=0)
         decay: bool = option(True, "the learning rate falls to 0 in a straight line over the second half")
         weight_decay: float = option(1e-4, "L2 penalty on every parameter, in the gradient", low=0)
-        steps: int = option(1_000_000, "steps of a training where nobody says how many", low=1)
+        steps: int = option(1_000_000, "steps of a training, unless you say how many", low=1)
 
     @classmethod
     def data(cls, o: UGATIT.Options) -> Data:

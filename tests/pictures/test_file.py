@@ -400,3 +400,83 @@ def test_a_full_disk_leaves_the_file_before_it(tmp_path):
     assert run.stdout == f"cannot write {path}: File too large\n"
     assert path.read_bytes() == b"before"
     assert [entry.name for entry in tmp_path.iterdir()] == ["out.png"]
+
+
+# -- 16-bit colour, resolution, frames
+
+DEEP = RNG.integers(0, 65536, (24, 36, 4), dtype=np.uint16)
+
+
+@pytest.mark.parametrize(
+    ("format", "channels", "alpha"),
+    [("PNG", 3, False), ("PNG", 3, True), ("PNG", 1, True), ("TIFF", 3, False), ("TIFF", 3, True), ("PPM", 3, False)],
+)
+def test_16_bit_colour_comes_through_writing_and_reading_unchanged(format, channels, alpha):
+    pixels, over = DEEP[..., :channels], DEEP[..., 3] if alpha else None
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes() if channels == 3 else None
+    data = encode(pixels, format, alpha=over, icc_profile=profile, dpi=(300, 150))
+    again = read_picture(data)
+    assert np.array_equal(again.pixels, pixels)
+    assert (again.alpha is None) if over is None else np.array_equal(again.alpha, over)
+    if format != "PPM":
+        assert again.icc_profile == profile
+        assert again.dpi == pytest.approx((300, 150), abs=0.02)
+    with Image.open(io.BytesIO(data)) as image:  # other programs see the same
+        assert image.size == (36, 24)
+        assert np.abs(np.array(image)[..., 0].astype(int) - (pixels[..., 0] >> 8)).max() <= 1
+
+
+def chunk(name: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+def test_16_bit_colour_of_other_programs_is_read():
+    def file(layers: np.ndarray, kind: int, interlaced: bool, *more: bytes) -> bytes:
+        height, width = layers.shape[:2]
+        parts = [(0, 0, 1, 1)]
+        if interlaced:
+            parts = [(0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1)]
+        rows = [row for y, x, down, across in parts for row in layers[y::down, x::across].astype(">u2")]
+        head = struct.pack(">IIBBBBB", width, height, 16, kind, 0, 0, interlaced)
+        data = zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows))
+        body = chunk(b"IHDR", head) + b"".join(more) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+        return b"\x89PNG\r\n\x1a\n" + body
+
+    for interlaced in (False, True):
+        assert np.array_equal(read_picture(file(DEEP[..., :3], 2, interlaced)).pixels, DEEP[..., :3])
+        both = read_picture(file(DEEP[..., 2:], 4, interlaced))
+        assert np.array_equal(both.pixels[..., 0], DEEP[..., 2])
+        assert np.array_equal(both.alpha, DEEP[..., 3])
+    key = struct.pack(">HHH", *(int(value) for value in DEEP[5, 7, :3]))
+    keyed = read_picture(file(DEEP[..., :3], 2, False, chunk(b"tRNS", key)))
+    assert np.argwhere(keyed.alpha == 0).tolist() == [[5, 7]]
+
+
+def test_what_is_read_with_8_bits_of_16_says_so(tmp_path):
+    plain = b"P3\n2 1\n65535\n65535 300 0 1 2 3\n"
+    assert read_picture(plain).reduced
+    assert not read_picture(encode(DEEP[..., :3], "PNG")).reduced
+    assert not read_picture(encode(RGB, "PNG")).reduced
+    assert not read_picture(saved(Image.fromarray(RGB), "JPEG2000")).reduced
+
+
+@pytest.mark.parametrize("format", ["PNG", "JPEG", "TIFF", "BMP"])
+def test_the_resolution_is_kept(format):
+    given = read_picture(saved(Image.fromarray(RGB), format, dpi=(300, 150)))
+    again = read_picture(encode(given.pixels, format, dpi=given.dpi))
+    assert again.dpi == pytest.approx((300, 150), abs=0.02)
+    assert read_picture(saved(Image.fromarray(RGB), "WEBP")).dpi is None
+
+
+def test_the_resolution_turns_with_the_picture():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turned = read_picture(saved(Image.fromarray(RGB), "JPEG", dpi=(300, 150), exif=exif))
+    assert turned.dpi == (150, 300)
+
+
+@pytest.mark.parametrize("format", ["GIF", "WEBP", "PNG", "TIFF"])
+def test_frames_are_counted(format):
+    three = [Image.fromarray(np.roll(RGB, shift, axis=0)) for shift in range(3)]
+    assert read_picture(saved(three[0], format, save_all=True, append_images=three[1:])).frames == 3
+    assert read_picture(saved(three[0], format)).frames == 1

@@ -13,9 +13,11 @@ from PIL import Image
 
 from gantool.errors import DataError
 from gantool.report import gallery
-from gantool.report.gallery import write_gallery, write_pictures_page
+from gantool.report.gallery import write_demo, write_gallery, write_pictures_page
 from gantool.report.grids import grid, png
+from gantool.report.origin import origin
 from gantool.report.runlog import RunLog
+from gantool.version import __version__
 
 VOID = {"meta", "img", "input", "line", "path", "circle", "br"}
 
@@ -54,7 +56,9 @@ class Page(HTMLParser):
         assert not re.search(r"https?://|url\(|@import|<link", self.source)
         for tag, attributes in self.tags:
             for name in ("src", "href", "srcset", "data", "action"):
-                assert (attributes.get(name) or "data:").startswith("data:"), (tag, attributes)
+                beside = ("gallery.html", "demo.html") if tag == "a" else ()
+                value = attributes.get(name) or "data:"
+                assert value.startswith("data:") or value in beside, (tag, attributes)
 
 
 def sample(step: int) -> bytes:
@@ -111,6 +115,53 @@ def test_samples_are_embedded_newest_first(run):
     assert [decoded(image) for image in page.images] == [sample(1000), sample(500), sample(0)]
     assert re.findall(r"Step (\d+)", page.text) == ["1000", "500", "0"]
     assert int(page.images[0]["width"]) % Image.open(BytesIO(sample(0))).width == 0, "enlarged by a whole factor"
+
+
+def test_samples_are_described_in_words(run):
+    (run / "samples" / "x_00000500.png").write_bytes(png(Image.new("RGB", (8, 8))))
+    page = Page(write_gallery(run, "t", {}))
+    columns = "1 row of pictures, with the columns A, A to B, B, B to A"
+    assert [image["alt"] for image in page.images] == [
+        f"Samples of step 1000: {columns}",
+        f"Samples of step 500: {columns}",
+        "Samples of step 500, x_00000500",
+        f"Samples of step 0: {columns}",
+    ]
+
+
+def test_pages_have_a_style_for_paper(run):
+    source = Page(write_gallery(run, "t", {})).source
+    paper = source[source.index("@media print") :]
+    assert "--page: #fff" in paper
+    assert re.search(r"figure, [^{]*{ break-inside: avoid; }", paper), "no chart is cut at the end of a page"
+
+
+def test_the_demo_and_the_gallery_of_a_run_lead_to_each_other(run):
+    write_gallery(run, "t", {})
+    square = np.zeros((4, 4, 3), np.uint8)
+    demo = Page(write_demo(run, "Demo <1>", {"written": "today"}, {"A": [{"Noto\ncat <1>": square}]}))
+    again = Page(run / "gallery.html")
+    for page, target in (
+        (demo, "gallery.html"),
+        (again, "demo.html"),
+        (Page(write_gallery(run, "t", {})), "demo.html"),
+    ):
+        page.assert_self_contained()
+        assert [attributes["href"] for tag, attributes in page.tags if tag == "a"] == [target]
+    assert demo.images[0]["alt"] == "Noto: cat <1>"
+    assert "cat" not in demo.text
+    assert "today" in demo.text
+
+
+def test_a_page_says_where_it_comes_from(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["/usr/bin/gantool", "train", "cyclegan", "my cats"])
+    facts = origin("0.2 s")
+    assert facts["command"] == "gantool train cyclegan 'my cats'"
+    assert facts["step time"] == "0.2 s"
+    assert facts["gantool"] == __version__
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d [+-]\d{4}", facts["written"])
+    monkeypatch.setattr("sys.argv", ["-c"])
+    assert set(origin()) == {"gantool", "written"}
 
 
 def test_too_many_samples_are_thinned_evenly_and_the_page_says_so(run, monkeypatch):

@@ -84,16 +84,27 @@ def test_two_by_one_equals_one_by_two(tmp_path: Path):
 
 
 def test_a_picture_that_one_process_cannot_read_ends_them_all(tmp_path: Path, both):
-    folder, _ = draw(tmp_path / "trainA", 12, seed=1), draw(tmp_path / "trainB", 12, seed=2)
-    for number in (1, 2, 4, 5):  # 0, 3, 6 and 9 are in the sample grid, which is drawn before the first step
-        broken = folder / f"{number:02d}.png"
-        broken.write_bytes(broken.read_bytes()[:60])
-    small = ["--preset", "smoke", "--steps", "50", "--workers", "0", "-o", "run"]
+    folder, _ = draw(tmp_path / "trainA", 200, seed=1), draw(tmp_path / "trainB", 12, seed=2)
+    small = ["--preset", "smoke", "--steps", "2000", "--workers", "0", "-o", "run", "--json"]
+    processes = both("train", "cyclegan", "trainA", "trainB", *small)
+    assert any('"event": "step"' in line for line in processes[0].stdout)
+    for file in folder.iterdir():
+        file.write_bytes(file.read_bytes()[:60])
     said = []
-    for process in both("train", "cyclegan", "trainA", "trainB", *small):
+    for process in processes:
         # Without an agreement they would wait for each other for ever.
         said.append(process.communicate(timeout=300)[0])
         assert process.returncode == 3, said
     assert "error: cannot read" in said[0] + said[1]
     (save,) = (tmp_path / "run" / "checkpoints").iterdir()
     assert {file.name for file in save.iterdir()} == {"weights.safetensors", "state.safetensors"}
+
+
+def test_broken_pictures_are_refused_by_all_processes(tmp_path: Path, both):
+    folder, _ = draw(tmp_path / "trainA", 4, seed=1), draw(tmp_path / "trainB", 4, seed=2)
+    (folder / "03.png").write_bytes(b"")
+    for process in both("train", "cyclegan", "trainA", "trainB", "--preset", "smoke", "-o", "run"):
+        said = process.communicate(timeout=300)[0]
+        assert process.returncode == 3, said
+        assert "error: 1 of 8 pictures cannot be used" in said
+    assert not (tmp_path / "run").exists()

@@ -89,7 +89,7 @@ def test_a_training_that_was_planned_before_another_one_saved_is_refused(picture
     late = request.plan(request.Request("cyclegan", pictures, out=run, preset="smoke"))
     run.mkdir()
     shutil.copytree(trained_tiny / folders.CHECKPOINTS, run / folders.CHECKPOINTS)
-    with pytest.raises(UsageError, match="another training has saved in"):
+    with pytest.raises(UsageError, match="another training has saved"):
         session.start(late, Console(verbosity=-2))
     assert not lock.is_held(run)
     assert not (run / folders.SETTINGS).exists()

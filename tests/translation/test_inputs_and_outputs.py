@@ -14,7 +14,8 @@ from gantool.direction import resolve, targets
 from gantool.errors import DataError, UsageError
 from gantool.inference.memory import available, parse_bytes
 from gantool.spec import Direction, Pictures, Spec
-from gantool.translation.inputs import Inputs, find_inputs
+from gantool.translation.inputs import Inputs, Source, find_inputs
+from gantool.translation.names import folded, folds_names, named
 from gantool.translation.naming import Naming
 from gantool.translation.outbox import Outbox, OutputRefusedError
 from gantool.translation.outputs import find_outputs, parse_shard
@@ -94,13 +95,51 @@ def test_two_inputs_never_share_an_output():
         "out/a.jpg_z.png",
         "out/a_z.png",
     ]
-    with pytest.raises(
-        UsageError, match=r"in/a.jpg and x/a.jpg would both be written to out/a.jpg: translate a folder"
-    ):
-        planned("in/a.jpg", "x/a.jpg")
-    touch("in/a.gif.png")
-    with pytest.raises(UsageError, match=r"in/a.gif and in/a.gif.png would both"):
-        planned("in")
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_names_go_on_until_one_is_free_whatever_the_order(backwards):
+    touch("w/a.jpg", "w/a.png", "w/a.jpg.png", "w/a.gif", "w/a.gif.png", "x/w/a.jpg", "y/w/a.jpg")
+    files = ["w/a.jpg", "w/a.png", "w/a.jpg.png", "w/a.gif", "w/a.gif.png"]
+    if backwards:
+        files.reverse()
+    assert planned(*files, naming=Naming("png")) == {
+        "w/a.png": "out/a.png",
+        "w/a.jpg.png": "out/a.jpg.png",
+        "w/a.gif.png": "out/a.gif.png",
+        "w/a.jpg": "out/a.jpg.2.png",
+        "w/a.gif": "out/a.gif.2.png",
+    }
+    places = ["w/a.jpg", "x/w/a.jpg", "y/w/a.jpg", os.path.abspath("w/a.jpg")]
+    if backwards:
+        places.reverse()
+    found = planned(*places)
+    assert sorted(map(str, found.values())) == sorted(
+        [f"out/{Path.cwd().name}/w/a.jpg", "out/x/w/a.jpg", "out/y/w/a.jpg"]
+    )
+
+
+def test_names_differ_on_file_systems_that_do_not_see_case_or_composition():
+    names = ["a.JPG", "a.jpg", "\u00e9.png", "e\u0301.png"]
+    sources = [Source(Path("in") / name, name) for name in names]
+
+    def stems(folds: bool) -> set[str]:
+        given = named(
+            sources, Naming(), [""], foreign=lambda source, name: False, blocked=lambda name: False, folds=folds
+        )
+        return {f"{given[source].stem}.{Naming().extension(source.relative)}" for source in sources}
+
+    assert stems(False) == set(names)
+    assert len({folded(name) for name in stems(True)}) == 4
+    touch("Some.txt")
+    assert folds_names(Path("new/er")) == Path("sOME.TXT").exists()
+
+
+def test_variants_that_spell_each_others_names_are_told_apart():
+    touch("in/x.png", "in/x.b.png")
+    outputs = find_outputs(found("in"), "out", Naming(), variants=[".b.a", ".a"])
+    outs = [str(job.out) for job in outputs.jobs]
+    assert len(set(outs)) == 4
 
 
 def test_results_with_the_inputs_extension_in_their_name_are_known_as_results():

@@ -1,24 +1,14 @@
-"""Tables that say which attributes each picture has: CelebA's list, CSV, or a JSON object a line.
-
-CelebA's list   a count (ignored), the attributes' names, then `file 1 -1 ...` with spaces between
-CSV             a header; the first column is the file; then 1, 0, -1, true or false (or with ; or tabs between)
-JSON lines      {"file": ..., "labels": ["Male", ...]} or {"file": ..., "Male": 1, ...}; what is not named is off
-
-The file's extension (.csv; .json, .jsonl, .ndjson) tells; any other is CelebA's list.
-"""
+"""Domains of a table of attributes, and the pictures that its names mean."""
 
 from __future__ import annotations
 
-import csv
-import json
 import os
 import random
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-from gantool.data.layouts.folders import listed
+from gantool.data.layouts.folders import composed, listed, without_extension
+from gantool.data.layouts.tables import read_table
 from gantool.data.source import Domain
 from gantool.errors import DataError, argument, did_you_mean
 from gantool.pictures.find import find_pictures
@@ -26,25 +16,15 @@ from gantool.pictures.find import find_pictures
 SPLIT_SEED = 1234
 """Of the authors' split into training and test pictures."""
 
-_VALUES = {"1": True, "true": True, "0": False, "-1": False, "false": False}
-
-
-@dataclass(frozen=True)
-class Table:
-    """The attributes of some pictures."""
-
-    names: tuple[str, ...]
-    """All attributes, in the table's order."""
-    rows: dict[str, frozenset[str]]
-    """Which attributes a picture has, by its name, in the table's order."""
-
 
 def attribute_domains(folder: Path, table: Path, attributes: Sequence[str], test_split: int = 0) -> tuple[Domain, ...]:
     """A domain for each of these attributes, in this order: the pictures that have it, and the set's others.
 
-    Pictures are named in the table by their path below `folder`; pictures that are not in the table are left out.
+    Pictures are named in the table by their path below `folder` (see `_paths`). Pictures that are not in the table, and
+    rows whose picture is not there, are left out and counted in the note of the first domain.
     `test_split` rows are kept back: the first of the rows in the authors' shuffled order (theirs: 1999). Raises
-    DataError for attributes that the table does not know, pictures that are missing, and tables that cannot be read.
+    DataError for attributes that the table does not know, tables that cannot be read, and where table and folder
+    share neither most of the rows nor most of the pictures.
     """
     found = read_table(table)
     if not attributes:
@@ -53,7 +33,7 @@ def attribute_domains(folder: Path, table: Path, attributes: Sequence[str], test
             f"(it has {listed(found.names, 60)})"
         )
     for name in attributes:
-        if name not in found.names:
+        if composed(name) not in found.names:
             hint = did_you_mean(name, found.names, cutoff=0.5) or f"It has {listed(found.names, 60)}"
             raise DataError(f'{table} has no attribute "{name}". {hint}')
     if test_split >= len(found.rows):
@@ -61,15 +41,20 @@ def attribute_domains(folder: Path, table: Path, attributes: Sequence[str], test
             f"{table} has {len(found.rows)} pictures, and test_split={test_split} keeps as many back: lower it"
         )
     kept, _ = split(tuple(found.rows), test_split)
-    paths = _paths(folder, kept, table)
-    domains = []
+    there = find_pictures(folder)
+    paths = _paths(folder, there, tuple(found.rows), table)
+    note = _left_out(folder, there, found.rows, paths, table)
+    trained = set(kept)
+    paths = {row: path for row, path in paths.items() if row in trained}
+    domains: list[Domain] = []
     for name in attributes:
-        having = tuple(path for row, path in paths.items() if name in found.rows[row])
-        lacking = tuple(path for row, path in paths.items() if name not in found.rows[row])
+        written = composed(name)
+        having = tuple(path for row, path in paths.items() if written in found.rows[row])
+        lacking = tuple(path for row, path in paths.items() if written not in found.rows[row])
         if not having or not lacking:
             which = "every" if having else "no"
             raise DataError(f"{which} picture of {table} has the attribute {name}: nothing can be learned of it")
-        domains.append(Domain(name, folder, having, without=lacking))
+        domains.append(Domain(name, folder, having, without=lacking, note=None if domains else note))
     return tuple(domains)
 
 
@@ -82,96 +67,81 @@ def split(rows: Sequence[str], test: int) -> tuple[list[str], list[str]]:
     return shuffled[test:], shuffled[:test]
 
 
-def read_table(path: Path) -> Table:
-    """Raises DataError that names the line for a file that is no such table."""
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror or error if isinstance(error, OSError) else "it is not text in UTF-8"
-        raise DataError(f"cannot read the table {path}: {reason}") from error
-    kind = path.suffix.lower()
-    if kind in (".json", ".jsonl", ".ndjson"):
-        names, listed = _json_lines(lines, path)
-    else:
-        names, listed = _columns(lines, path, comma=kind == ".csv")
-    rows: dict[str, frozenset[str]] = {}
-    for number, file, on in listed:
-        if file in rows:
-            raise _wrong(path, number, f"{file} is listed twice")
-        rows[file] = frozenset(on)
-    if not rows:
-        raise DataError(f"{path} lists no pictures")
-    return Table(tuple(names), rows)
+def _paths(folder: Path, there: Sequence[Path], rows: Sequence[str], table: Path) -> dict[str, Path]:
+    """Where each row's picture is, sorted by its path below the folder; rows without a picture are missing.
 
-
-def _columns(lines: Sequence[str], path: Path, comma: bool) -> tuple[list[str], list[tuple[int, str, list[str]]]]:
-    """Names, and (line number, file, its attributes) of a table with a column for each attribute."""
-    cells: Iterator[tuple[int, list[str]]]
-    if comma:
-        head = lines[0] if lines else ""
-        between = max(",;\t", key=head.count)  # spreadsheets write semicolons where a comma is the decimal point
-        reader = csv.reader(lines, delimiter=between)
-        cells = ((n, [cell.strip() for cell in row]) for n, row in enumerate(reader, start=1))
-    else:
-        cells = ((n, line.split()) for n, line in enumerate(lines, start=1))
-        next(cells, None)  # the count
-    _, names = next(cells, (0, []))
-    if comma:
-        names = names[1:]
-    if not names or len(set(names)) < len(names):
-        form = "a first row with `file` and the attributes" if comma else "a count, then a line of attributes"
-        raise DataError(f"{path} begins with no names of attributes that differ from each other; expected: {form}")
-    rows = []
-    for number, row in cells:
-        if not row:
+    A name means the picture of that path. If there is none: that of the same path but for its extension, for the way
+    accents are composed, for Windows' separators, or for folders at its beginning that lead to `folder`.
+    """
+    exact = {file.relative_to(folder).as_posix(): file for file in there}
+    found = {row: exact[name] for row in rows if (name := _normal(row)) in exact}
+    taken = set(found.values())
+    like: dict[str, list[Path]] = {}
+    for name, file in exact.items():
+        if file not in taken:
+            for key in {composed(name), composed(without_extension(name))}:
+                like.setdefault(key, []).append(file)
+    shared = _shared(rows)
+    owners: dict[Path, str] = {}
+    for row in rows if like else ():
+        if row in found:
             continue
-        file, *values = row
-        if len(values) != len(names):
-            raise _wrong(path, number, f"{len(values)} values for {len(names)} attributes")
-        rows.append((number, file, [name for name, v in zip(names, values, strict=True) if _on(v, path, number)]))
-    return names, rows
-
-
-def _json_lines(lines: Sequence[str], path: Path) -> tuple[list[str], list[tuple[int, str, list[str]]]]:
-    names: dict[str, None] = {}
-    rows = []
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
+        files = next((like[key] for key in _keys(row, shared, folder) if key in like), None)
+        if files is None:
             continue
-        try:
-            entry = json.loads(line)
-        except ValueError as error:
-            raise _wrong(path, number, f"no JSON object ({error})") from error
-        if not isinstance(entry, dict) or not isinstance(entry.get("file"), str):
-            raise _wrong(path, number, 'expected {"file": ..., "labels": [...]}')
-        labels = entry.pop("labels", [])
-        file = entry.pop("file")
-        if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
-            raise _wrong(path, number, '"labels" must be a list of texts')
-        names |= dict.fromkeys([*entry, *labels])
-        rows.append((number, file, [*labels, *(name for name, value in entry.items() if _on(value, path, number))]))
-    return list(names), rows
+        if len(files) > 1:
+            raise DataError(f"{table} lists {row}, and {files[0]} and {files[1]} are named like it: which is meant?")
+        if (other := owners.setdefault(files[0], row)) != row:
+            raise DataError(f"{table} lists {other} and {row}, and both mean {files[0]}: take one out")
+        found[row] = files[0]
+    _check_cover(folder, there, rows, found, table)
+    return dict(sorted(found.items(), key=lambda item: item[1].relative_to(folder).as_posix()))
 
 
-def _on(value: Any, path: Path, number: int) -> bool:
-    text = str(value).lower()
-    if text not in _VALUES:
-        raise _wrong(path, number, f'"{value}" is none of 1, 0, -1, true and false')
-    return _VALUES[text]
+def _shared(rows: Sequence[str]) -> str:
+    """The folder that all names of a table begin with."""
+    names = [_normal(row.replace("\\", "/")) for row in rows]
+    return os.path.commonpath(map(os.path.dirname, names)) if len({os.path.isabs(name) for name in names}) == 1 else ""
 
 
-def _paths(folder: Path, rows: Sequence[str], table: Path) -> dict[str, Path]:
-    """Where each row's picture is, sorted by its path below the folder."""
-    there = {file.relative_to(folder).as_posix(): file for file in find_pictures(folder)}
-    wanted = {row: os.path.normpath(row).replace(os.sep, "/") for row in rows}
-    missing = [row for row, name in wanted.items() if name not in there]
+def _normal(row: str) -> str:
+    return os.path.normpath(row).replace(os.sep, "/")
+
+
+def _keys(row: str, shared: str, folder: Path) -> Iterator[str]:
+    """What a row's picture may be called, the likeliest first, with composed accents."""
+    name = composed(_normal(row.replace("\\", "/")))
+    here = composed(os.path.basename(os.path.abspath(folder)))
+    inside = [name]
+    if f"/{here}/" in f"/{name}":
+        inside.append(f"/{name}".rpartition(f"/{here}/")[2])
+    if shared:
+        inside.append(name.removeprefix(composed(shared) + "/"))
+    for one in inside:
+        yield from (one, without_extension(one))
+
+
+def _check_cover(folder: Path, there: Sequence[Path], rows: Sequence[str], found: dict[str, Path], table: Path) -> None:
+    """Raises DataError where a table and a folder have little to do with each other."""
+    if 2 * len(found) > min(len(rows), len(there)):
+        return
+    missing = [row for row in rows if row not in found]
+    others = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
+    ending = "/" + _normal(missing[0])
+    below = next((file.parent for file in there if file.as_posix().endswith(ending)), None)
+    hint = f"pictures of that name are in {below}: name that folder" if below else "are they in another folder?"
+    raise DataError(f"{table} lists {missing[0]}{others}, which is not in {folder}: {hint}")
+
+
+def _left_out(
+    folder: Path, there: Sequence[Path], rows: Collection[str], paths: dict[str, Path], table: Path
+) -> str | None:
+    missing = [row for row in rows if row not in paths]
+    known = set(paths.values())
+    unlisted = [file for file in there if file not in known]
+    said = []
     if missing:
-        others = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
-        below = next((file.parent for name, file in there.items() if name.endswith("/" + missing[0])), None)
-        hint = f"pictures of that name are in {below}: name that folder" if below else "are they in another folder?"
-        raise DataError(f"{table} lists {missing[0]}{others}, which is not in {folder}: {hint}")
-    return {row: there[name] for row, name in sorted(wanted.items(), key=lambda item: item[1])}
-
-
-def _wrong(path: Path, number: int, what: str) -> DataError:
-    return DataError(f"{path}, line {number}: {what}")
+        said.append(f"{len(missing)} of {table} left out, without a picture in {folder}: {listed(missing)}")
+    if unlisted:
+        said.append(f"{len(unlisted)} of {folder} left out, which {table} does not list: {listed(unlisted)}")
+    return "; ".join(said) or None

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from gantool.errors import DataError
 from gantool.pictures.find import find_pictures, subfolders
+from gantool.pictures.ids import of_kinds
 
 SPLITS = ("train", "test", "val", "valid", "validation")
 """Names of folders that hold a part of the data, not a domain."""
@@ -43,30 +45,47 @@ def only_two(root: Path) -> tuple[Path, Path] | None:
     return None
 
 
+def composed(name: str) -> str:
+    """A name with composed accents. A Mac takes accents and letters apart in names of files, others do not."""
+    return unicodedata.normalize("NFC", name)
+
+
 def without_extension(name: str) -> str:
     """The common part of the names of a pair's files."""
     return Path(name).with_suffix("").as_posix()
 
 
-def by_name(folder: Path, key: Callable[[str], str] = without_extension) -> dict[str, Path]:
-    """The pictures of a folder by `key` of their path below it. Raises DataError where two share one."""
+def by_name(
+    folder: Path, key: Callable[[str], str] = without_extension, kinds: Sequence[str] | None = None
+) -> dict[str, Path]:
+    """The pictures of a folder by `key` of their path below it, with composed accents.
+
+    `kinds`: see `gantool.pictures.ids.of_kinds`. Raises DataError where two share a name.
+    """
     files: dict[str, Path] = {}
-    for file in find_pictures(folder):
-        name = key(file.relative_to(folder).as_posix())
+    pictures = find_pictures(folder)
+    for file in pictures if kinds is None else of_kinds(pictures, kinds):
+        name = composed(key(file.relative_to(folder).as_posix()))
         if name in files:
-            raise DataError(f"{files[name]} and {file} are both named {name}: which of them is meant?")
+            one, other = (str(path.with_suffix("")) for path in (files[name], file))
+            accents = " but for the spelling of accents" if one != other and composed(one) == composed(other) else ""
+            raise DataError(f"{files[name]} and {file} are both named {name}{accents}: which of them is meant?")
         files[name] = file
     return files
 
 
 def matched(
-    folders: Sequence[Path], key: Callable[[str], str] = without_extension
+    folders: Sequence[Path],
+    key: Callable[[str], str] = without_extension,
+    kinds: Sequence[Sequence[str] | None] | None = None,
 ) -> list[tuple[tuple[Path, ...], tuple[Path, ...]]]:
     """For each folder the files that have a counterpart in all others, in one order for all, and those that have none.
 
+    `kinds` of Cityscapes' files that are meant, for each folder: see `gantool.pictures.ids.of_kinds`.
     Raises DataError where as many files have no counterpart as have one.
     """
-    named = [by_name(folder, key) for folder in folders]
+    kinds = kinds or [None] * len(folders)
+    named = [by_name(folder, key, kind) for folder, kind in zip(folders, kinds, strict=True)]
     common = sorted(set.intersection(*map(set, named)))
     alone = [tuple(files[name] for name in sorted(files.keys() - set(common))) for files in named]
     left_out = [file for files in alone for file in files]

@@ -12,10 +12,14 @@ from gantool.data.layouts.folders import matched, names
 from gantool.data.layouts.paired import pairs
 from gantool.data.transforms import Planes
 from gantool.errors import DataError, UsageError, argument
-from gantool.pictures.ids import INSTANCES, key
+from gantool.pictures.find import find_pictures
+from gantool.pictures.ids import INSTANCE_KINDS, INSTANCES, LABEL_KINDS, PICTURE_KINDS, key, of_kinds
 
 _FOLDERS = {"label": ("label", "labels"), "img": ("img", "image", "images"), "inst": INSTANCES}
 """Names of the folders of one data set, also with `train_` before them."""
+
+
+_KINDS = (LABEL_KINDS, PICTURE_KINDS[::-1], INSTANCE_KINDS)
 
 
 def labelled(classes: int, *, instances: bool) -> Layout:
@@ -41,12 +45,17 @@ class _Labelled:
 
     def find(self, paths: Sequence[Path], *, aligned: str | None = None) -> tuple[Domain, ...]:
         """The label maps and pictures in two folders (labels, pictures) or three (labels, pictures, instances), or in
-        one that holds train_label, train_img and train_inst (or labels, images and instances, also below train)."""
+        one that holds train_label, train_img and train_inst (or labels, images and instances, also below train).
+
+        Of folders as Cityscapes has them, which hold several kinds of files, each takes the kind that it is meant for.
+        """
         if aligned is not None:
             raise UsageError("aligned is for side-by-side pictures: label maps are files of their own")
         count = 2 + self.instances
         if len(paths) == 1:
-            folders = _folders(paths[0], count)
+            folders = _cityscapes(paths[0], count) or _folders(paths[0], count)
+        elif len(paths) == 2 and self.instances and _has_instances(paths[0]):
+            folders = [*paths, paths[0]]
         elif len(paths) == count:
             folders = list(paths)
         else:
@@ -55,7 +64,7 @@ class _Labelled:
                 f" {argument('set', 'instances=false')}; with plain pictures: two folders and"
                 f" {argument('set', 'label_nc=0')}"
             )
-        (maps, no_picture), (pictures, no_map), *rest = matched(folders, key)
+        (maps, no_picture), (pictures, no_map), *rest = matched(folders, key, _KINDS[:count])
         left_out = [*no_picture, *no_map, *(file for _, alone in rest for file in alone)]
         note = f"{len(left_out)} files left out, without a counterpart: {left_out[0]}, ..." if left_out else None
         label, image = names(folders[:2])
@@ -76,6 +85,19 @@ class _Labelled:
             return maps.resized(number), pictures.resized(number)
 
         return pairs(domains, recipe, [maps, pictures], both)
+
+
+def _has_instances(folder: Path) -> bool:
+    """Whether a folder holds label maps and instance maps side by side, as Cityscapes' do."""
+    files = find_pictures(folder)
+    return any(len(of_kinds(files, [kind])) < len(files) for kind in INSTANCE_KINDS)
+
+
+def _cityscapes(root: Path, count: int) -> list[Path] | None:
+    """The folders of the training part of Cityscapes as it is downloaded."""
+    pictures = root / "leftImg8bit" / "train"
+    labels = next((folder for name in ("gtFine", "gtCoarse") if (folder := root / name / "train").is_dir()), None)
+    return [labels, pictures, labels][:count] if labels is not None and pictures.is_dir() else None
 
 
 def _folders(root: Path, count: int) -> list[Path]:

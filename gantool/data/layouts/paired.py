@@ -16,6 +16,7 @@ from gantool.data.transforms import Planes, crop_and_flip, draw, resized_size
 from gantool.errors import DataError, UsageError, argument
 from gantool.pictures.file import picture_size
 from gantool.pictures.find import find_pictures
+from gantool.pictures.ids import PICTURE_KINDS, key
 
 _LOOKED_AT = 100  # so many files of a folder tell whether all are pictures side by side
 
@@ -137,7 +138,7 @@ def match(folders: tuple[Path, Path]) -> tuple[Domain, Domain]:
 
     Raises DataError where there are as many files without a counterpart as pairs, or two files share a name.
     """
-    found = matched(folders)
+    found = matched(folders, key, (PICTURE_KINDS, PICTURE_KINDS))
     if folders[0].samefile(folders[1]):
         raise DataError(f"both domains are the same folder, {folders[0]}: give one folder for each domain")
     a, b = (

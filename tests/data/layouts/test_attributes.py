@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unicodedata import normalize
 
 import pytest
 from PIL import Image
 
-from gantool.data.layouts.attributes import attribute_domains, read_table, split
+from gantool.data.layouts.attributes import attribute_domains, split
+from gantool.data.layouts.tables import read_table
 from gantool.errors import DataError
 
 CELEBA = """3
@@ -67,6 +69,102 @@ def test_attributes_that_teach_nothing_are_refused(tmp_path, faces):
         attribute_domains(faces, table, ["Old"])
 
 
+@pytest.mark.parametrize(
+    ("on", "off"),
+    [
+        *(("1.0", "-1.0"), ("+1", "0.0"), ("1.", "-0"), ("1e0", "0"), ("1", "\N{MINUS SIGN}1"), (" 1 ", " -1 ")),
+        *(("yes", "No"), ("Y", "n"), ("T", "f"), ("TRUE", "False"), ("On", "off"), ('"1"', '"0"'), ('"1,0"', '"-1,0"')),
+    ],
+)
+@pytest.mark.parametrize("form", ["{0},{1}", "{0};{1}", "{0}\t{1}"])
+def test_values_in_other_spellings(tmp_path, on, off, form):
+    rows = [form.format("file", "X"), form.format("a.png", on), form.format("b.png", off)]
+    assert read_table(written(tmp_path, "x.csv", "\n".join(rows))).rows == {"a.png": {"X"}, "b.png": set()}
+
+
+TABLE = {"a.jpg": {"Male"}, "b.jpg": set()}
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    {
+        "index of pandas": ("x.csv", ",file,Male\n0,a.jpg,1\n1,b.jpg,0\n"),
+        "index with a name": ("x.csv", "Unnamed: 0,file,Male\n0,a.jpg,1.0\n1,b.jpg,0.0\n"),
+        "files are the index": ("x.csv", ",Male\na.jpg,1\nb.jpg,0\n"),
+        "commas at the ends": ("x.csv", "file,Male,,\na.jpg,1,,\nb.jpg,0,,\n,,,\n"),
+        "commas at the ends of rows": ("x.csv", "file,Male\na.jpg,1,\nb.jpg,0,\n"),
+        "lines between": ("x.csv", "\nfile,Male\n\na.jpg,1\n\nb.jpg,0\n\n"),
+        "mark and Windows' line ends": ("x.csv", "\ufefffile,Male\r\na.jpg,1\r\nb.jpg,0\r\n"),
+        "separator in the first line": ("x.csv", "sep=;\nfile;Male\na.jpg;1\nb.jpg;0\n"),
+        "tabs": ("x.tsv", "file\tMale\na.jpg\t1\nb.jpg\t0\n"),
+        "commas in a .txt": ("x.txt", "file,Male\na.jpg,1\nb.jpg,0\n"),
+        "list without its count": ("x.txt", "Male\na.jpg 1\nb.jpg -1\n"),
+        "list with spaces and empty lines": ("x.txt", "2 \n\n Male \n a.jpg   1 \r\n\nb.jpg  -1\n\n"),
+    }.values(),
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_tables_as_other_programs_write_them(tmp_path, name, content, encoding):
+    path = tmp_path / name
+    path.write_bytes(content.encode(encoding) if encoding == "utf-8" else content.lstrip("\ufeff").encode(encoding))
+    table = read_table(path)
+    assert table.names == ("Male",)
+    assert table.rows == TABLE
+
+
+@pytest.mark.parametrize(
+    ("names", "files"),
+    {
+        "other extensions": (["0.jpg", "1.jpg"], ["0.png", "1.webp"]),
+        "no extensions": (["000001", "v1.2"], ["000001.png", "v1.2.png"]),
+        "folders": (["sub/0.jpg", "./1.jpg"], ["sub/0.png", "1.png"]),
+        "Windows' folders": (["sub\\0.png", ".\\1.png"], ["sub/0.png", "1.png"]),
+        "the folder itself": (["faces/0.png", "data/faces/1.jpg"], ["0.png", "1.png"]),
+        "another place": (["/home/me/x/0.png", "/home/me/x/1.png"], ["0.png", "1.png"]),
+        "another place on Windows": (["C:\\me\\x\\0.png", "C:\\me\\x\\1.png"], ["0.png", "1.png"]),
+        "composed accents": ([normalize("NFC", "é0.png"), "1.png"], [normalize("NFD", "é0.png"), "1.png"]),
+        "decomposed accents": ([normalize("NFD", "é/é.jpg"), "1.png"], [normalize("NFC", "é/é.png"), "1.png"]),
+    }.values(),
+)
+def test_names_that_mean_a_picture(tmp_path, names, files):
+    for file in files:
+        (tmp_path / "faces" / file).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (4, 4)).save(tmp_path / "faces" / file)
+    table = written(tmp_path, "x.csv", f"file,Male\n{names[0]},1\n{names[1]},0\n")
+    (male,) = attribute_domains(tmp_path / "faces", table, ["Male"])
+    assert male.files == (tmp_path / "faces" / files[0],)
+    assert male.without == (tmp_path / "faces" / files[1],)
+    assert male.note is None
+
+
+def test_attributes_with_accents_in_two_spellings(tmp_path, faces):
+    table = written(tmp_path, "x.csv", normalize("NFD", "file,gealtert é\na.jpg,1\nb.jpg,0\n"))
+    (old,) = attribute_domains(faces, table, [normalize("NFC", "gealtert é")])
+    assert [file.name for file in old.files] == ["a.jpg"]
+
+
+def test_a_name_that_could_mean_two_pictures_is_refused(tmp_path, faces):
+    for name in ("d.png", "d.webp"):
+        Image.new("RGB", (4, 4)).save(faces / name)
+    table = written(tmp_path, "x.csv", "file,Male\na.jpg,1\nb.jpg,0\nd.jpg,0\n")
+    with pytest.raises(DataError, match=r"lists d\.jpg, and .*d\.png and .*d\.webp are named like it: which is meant"):
+        attribute_domains(faces, table, ["Male"])
+    table = written(tmp_path, "x.csv", "file,Male\na.png,1\na.webp,0\nb.jpg,0\n")
+    with pytest.raises(DataError, match=r"lists a\.png and a\.webp, and both mean .*a\.jpg"):
+        attribute_domains(faces, table, ["Male"])
+
+
+def test_what_table_and_folder_do_not_share_is_left_out_and_counted(tmp_path, faces):
+    more = "".join(f"x{number}.jpg,0\n" for number in range(20))
+    table = written(
+        tmp_path, "x.csv", "file,Male,Old\na.jpg,1,1\nb.jpg,0,1\nsub/c.jpg,0,0\n" + more.replace(",0", ",0,0")
+    )
+    male, old = attribute_domains(faces, table, ["Male", "Old"])  # most of a small folder is in a large table
+    assert [file.name for file in (*male.files, *male.without)] == ["a.jpg", "b.jpg", "c.jpg"]
+    assert f"20 of {table} left out, without a picture in {faces}: x0.jpg, x1.jpg" in male.note
+    assert f"1 of {faces} left out, which {table} does not list: {faces / 'not_listed.jpg'}" in male.note
+    assert old.note is None  # it is said once
+
+
 def test_pictures_that_are_missing_are_named_with_a_hint(tmp_path, faces):
     table = written(tmp_path, "list.csv", "file,Male\na.jpg,1\nc.jpg,0\nd.jpg,0\n")
     with pytest.raises(DataError, match=r"lists c\.jpg \(and 1 more\), which is not in .*: .* in .*sub: name that"):
@@ -99,9 +197,15 @@ def test_the_authors_split_keeps_pictures_back(tmp_path):
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("x.csv", "file,Male\na.jpg,yes\n", r'x.csv, line 2: "yes" is none of 1, 0, -1, true and false'),
+        ("x.csv", "file,Male\na.jpg,maybe\n", r'x.csv, line 2: "maybe" is none of 1, 0, -1, yes, no, true and false'),
+        ("x.csv", "file,Male\na.jpg,\n", "x.csv, line 2: Male has no value"),
+        ("x.csv", "file,Male\na.jpg,nan\n", "x.csv, line 2: Male has no value"),
+        ("x.csv", "file,Male,,Young\na.jpg,1,0,1\n", "x.csv, line 1: a column between others has no name"),
+        ("x.csv", "file,Male\na.jpg,1\n" + "x" * 200_000, "x.csv, line 3: no row of a table"),
+        ("x.jsonl", '{"file": ' + "[" * 200_000, "line 1: no JSON object"),
+        ("x.jsonl", '{"file": "a.jpg", "Male": null}', "line 1: Male has no value"),
         ("x.csv", "file,Male\na.jpg,1,0\n", "line 2: 2 values for 1 attributes"),
-        ("x.csv", "file,Male,Male\na.jpg,1,0\n", "begins with no names of attributes that differ"),
+        ("x.csv", "file,Male,Male\na.jpg,1,0\n", "line 1: the attribute Male stands there twice"),
         ("x.csv", "file,Male\na.jpg,1\na.jpg,1\n", "line 3: a.jpg is listed twice"),
         ("x.csv", "file,Male\n", "lists no pictures"),
         ("x.csv", "", "begins with no names"),

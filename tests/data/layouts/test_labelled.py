@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unicodedata import normalize
 
 import numpy as np
 import pytest
@@ -10,8 +11,10 @@ from PIL import Image
 
 from gantool.data.dataset import Recipe
 from gantool.data.layouts.labelled import labelled
+from gantool.data.layouts.paired import paired
 from gantool.data.transforms import Preparation
 from gantool.errors import DataError, UsageError
+from gantool.pictures.ids import find_instances
 
 CROP = Preparation("crop", 16, 16)
 
@@ -95,6 +98,74 @@ def test_the_authors_arrangement_and_cityscapes_own_names(tmp_path):
     label, image = labelled(35, instances=True).find([tmp_path])
     assert [file.name[:6] for file in (*label.files, *label.instances, *image.files)] == ["aachen", "bochum"] * 3
     assert (label.name, image.name) == ("label", "img")
+
+
+def cityscapes(root: Path, scenes: int = 3) -> Path:
+    """Scenes as Cityscapes has them: all kinds of labels in one folder, the pictures in a tree of their own."""
+    labels, pictures = root / "gtFine/train/aachen", root / "leftImg8bit/train/aachen"
+    labels.mkdir(parents=True)
+    pictures.mkdir(parents=True)
+    for number in range(scenes):
+        name = f"aachen_{number:06}_000019"
+        ids = random_ids(number, 5)
+        kinds = {"labelIds": ids, "labelTrainIds": ids + 250, "instanceIds": ids.astype(np.uint16) * 1000}
+        for kind, values in kinds.items():
+            Image.fromarray(values.astype(np.uint16 if kind == "instanceIds" else np.uint8)).save(
+                labels / f"{name}_gtFine_{kind}.png"
+            )
+        Image.new("RGB", (30, 24), "red").save(labels / f"{name}_gtFine_color.png")
+        (labels / f"{name}_gtFine_polygons.json").write_text("{}")
+        Image.new("RGB", (30, 24)).save(pictures / f"{name}_leftImg8bit.png")
+    return root
+
+
+@pytest.mark.parametrize(
+    ("given", "instances"),
+    [
+        (("",), True),
+        (("",), False),
+        (("gtFine/train", "leftImg8bit/train", "gtFine/train"), True),
+        (("gtFine/train", "leftImg8bit/train"), True),
+        (("gtFine/train", "leftImg8bit/train"), False),
+        (("gtFine/train/aachen", "leftImg8bit/train/aachen"), True),
+    ],
+)
+def test_cityscapes_as_it_is_downloaded(tmp_path, given, instances):
+    root = cityscapes(tmp_path)
+    layout = labelled(5, instances=instances)
+    label, image = layout.find([root / path for path in given])
+    assert [file.name[14:] for file in label.files] == ["000019_gtFine_labelIds.png"] * 3
+    assert [file.name[14:] for file in label.instances] == ["000019_gtFine_instanceIds.png"] * 3 * instances
+    assert [file.name[14:] for file in image.files] == ["000019_leftImg8bit.png"] * 3
+    assert label.note is None
+    planes = layout.open((label, image), Recipe(CROP, (1 + instances, 3))).item(0, 0)["A"]
+    assert planes.shape[0] == 1 + instances
+    if instances:
+        assert (planes[1] == planes[0] * 1000).all()
+
+
+def test_the_instance_map_of_a_label_map_as_cityscapes_has_them(tmp_path):
+    folder = cityscapes(tmp_path) / "gtFine/train/aachen"
+    found = find_instances(folder / "aachen_000001_000019_gtFine_labelIds.png")
+    assert found == folder / "aachen_000001_000019_gtFine_instanceIds.png"
+
+
+def test_colours_and_pictures_of_cityscapes_are_pairs(tmp_path):
+    root = cityscapes(tmp_path)
+    a, b = paired().find([root / "leftImg8bit/train", root / "gtFine/train"])
+    assert [file.name[14:] for file in (*a.files, *b.files)] == ["000019_leftImg8bit.png"] * 3 + [
+        "000019_gtFine_color.png"
+    ] * 3
+    assert a.note is b.note is None
+
+
+def test_names_in_two_spellings_of_unicode_belong_together(data):
+    for folder, form in (("labels", "NFC"), ("images", "NFD"), ("instances", "NFD")):
+        for number in range(4):
+            (data / folder / f"{number}.png").rename(data / folder / normalize(form, f"rué {number}.png"))
+    label, image = labelled(6, instances=True).find([data])
+    assert len(label.files) == len(label.instances) == len(image.files) == 4
+    assert find_instances(label.files[0]) == label.instances[0]
 
 
 def test_files_without_a_counterpart(data):

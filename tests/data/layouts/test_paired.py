@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unicodedata import normalize
 
 import numpy as np
 import pytest
@@ -165,6 +166,17 @@ def test_files_without_a_counterpart_are_left_out_and_named(tmp_path):
     assert a.note is not None
     assert "1 of" in a.note
     assert "alone.png" in a.note
+
+
+def test_names_in_two_spellings_of_unicode_are_a_pair(tmp_path):
+    for folder, form in (("A", "NFC"), ("B", "NFD")):
+        save(photo(0), tmp_path / folder / normalize(form, "ü/café.png"))
+    a, b = paired().find([tmp_path])
+    assert a.files == (tmp_path / "A" / normalize("NFC", "ü/café.png"),)
+    assert b.files == (tmp_path / "B" / normalize("NFD", "ü/café.png"),)
+    save(photo(0), tmp_path / "B" / normalize("NFC", "ü/café.png"))
+    with pytest.raises(DataError, match="but for the spelling of accents: which of them is meant"):
+        paired().find([tmp_path])
 
 
 def test_mostly_unmatched_folders_are_refused(tmp_path):

@@ -1,0 +1,185 @@
+"""Tables that say which attributes each picture has: CelebA's list, CSV, or a JSON object a line.
+
+CelebA's list   a count (ignored; it may be missing), the attributes' names, then `file 1 -1 ...` with spaces between
+CSV             a header; the first column is the file; then values (or with ; or tabs between)
+JSON lines      {"file": ..., "labels": ["Male", ...]} or {"file": ..., "Male": 1, ...}; what is not named is off
+
+The file's extension (.csv, .tsv; .json, .jsonl, .ndjson) tells; any other is CelebA's list, or a CSV if its first line
+has commas, semicolons or tabs. Text is UTF-8, or UTF-16 with its mark.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from gantool import schema
+from gantool.data.layouts.folders import composed
+from gantool.errors import DataError
+from gantool.pictures.find import is_picture_name
+
+_ON, _OFF = ("true", "t", "yes", "y", "on"), ("false", "f", "no", "n", "off")
+_VALUES = {1.0: True, 0.0: False, -1.0: False}
+_NO_VALUE = ("", "nan", "na", "n/a", "none", "null", "?")
+_SEPARATORS = ",;\t"
+
+_Row: TypeAlias = tuple[int, str, list[str]]
+"""Line number, file, the attributes that it has."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """The attributes of some pictures."""
+
+    names: tuple[str, ...]
+    """All attributes, in the table's order, with composed accents."""
+    rows: dict[str, frozenset[str]]
+    """Which attributes a picture has, by its name as it is written there, in the table's order."""
+
+
+def read_table(path: Path) -> Table:
+    """Raises DataError that names the line for a file that is no such table."""
+    lines = _lines(path)
+    kind = path.suffix.lower()
+    if kind in (".json", ".jsonl", ".ndjson"):
+        names, found = _json_lines(lines, path)
+    else:
+        names, found = _columns(lines, path, separated=kind in (".csv", ".tsv") or _is_separated(lines))
+    rows: dict[str, frozenset[str]] = {}
+    for number, file, on in found:
+        if file in rows:
+            raise _wrong(path, number, f"{file} is listed twice")
+        rows[file] = frozenset(on)
+    if not rows:
+        raise DataError(f"{path} lists no pictures")
+    return Table(tuple(names), rows)
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        content = path.read_bytes()
+        wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        return content.decode("utf-16" if wide else "utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror or error if isinstance(error, OSError) else "it is not text in UTF-8"
+        raise DataError(f"cannot read the table {path}: {reason}") from error
+
+
+def _is_separated(lines: Sequence[str]) -> bool:
+    return bool(lines) and any(separator in lines[0] for separator in _SEPARATORS)
+
+
+def _columns(lines: list[str], path: Path, separated: bool) -> tuple[list[str], list[_Row]]:
+    """Names and rows of a table with a column for each attribute."""
+    cells = list(_separated(lines, path) if separated else _spaced(lines))
+    if not cells:
+        raise DataError(f"{path} begins with no names of attributes; expected: {_form(separated)}")
+    (first, names), *rest = cells
+    if separated:
+        if rest and _has_index(rest[0][1]):  # pandas writes a column of row numbers before all others
+            names, rest = names[1:], [(number, row[1:]) for number, row in rest]
+        names = names[1:]
+    names = [composed(name) for name in _without_empty_end(names)]
+    if not names:
+        raise DataError(f"{path} begins with no names of attributes; expected: {_form(separated)}")
+    if "" in names:
+        raise _wrong(path, first, "a column between others has no name")
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise _wrong(path, first, f"the attribute {twice} stands there twice")
+    rows = []
+    for number, row in rest:
+        file, *values = row
+        if len(values) > len(names):
+            values[len(names) :] = _without_empty_end(values[len(names) :])
+        if len(values) != len(names):
+            raise _wrong(path, number, f"{len(values)} values for {len(names)} attributes")
+        on = [name for name, value in zip(names, values, strict=True) if _on(value, name, path, number)]
+        rows.append((number, file, on))
+    return names, rows
+
+
+def _separated(lines: list[str], path: Path) -> Iterator[tuple[int, list[str]]]:
+    """The rows that hold anything, with their line numbers."""
+    skipped = int(bool(lines) and lines[0].lower().startswith("sep="))  # spreadsheets read their separator there
+    head = next((line for line in lines[skipped:] if line.strip()), "")
+    between = max(_SEPARATORS, key=head.count)  # spreadsheets write semicolons where a comma is the decimal point
+    reader = csv.reader(lines[skipped:], delimiter=between)
+    while True:
+        try:
+            row = [cell.strip() for cell in next(reader)]
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise _wrong(path, skipped + reader.line_num, f"no row of a table ({error})") from error
+        if any(row):
+            yield skipped + reader.line_num, row
+
+
+def _spaced(lines: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
+    rows = ((number, line.split()) for number, line in enumerate(lines, start=1) if line.strip())
+    first = next(rows, None)
+    if first is not None and not (len(first[1]) == 1 and first[1][0].isdecimal()):  # the count is missing
+        yield first
+    yield from rows
+
+
+def _has_index(row: Sequence[str]) -> bool:
+    return len(row) > 2 and row[0].isdecimal() and is_picture_name(row[1].replace("\\", "/").rpartition("/")[2])
+
+
+def _without_empty_end(cells: Sequence[str]) -> list[str]:
+    """Cells without those that commas at the end of a line leave."""
+    length = len(cells)
+    while length and not cells[length - 1]:
+        length -= 1
+    return list(cells[:length])
+
+
+def _form(separated: bool) -> str:
+    return "a first row with `file` and the attributes" if separated else "a count, then a line of attributes"
+
+
+def _json_lines(lines: Sequence[str], path: Path) -> tuple[list[str], list[_Row]]:
+    names: dict[str, None] = {}
+    rows = []
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            entry = schema.parse_json(line)
+        except ValueError as error:
+            raise _wrong(path, number, f"no JSON object ({error})") from error
+        if not isinstance(entry, dict) or not isinstance(entry.get("file"), str):
+            raise _wrong(path, number, 'expected {"file": ..., "labels": [...]}')
+        labels = entry.pop("labels", [])
+        file = entry.pop("file")
+        if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+            raise _wrong(path, number, '"labels" must be a list of texts')
+        on = [name for name, value in entry.items() if _on(value, name, path, number)]
+        names |= dict.fromkeys(map(composed, [*entry, *labels]))
+        rows.append((number, file, [composed(name) for name in (*labels, *on)]))
+    return list(names), rows
+
+
+def _on(value: Any, name: str, path: Path, number: int) -> bool:
+    text = str(value).strip().lower()
+    if text in _ON or text in _OFF:
+        return text in _ON
+    if text in _NO_VALUE:
+        raise _wrong(path, number, f"{name} has no value: write 1 or 0, or take the line out")
+    try:
+        # A decimal comma, and the minus of typesetters.
+        return _VALUES[float(text.replace(",", ".").replace("\N{MINUS SIGN}", "-"))]
+    except (ValueError, KeyError):
+        raise _wrong(
+            path, number, f'"{schema.printable(str(value)[:40])}" is none of 1, 0, -1, yes, no, true and false'
+        ) from None
+
+
+def _wrong(path: Path, number: int, what: str) -> DataError:
+    return DataError(f"{path}, line {number}: {what}")

@@ -1,0 +1,69 @@
+"""What a training would be: its values, its size, and the time of a step. Nothing is written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gantool.errors import DataError
+from gantool.inference.devices import choose
+from gantool.training.distributed import Processes
+from gantool.training.forecast import Forecast, advice, peak_memory
+from gantool.training.inspection import inspect
+from gantool.training.request import Plan
+from gantool.training.session import built, check_sizes, opened, random_and_kernels
+from gantool.training.trainer import Trainer
+from gantool.training.watch import Silence
+
+
+def describe(plan: Plan) -> dict[str, Any]:
+    """The report of a dry run: every value that holds, with its source, and the size of the run."""
+    found = inspect(plan.domains, plan.spec.channels)
+    if found.error:
+        raise DataError(found.error)
+    model = built(plan)
+    dataset = opened(plan)
+    check_sizes(plan, model, dataset)
+    networks = {
+        name: sum(p.numel() for p in child.parameters())
+        for name, child in model.named_children()
+        if any(True for _ in child.parameters())
+    }
+    parameters = sum(networks.values())
+    steps = plan.total_steps(len(dataset), world=1)
+    values = {key: {"value": setting.value, "source": setting.source} for key, setting in plan.sources.items()}
+    s, pictures = plan.settings, plan.settings.batch * plan.settings.accumulate
+    derived = {
+        "size": plan.preparation.size,
+        "crop": plan.preparation.crop,
+        "steps": steps,
+        "epochs": round(steps * pictures / len(dataset), 2),
+        "save_every": s.saves_every(steps),
+        "sample_every": s.samples_every(steps),
+    }
+    for key, value in derived.items():
+        if values[key]["value"] is None:
+            values[key] = {"value": value, "source": "derived"}
+    return {
+        "run": str(plan.folder),
+        "domains": {domain.name: len(domain.files) for domain in plan.domains},
+        "steps": steps,
+        "continues_at": int(plan.place.saves[0].name) if plan.place.saves else 0,
+        "parameters": networks,
+        "bytes_per_save": 4 * 3 * parameters,
+        "values": values,
+    }
+
+
+def measure(plan: Plan) -> tuple[Forecast, str]:
+    """What a step of this training takes here, and what to say of it. Makes one or two steps and writes nothing."""
+    device = choose(plan.settings.device)
+    with random_and_kernels(device, plan.settings.deterministic):
+        model, dataset = built(plan), opened(plan)
+        model.prepare_training()
+        model.to(device)
+        total = plan.total_steps(len(dataset), 1)
+        trainer = Trainer(model, plan.name, dataset, plan.folder, plan.settings, total, {}, Silence(), Processes())
+        taken = trainer.try_step()
+    done = int(plan.place.saves[0].name) if plan.place.saves else 0
+    forecast = Forecast(taken, max(0, total - done), peak_memory(device))
+    return forecast, advice(plan, forecast, device)

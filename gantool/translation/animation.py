@@ -1,0 +1,126 @@
+"""Animations and files of several pages: all frames translated in one style, and written as one file."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import groupby
+from pathlib import Path
+
+from gantool.errors import DataError, GantoolError, OutOfMemoryError
+from gantool.inference.codes import Codes
+from gantool.inference.engine import Engine
+from gantool.inference.pixels import prepared
+from gantool.pictures.file import Array, can_hold
+from gantool.pictures.frames import SEVERAL, Film, count_frames, encode_frames, read_frames
+from gantool.spec import Pictures
+from gantool.translation.companions import Deliver, beside, claim
+from gantool.translation.jobs import Job
+from gantool.translation.outbox import OutputRefusedError
+from gantool.translation.pipeline import Decoded, Failed, Recipe, Translated, about, passes
+from gantool.translation.writing import Done, Outcome, Skipped, reduced
+
+
+def is_film(job: Job, engine: Engine, recipe: Recipe, stdin: bytes = b"") -> bool:
+    """Whether a job's picture has several frames that go into a file which can hold them."""
+    domain = recipe.variants[0].direction.source
+    if not isinstance(engine.spec.kind(domain), Pictures):
+        return False
+    try:
+        many = count_frames(_given(job, stdin), engine.admit(recipe.size)) > 1
+    except GantoolError:
+        return False  # reading it says why
+    if job.format == "GIF" and not job.may_change:
+        return True
+    return many and (job.format in SEVERAL or job.may_change)
+
+
+def translate_film(
+    engine: Engine,
+    job: Job,
+    recipe: Recipe,
+    deliver: Deliver,
+    owners: dict[str, str],
+    note: Callable[[Done], None],
+    stdin: bytes = b"",
+) -> Outcome:
+    """Translates all frames and delivers the file. Raises OutputRefusedError when the disk takes no more."""
+    begun = time.perf_counter()
+    out, format = job.out, job.format
+    try:
+        film = read_frames(_given(job, stdin), engine.admit(recipe.size))
+        made: list[Translated] = []
+        for found in _translated(engine, job, recipe, film):
+            if isinstance(found, Failed):
+                return found
+            made.append(found)
+        wanted = [(one.pixels, one.alpha) for one in made]
+        if format not in SEVERAL or (job.may_change and not all(_fits(*layers, format) for layers in wanted)):
+            out, format = job.as_png, "PNG"
+            if out is not None:
+                claim(out, job, owners)
+                if out.exists() and not job.replaces_png:
+                    return Skipped(job, out)
+        layers, lost = [], ""
+        for pixels, alpha in wanted:
+            deep_format = "WEBP" if format == "GIF" else format  # what GIF cannot hold either
+            one, over, lost = reduced(pixels, alpha, deep_format)
+            layers.append((one, over))
+        first = film.frames[0]
+        data = encode_frames(layers, format, film, quality=recipe.quality, icc_profile=first.icc_profile, dpi=first.dpi)
+        beside(job, made[0].given.code, {}, deliver, owners, overwrite=job.replaces)
+        deliver(out, data)
+    except OutputRefusedError:
+        raise
+    except (DataError, OutOfMemoryError) as error:
+        return Failed(job, about(job, error))
+    except MemoryError:
+        return Failed(job, OutOfMemoryError(f"the memory does not suffice for the frames of {job.source.name}"))
+    height, width = layers[0][0].shape[:2]
+    digest, seconds = hashlib.sha256(data).hexdigest(), time.perf_counter() - begun
+    done = Done(
+        job, out, made[0].given.size, (width, height), seconds, digest, made[0].way, lost, reduced=first.reduced
+    )
+    note(done)
+    return done
+
+
+def _translated(engine: Engine, job: Job, recipe: Recipe, film: Film) -> Iterator[Translated | Failed]:
+    codes = Codes(engine, recipe.seed, recipe.sync)
+    channels = engine.channels(recipe.variants[0].direction.source)
+    alone = replace(job, maps=None)
+
+    def decoded() -> Iterator[Decoded]:
+        for picture in film.frames:
+            height, width = picture.pixels.shape[:2]
+            pixels, alpha = prepared(picture, channels, recipe.size)
+            yield Decoded(alone, (width, height), replace(picture, alpha=None), pixels, alpha, 0.0)
+
+    for _, group in groupby(decoded(), lambda item: (engine.fitted(item.pixels), item.pixels.dtype)):
+        for part in _parts(group, recipe.batch if engine.batches else 1):
+            yield from passes(engine, part, recipe, codes)
+
+
+def _parts(items: Iterator[Decoded], size: int) -> Iterator[list[Decoded]]:
+    """The items in lists of this length; the last may be shorter."""
+    part: list[Decoded] = []
+    for item in items:
+        part.append(item)
+        if len(part) == size:
+            yield part
+            part = []
+    if part:
+        yield part
+
+
+def _fits(pixels: Array, alpha: Array | None, format: str) -> bool:
+    deep = pixels.itemsize == 2
+    if format == "GIF":
+        return not deep
+    return can_hold(format, channels=pixels.shape[2], sixteen_bit=deep, alpha=alpha is not None)
+
+
+def _given(job: Job, stdin: bytes) -> Path | bytes:
+    return stdin if job.source.picture is None else job.source.picture
