@@ -168,7 +168,7 @@ def test_upgraded_abilities_are_those_of_the_model(name):
 def test_a_damaged_old_header_is_one_line(tmp_path, change):
     path = untrained(tmp_path / "run")
     with_header(path, lambda _: json.dumps({**PLAIN, **change}))
-    with pytest.raises(CheckpointError, match="is damaged[:,] its") as found:
+    with pytest.raises(CheckpointError, match=r"is damaged[:,] its") as found:
         read_facts(path)
     assert str(path) in str(found.value)
     assert "\n" not in str(found.value)
