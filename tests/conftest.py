@@ -129,9 +129,12 @@ def pictures_of(request, shared) -> Callable[[str], list[Path]]:
 
 @pytest.fixture(scope="session")
 def unpaired_pictures(shared) -> list[Path]:
-    sets = {"trainA": 4, "trainB": 5}
-    root = once(shared / "unpaired", lambda root: [draw(root / name, n, seed=n, size=80) for name, n in sets.items()])
-    return [root / name for name in sets]
+    def make(root: Path) -> None:
+        draw(root / "trainA", 4, seed=1, size=80)
+        draw(root / "trainB", 5, seed=2, size=80)
+
+    root = once(shared / "unpaired", make)
+    return [root / name for name in ("trainA", "trainB")]
 
 
 @pytest.fixture(scope="session")

@@ -268,7 +268,9 @@ def _deep(layers: NDArray[np.uint16], format: str, icc_profile: bytes | None, dp
 
 
 def _like(pixels: Array, values: NDArray[Any]) -> Array:
-    return values.astype(np.uint8) if pixels.dtype == np.uint8 else values.astype(np.uint16)
+    if pixels.dtype == np.uint8:
+        return values.astype(np.uint8, copy=False)
+    return values.astype(np.uint16, copy=False)
 
 
 @contextmanager

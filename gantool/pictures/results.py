@@ -90,6 +90,7 @@ class Recorder:
         self._root = os.path.realpath(root)
         self._place = _place(self._root)
         self._lock = threading.Lock()
+        self._below: dict[Path, str] = {}
         self._file: int | None = None
         self._off = self._place is None
 
@@ -98,8 +99,10 @@ class Recorder:
         if self._off:
             return
         try:
-            real = os.path.join(os.path.realpath(out.parent), out.name)
-            below = os.path.relpath(real, self._root).replace(os.sep, "/")
+            if (folder := self._below.get(out.parent)) is None:
+                folder = os.path.relpath(os.path.realpath(out.parent), self._root).replace(os.sep, "/")
+                self._below[out.parent] = folder
+            below = out.name if folder == "." else f"{folder}/{out.name}"
             made = [
                 "" if picture is None else os.path.abspath(picture),
                 relative,

@@ -40,6 +40,10 @@ class Lenient:
     def isatty(self) -> bool:
         return self._stream is not None and not self._stream.closed and self._stream.isatty()
 
+    @property
+    def encoding(self) -> str:
+        return getattr(self._stream, "encoding", None) or "utf-8"
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
@@ -164,8 +168,7 @@ class Console:
 
     def _say(self, label: str, style: str, text: str) -> None:
         text = visible(self.words(text))
-        if self.err is None:
-            return
+        assert self.err is not None, "it is a Lenient one"
         if is_terminal(self.err):
             from rich.text import Text
 

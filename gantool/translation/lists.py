@@ -46,7 +46,7 @@ def _text(content: bytes, name: str) -> str:
     """A list's text; bytes that are none become what the system's file names have in their place."""
     mark, encoding = next((pair for pair in _MARKS if content.startswith(pair[0])), (b"", ""))
     if not mark:
-        encoding = next((encoding for ends, encoding in _UNMARKED if ends in content), "")
+        encoding = next((encoding for ends, encoding in _UNMARKED if content.find(ends) % 2 == 0), "")
     content = content[len(mark) :]
     if encoding:
         return content.decode(encoding, "replace")

@@ -25,6 +25,7 @@ def test_names_pair_by_path_without_extension():
     real = ["a.png", "b.jpg", "sub/a.png", "twice.jpg", "twice.png", "v1.2.png"]
     assert pair_by_name(real, ["b.png", "sub/a.webp", "twice.png", "v1.png", "x.png"]) == [(1, 0), (2, 1)]
     assert pair_by_name(["a.png"], ["a.jpg", "a.png"]) == []
+    assert pair_by_name(["caf\u00e9.png"], ["cafe\u0301.jpg"]) == [(0, 0)]  # composed and decomposed accents
 
 
 def test_folders_with_partners_for_all_fakes_get_paired_metrics(tmp_path: Path):

@@ -197,6 +197,7 @@ def test_safetensors_under_another_name(tmp_path, networks):
         (lambda s: s | {"model.1.weight": s["model.1.weight"].to_sparse()}, "sparse"),
     ],
 )
+@pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor")
 def test_weights_that_cannot_be_used_are_one_line(tmp_path, networks, change, words):
     with pytest.raises(CheckpointError) as caught:
         imported(change(networks[0].state_dict()), tmp_path)

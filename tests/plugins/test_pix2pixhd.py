@@ -113,7 +113,7 @@ def test_what_cannot_be_translated_is_named(trained, tmp_path, main):
     draw_ids(tmp_path / "instances", 1, seed=3)
     _, _, err = main("translate", "--model", trained, tmp_path / "labels", tmp_path / "out", code=1)
     assert "labels/00.png" in err
-    assert "label 5" in err
+    assert "5, but the classes are 0 to 3" in err
 
 
 def test_without_instance_maps(data, tmp_path):
