@@ -177,9 +177,7 @@ def describe(kind: type[Any]) -> list[Described]:
 def unknown(key: str, known: Iterable[str], where: str) -> str:
     """The message for a key that is none of the known ones."""
     key = schema.printable(key[:100])
-    table = (
-        f"All options: gantool models {where}" if where != "train" else f"All of them: gantool train {argument('help')}"
-    )
+    table = f"All options: gantool models {where}" if where != "train" else "All of them: gantool train -h"
     return " ".join(f'unknown option "{key}" for {where}. {did_you_mean(key, known, most=2)} {table}'.split())
 
 

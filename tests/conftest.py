@@ -22,8 +22,11 @@ ONE_BY_ONE = (
     "tests/cli/test_startup.py",
     "tests/docs/test_docs.py",
     "tests/training/test_interruptions.py",
+    "tests/training/test_lock.py",
     "tests/training/test_processes.py",
     "tests/training/test_resume.py",
+    "tests/training/test_signals.py",
+    "tests/training/test_slurm.py",
 )
 """Files of long tests that share nothing."""
 

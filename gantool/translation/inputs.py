@@ -55,6 +55,8 @@ def find_inputs(
     that does not exist and UsageError for inputs that contradict each other; a list's missing files are only met when
     they are read.
     """
+    if not words:
+        raise UsageError("which pictures? Name files, folders or a list (@LIST)")
     if STREAM in words and len(words) > 1:
         raise UsageError("- is one picture on stdin and stands alone; for a list of files on stdin: @-")
     sources: list[Source] = []

@@ -178,6 +178,7 @@ def _check(request: Request) -> None:
         "quality": (1 <= request.quality <= 100, "1 to 100"),
         "shard": (1 <= i <= n, "(i, n) with i from 1 to n"),
         "batch": (request.batch is None or request.batch >= 1, "at least 1"),
+        "max_pixels": (request.max_pixels is None or request.max_pixels >= 1, "at least 1"),
     }
     for name, (fits, possible) in rules.items():
         if not fits:

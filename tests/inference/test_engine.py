@@ -72,11 +72,12 @@ def test_sixteen_bit_ramp_stays_equal_in_one_channel():
     assert np.array_equal(result, ramp)
 
 
-def test_colour_results_have_8_bits_and_grey_inputs_fill_three_channels():
-    grey = np.arange(256, dtype=np.uint16).reshape(16, 16, 1) * 257
+@pytest.mark.parametrize("depth", [np.uint8, np.uint16])
+def test_grey_inputs_fill_three_channels_at_their_own_depth(depth):
+    grey = np.linspace(0, np.iinfo(depth).max, 256).astype(depth).reshape(16, 16, 1)
     result = Engine(Identity(3)).picture(Picture(grey, None, "PNG", None), TO_B)
-    assert result.pixels.dtype == np.uint8
-    assert np.array_equal(result.pixels, np.repeat((grey // 257).astype(np.uint8), 3, axis=2))
+    assert result.pixels.dtype == depth
+    assert np.array_equal(result.pixels, np.repeat(grey, 3, axis=2))
 
 
 def test_channels_follow_the_domains():

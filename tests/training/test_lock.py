@@ -47,7 +47,7 @@ def test_a_second_training_is_refused_until_the_first_is_killed(tmp_path, pictur
     wait_for(first, '"event": "step"')
     settings = (tmp_path / "run/run.yaml").read_bytes()
     assert lock.is_held(tmp_path / "run")
-    # There is no save yet: to begin anew and to continue are the same.
+    # There is no save yet: to begin anew and to continue are the same, but for the settings that the run remembers.
     for words in ([], ["--resume"]):
         assert gantool(*train("-o", "run", "--steps", "2", *words), code=2).stderr.endswith(SECOND)
     assert (tmp_path / "run/run.yaml").read_bytes() == settings
