@@ -182,4 +182,4 @@ def _on(value: Any, name: str, path: Path, number: int) -> bool:
 
 
 def _wrong(path: Path, number: int, what: str) -> DataError:
-    return DataError(f"{path}, line {number}: {what}")
+    return DataError(f"{path}, line {number}: {schema.printable(what)}")
