@@ -6,6 +6,7 @@ import pytest
 
 from gantool.data.dataset import Recipe
 from gantool.report.console import Console
+from gantool.report.progress import progress
 from gantool.report.runlog import RunLog
 from gantool.runs import checkpoint
 from gantool.training import request
@@ -26,7 +27,8 @@ def watched(tmp_path, pictures):
         now = 100.0
 
     watch = Watch(plan, tmp_path / "run", Console(verbosity=-2), log, 100, dataset, device, lambda: Times.now)
-    return watch, model, Times
+    with progress(watch.console, 100, 0) as watch.progress:
+        yield watch, model, Times
 
 
 def test_a_page_is_written_at_most_every_few_seconds(watched, tmp_path):
