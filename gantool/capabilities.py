@@ -182,7 +182,10 @@ def abilities(model: Model[Any], missing: Collection[str] = ()) -> frozenset[str
 
 
 def incomplete(model: type[Model[Any]]) -> str:
-    """A member that a class lacks, or names in another way than the contract; empty where there is none."""
+    """A member that a class names in another way than the contract; empty where there is none.
+
+    One that it lacks is no mistake by itself: a model that only translates needs no training step.
+    """
     contract = [base for base in model.__mro__ if base in (Model, *_MIXINS)]
     known = {name for base in contract for name in vars(base) if not name.startswith("_")}
     plugin = [base for base in model.__mro__ if base not in (*contract, *nn.Module.__mro__)]
@@ -190,8 +193,9 @@ def incomplete(model: type[Model[Any]]) -> str:
     if not hasattr(model, "Options"):
         return f"{model.__name__} has no Options"
     for name in sorted(known):
-        if getattr(getattr(model, name), "__isabstractmethod__", False):
-            return f"{model.__name__} has no {name}. {did_you_mean(name, own)}".rstrip()
+        hint = did_you_mean(name, own - known)
+        if hint and getattr(getattr(model, name), "__isabstractmethod__", False):
+            return f"{model.__name__} has no {name}. {hint}"
     for name in sorted(own - known):
         if hint := did_you_mean(name, known - own, cutoff=0.85):
             return f"{model.__name__} has {name}, which is never called. {hint}"

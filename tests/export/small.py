@@ -26,7 +26,6 @@ class Small(Model, Translates):
     """One result for a picture."""
 
     contract = 2
-    data = length = optimizers = training_step = None  # it is never trained
 
     @dataclass(frozen=True, kw_only=True)
     class Options:
