@@ -192,7 +192,7 @@ def test_words_that_find_a_full_disk_do_not_end_a_training(tmp_path, pictures, c
 
 def test_a_run_stopped_at_its_first_step_is_named_by_its_folder_alone(tmp_path):
     run = trainer(tmp_path, steps=50, save_every=10)
-    run.observer.on_step = lambda done: signal.raise_signal(signal.SIGHUP) if done == 1 else None
+    run.observer.on_step = lambda done: signal.raise_signal(signal.SIGUSR1) if done == 1 else None
     with pytest.raises(Exception, match="stopped after step 1 of 50"):
         run.train()
     assert folders.aside(tmp_path) == folders.STOPPED_EARLY
