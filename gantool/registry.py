@@ -40,7 +40,10 @@ class Plugin:
         return {file.stem: file for folder in folders for file in sorted(folder.glob("*.yaml"))}
 
     def load(self) -> type[Model[Any]]:
-        """Imports the plugin. Raises CheckpointError with the plugin's own error, or if it is of another contract."""
+        """Imports the plugin.
+
+        Raises CheckpointError with the plugin's own error, if it is of another contract, or if it misspells a member.
+        """
         from gantool.capabilities import incomplete
         from gantool.model import CHANGES, CONTRACT, Model
 
