@@ -163,13 +163,13 @@ class Model(nn.Module, Generic[OptionsT]):
     @abstractmethod
     def data(cls, o: OptionsT) -> Data:
         """The training data of a model with these options."""
-        raise NotImplementedError(f"{cls.__name__} does not say what it is trained on")
+        raise CheckpointError(f"the model {cls.__name__} does not say what it is trained on: it has no data")
 
     @classmethod
     @abstractmethod
     def length(cls, o: OptionsT) -> Epochs | Steps:
         """Length of a training, unless a person says otherwise."""
-        raise NotImplementedError(f"{cls.__name__} does not say how long it is trained")
+        raise CheckpointError(f"the model {cls.__name__} does not say how long it is trained: it has no length")
 
     def __init__(self, options: OptionsT, spec: Spec) -> None:
         super().__init__()
@@ -179,7 +179,7 @@ class Model(nn.Module, Generic[OptionsT]):
     @abstractmethod
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         """The optimisers by name. Their learning rates are the base rates; the core multiplies by `rate_factor`."""
-        raise NotImplementedError
+        raise CheckpointError(f"the model {type(self).__name__} cannot be trained: it has no optimizers")
 
     def rate_factor(self, now: Progress) -> float:
         """Learning rate at this point as a share of the base rate: a pure function, so that resuming is exact."""
@@ -193,7 +193,7 @@ class Model(nn.Module, Generic[OptionsT]):
     @abstractmethod
     def training_step(self, batch: Batch, run: Run) -> None:
         """One iteration, in the paper's order. `batch` is on the device."""
-        raise NotImplementedError
+        raise CheckpointError(f"the model {type(self).__name__} cannot be trained: it has no training_step")
 
 
 _OF_CONTRACT_1 = ("ImageSpec", "Imported", "OfficialTensors", "Part")
