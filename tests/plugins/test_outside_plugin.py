@@ -40,7 +40,11 @@ MISTAKES = {
         "no training_step. Did you mean trainig_step?",
     ),
     "a length that is missing": ("def length(", "def duration(", "Switch does not say how long it is trained"),
-    "a step that is missing": ("def training_step(", "def iterate(", "Switch cannot be trained: it has no training_step"),
+    "a step that is missing": (
+        "def training_step(",
+        "def iterate(",
+        "Switch cannot be trained: it has no training_step",
+    ),
     "a name that is misspelt": ("def rate_factor(", "def rate_facter(", "has rate_facter, which is never called"),
     "a role of no network": ('training_only=("d",)', 'training_only=("d_b",)', 'roles name "d_b"'),
     "a step that fails": ('run.phase("D")', 'run.phase("Dis")', "KeyError: 'Dis'"),

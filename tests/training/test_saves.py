@@ -106,21 +106,9 @@ def test_a_claim_ends_with_its_block(tmp_path):
 
 
 @pytest.mark.parametrize("umask", [0o022, 0o002, 0o077])
-def test_files_have_the_mode_that_the_umask_says(pictures, tmp_path, umask):
-    command = [
-        sys.executable,
-        "-m",
-        "gantool",
-        "train",
-        "cyclegan",
-        *pictures,
-        "-o",
-        "run",
-        *TRAIN_TINY,
-        "--steps",
-        "1",
-    ]
-    subprocess.run([*command, "-qq", "--device", "cpu"], cwd=tmp_path, check=True, umask=umask)
+def test_files_have_the_mode_that_the_umask_says(pictures, commands, tmp_path, umask):
+    words = ["train", "cyclegan", *pictures, "-o", "run", *TRAIN_TINY, "--steps", "1", "-qq", "--device", "cpu"]
+    subprocess.run([commands / "gantool", *words], cwd=tmp_path, check=True, umask=umask)
     files = [path for path in (tmp_path / "run").rglob("*") if path.is_file()]
     assert {folders.WEIGHTS, folders.STATE, "run.yaml", "log.jsonl"} <= {path.name for path in files}
     wrong = {
