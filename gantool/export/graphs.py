@@ -7,11 +7,14 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 from torch.fx.experimental import _config as shapes
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from gantool.capabilities import Graph
 from gantool.export.check import example
@@ -61,9 +64,8 @@ def capture_graph(graph: Graph) -> ExportedProgram:
 
 
 def _captured(module: nn.Module, inputs: tuple[Tensor, ...], dims: tuple[dict[int, Dim], ...]) -> ExportedProgram:
-    program = _traced(module.eval(), inputs, dims)
-    if _drop_unused(module, program):
-        program = _traced(module, inputs, dims)
+    _drop_unused(module.eval(), inputs)
+    program = _traced(module, inputs, dims)
     program.example_inputs = None  # megabytes for a large multiple, and no use
     return program
 
@@ -106,20 +108,26 @@ def _traced(module: nn.Module, inputs: tuple[Tensor, ...], dims: tuple[dict[int,
         )
 
 
-def _drop_unused(module: nn.Module, program: ExportedProgram) -> bool:
-    """Takes the tensors that the graph does not use (discriminators, the way back) out of the module; True if any."""
-    signature = program.graph_signature
-    names = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
-    used = {
-        names[node.name]
-        for node in program.graph.nodes
-        if node.op == "placeholder" and node.users and node.name in names
-    }
-    tensors: dict[str, Tensor] = dict(module.named_buffers(remove_duplicate=False))
-    tensors.update(module.named_parameters(remove_duplicate=False))
-    kept = {id(tensors[name]) for name in used}  # several modules may share a tensor
-    unused = [name for name, tensor in tensors.items() if id(tensor) not in kept]
-    for name in unused:
-        owner, _, leaf = name.rpartition(".")
-        delattr(module.get_submodule(owner), leaf)
-    return bool(unused)
+def _drop_unused(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    """Takes the tensors that a pass does not touch (discriminators, the way back) out of the module."""
+    with torch.no_grad(), _Touched() as touched:
+        module(*inputs)
+    for part in module.modules():
+        for tensors in (part._parameters, part._buffers):
+            for name, tensor in list(tensors.items()):
+                if id(tensor) not in touched.ids:
+                    delattr(part, name)
+
+
+class _Touched(TorchDispatchMode):
+    """The ids of all tensors that operations receive."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.ids: set[int] = set()
+
+    def __torch_dispatch__(
+        self, func: Any, types: object, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        self.ids.update(map(id, tree_leaves((args, kwargs))))
+        return func(*args, **(kwargs or {}))
