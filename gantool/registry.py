@@ -5,11 +5,13 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import traceback
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gantool.errors import CheckpointError, GantoolError, UsageError, did_you_mean
+from gantool.options import read_yaml
 
 if TYPE_CHECKING:
     from gantool.importing.official import Importer
@@ -32,12 +34,25 @@ class Plugin:
 
     def presets(self) -> dict[str, Path]:
         """The YAML files that the plugin ships in `presets/`, by name. Nothing is imported for it."""
+        files = (file for folder in self._folders() for file in sorted(folder.glob("presets/*.yaml")))
+        return {file.stem: file for file in files}
+
+    def about(self) -> dict[str, str]:
+        """What the plugin's `about.yaml` says: `needs` (which pictures) and `makes` (which results), each a few words.
+
+        Empty where there is none that can be read. Nothing is imported for it.
+        """
+        for folder in self._folders():
+            with suppress(GantoolError):
+                return {str(key): str(value) for key, value in read_yaml(folder / "about.yaml").items()}
+        return {}
+
+    def _folders(self) -> list[Path]:
         try:
             spec = importlib.util.find_spec(self.module)
         except (ImportError, ValueError):
-            spec = None
-        folders = [Path(folder) / "presets" for folder in (spec.submodule_search_locations or [])] if spec else []
-        return {file.stem: file for folder in folders for file in sorted(folder.glob("*.yaml"))}
+            return []
+        return [Path(folder) for folder in (spec.submodule_search_locations or [])] if spec else []
 
     def load(self) -> type[Model[Any]]:
         """Imports the plugin.

@@ -46,19 +46,30 @@ def models(
     if name is None:
         installed = registry.plugins().values()
         if json:
-            found = [{"name": p.name, "distribution": p.distribution, "presets": list(p.presets())} for p in installed]
-            console.result(to_json(found))
-        rows = [(p.name, f"{p.distribution} {p.version}".strip(), ", ".join(p.presets())) for p in installed]
-        console.table("", ["model", "from", "presets"], rows)
+            console.result(to_json([_listed(p) for p in installed]))
+        rows = [(p.name, about.get("needs"), about.get("makes")) for p in installed for about in [p.about()]]
+        console.table("", ["model", "needs", "makes"], rows)
         return
     facts = _facts(registry.plugin(name))
     if json:
         console.result(to_json(facts))
         return
     presets = [(f"--preset {preset}", summary) for preset, summary in facts["presets"].items()]
-    console.table(name, ["", ""], [("paper", facts["paper"]), ("layout", facts["layout"]), *presets])
+    shown = [(key, facts[key]) for key in ("paper", "needs", "makes", "layout") if facts[key]]
+    console.table(name, ["", ""], [*shown, *presets])
     table = [[str(o["name"]), str(o["default"]), o["range"] or o["type"], o["help"]] for o in facts["options"]]
     console.table("--set KEY=VALUE", ["key", "default", "values", "meaning"], table)
+
+
+def _listed(entry: registry.Plugin) -> dict[str, Any]:
+    about = entry.about()
+    return {
+        "name": entry.name,
+        "distribution": entry.distribution,
+        "needs": about.get("needs"),
+        "makes": about.get("makes"),
+        "presets": list(entry.presets()),
+    }
 
 
 def _facts(entry: registry.Plugin) -> dict[str, Any]:
@@ -68,7 +79,7 @@ def _facts(entry: registry.Plugin) -> dict[str, Any]:
 
     kind = entry.load()
     return {
-        "name": entry.name,
+        **_listed(entry),
         "distribution": f"{entry.distribution} {entry.version}",
         "paper": kind.paper,
         "layout": kind.data(kind.Options()).layout.name,

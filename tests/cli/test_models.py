@@ -11,3 +11,10 @@ import pytest
 def test_the_layout_is_that_of_the_default_options(main, model, layout):
     _, out, _ = main("models", model, "--json")
     assert json.loads(out)["layout"] == layout
+
+
+def test_the_list_says_what_each_model_needs_and_makes(main):
+    _, out, _ = main("models")
+    (row,) = (line for line in out.splitlines() if line.startswith("pix2pix "))
+    assert row.split(None, 1)[1].split("  ")[0] == "pairs of pictures"
+    assert json.loads(main("models", "--json")[1])[0]["makes"] == "A to B in many styles"

@@ -115,7 +115,9 @@ def test_every_model_and_preset_is_documented(model):
     text = (DOCS / "models" / f"{model}.md").read_text(encoding="utf-8")
     for preset in registry.plugin(model).presets():
         assert f"| `{preset}` |" in text
-    assert f"docs/models/{model}.md" in (ROOT / "README.md").read_text(encoding="utf-8")
+    about = registry.plugin(model).about()
+    row = f"| [{model}](docs/models/{model}.md) | {about['needs']} | {about['makes']} |"
+    assert row in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("page", [ROOT / "README.md", DOCS / "README.md"], ids=name)

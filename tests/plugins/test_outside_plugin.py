@@ -85,7 +85,9 @@ def test_the_plugin_of_the_page_trains_and_translates(site, commands, tmp_path):
 
 def test_a_broken_plugin_is_named_with_its_error_and_harms_no_other(site, gantool):
     env = {"PYTHONPATH": os.pathsep.join([site, os.environ.get("PYTHONPATH", "")])}
-    names = [model["name"] for model in json.loads(gantool("models", "--json", env=env).stdout)]
+    listed = json.loads(gantool("models", "--json", env=env).stdout)
+    names = [model["name"] for model in listed]
+    assert listed[names.index("switch")]["needs"] == "two folders of pictures, no pairs"
     assert {"broken", "cyclegan", "switch"} <= set(names)
     found = {plugin["name"]: plugin for plugin in json.loads(gantool("plugins", "--json", env=env).stdout)}
     assert [name for name, plugin in found.items() if not plugin["ok"]] == ["broken"]
