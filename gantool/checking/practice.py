@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -46,7 +45,7 @@ class Practice:
 
 def trained_steps(
     plan: Plan, run: TrainingRun, most: int, change: Callable[[int, Tensor], Tensor] = lambda step, x: x
-) -> Iterator[int]:
+) -> Generator[int, None, None]:
     """Takes a training step whenever it is asked for one. `change(step, pictures)` changes the pictures of a batch,
     (N, C, H, W) uint8.
     """
@@ -75,9 +74,10 @@ def practise(plan: Plan) -> Practice:
     model = begun(plan)
     free = {k: p for k, p in model.named_parameters() if p.requires_grad and part(k) not in model.roles.frozen}
     before = {key: p.detach().clone() for key, p in free.items()}
-    run = Watched(model, model.optimizers())
-    optimised = {name: {id(p) for p in own} for name, own in run.parameters_of().items()}
-    known, felt = set[int]().union(*optimised.values()), set[str]()
+    optimizers = model.optimizers()
+    optimised = {n: {id(p) for group in o.param_groups for p in group["params"]} for n, o in optimizers.items()}
+    known = {number for numbers in optimised.values() for number in numbers}
+    felt: set[str] = set()
 
     def notes_gradient(key: str) -> Callable[[nn.Parameter], None]:
         return lambda p: felt.add(key) if p.grad is not None and bool(p.grad.any()) else None
@@ -87,17 +87,19 @@ def practise(plan: Plan) -> Practice:
     # A bias before a norm has no gradient but for rounding.
     learning = {key for key, p in free.items() if id(p) in known and not key.endswith("bias")}
     unmoved = set(learning)
-    for _ in trained_steps(plan, run, MOST_STEPS):
-        unmoved = {key for key in unmoved if torch.equal(free[key], before[key])}
-        if not unmoved and learning <= felt:
-            break
-    own = {id(p) for p in model.parameters()}
+    run = Watched(model, optimizers)
+    with closing(trained_steps(plan, run, MOST_STEPS)) as steps:
+        for _ in steps:
+            unmoved = {key for key in unmoved if torch.equal(free[key], before[key])}
+            if not unmoved and learning <= felt:
+                break
+    its_own = {id(p) for p in model.parameters()}
     return Practice(
         losses=run.losses(),
         unlogged=sorted(run.unlogged),
         parameters=frozenset(free),
         not_optimised=frozenset(key for key, p in free.items() if id(p) not in known),
-        foreign=[name for name, ids in optimised.items() if ids - own],
+        foreign=[name for name, numbers in optimised.items() if numbers - its_own],
         unfelt=frozenset(learning - felt),
         unmoved=frozenset(unmoved & felt),
     )
@@ -112,17 +114,13 @@ class Watched(TrainingRun):
         self._taken: list[tuple[str, Node | None, set[Node]]] = []
         self._logged: list[Tensor] = []
 
-    def parameters_of(self) -> dict[str, list[nn.Parameter]]:
-        """The parameters of each optimiser."""
-        return self._parameters
-
     def begin(self, now: Progress, rate_factor: float) -> None:
         self._taken, self._logged = [], []
         super().begin(now, rate_factor)
 
     def backward(self, loss: Tensor, *, retain_graph: bool = False, into: Sequence[str] | None = None) -> None:
         caller = sys._getframe(1)
-        place = f"{Path(caller.f_code.co_filename)}:{caller.f_lineno}"
+        place = f"{caller.f_code.co_filename}:{caller.f_lineno}"
         self._taken.append((place, loss.grad_fn, _nodes(loss.grad_fn)))
         super().backward(loss, retain_graph=retain_graph, into=into)
 

@@ -47,6 +47,13 @@ def test_without_a_run_nothing_more_is_checked(installed):
     assert set(NEEDED) <= found.keys()
 
 
+def test_without_the_preset_smoke_nothing_more_is_checked(installed):
+    entry = installed({"__init__.py": PAGE["__init__.py"]})
+    _, smoke, training, *_ = start(entry)
+    assert (smoke.ok, smoke.found) == (False, f"there is no preset smoke: {entry.module} needs presets/smoke.yaml")
+    assert (training.ok, training.found) == (None, "not checked: smoke failed")
+
+
 def test_a_layout_of_the_plugin_s_own_needs_pictures(installed, pictures):
     entry = installed(OWN_LAYOUT)
     smoke = {outcome.check: outcome for outcome in start(entry)}["smoke"]
