@@ -95,11 +95,17 @@ def pictures_of(shared) -> Callable[[Data], list[Path]]:
             names = [path.name for path in training_pictures(data, root)]
             (root / "names").write_text("\n".join(names))
 
-        key = hashlib.sha256(repr((data.kinds, data.attributes)).encode()).hexdigest()[:12]
+        key = hashlib.sha256(repr((data.kinds, vars(data.layout))).encode()).hexdigest()[:12]
         root = once(shared / f"{data.layout.name}-{key}", make)
         return [root / name for name in (root / "names").read_text().splitlines()]
 
     return find
+
+
+@pytest.fixture(scope="session")
+def unpaired_pictures(pictures_of) -> list[Path]:
+    """Two folders of training pictures."""
+    return pictures_of(data_of("cyclegan"))
 
 
 @pytest.fixture(scope="session")
