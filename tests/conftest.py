@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image, ImageDraw
 
 import gantool as package
 from gantool import options, registry
+from gantool.checking.pictures import draw as draw
+from gantool.checking.pictures import draw_ids as draw_ids
+from gantool.checking.pictures import training_pictures
+from gantool.model import Data
 from tests import warm
 from tests.runs import TINY_CYCLEGAN, once
 
@@ -36,7 +39,7 @@ def group(nodeid: str) -> str:
     file, _, test = nodeid.partition("::")
     if file in ONE_BY_ONE:
         return nodeid
-    return test.partition("[")[2] if file == "tests/plugins/test_every_model.py" else file
+    return re.split(r"[-[\]]", test)[-2] if file == "tests/plugins/test_every_model.py" else file
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -66,33 +69,6 @@ def own_records(tmp_path_factory):
     os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
 
 
-def draw(folder: Path, count: int, *, seed: int, size: int = 40, suffix: str = ".png") -> Path:
-    """A folder of pictures that differ: a shape of random place and colour on a random background."""
-    folder.mkdir(parents=True, exist_ok=True)
-    rng = np.random.default_rng(seed)
-    for index in range(count):
-        background, shape = (tuple(int(v) for v in rng.integers(0, 256, 3)) for _ in range(2))
-        picture = Image.new("RGB", (size, size), background)
-        x, y = (int(v) for v in rng.integers(0, size // 2, 2))
-        pen = ImageDraw.Draw(picture)
-        (pen.ellipse if seed % 2 else pen.rectangle)((x, y, x + size // 2, y + size // 2), fill=shape)
-        picture.save(folder / f"{index:02d}{suffix}")
-    return folder
-
-
-def draw_ids(folder: Path, count: int, *, seed: int, size: int = 40, classes: int = 4, first: int = 0) -> Path:
-    """A folder of maps of ids, 16-bit: random rectangles of `classes` values from `first` on."""
-    folder.mkdir(parents=True, exist_ok=True)
-    rng = np.random.default_rng(seed)
-    for index in range(count):
-        ids = np.full((size, size), first, np.uint16)
-        for value in range(1, classes):
-            x, y = (int(v) for v in rng.integers(0, size // 2, 2))
-            ids[y : y + size // 3, x : x + size // 2] = first + value
-        Image.fromarray(ids).save(folder / f"{index:02d}.png")
-    return folder
-
-
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory) -> Path:
     """A folder that all processes of the session have in common."""
@@ -102,64 +78,34 @@ def shared(tmp_path_factory) -> Path:
     return folder
 
 
-def layout(model: str, preset: str | None, chosen: Mapping[str, object]) -> str:
-    """The name of a model's layout with these options."""
+def data_of(model: str, preset: str | None = None, chosen: Mapping[str, object] | None = None) -> Data:
+    """The training data of a model with these options."""
     entry = registry.plugin(model)
     values = options.read_yaml(entry.presets()[preset]).get("options", {}) if preset else {}
     kind = entry.load()
-    return kind.data(options.restore(kind.Options, {**values, **chosen}, where=model)).layout.name
+    return kind.data(options.restore(kind.Options, {**values, **(chosen or {})}, where=model))
 
 
 @pytest.fixture(scope="session")
-def pictures_of(request, shared) -> Callable[[str], list[Path]]:
-    """Training pictures as a layout wants them: `pictures_of("paired")`. They belong to all tests."""
+def pictures_of(shared) -> Callable[[Data], list[Path]]:
+    """Training pictures for a model with such data: `pictures_of(data_of("pix2pix"))`. They belong to all tests."""
 
-    def find(layout: str) -> list[Path]:
-        name = layout.replace(" ", "_")
-        try:
-            return request.getfixturevalue(f"{name}_pictures")
-        except pytest.FixtureLookupError:
-            pytest.fail(
-                f"There are no pictures for the layout {layout}. Write the fixture {name}_pictures, of the session:"
-                " beside the others in tests/conftest.py, or in a pytest plugin that comes with your model."
-            )
+    def find(data: Data) -> list[Path]:
+        def make(root: Path) -> None:
+            names = [path.name for path in training_pictures(data, root)]
+            (root / "names").write_text("\n".join(names))
+
+        key = hashlib.sha256(repr((data.kinds, vars(data.layout))).encode()).hexdigest()[:12]
+        root = once(shared / f"{data.layout.name}-{key}", make)
+        return [root / name for name in (root / "names").read_text().splitlines()]
 
     return find
 
 
 @pytest.fixture(scope="session")
-def unpaired_pictures(shared) -> list[Path]:
-    def make(root: Path) -> None:
-        draw(root / "trainA", 4, seed=1, size=80)
-        draw(root / "trainB", 5, seed=2, size=80)
-
-    root = once(shared / "unpaired", make)
-    return [root / name for name in ("trainA", "trainB")]
-
-
-@pytest.fixture(scope="session")
-def paired_pictures(shared) -> list[Path]:
-    sets = {"trainA": 1, "trainB": 2}
-    root = once(shared / "paired", lambda root: [draw(root / name, 5, seed=n, size=80) for name, n in sets.items()])
-    return [root / name for name in sets]
-
-
-@pytest.fixture(scope="session")
-def domains_pictures(shared) -> list[Path]:
-    sets = {"blue": 1, "green": 2, "red": 3}
-    root = once(shared / "domains", lambda root: [draw(root / name, 4, seed=n, size=80) for name, n in sets.items()])
-    return [root / name for name in sets]
-
-
-@pytest.fixture(scope="session")
-def labels_pictures(shared) -> list[Path]:
-    def make(root: Path) -> None:
-        draw_ids(root / "labels", 4, seed=1, size=80)
-        draw_ids(root / "instances", 4, seed=1, size=80)
-        draw(root / "images", 4, seed=2, size=80)
-
-    root = once(shared / "labels", make)
-    return [root / name for name in ("labels", "images", "instances")]
+def unpaired_pictures(pictures_of) -> list[Path]:
+    """Two folders of training pictures."""
+    return pictures_of(data_of("cyclegan"))
 
 
 @pytest.fixture(scope="session")
@@ -171,7 +117,7 @@ def trained(shared, pictures_of) -> Callable[..., Path]:
 
     def run(model: str, data: Sequence[Path] | None = None, **settings) -> Path:
         settings = {"preset": "smoke", "steps": 4, "save_every": 2, "keep": 0, "workers": 0, **settings}
-        data = data or pictures_of(layout(model, settings["preset"], settings.get("set", {})))
+        data = data or pictures_of(data_of(model, settings["preset"], settings.get("set")))
         key = hashlib.sha256(repr((list(map(str, data)), sorted(settings.items()))).encode()).hexdigest()[:12]
         return once(shared / f"{model}-{key}", lambda out: package.train(model, data, out=out, **settings))
 

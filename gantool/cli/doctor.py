@@ -106,7 +106,7 @@ def _formats() -> str:
 
 
 def _plugins() -> str:
-    from gantool.cli.models import try_all
+    from gantool.cli.plugins import try_all
 
     errors = try_all()
     broken = [f"{name}: {error}" for name, error in errors.items() if error]

@@ -12,7 +12,7 @@ from pathlib import Path
 import typer
 
 from gantool import registry
-from gantool.cli import data, demo, doctor, evaluate, export, importing, info, models, train, translate
+from gantool.cli import data, demo, doctor, evaluate, export, importing, info, models, plugins, train, translate
 from gantool.cli.common import spelled_flag
 from gantool.errors import (
     CheckpointError,
@@ -49,7 +49,7 @@ app.command("eval")(evaluate.evaluate)
 app.command("export")(export.export)
 app.command("import")(importing.import_)
 app.command("models")(models.models)
-app.command("plugins")(models.plugins)
+app.add_typer(plugins.app, name="plugins")
 app.command("info")(info.info)
 app.add_typer(data.app, name="data")
 app.command("doctor")(doctor.doctor)

@@ -1,10 +1,7 @@
-"""`gantool models` and `gantool plugins`."""
+"""`gantool models`."""
 
 from __future__ import annotations
 
-import json as jsonlib
-import subprocess
-import sys
 from typing import Annotated, Any
 
 import typer
@@ -12,20 +9,6 @@ import typer
 from gantool import registry
 from gantool.cli import common
 from gantool.report.text import to_json
-
-_TRY_ALL = """
-import json, sys, traceback
-from gantool import registry
-from gantool.errors import GantoolError
-found = {}
-for name, plugin in registry.plugins().items():
-    try:
-        plugin.load()
-        found[name] = None
-    except GantoolError as error:
-        found[name] = str(error)
-sys.stdout.write("\\n" + json.dumps(found))
-"""
 
 
 def models(
@@ -86,44 +69,3 @@ def _facts(entry: registry.Plugin) -> dict[str, Any]:
         "presets": {preset: read_yaml(path).get("summary", "") for preset, path in entry.presets().items()},
         "options": [asdict(option) for option in describe(kind.Options)],
     }
-
-
-def plugins(
-    json: common.Json = False,
-    quiet: common.Quiet = 0,
-    verbose: common.Verbose = 0,
-) -> None:
-    """List the installed plugins and what is wrong with those that cannot be used.
-
-    gantool plugins
-    """
-    console = common.console(quiet, verbose, json)
-    errors = try_all()
-    rows = [
-        {
-            "name": p.name,
-            "distribution": p.distribution,
-            "version": p.version,
-            "object": f"{p.module}:{p.attribute}",
-            "ok": errors.get(p.name) is None,
-            "error": errors.get(p.name),
-        }
-        for p in registry.plugins().values()
-    ]
-    if json:
-        console.result(to_json(rows))
-    columns = ["name", "distribution", "version", "object"]
-    console.table("", [*columns, "state"], [[*(row[c] for c in columns), row["error"] or "ok"] for row in rows])
-
-
-def try_all() -> dict[str, str | None]:
-    """Imports every plugin in a process of its own: one that breaks the interpreter breaks no other."""
-    tried = subprocess.run([sys.executable, "-c", _TRY_ALL], capture_output=True, text=True, check=False)
-    try:
-        found: dict[str, str | None] = jsonlib.loads(tried.stdout.rpartition("\n")[2])
-        return found
-    except ValueError:
-        last = (tried.stderr.strip().splitlines() or ["no message"])[-1]
-        return dict.fromkeys(
-            registry.plugins(), f"importing the plugins ended with exit code {tried.returncode}: {last}"
-        )

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from gantool.capabilities import Graph
     from gantool.model import Model
 
-_NEEDS = ("onnx", "onnxscript", "onnxruntime")
+ONNX = ("onnx", "onnxscript", "onnxruntime")
+"""The packages that an export to ONNX needs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,6 +170,6 @@ def _format(out: Path) -> str:
     format = out.suffix.lower().removeprefix(".")
     if format not in ("onnx", "pt2"):
         raise UsageError(f"{out}: the file's name says what is written: NAME.onnx (ONNX) or NAME.pt2 (torch.export)")
-    if format == "onnx" and any(importlib.util.find_spec(name) is None for name in _NEEDS):
+    if format == "onnx" and any(importlib.util.find_spec(name) is None for name in ONNX):
         raise UsageError('export to ONNX needs: pip install "gantool[onnx]"')
     return format

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor
 
-from gantool.errors import DataError, argument
+from gantool.errors import CheckpointError, DataError, argument
 from gantool.pictures.file import Array, Picture, as_channels, to_uint8
 from gantool.pictures.resize import from_unit, resize
 
@@ -30,9 +30,14 @@ def matched(pixels: Array, alpha: Array | None) -> tuple[Array, Array | None]:
 
 
 def fitted_back(image: Tensor, given: Array) -> Array:
-    """(C, height, width) in [-1, 1] as a picture of the size of `given`."""
+    """(C, height, width) in [-1, 1] as a picture of the size of `given`. Raises DataError for values that are not
+    numbers, and CheckpointError where the image is smaller.
+    """
     height, width = given.shape[:2]
     channels = image.shape[0]
+    if image.shape[1] < height or image.shape[2] < width:
+        made = f"{image.shape[2]}x{image.shape[1]}"
+        raise CheckpointError(f"the model makes {made} of a picture of {width}x{height}: a result is as large as it")
     deep = given.dtype == np.uint16
     result = np.empty((height, width, channels), np.uint16 if deep else np.uint8)
     for start in range(0, height, _CHUNK):

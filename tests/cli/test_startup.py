@@ -23,6 +23,7 @@ COMMANDS = [
     ["models"],
     ["models", "--json"],
     ["plugins"],
+    ["plugins", "check", "cyclgan"],
     ["info", "run"],
     ["info", "run/checkpoints/00000002/weights.safetensors", "--json"],
     ["info", "nowhere"],
@@ -141,6 +142,9 @@ def test_version():
         (["import", "nowhere.pth", "-o", "run"], 4, "nowhere.pth"),
         (["data", "check", "trainA", "empty"], 3, "empty"),
         (["models", "cyclgan"], 2, "cyclegan"),
+        (["plugins", "check", "cyclgan"], 2, "Did you mean cyclegan"),
+        (["plugins", "check", "cyclegan", "nowhere"], 3, "nowhere"),
+        (["plugins", "--json", "check", "cyclegan"], 2, "check NAME --json"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )

@@ -111,7 +111,7 @@ def test_a_mistake_is_one_line_with_the_plugin_and_the_place(site, gantool, tmp_
     env = {"PYTHONPATH": os.pathsep.join([str(copied), os.environ.get("PYTHONPATH", "")])}
     for name in ("A", "B"):
         draw(tmp_path / name, 2, seed=1)
-    train = ["train", "switch", "A", "B", "-o", "run", "--preset", "quick", "--steps", "1"]
+    train = ["train", "switch", "A", "B", "-o", "run", "--preset", "smoke", "--steps", "1"]
     found = gantool(*train, env=env, cwd=tmp_path, code=4)
     assert said in found.stderr
     assert ("fails" in mistake) == bool(re.search(r"fails at \S+gantool_switch/__init__\.py:\d+: ", found.stderr))

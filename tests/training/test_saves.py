@@ -214,7 +214,7 @@ def test_the_state_of_a_training_is_no_weights_file(tmp_path):
 
 
 @pytest.mark.parametrize("other", ["weights", "step before", "another run"])
-def test_a_save_with_the_state_of_another_is_passed_over(trained, pictures_of, tmp_path, main, other):
+def test_a_save_with_the_state_of_another_is_passed_over(trained, unpaired_pictures, tmp_path, main, other):
     settings = {"preset": None, "steps": 2, "save_every": 1, "size": 36, "crop": 32, "set": TINY_CYCLEGAN}
     run = shutil.copytree(trained("cyclegan", **settings), tmp_path / "run")
     source = {
@@ -223,7 +223,7 @@ def test_a_save_with_the_state_of_another_is_passed_over(trained, pictures_of, t
         "another run": trained("cyclegan", **settings, seed=1) / "checkpoints/00000002/state.safetensors",
     }[other]
     shutil.copy(source, run / "checkpoints/00000002/state.safetensors")
-    err = main("train", "cyclegan", *pictures_of("unpaired"), "-o", "run", "--resume", "--steps", 3)[2]
+    err = main("train", "cyclegan", *unpaired_pictures, "-o", "run", "--resume", "--steps", 3)[2]
     assert "is not the training state that was saved with the weights beside it" in err
     assert "continuing run after step 1" in err
 

@@ -1,0 +1,1 @@
+"""A suite for authors of plugins: does a model keep what gantool promises of every model?"""

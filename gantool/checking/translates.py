@@ -1,0 +1,165 @@
+"""Checks of what trained weights do. Each gives what is wrong in one line, or nothing."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from gantool import api
+from gantool.capabilities import Attends, Coded, Encodes, Exports
+from gantool.checking.pictures import as_image, noise
+from gantool.checking.subject import STEPS, Subject, ways
+from gantool.export import check, session
+from gantool.export.translation import Translation
+from gantool.model import Model
+from gantool.runs.checkpoint import load_model, part
+from gantool.spec import Direction, Facts
+
+
+class NotChecked(Exception):
+    """A check that cannot be made here; the message says what it needs."""
+
+
+def weights(subject: Subject) -> str:
+    """The weights file translates by itself, and says what it is."""
+    alone = subject.folder / "alone.safetensors"
+    alone.write_bytes(subject.weights.read_bytes())
+    translator = api.load(alone, device="cpu")
+    (way, *_) = ways(translator.facts)
+    one, other = (_translated(of, way, 50, 41) for of in (translator, subject.translator))
+    if one.tobytes() != other.tobytes():
+        return "the weights file by itself translates otherwise than beside its run"
+    facts = translator.facts
+    if (facts.model, facts.step) != (subject.name, STEPS):
+        return f"the header names {facts.model} after step {facts.step}, not {subject.name} after step {STEPS}"
+    json.dumps(facts.as_json())
+    return ""
+
+
+def sizes(subject: Subject) -> str:
+    """A picture of any size, or of the one that the model takes, has a result of that size."""
+    translator = subject.translator
+    exact = translator.facts.sizes.exact
+    for width, height in _SIZES if exact is None else [(exact, exact)]:
+        for way in ways(translator.facts)[:3]:
+            made = _translated(translator, way, width, height)
+            if made.size != (width, height):
+                return f"a picture of {width}x{height} becomes one of {made.width}x{made.height}"
+    return ""
+
+
+_SIZES = ((33, 97), (64, 64), (97, 34), (71, 33), (5, 3), (1, 1), (64, 35))
+"""Width and height."""
+
+
+def repeats(subject: Subject) -> str:
+    """One picture done twice with one seed gives one result, and the model is left as it was."""
+    translator = subject.translator
+    before = {key: value.clone() for key, value in translator.engine.model.state_dict().items()}
+    for way in ways(translator.facts)[:3]:
+        one, other = (_translated(translator, way, 40, 44, seed=3) for _ in range(2))
+        if one.tobytes() != other.tobytes():
+            return f"the same picture with the same seed becomes another one the second time, to {way.target}"
+    after = translator.engine.model.state_dict()
+    changed = [key for key, value in before.items() if not torch.equal(value, after[key])]
+    return f"translating changes {', '.join(changed[:3])}" if changed else ""
+
+
+def styles(subject: Subject) -> str:
+    """A style code decides the result: the same code gives the same picture, whoever shares its batch."""
+    engine, facts = subject.translator.engine, subject.translator.facts
+    if "code" not in facts.can:
+        return ""
+    (way, *_) = ways(facts)
+    side = facts.sizes.exact or facts.sizes.fit(40, 40)[0]
+    kind = facts.spec.kind(way.source)
+    pixels = [noise(kind, side, side, seed) for seed in (0, 1)]
+    one, other = (engine.random_code(way.target, seed) for seed in (1, 2))
+    if not torch.equal(one, engine.random_code(way.target, 1)):
+        return "random_code gives another code for the same generator"
+    if torch.equal(one, other):
+        return "random_code gives the same code whatever its generator"
+    both = engine.translate(pixels, way, codes=torch.cat([one, other]))
+    for picture, code, made in zip(pixels, (one, other), both, strict=True):
+        (alone,) = engine.translate([picture], way, codes=code)
+        if np.abs(alone.astype(int) - made).max() > 1:  # another batch, another order of sums
+            return "a picture becomes another one where others share its batch: a layer of it needs mixes_pictures"
+    return ""
+
+
+def roles(subject: Subject) -> str:
+    """Translation uses every network that is saved with the weights."""
+    facts, model = load_model(subject.weights)
+    with torch.no_grad(), _Reached() as reached:
+        for way in facts.directions or ways(facts):
+            _use(model, facts, way)
+        for graph in (model.graphs() if isinstance(model, Exports) else {}).values():
+            graph.module(*graph.inputs.values())
+    saved: dict[str, set[int]] = {}
+    for key, value in model.state_dict().items():
+        saved.setdefault(part(key), set()).add(_memory(value))
+    idle = [name for name, memory in saved.items() if not memory & reached.memory]
+    if not idle:
+        return ""
+    named = ", ".join(f'"{name}"' for name in (*model.roles.training_only, *idle))
+    which = ", ".join(idle)
+    return f"saved with the weights, and no translation uses it: {which}. roles = Roles(training_only=({named},))"
+
+
+def export(subject: Subject) -> str:
+    """An ONNX file of the translation agrees with the model in onnxruntime, at three sizes."""
+    if any(importlib.util.find_spec(name) is None for name in session.ONNX):
+        raise NotChecked("needs gantool[onnx]")
+    facts = subject.translator.facts
+    to = ways(facts)[0].target
+    words = session.Request(weights=subject.weights, out=subject.folder / "model.onnx", to=to)
+    session.start(session.plan(words))
+    return ""
+
+
+def _translated(translator: api.Translator, way: Direction, width: int, height: int, seed: int = 0) -> Image.Image:
+    """What noise of this size becomes."""
+    kind = translator.spec.kind(way.source)
+    image, instances = as_image(kind, noise(kind, width, height, seed=width))
+    return translator.translate(image, to=way.target, instances=instances, seed=seed)
+
+
+def _use(model: Model[Any], facts: Facts, way: Direction) -> None:
+    """All that weights are for in this direction: translation, its export, attention, style codes."""
+    translation = Translation(model, facts, way)
+    images, *more = check.example(translation, image_io=False)
+    translation.results(images, more[0] if more else None)
+    translation.module()(images, *more)
+    source, target = map(model.spec.index, way)
+    if "attend" in facts.can and isinstance(model, Attends):
+        model.attention(images, source=source, target=target)
+    if "code" in facts.can and isinstance(model, Coded):
+        model.mean_code(target)
+    if "encode" in facts.can and isinstance(model, Encodes):
+        pictures = torch.rand(len(images), model.spec.channels[target], *images.shape[2:]) * 2 - 1
+        model.encode(pictures, domain=target)
+
+
+class _Reached(TorchDispatchMode):
+    """Inside, notes the memory of all tensors that anything is computed with: modules and parameters used as such."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # torch's own
+        self.memory: set[int] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        for value in (*args, *(kwargs or {}).values()):
+            some = value if isinstance(value, (list, tuple)) else [value]
+            self.memory |= {_memory(one) for one in some if isinstance(one, Tensor)}
+        return func(*args, **(kwargs or {}))
+
+
+def _memory(tensor: Tensor) -> int:
+    return tensor.untyped_storage().data_ptr()

@@ -1,0 +1,204 @@
+"""Every check can fail: the plugin of docs/writing-a-plugin.md with one mistake each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+
+from gantool import registry
+from gantool.checking.pictures import training_pictures
+from gantool.checking.session import CHECKS
+from gantool.checking.subject import Subject
+from gantool.errors import GantoolError
+
+from .conftest import PAGE
+
+CODE, PRESET, OFFICIAL = "__init__.py", "presets/smoke.yaml", "official.py"
+LOG, ROLES = "run.log(gan=gan, cycle=cycle, d=d)", 'roles = Roles(training_only=("d",))'
+D, INTO_D = "self.d = PatchDiscriminator(4, width=options.width)", "adam(self.options, self.d)"
+RESULT = "return self.g(marked(images, target))"
+CODED = "class Switch(Coded, Translates"
+IMPORTS, CLASS = "from gantool.capabilities import Translates", "class Switch(Translates"
+OF_D = PAGE[CODE].partition("run.backward(d)")[0].count("\n") + 1
+RANGE = "(pictures[0].amax() - pictures[0].amin()"
+AN_EXTRA = "self.extra = ResnetGenerator(3, 3, width=1, blocks=0)"
+
+Edit = tuple[str, str, str]
+"""File, what is written there ("" for a file that is not there yet), and what instead."""
+
+MISTAKES: dict[str, list[tuple[list[Edit], str]]] = {
+    "contract": [
+        ([(CODE, "def training_step(", "def trainig_step(")], r"no training_step\. Did you mean trainig_step\?")
+    ],
+    "smoke": [
+        ([(PRESET, "steps: 3", "steps: 300")], "a run with the preset smoke has 300 steps, not 20 at most"),
+        ([(PRESET, "width: 4", "widht: 4")], "Did you mean width"),
+    ],
+    "training": [([(CODE, 'run.phase("D")', 'run.phase("Dis")')], r"fails at \S+__init__\.py:\d+: KeyError: 'Dis'")],
+    "presets": [
+        ([("presets/paper.yaml", "", "steps: 9")], "the preset paper has no summary"),
+        ([("presets/paper.yaml", "", "summary: all\nbacth: 9")], "bacth.*Did you mean batch"),
+    ],
+    "options": [
+        ([(CODE, '"residual blocks of the generator"', '""')], "options without a word of help: blocks"),
+        ([(CODE, '"the example of gantool\'s documentation"', '""')], r"Switch\.paper is empty"),
+    ],
+    "official": [
+        ([(OFFICIAL, "", "def recognise(files):\n    return files\n")], "takes a foreign file for one of its own")
+    ],
+    "losses": [
+        ([(CODE, LOG, "pass")], r"nothing is given to run\.log"),
+        (
+            [(CODE, LOG, "run.log(gan=gan, cycle=cycle)")],
+            rf"loss of run\.backward at \S+__init__\.py:{OF_D} is given to run\.log",
+        ),
+        ([(CODE, LOG, "run.log(gan=gan, cycle=cycle, d=d, odd=d / 0)")], "not finite: odd"),
+    ],
+    "optimizers": [
+        ([(CODE, D, f"{D}\n        {AN_EXTRA}")], "no optimiser has extra: it stays as it began"),
+        (
+            [(CODE, INTO_D, "torch.optim.SGD([*self.d.parameters(), torch.nn.Parameter(torch.ones(1))])")],
+            "the optimiser D has parameters that are not the model's",
+        ),
+    ],
+    "learning": [
+        (
+            [(CODE, D, f"{D}\n        {AN_EXTRA}"), (CODE, INTO_D, INTO_D[:-1] + ", self.extra)")],
+            "no loss reaches extra",
+        ),
+        ([(CODE, "return min(1.0,", "return min(0.0,")], "d, g has a gradient and does not move"),
+    ],
+    "blanks": [
+        (
+            [(CODE, "run.backward(d)", f"run.backward(d / {RANGE}))")],
+            "in bf16, blank pictures make losses .* not finite",
+        ),
+        (
+            [(CODE, "run.backward(d)", f"run.backward(d / ({RANGE}) + 1e-6))")],
+            r"blank pictures make gradients \S+ times",
+        ),
+    ],
+    "resume": [
+        (
+            [
+                (
+                    CODE,
+                    "run.backward(d)",
+                    "self.count = getattr(self, 'count', 0) + 1\n            run.backward(d * self.count)",
+                )
+            ],
+            r"ends with another weights\.safetensors \(.*belongs into buffers",
+        ),
+        (
+            [(CODE, "run.backward(d)", "run.backward(d * float(__import__('numpy').random.rand()))")],
+            "every random draw",
+        ),
+    ],
+    "samples": [
+        (
+            [
+                (CODE, "run.backward(d)", "self.scale = 0.5; run.backward(d)"),
+                (CODE, RESULT, f"{RESULT} * getattr(self, 'scale', 1.0)"),
+            ],
+            "the picture of B in the last sample is not what translate makes",
+        ),
+    ],
+    "header": [
+        (
+            [
+                (CODE, IMPORTS, "from gantool.capabilities import Attends, Translates"),
+                (CODE, CLASS, "class Switch(Attends, Translates"),
+                (
+                    CODE,
+                    ROLES,
+                    f'{ROLES}\n    maps = ("g",)\n    def attention(self, *_, **__):\n        return {{}}',
+                ),
+                (CODE, "run.backward(d)", "self.maps = (); run.backward(d)"),
+            ],
+            "does not say that it can attend",
+        ),
+    ],
+    "weights": [
+        ([(CODE, ROLES, 'roles = Roles(training_only=("d", "g"))')], r"__init__\.py:\d+: TypeError: 'NoneType'")
+    ],
+    "roles": [([(CODE, ROLES, "")], r'no translation uses it: d\. roles = Roles\(training_only=\("d",\)\)$')],
+    "sizes": [
+        ([(CODE, "    sizes = Sizes(multiple=4, minimum=8)\n", "")], "the model fails on a picture of 5x3"),
+        ([(CODE, RESULT, f"{RESULT}[..., 1:]")], "the model makes 63x64 of a picture of 64x64"),
+    ],
+    "repeats": [
+        (
+            [(CODE, RESULT, f"{RESULT} * float(__import__('numpy').random.rand())")],
+            "becomes another one the second time",
+        ),
+        (
+            [
+                (CODE, D, f"{D}\n        self.register_buffer('seen', torch.zeros(1))"),
+                (CODE, RESULT, f"self.seen += 1\n        {RESULT}"),
+            ],
+            "translating changes seen",
+        ),
+    ],
+    "styles": [
+        (
+            [
+                (CODE, IMPORTS, "from gantool.capabilities import Coded, Translates"),
+                (CODE, CLASS, CODED),
+                (CODE, ROLES, f"{ROLES}\n    code_size = 2"),
+                (CODE, RESULT, "return (self.g(marked(images, target)) + code.mean()).tanh()"),
+            ],
+            "where others share its batch",
+        ),
+        (
+            [
+                (CODE, IMPORTS, "from gantool.capabilities import Coded, Translates"),
+                (CODE, CLASS, CODED),
+                (
+                    CODE,
+                    ROLES,
+                    f"{ROLES}\n    code_size = 2\n    def random_code(self, *_):\n        return torch.ones(1, 2)",
+                ),
+            ],
+            "the same code whatever its generator",
+        ),
+    ],
+    "export": [([(CODE, RESULT, f"{RESULT} if images.mean() > 2 else -images")], "cannot be exported as onnx")],
+}
+"""For each check: what is written instead, and what the check then finds."""
+
+
+@pytest.fixture
+def subject(installed, tmp_path) -> Callable[[list[Edit]], Subject]:
+    """The page's plugin with these edits."""
+
+    def edited(edits: list[Edit]) -> Subject:
+        files = {**PAGE, **{name: "" for name, right, _ in edits if not right}}
+        for name, right, wrong in edits:
+            assert not right or files[name].count(right) == 1, right
+            files[name] = files[name].replace(right, wrong) if right else wrong
+        return Subject(installed(files), lambda data: training_pictures(data, tmp_path / "pictures"), tmp_path)
+
+    return edited
+
+
+def test_every_check_is_seen_to_fail():
+    assert MISTAKES.keys() == CHECKS.keys()
+
+
+CASES = [
+    pytest.param(check, *case, id=f"{check}-{at}") for check, some in MISTAKES.items() for at, case in enumerate(some)
+]
+
+
+@pytest.mark.parametrize(("check", "edits", "said"), CASES)
+def test_a_mistake_is_found(subject, check, edits, said):
+    checked = subject(edits)
+    try:
+        found = CHECKS[check](checked)
+    except GantoolError as error:
+        found = str(error)
+    except Exception as error:
+        found = registry.mistake(error) or repr(error)
+    assert re.search(said, found), found
