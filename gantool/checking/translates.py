@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from gantool import api
 from gantool.capabilities import Attends, Coded, Encodes, Exports
 from gantool.checking.pictures import as_image, noise
 from gantool.checking.subject import STEPS, Subject, ways
 from gantool.export import check, session
+from gantool.export.graphs import Touched
 from gantool.export.translation import Translation
 from gantool.model import Model
 from gantool.runs.checkpoint import load_model, part
@@ -97,15 +96,15 @@ def styles(subject: Subject) -> str:
 def roles(subject: Subject) -> str:
     """Translation uses every network that is saved with the weights."""
     facts, model = load_model(subject.weights)
-    with torch.no_grad(), _Reached() as reached:
+    with torch.no_grad(), Touched() as touched:
         for way in facts.directions or ways(facts):
             _use(model, facts, way)
         for graph in (model.graphs() if isinstance(model, Exports) else {}).values():
             graph.module(*graph.inputs.values())
-    saved: dict[str, set[int]] = {}
+    used: dict[str, bool] = {}
     for key, value in model.state_dict().items():
-        saved.setdefault(part(key), set()).add(_memory(value))
-    idle = [name for name, memory in saved.items() if not memory & reached.memory]
+        used[part(key)] = used.get(part(key), False) or value in touched
+    idle = [network for network, is_used in used.items() if not is_used]
     if not idle:
         return ""
     named = ", ".join(f'"{name}"' for name in (*model.roles.training_only, *idle))
@@ -145,21 +144,3 @@ def _use(model: Model[Any], facts: Facts, way: Direction) -> None:
     if "encode" in facts.can and isinstance(model, Encodes):
         pictures = torch.rand(len(images), model.spec.channels[target], *images.shape[2:]) * 2 - 1
         model.encode(pictures, domain=target)
-
-
-class _Reached(TorchDispatchMode):
-    """Inside, notes the memory of all tensors that anything is computed with: modules and parameters used as such."""
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # torch's own
-        self.memory: set[int] = set()
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        for value in (*args, *(kwargs or {}).values()):
-            some = value if isinstance(value, (list, tuple)) else [value]
-            self.memory |= {_memory(one) for one in some if isinstance(one, Tensor)}
-        return func(*args, **(kwargs or {}))
-
-
-def _memory(tensor: Tensor) -> int:
-    return tensor.untyped_storage().data_ptr()

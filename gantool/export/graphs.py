@@ -110,24 +110,29 @@ def _traced(module: nn.Module, inputs: tuple[Tensor, ...], dims: tuple[dict[int,
 
 def _drop_unused(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
     """Takes the tensors that a pass does not touch (discriminators, the way back) out of the module."""
-    with torch.no_grad(), _Touched() as touched:
+    with torch.no_grad(), Touched() as touched:
         module(*inputs)
     for part in module.modules():
         for tensors in (part._parameters, part._buffers):
             for name, tensor in list(tensors.items()):
-                if id(tensor) not in touched.ids:
+                if tensor is not None and tensor not in touched:
                     delattr(part, name)
 
 
-class _Touched(TorchDispatchMode):
-    """The ids of all tensors that operations receive."""
+class Touched(TorchDispatchMode):
+    """Inside `with`, notes all tensors that operations receive: `tensor in touched` then tells."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.ids: set[int] = set()
+        super().__init__()  # type: ignore[no-untyped-call]  # torch's own
+        self._memory: set[int] = set()
 
-    def __torch_dispatch__(
-        self, func: Any, types: object, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        self.ids.update(map(id, tree_leaves((args, kwargs))))
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self._memory.update(_memory(leaf) for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor))
         return func(*args, **(kwargs or {}))
+
+    def __contains__(self, tensor: Tensor) -> bool:
+        return _memory(tensor) in self._memory
+
+
+def _memory(tensor: Tensor) -> int:
+    return tensor.untyped_storage().data_ptr()
