@@ -40,6 +40,13 @@ def presets(subject: Subject) -> str:
     return ""
 
 
+def about(subject: Subject) -> str:
+    """There are words for the list of models."""
+    said = subject.entry.about()
+    lacking = [key for key in ("needs", "makes") if not said.get(key)]
+    return f"about.yaml does not say: {', '.join(lacking)}. The list of models shows nothing for it" if lacking else ""
+
+
 def options(subject: Subject) -> str:
     """The paper and every option are described."""
     if not subject.kind.paper:

@@ -24,6 +24,7 @@ CHECKS: Mapping[str, Callable[[Subject], str]] = {
         describes.smoke,
         trains.training,
         describes.presets,
+        describes.about,
         describes.options,
         describes.official,
         trains.losses,

@@ -41,6 +41,7 @@ MISTAKES: dict[str, list[tuple[list[Edit], str]]] = {
         ([("presets/paper.yaml", "", "steps: 9")], "the preset paper has no summary"),
         ([("presets/paper.yaml", "", "summary: all\nbacth: 9")], "bacth.*Did you mean batch"),
     ],
+    "about": [([("about.yaml", "makes: ", "gives: ")], r"about\.yaml does not say: makes")],
     "options": [
         ([(CODE, '"residual blocks of the generator"', '""')], "options without a word of help: blocks"),
         ([(CODE, '"the example of gantool\'s documentation"', '""')], r"Switch\.paper is empty"),
