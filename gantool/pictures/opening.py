@@ -13,7 +13,7 @@ from PIL import Image, UnidentifiedImageError
 
 from gantool.errors import DataError, GantoolError
 from gantool.files import refuse_irregular
-from gantool.pictures import extras
+from gantool.pictures import extras, quiet
 from gantool.pictures.decoding import orientation
 
 Admit: TypeAlias = Callable[[Image.Image], None]
@@ -38,6 +38,7 @@ def opened(source: Path | bytes, admit: Admit | None = None) -> Iterator[Image.I
             raise ValueError("the file is empty")
         if extras.format_of(head):
             extras.register()
+        quiet.silence()
         with _header(file) as image:
             (admit or refuse_large)(image)
             yield image
@@ -75,6 +76,8 @@ def explained(source: Path | bytes) -> Iterator[None]:
         else:
             lines = str((error.strerror if isinstance(error, OSError) else None) or error).splitlines()
             reason = lines[0] if lines else type(error).__name__
+            if reason.startswith("decoder error"):  # and a number is all that Pillow says
+                reason = f"its pixels are damaged ({reason})"
         name = "the picture" if isinstance(source, bytes) else str(source)
         raise DataError(f"cannot read {name}: {reason}") from error
 
