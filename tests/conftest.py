@@ -9,8 +9,10 @@ import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import gantool as package
 from gantool import options, registry
@@ -67,6 +69,25 @@ def one_thread():
 def own_records(tmp_path_factory):
     """What gantool remembers of results stays among the tests' files."""
     os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
+
+
+def cityscapes(root: Path, *, split: str = "train", scenes: int = 3, classes: int = 5) -> Path:
+    """Scenes as Cityscapes has them: all kinds of labels in one folder, the pictures in a tree of their own."""
+    labels, pictures = root / f"gtFine/{split}/aachen", root / f"leftImg8bit/{split}/aachen"
+    labels.mkdir(parents=True)
+    pictures.mkdir(parents=True)
+    for number in range(scenes):
+        name = f"aachen_{number:06}_000019"
+        ids = np.random.default_rng(number).integers(0, classes, (24, 30))
+        kinds = {"labelIds": ids, "labelTrainIds": ids + 250, "instanceIds": ids.astype(np.uint16) * 1000}
+        for kind, values in kinds.items():
+            Image.fromarray(values.astype(np.uint16 if kind == "instanceIds" else np.uint8)).save(
+                labels / f"{name}_gtFine_{kind}.png"
+            )
+        Image.new("RGB", (30, 24), "red").save(labels / f"{name}_gtFine_color.png")
+        (labels / f"{name}_gtFine_polygons.json").write_text("{}")
+        Image.new("RGB", (30, 24)).save(pictures / f"{name}_leftImg8bit.png")
+    return root
 
 
 @pytest.fixture(scope="session")

@@ -41,6 +41,8 @@ def passed_over(plan: Plan, console: Console) -> None:
         console.note(f"passed over {plan.outputs.passed_over} pictures that are results for others")
     if earlier := plan.earlier.count:
         console.note(f"passed over {earlier} earlier results of gantool in {', '.join(plan.earlier.folders)}")
+    if plan.inputs.left_out:
+        console.note(plan.inputs.left_out)
     if others := plan.inputs.others:
         console.note(passed_over(others))
         console.event("passed_over", types=dict(others))

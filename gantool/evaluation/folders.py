@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from gantool.evaluation.report import Evaluation
 from gantool.pictures.decoding import Array
 from gantool.pictures.file import as_channels, read_picture
 from gantool.pictures.find import find_pictures
+from gantool.pictures.ids import key
 
 
 def compare_folders(
@@ -109,4 +110,4 @@ def pair_by_name(real: Sequence[str], fake: Sequence[str]) -> list[tuple[int, in
 
 
 def _stems(names: Sequence[str]) -> list[str]:
-    return [unicodedata.normalize("NFC", PurePath(name).with_suffix("").as_posix()) for name in names]
+    return [unicodedata.normalize("NFC", key(name)) for name in names]

@@ -18,6 +18,7 @@ from gantool.evaluation.report import Evaluation
 from gantool.evaluation.variety import Variety
 from gantool.inference.engine import Engine
 from gantool.pictures.find import find_pictures
+from gantool.pictures.ids import left_out, of_domain
 from gantool.runs.checkpoint import load_model
 from gantool.translation.inputs import Source
 
@@ -54,7 +55,8 @@ def compare_translations(
     side = facts.sizes.exact  # some models take pictures of one size only
     square = None if size is None else (size, size)
     variety = Variety(judges, size=square, device=engine.device) if count > 1 else None
-    files = find_pictures(inputs)
+    there = find_pictures(inputs)
+    files = of_domain(there, facts.spec.kind(way.source))
     sources = [Source(file, file.relative_to(inputs).as_posix()) for file in files]
     with Kept() as fakes:
         translations(
@@ -83,6 +85,8 @@ def compare_translations(
             progress=progress,
         )
     pairing(found, partners, len(fakes))
+    if others := left_out(there, files):
+        found.notes.insert(0, others)
     two = len(facts.spec.domains) == 2 and not facts.spec.attributes  # of more, or of attributes, a picture may be any
     found.protocol["real"] |= {"path": str(reals.root), **reals.described()}
     path = f"{f'{way.source} ' if two else ''}to {way.target} of {inputs}"

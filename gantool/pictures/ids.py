@@ -7,6 +7,7 @@ are grey or palette pictures (of a palette picture the index is the id), of 8, 1
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -20,6 +21,7 @@ from gantool.errors import DataError, argument
 from gantool.pictures.decoding import orientation, upright
 from gantool.pictures.file import to_uint8
 from gantool.pictures.opening import Admit, explained, opened
+from gantool.spec import Kind, LabelMaps
 
 Ids: TypeAlias = NDArray[Any]
 """int32 (H, W), or planes (H, W, C): the classes, and the instances if C is 2."""
@@ -120,6 +122,27 @@ def of_kinds(files: Sequence[Path], kinds: Sequence[str]) -> Sequence[Path]:
     ends = [_kind(file.stem) for file in files]
     wanted = next((kind for kind in kinds if kind in ends), None)
     return files if wanted is None else [file for file, end in zip(files, ends, strict=True) if end in (wanted, None)]
+
+
+def of_domain(files: Sequence[Path], kind: Kind) -> Sequence[Path]:
+    """The files that belong to a domain of this kind, where Cityscapes' kinds share folders; else all files.
+
+    Of label maps: `LABEL_KINDS`. Of pictures: all but maps of ids.
+    """
+    if isinstance(kind, LabelMaps):
+        return of_kinds(files, LABEL_KINDS)
+    return [file for file in files if _kind(file.stem) not in (*LABEL_KINDS, *INSTANCE_KINDS)] or files
+
+
+def left_out(files: Sequence[Path], kept: Sequence[Path]) -> str:
+    """One line on those of Cityscapes' files that are not kept; empty where all are."""
+    rest = set(files) - set(kept)
+    if not rest:
+        return ""
+    counts = Counter(_kind(file.stem) for file in rest)
+    taken = sorted({kind for file in kept if (kind := _kind(file.stem))})
+    what = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items(), key=str))
+    return f"{what} of Cityscapes left out: {' and '.join(taken)} {'is' if len(taken) == 1 else 'are'} taken"
 
 
 def _kind(stem: str) -> str | None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from gantool.errors import DataError, UsageError
 from gantool.pictures.find import look_below
+from gantool.pictures.ids import left_out, of_domain
 from gantool.pictures.strays import is_stray_folder
+from gantool.spec import Kind
 from gantool.translation.lists import listed
 
 STREAM = "-"
@@ -41,6 +43,8 @@ class Inputs:
     """Whether one picture was named, and not a folder or a list that may happen to hold one."""
     others: Counter[str] = field(default_factory=Counter)
     """How many files in the folders are no pictures by their name, by type."""
+    left_out: str = ""
+    """A line on pictures that are of another kind than the model translates; empty where all are of its kind."""
 
 
 def find_inputs(
@@ -80,6 +84,17 @@ def find_inputs(
         raise DataError(f"{', '.join(words)}: these hold no pictures of yours, but what systems and gantool write")
     single = len(words) == 1 and len(sources) == 1 and not os.path.isdir(words[0]) and not _is_list(words[0])
     return Inputs(list(dict.fromkeys(sources)), single, others)
+
+
+def of_kind(inputs: Inputs, kind: Kind) -> Inputs:
+    """The inputs that a domain of this kind is made of: of Cityscapes' files the label maps, or the pictures."""
+    files = [source.picture for source in inputs.sources if source.picture is not None]
+    kept = of_domain(files, kind)
+    if len(kept) == len(files):
+        return inputs
+    wanted = set(kept)
+    sources = [source for source in inputs.sources if source.picture is None or source.picture in wanted]
+    return replace(inputs, sources=sources, left_out=left_out(files, kept))
 
 
 def _is_list(word: str) -> bool:

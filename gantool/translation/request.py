@@ -18,7 +18,7 @@ from gantool.runs.find import find_weights
 from gantool.runs.header import read_facts
 from gantool.spec import Direction, Facts
 from gantool.translation.earlier import Earlier, without_earlier
-from gantool.translation.inputs import STREAM, Inputs, Source, find_inputs
+from gantool.translation.inputs import STREAM, Inputs, Source, find_inputs, of_kind
 from gantool.translation.jobs import Job
 from gantool.translation.naming import Naming
 from gantool.translation.outputs import Outputs, find_outputs
@@ -138,6 +138,7 @@ def plan(request: Request, read_stdin: Callable[[], bytes]) -> Plan:
     results = variants(directions, chosen)
     named = request.output not in (None, STREAM)
     inputs = find_inputs(request.inputs, Path(str(request.output)) if named else None, read_stdin, nul=request.nul)
+    inputs = of_kind(inputs, facts.spec.kind(directions[0].source))
     made = Results()
     inputs, earlier = without_earlier(inputs, request.inputs, made)
     how = tuple(_how(request, facts, result) for result in results)

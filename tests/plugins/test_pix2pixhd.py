@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from gantool.model import Progress
 from gantool.networks.vgg import VGG19
 from gantool.runs import checkpoint, folders
 from gantool.training.run import TrainingRun
-from tests.conftest import draw, draw_ids
+from tests.conftest import cityscapes, draw, draw_ids
 
 TINY = {"width": 8, "down": 2, "blocks": 1, "local_blocks": 1, "d_width": 4, "d_layers": 2, "label_nc": 4}
 
@@ -104,6 +105,51 @@ def test_label_maps_of_any_size_are_translated_by_file_and_the_instances_found(d
     assert (np.asarray(translator.translate(maps[0], instances=flat)) != made).any()  # instances do matter
     with pytest.raises(UsageError, match="instances=PICTURE"):
         translator.translate(maps[0])
+
+
+LEFT_OUT = "3 color, 3 instanceIds, 3 labelTrainIds of Cityscapes left out: labelIds is taken"
+
+
+@pytest.mark.parametrize(
+    ("words", "left_out"),
+    [
+        (["gtFine/val"], LEFT_OUT),
+        (["gtFine/val/aachen/*.png"], LEFT_OUT),
+        (["@list.txt"], LEFT_OUT),
+        (["gtFine", "leftImg8bit"], LEFT_OUT.replace("labelTrainIds", "labelTrainIds, 3 leftImg8bit")),
+    ],
+)
+def test_of_cityscapes_the_label_maps_are_translated_and_the_rest_is_said(trained, tmp_path, main, words, left_out):
+    cityscapes(tmp_path, split="val", classes=4)
+    named = [path for word in words for path in (sorted(map(str, tmp_path.glob(word))) if "*" in word else [word])]
+    (tmp_path / "list.txt").write_text("\n".join(map(str, sorted(tmp_path.glob("gtFine/val/*/*.png")))))
+    _, _, err = main("translate", "--model", trained, *named, "out")
+    results = sorted((tmp_path / "out").rglob("*.png"))
+    assert [file.name for file in results] == [f"aachen_00000{n}_000019_gtFine_labelIds.png" for n in range(3)]
+    assert [line for line in err.splitlines() if "left out" in line] == [left_out]
+    ids, instances = (
+        Image.open(tmp_path / f"gtFine/val/aachen/aachen_000001_000019_gtFine_{kind}.png")
+        for kind in ("labelIds", "instanceIds")
+    )
+    expected = np.asarray(gantool.load(trained, device="cpu").translate(ids, instances=instances))
+    assert (np.asarray(Image.open(results[1])) == expected).all()
+
+
+def test_a_lone_map_of_another_kind_is_what_it_is(trained, tmp_path, main):
+    """Whoever names one file means it: that it holds no labels is an error, not a file left out."""
+    cityscapes(tmp_path, split="val", classes=4)
+    colours = "gtFine/val/aachen/aachen_000000_000019_gtFine_color.png"
+    _, _, err = main("translate", "--model", trained, colours, "out.png", code=3)
+    assert "left out" not in err
+
+
+def test_cityscapes_is_measured_as_it_is_downloaded(trained, tmp_path, main):
+    cityscapes(tmp_path, split="val", classes=4)
+    _, out, _ = main("eval", "--model", trained, "gtFine/val", "leftImg8bit/val", "--json")
+    found = json.loads(out)
+    assert found["protocol"]["pairing"].startswith("3 of 3 fake pictures")
+    assert "psnr" in found  # labels and pictures of a scene are a pair
+    assert LEFT_OUT in found["notes"]
 
 
 def test_what_cannot_be_translated_is_named(trained, tmp_path, main):

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from gantool.data.collection import Collection
 from gantool.data.dataset import Dataset, Domain, Item, Layout, Order, Recipe
 from gantool.data.layouts.attributes import attribute_domains
-from gantool.data.layouts.folders import SPLITS, names
+from gantool.data.layouts.folders import SPLITS, names, pictures_of
 from gantool.data.source import Source
 from gantool.data.transforms import Planes
 from gantool.errors import DataError, UsageError
-from gantool.pictures.find import find_pictures, subfolders
+from gantool.pictures.find import subfolders
 from gantool.pictures.strays import is_stray_folder
 
 _TRAIN = re.compile(r"^train(?:[_-]|[A-Z0-9])")
@@ -180,7 +180,7 @@ def _classes(paths: Sequence[Path]) -> tuple[Domain, ...]:
         if same is not folder:
             raise DataError(f"{same} and {folder} are the same folder: give one folder for each domain")
     found = names(folders)
-    return tuple(Domain(name, folder, find_pictures(folder)) for name, folder in zip(found, folders, strict=True))
+    return tuple(pictures_of(name, folder) for name, folder in zip(found, folders, strict=True))
 
 
 def _below(root: Path) -> list[Path]:

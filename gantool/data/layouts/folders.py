@@ -8,9 +8,11 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from gantool.data.source import Domain
 from gantool.errors import DataError
 from gantool.pictures.find import find_pictures, subfolders
-from gantool.pictures.ids import of_kinds
+from gantool.pictures.ids import left_out, of_domain, of_kinds
+from gantool.spec import Pictures
 
 SPLITS = ("train", "test", "val", "valid", "validation")
 """Names of folders that hold a part of the data, not a domain."""
@@ -53,6 +55,14 @@ def composed(name: str) -> str:
 def without_extension(name: str) -> str:
     """The common part of the names of a pair's files."""
     return Path(name).with_suffix("").as_posix()
+
+
+def pictures_of(name: str, folder: Path) -> Domain:
+    """The pictures below a folder as a domain of this name; maps of ids that Cityscapes has among them are left out."""
+    there = find_pictures(folder)
+    files = tuple(of_domain(there, Pictures()))
+    others = left_out(there, files)
+    return Domain(name, folder, files, note=f"{folder}: {others}" if others else None)
 
 
 def by_name(

@@ -9,10 +9,10 @@ import numpy as np
 
 from gantool.data.collection import Collection
 from gantool.data.dataset import Dataset, Domain, Item, Layout, Order, Recipe
-from gantool.data.layouts.folders import first_of, listed, names, only_two
+from gantool.data.layouts.folders import first_of, listed, names, only_two, pictures_of
 from gantool.data.transforms import Planes
 from gantool.errors import DataError, UsageError
-from gantool.pictures.find import find_pictures, subfolders
+from gantool.pictures.find import subfolders
 
 
 def unpaired() -> Layout:
@@ -44,10 +44,10 @@ class _Unpaired:
                 "unpaired training takes two folders of pictures, or one that holds trainA and trainB: "
                 f"{len(paths)} were given"
             )
-        files = tuple(find_pictures(folder) for folder in folders)
+        found = [pictures_of(name, folder) for name, folder in zip(names(folders), folders, strict=True)]
         if folders[0].samefile(folders[1]):
             raise DataError(f"both domains are the same folder, {folders[0]}: give one folder for each domain")
-        return tuple(map(Domain, names(folders), folders, files))
+        return tuple(found)
 
     def open(self, domains: Sequence[Domain], recipe: Recipe) -> Dataset:
         """The data set. Raises DataError for pictures that are too small to be cropped."""

@@ -10,11 +10,14 @@ import pytest
 from PIL import Image
 
 from gantool.data.dataset import Recipe
+from gantool.data.layouts.domains import domains
 from gantool.data.layouts.labelled import labelled
 from gantool.data.layouts.paired import paired
+from gantool.data.layouts.unpaired import unpaired
 from gantool.data.transforms import Preparation
 from gantool.errors import DataError, UsageError
 from gantool.pictures.ids import find_instances
+from tests.conftest import cityscapes
 
 CROP = Preparation("crop", 16, 16)
 
@@ -100,25 +103,6 @@ def test_the_authors_arrangement_and_cityscapes_own_names(tmp_path):
     assert (label.name, image.name) == ("label", "img")
 
 
-def cityscapes(root: Path, scenes: int = 3) -> Path:
-    """Scenes as Cityscapes has them: all kinds of labels in one folder, the pictures in a tree of their own."""
-    labels, pictures = root / "gtFine/train/aachen", root / "leftImg8bit/train/aachen"
-    labels.mkdir(parents=True)
-    pictures.mkdir(parents=True)
-    for number in range(scenes):
-        name = f"aachen_{number:06}_000019"
-        ids = random_ids(number, 5)
-        kinds = {"labelIds": ids, "labelTrainIds": ids + 250, "instanceIds": ids.astype(np.uint16) * 1000}
-        for kind, values in kinds.items():
-            Image.fromarray(values.astype(np.uint16 if kind == "instanceIds" else np.uint8)).save(
-                labels / f"{name}_gtFine_{kind}.png"
-            )
-        Image.new("RGB", (30, 24), "red").save(labels / f"{name}_gtFine_color.png")
-        (labels / f"{name}_gtFine_polygons.json").write_text("{}")
-        Image.new("RGB", (30, 24)).save(pictures / f"{name}_leftImg8bit.png")
-    return root
-
-
 @pytest.mark.parametrize(
     ("given", "instances"),
     [
@@ -157,6 +141,17 @@ def test_colours_and_pictures_of_cityscapes_are_pairs(tmp_path):
         "000019_gtFine_color.png"
     ] * 3
     assert a.note is b.note is None
+
+
+@pytest.mark.parametrize("layout", [unpaired(), domains()], ids=["unpaired", "domains"])
+def test_maps_of_ids_are_no_pictures_where_cityscapes_has_them_among_pictures(tmp_path, layout):
+    root = cityscapes(tmp_path)
+    a, b = layout.find([root / "leftImg8bit/train", root / "gtFine/train"])
+    assert [file.name[14:] for file in (*a.files, *b.files)] == ["000019_leftImg8bit.png"] * 3 + [
+        "000019_gtFine_color.png"
+    ] * 3
+    said = "3 instanceIds, 3 labelIds, 3 labelTrainIds of Cityscapes left out: color is taken"
+    assert (a.note, b.note) == (None, f"{root / 'gtFine/train'}: {said}")
 
 
 def test_names_in_two_spellings_of_unicode_belong_together(data):
