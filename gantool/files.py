@@ -88,12 +88,24 @@ def check_writable(path: Path) -> None:
     """Raises DataError where a file could not be written, before any work is done for it. Makes nothing."""
     if path.is_dir():
         raise DataError(f"cannot write {path}: it is a folder")
-    folder = next(folder for folder in path.absolute().parents if folder.exists())
-    if not folder.is_dir():
-        raise DataError(f"cannot write {path}: {folder} is a file")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        why = f"{folder} is on a read-only file system" if _read_only(folder) else f"no permission to write to {folder}"
+    if why := _refusal(path.parent):
         raise DataError(f"cannot write {path}: {why}")
+
+
+def check_folder(folder: Path) -> None:
+    """Raises DataError where no file could be written to a folder, which need not exist. Makes nothing."""
+    if why := _refusal(folder):
+        raise DataError(f"cannot write to {folder}: {why}")
+
+
+def _refusal(folder: Path) -> str:
+    """Why nothing can be written to a folder; empty where nothing is against it."""
+    there = next(place for place in (folder, *folder.parents) if os.path.lexists(place))
+    if not there.is_dir():
+        return f"{there} is a file" if there.exists() else f"{there} is a link that leads nowhere"
+    if os.access(there, os.W_OK | os.X_OK):
+        return ""
+    return f"{there} is on a read-only file system" if _read_only(there) else f"no permission to write to {there}"
 
 
 def _read_only(folder: Path) -> bool:

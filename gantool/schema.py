@@ -64,6 +64,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
 
 
+def first_line(error: Exception) -> str:
+    """An error in one line."""
+    return printable((str(error).strip() or type(error).__name__).splitlines()[0][:200])
+
+
 def refused(value: object, where: str, wanted: str) -> ValueError:
     """The error for a value that is not what is wanted; `where` is empty for a whole file."""
     return ValueError(f"{where or 'it'} is {shown(value)}, not {wanted}")

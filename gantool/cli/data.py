@@ -84,12 +84,16 @@ def check(
         layout, preparation = _without_model(aligned), None
         domains = layout.find(folders, aligned=aligned)
     else:
-        from gantool.training.request import Request, plan
+        from gantool.training.words import Request, understood
 
         settings = {} if aligned is None else {"aligned": aligned}
-        training = plan(
+        known = understood(
             Request(model=model, data=tuple(folders), preset=preset, settings=settings, set=assignments(set_ or ()))
         )
+        common.load_torch(console)
+        from gantool.training.request import plan
+
+        training = plan(known)
         layout, preparation = training.data.layout, training.preparation
         domains = training.domains
     if crop is not None:

@@ -25,6 +25,11 @@ def demo(
     gantool demo
     """
     console = common.console(quiet, verbose, json)
+    from gantool.files import check_folder
+    from gantool.runs import folders
+    from gantool.training.place import find_place
+
+    check_folder(folders.next_run("demo") if out is None else find_place("cyclegan", out, None).folder)
     common.load_torch(console)
     import torch
     from PIL import Image
@@ -33,12 +38,10 @@ def demo(
     from gantool import examples
     from gantool.report.gallery import write_demo
     from gantool.report.origin import origin
-    from gantool.runs import folders
 
     folder = folders.make_run("demo") if out is None else out
-    if not folders.saves(folder):  # else it is somebody's run, and the training is refused
-        folder.mkdir(parents=True, exist_ok=True)
-        folders.set_aside(folder, folders.DEMO)
+    folder.mkdir(parents=True, exist_ok=True)
+    folders.set_aside(folder, folders.DEMO)
     torch.set_num_threads(1)  # layers this small lose more to waiting for each other than a second core brings
     run = gantool.train(
         "cyclegan",

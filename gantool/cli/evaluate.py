@@ -88,10 +88,11 @@ def evaluate(
     """
     console = common.console(quiet, verbose, json)
     from gantool.errors import UsageError
+    from gantool.evaluation.request import Request, check
 
-    if model is None and (to is not None or count is not None):
-        raise UsageError(f"{'-n' if to is None else '--to'} goes with --model")
     weights = None if model is None else common.weights(model, console)
+    files: dict[str, Any] = {"inception": inception, "lpips": _two_files(lpips), "classifier": classifier}
+    check(Request(folders=tuple(folders), weights=weights, to=to, styles=count, device=device, **files))
     everything = weights is not None and _holds_all_domains(weights, folders[0])
     if len(folders) != 2 and not (everything and len(folders) == 1):
         raise UsageError(f"eval compares two folders, not {len(folders)}")
@@ -104,7 +105,7 @@ def evaluate(
 
     common.say_passed_over(folders, console)
     chosen = choose(device)
-    judges = load_judges(inception=inception, lpips=_two_files(lpips), classifier=classifier)
+    judges = load_judges(**files)
     how: dict[str, Any] = {"judges": judges, "size": size, "seed": seed, "device": chosen}
     if weights is not None and everything:
         from gantool.evaluation.domains import compare_domains

@@ -36,10 +36,14 @@ def import_(
     gantool import latest_net_G_A.pth latest_net_G_B.pth -o runs/horses
     """
     console = common.console(quiet, verbose, json)
-    from gantool.importing.session import Request, start
+    from gantool.importing.request import Request, check
 
     names = None if domains is None else tuple(name.strip() for name in domains.split(","))
-    report = start(Request(files=tuple(files), out=out, model=model, domains=names, licence=licence))
+    request = Request(files=tuple(files), out=out, model=model, domains=names, licence=licence)
+    check(request)
+    from gantool.importing.session import start
+
+    report = start(request)
     ways = [f"{source} to {target}" for source, target in report.directions]
     if json:
         console.result(

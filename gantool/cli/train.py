@@ -11,6 +11,7 @@ import typer
 
 from gantool import registry
 from gantool.cli import common, dry_run_report
+from gantool.files import check_folder
 
 
 def _presets(context: typer.Context, incomplete: str) -> list[str]:
@@ -180,6 +181,8 @@ def train(
     )
     if known.place.anew:
         console.warn(known.place.anew, grave=True)
+    if not dry_run:
+        check_folder(known.place.folder)
     common.load_torch(console)
     from gantool.training import session
     from gantool.training.request import plan

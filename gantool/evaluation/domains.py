@@ -17,7 +17,7 @@ from gantool.evaluation.folders import Folder
 from gantool.evaluation.judges import Judges
 from gantool.evaluation.kept import Kept, References, translations
 from gantool.evaluation.pictures import Progress, silent
-from gantool.evaluation.translations import results_of_each
+from gantool.evaluation.request import results_of_each
 from gantool.evaluation.variety import Variety
 from gantool.inference.engine import Engine
 from gantool.pictures.find import find_pictures, subfolders
@@ -86,7 +86,7 @@ def compare_domains(
     """
     facts, network = load_model(weights)
     engine = Engine(network, device or "cpu", can=facts.can)
-    count = results_of_each(engine, facts.model, styles)
+    count = results_of_each(facts, styles)
     if size is not None and size < 1:
         raise UsageError(f"{argument('size')} is at least 1, not {size}")
     directions = _directions(weights, facts, to)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
-from gantool.errors import UsageError
+from gantool.evaluation.files import needed
 from gantool.evaluation.networks import lpips as perceptual
 from gantool.evaluation.networks.classifier import Classifier, load_classifier
-from gantool.evaluation.networks.inception import FILE, Inception, load_inception
+from gantool.evaluation.networks.inception import Inception, load_inception
 from gantool.evaluation.networks.lpips import LPIPS
 
 
@@ -34,19 +33,10 @@ def load_judges(
     """`lpips` are the files of its backbone and of its heads. Raises UsageError for a file that is not there and
     CheckpointError for one that holds something else.
     """
-    needed: dict[str, tuple[Sequence[Path | None], str]] = {
-        "inception": ([inception], f"KID and FID need {FILE}"),
-        "lpips": (lpips or (), "LPIPS needs torchvision's alexnet-owt-7be5be79.pth and the heads, alex.pth"),
-        "classifier": ([classifier], "the Inception scores need an Inception v3 classifier by torchvision's names"),
+    files = {
+        name: {path.name: sha256(path.read_bytes()).hexdigest() for path in paths}
+        for name, paths in needed(inception=inception, lpips=lpips, classifier=classifier).items()
     }
-    files: dict[str, dict[str, str]] = {}
-    for name, (paths, what) in needed.items():
-        for path in paths:
-            if path is None:
-                continue
-            if not path.is_file():
-                raise UsageError(f"there is no file {path}: {what}. gantool downloads nothing: fetch it first")
-            files.setdefault(name, {})[path.name] = sha256(path.read_bytes()).hexdigest()
     return Judges(
         inception=None if inception is None else load_inception(inception),
         lpips=None if lpips is None else perceptual.load(*lpips),

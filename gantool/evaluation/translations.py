@@ -8,22 +8,19 @@ from pathlib import Path
 import torch
 
 from gantool import direction
-from gantool.errors import UsageError, argument
 from gantool.evaluation.compare import NO_JUDGES, compare
 from gantool.evaluation.folders import Folder, pair_by_name, pairing
 from gantool.evaluation.judges import Judges
 from gantool.evaluation.kept import Kept, translations
 from gantool.evaluation.pictures import Progress, silent
 from gantool.evaluation.report import Evaluation
+from gantool.evaluation.request import results_of_each
 from gantool.evaluation.variety import Variety
 from gantool.inference.engine import Engine
 from gantool.pictures.find import find_pictures
 from gantool.pictures.ids import left_out, of_domain
 from gantool.runs.checkpoint import load_model
 from gantool.translation.inputs import Source
-
-STYLES = 10
-"""Translations of each picture by a model with styles, unless a person says otherwise."""
 
 
 def compare_translations(
@@ -42,7 +39,7 @@ def compare_translations(
     """Translates the pictures below `inputs` to domain `to` (None: the second of two) and measures them against those
     below `real`.
 
-    A model with styles translates each picture `styles` times (None: `STYLES`), with the codes that `gantool translate`
+    A model with styles translates each picture `styles` times (None: 10), with the codes that `gantool translate`
     draws from `seed`: the first is measured against `real`, all among each other. Raises what `compare_folders` raises,
     CheckpointError for the weights, UsageError for the domain or for styles of a model that has none.
     """
@@ -51,7 +48,7 @@ def compare_translations(
     if to is None:
         direction.require_named(facts)
     way = direction.resolve(facts, to)
-    count = results_of_each(engine, facts.model, styles)
+    count = results_of_each(facts, styles)
     side = facts.sizes.exact  # some models take pictures of one size only
     square = None if size is None else (size, size)
     variety = Variety(judges, size=square, device=engine.device) if count > 1 else None
@@ -103,12 +100,3 @@ def compare_translations(
         "translates": "pictures as stored" if side is None else f"pictures resized to {side}x{side}",
     }
     return found
-
-
-def results_of_each(engine: Engine, model: str, styles: int | None) -> int:
-    """How many results each picture gets. Raises UsageError for styles of a model that has none."""
-    if "code" in engine.can:
-        return styles or STYLES
-    if styles is not None:
-        raise UsageError(f"{model} has one result for a picture: leave out {argument('n')}")
-    return 1

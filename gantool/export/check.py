@@ -16,7 +16,7 @@ from gantool.capabilities import Graph
 from gantool.errors import CheckpointError
 from gantool.export.translation import Translation
 from gantool.pictures.resize import to_unit
-from gantool.runs.tensors import first_line
+from gantool.schema import first_line
 from gantool.spec import LabelMaps, Sizes
 
 if TYPE_CHECKING:

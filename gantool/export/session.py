@@ -12,7 +12,7 @@ from gantool import direction
 from gantool.errors import CheckpointError, DataError, GantoolError, UsageError, argument
 from gantool.files import check_writable, reason, write_atomically
 from gantool.runs.header import read_facts
-from gantool.runs.tensors import first_line
+from gantool.schema import first_line
 from gantool.spec import Direction, Facts
 
 if TYPE_CHECKING:

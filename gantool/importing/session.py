@@ -13,26 +13,12 @@ from gantool import registry
 from gantool.errors import CheckpointError, UsageError, argument
 from gantool.importing.official import Imported, OfficialTensors
 from gantool.importing.reading import leaves, read_official
+from gantool.importing.request import Request as Request
+from gantool.importing.request import check
 from gantool.importing.unwrapping import Reading, origins, readings
 from gantool.model import Model
 from gantool.runs import checkpoint, folders
 from gantool.spec import Direction, Spec, check_domains
-
-
-@dataclass(frozen=True, kw_only=True)
-class Request:
-    """The words of a person, before anything is checked."""
-
-    files: tuple[Path, ...]
-    """Official checkpoint files of one training."""
-    out: Path
-    """Run folder to make."""
-    model: str | None = None
-    """The model; None finds it out."""
-    domains: tuple[str, ...] | None = None
-    """Names of the domains, in the plugin's order; None for the plugin's own."""
-    licence: str | None = None
-    """Licence of the weights; None for the one that the plugin knows."""
 
 
 @dataclass(frozen=True)
@@ -60,13 +46,10 @@ def start(request: Request) -> Report:
 
     The header of the weights says, besides what every header says, `source` (file names), `licence`, `directions`, and
     `missing`: networks that the files did not bring, and that the weights file therefore lacks. Raises UsageError for
-    an existing run folder or names that do not fit, and CheckpointError for files that cannot be read, are no model's,
-    or do not fit.
+    an existing run folder or names that do not fit, DataError where nothing can be written, and CheckpointError for
+    files that cannot be read, are no model's, or do not fit.
     """
-    if request.out.exists():
-        raise UsageError(f"{request.out} exists already: choose another folder with {argument('out')}")
-    if not request.files:
-        raise UsageError("which files? Name the official checkpoint files of one training")
+    check(request)
     contents = {str(path): read_official(path) for path in request.files}
     found = _found(contents, request.model)
     name, imported = found.model, found.imported

@@ -1,10 +1,20 @@
-"""Which device to compute on, and whether it calculates in half precision."""
+"""Which device to compute on, and whether it calculates in half precision. Imports torch only to ask it."""
 
 from __future__ import annotations
 
-import torch
+from typing import TYPE_CHECKING
 
 from gantool.errors import UsageError, argument
+
+if TYPE_CHECKING:
+    import torch
+
+
+def check_name(name: str) -> None:
+    """Raises UsageError for what is no device's name on any machine."""
+    kind, colon, number = name.partition(":")
+    if name != "auto" and (kind not in ("cpu", "cuda", "mps") or (colon and not number.isdecimal())):
+        raise UsageError(f'there is no device "{name}": auto, cpu, cuda, cuda:1, mps')
 
 
 def choose(name: str) -> torch.device:
@@ -12,13 +22,14 @@ def choose(name: str) -> torch.device:
 
     Single precision is exact from then on: NVIDIA's TF32, on by default in convolutions, is switched off.
     """
+    check_name(name)
+    import torch
+
     torch.backends.cudnn.allow_tf32 = False
     if name == "auto":
         kind = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
         return torch.device(kind)
-    kind, colon, number = name.partition(":")
-    if kind not in ("cpu", "cuda", "mps") or (colon and not number.isdecimal()):
-        raise UsageError(f'there is no device "{name}": auto, cpu, cuda, cuda:1, mps')
+    kind, _, number = name.partition(":")
     if kind == "cuda":
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if count == 0:
@@ -35,6 +46,8 @@ def half_precision_note(device: torch.device | str, precision: str) -> str | Non
 
     A CPU without instructions for the type emulates each multiplication: convolutions take 30 times as long and more.
     """
+    import torch
+
     if torch.device(device).type != "cpu" or precision not in ("bf16", "fp16"):
         return None
     # The question that torch itself asks before it hands a convolution to oneDNN, its library for them.

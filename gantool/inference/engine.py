@@ -28,7 +28,7 @@ from gantool.networks.strips import InStrips
 from gantool.pictures import ids
 from gantool.pictures.file import Array, Picture, read_picture
 from gantool.pictures.resize import pad, to_unit
-from gantool.runs.tensors import first_line
+from gantool.schema import first_line
 from gantool.spec import Direction, Pictures, Sizes, Spec
 
 _TRIED = 64  # side of the picture that tells what others take

@@ -8,7 +8,7 @@ from typing import Literal
 
 from gantool.errors import DataError, UsageError, argument
 from gantool.pictures.find import find_pictures, is_picture_name
-from gantool.runs.tensors import first_line
+from gantool.schema import first_line
 
 _STYLE, _N, _INTERPOLATE = argument("style"), argument("n"), argument("interpolate")
 _KNOWN = f"{_STYLE} is random, mean, a picture, a folder of them, or a .npy file"

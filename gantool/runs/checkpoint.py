@@ -33,7 +33,8 @@ from gantool.runs.header import (
     read_header,
 )
 from gantool.runs.skeleton import difference, fill, keep_only, skeleton
-from gantool.runs.tensors import first_line, read_tensors, write_tensors
+from gantool.runs.tensors import read_tensors, write_tensors
+from gantool.schema import first_line
 from gantool.spec import Facts, Sizes, Spec, facts_from_json
 from gantool.version import __version__
 

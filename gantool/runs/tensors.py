@@ -14,8 +14,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from gantool import schema
 from gantool.runs.header import KEY, DamagedError, Header, hashed
+from gantool.schema import first_line
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> str:
@@ -56,8 +56,3 @@ def _digest(tensors: Mapping[str, Tensor]) -> str:
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
         digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
-
-
-def first_line(error: Exception) -> str:
-    """An error in one line."""
-    return schema.printable((str(error).strip() or type(error).__name__).splitlines()[0][:200])

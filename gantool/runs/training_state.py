@@ -14,7 +14,8 @@ from gantool.errors import CheckpointError, ran_out
 from gantool.model import Model
 from gantool.runs.checkpoint import below, part
 from gantool.runs.header import DamagedError, Header, is_state, read_header
-from gantool.runs.tensors import first_line, read_tensors
+from gantool.runs.tensors import read_tensors
+from gantool.schema import first_line
 
 
 def read(path: Path, weights: Header) -> dict[str, Tensor]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from gantool.data.modes import FILTERS, PREPROCESS
 from gantool.errors import UsageError, argument
+from gantool.inference.devices import check_name
 from gantool.options import option
 
 PRECISIONS = ("fp32", "bf16", "fp16")
@@ -54,6 +55,7 @@ class TrainSettings:
             raise ValueError(f"give {argument('steps')} or {argument('epochs')}, not both")
         if self.time is not None:
             seconds(self.time)
+        check_name(self.device)
 
     def saves_every(self, total: int) -> int:
         """Steps between saves, in a run of so many steps."""

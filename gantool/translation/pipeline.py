@@ -23,7 +23,7 @@ from gantool.inference.engine import Engine, Way
 from gantool.inference.pixels import matched, prepared
 from gantool.inference.styles import Style
 from gantool.pictures.file import Array, Picture
-from gantool.runs.tensors import first_line
+from gantool.schema import first_line
 from gantool.translation.outputs import Job
 from gantool.translation.variants import Variant
 

@@ -10,6 +10,8 @@ from typing import get_args
 
 from gantool import direction, registry
 from gantool.errors import DataError, UsageError, argument
+from gantool.files import check_folder, check_writable
+from gantool.inference.devices import check_name
 from gantool.inference.styles import styles
 from gantool.pictures.file import writable_format
 from gantool.pictures.resize import LARGEST_SIDE
@@ -157,6 +159,10 @@ def plan(request: Request, read_stdin: Callable[[], bytes]) -> Plan:
         maps=request.attention,
         before=before,
     )
+    if outputs.root is not None and outputs.jobs:
+        check_folder(outputs.root)
+    if request.attention is not None and outputs.jobs:
+        check_folder(request.attention)
     return Plan(request, weights, facts, directions, results, inputs, outputs, earlier=earlier, how=how)
 
 
@@ -170,6 +176,7 @@ def _how(request: Request, facts: Facts, variant: Variant) -> dict[str, str]:
 
 def _check(request: Request) -> None:
     """Raises UsageError for a value that is none of those possible."""
+    check_name(request.device)
     i, n = request.shard
     size = request.size or (1, 1)
     rules = {
@@ -202,6 +209,8 @@ def _sheet_format(request: Request, before: Before) -> str:
         refuse_strangers([Job(Source(None, ""), Path(out), "", may_change=False)], before)
     if out != STREAM and Path(out).exists() and request.existing != "overwrite":
         raise UsageError(f"{out} exists already: {argument('existing', 'overwrite')} replaces it")
+    if out != STREAM:
+        check_writable(Path(out))
     try:
         return "PNG" if out == STREAM else writable_format(Path(out).suffix)
     except DataError as error:

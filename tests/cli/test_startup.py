@@ -59,6 +59,74 @@ def test_nothing_heavy_is_imported(words, run_folder):
     assert "Traceback" not in done.stderr
 
 
+WRONG = [
+    "train cyclegan A B --device tpu",
+    "train cyclegan A B --set device=cuda:x",
+    "train cyclegan A B --time soon",
+    "train cyclegan A B --preset no",
+    "train cyclegan A B -o file/run",
+    "translate --model run A out --device tpu",
+    "translate --model run A out --to cats",
+    "translate --model run A out --style random",
+    "translate --model run A file/out",
+    "translate --model run A/00.png file/out.png",
+    "translate --model run A file/grid.png --grid",
+    "data check --model cyclgan A B",
+    "data check --model cyclegan A B --preset no",
+    "data check --model cyclegan A B --set blokcs=3",
+    "data check --model cyclegan A nowhere",
+    "data check A B --aligned XY",
+    "data pair A B out --format no",
+    "data split A out --aligned XY",
+    "eval A nowhere",
+    "eval A B --device tpu",
+    "eval A B --inception nowhere",
+    "eval A B --lpips nowhere",
+    "eval A B --classifier nowhere",
+    "eval A B -n 3",
+    "eval --model run A B -n 3",
+    "eval --model run A B --to cats",
+    "export --model run m.onnx --to cats",
+    "export --model run file/m.onnx",
+    "import nowhere.pth -o new",
+    "import file -o new",
+    "import file -o run",
+    "import file -o new --model cyclgan",
+    "import file -o new --domains A,A",
+    "demo -o run",
+    "demo -o file/run",
+]
+
+LOOK_AT_EACH = """
+import sys
+from gantool.cli.main import main
+for line in sys.stdin:
+    try:
+        main(line.split())
+    except SystemExit as end:
+        sys.stderr.write(f"\\nENDED {end.code} {'torch' in sys.modules} {line}")
+"""
+
+
+def test_wrong_words_are_answered_without_torch(run_folder, pictures):
+    """In one process: once torch is imported, all commands behind have it."""
+    for name, folder in zip("AB", pictures, strict=True):
+        (run_folder / name).symlink_to(folder)
+    (run_folder / "file").write_text("neither a folder nor a checkpoint")
+    done = subprocess.run(
+        [sys.executable, "-c", LOOK_AT_EACH],
+        input="\n".join(WRONG),
+        cwd=run_folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    ends = [line.split(maxsplit=3)[1:] for line in done.stderr.splitlines() if line.startswith("ENDED")]
+    assert [line for _, _, line in ends] == WRONG
+    assert [line for code, torch, line in ends if code not in ("2", "3", "4") or torch != "False"] == []
+    assert done.stderr.count("\nerror: ") + done.stderr.startswith("error: ") == len(WRONG), done.stderr
+
+
 @pytest.mark.parametrize(
     ("line", "offered"),
     [

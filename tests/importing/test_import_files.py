@@ -259,9 +259,17 @@ def test_an_existing_run_stays_as_it_is(tmp_path: Path) -> None:
     assert report.weights.read_bytes() == before
 
 
-@pytest.mark.parametrize("domains", [("horse",), ("horse", "horse"), ("a", "b", "c"), ("", "b")])
-def test_domain_names_that_do_not_fit(tmp_path: Path, domains: tuple[str, ...]) -> None:
-    with pytest.raises(UsageError, match="2 different names"):
+@pytest.mark.parametrize(
+    ("domains", "said"),
+    [
+        (("horse",), "2 different names"),
+        (("horse", "horse"), "choose other names for the domains"),
+        (("a", "b", "c"), "2 different names"),
+        (("", "b"), "choose other names for the domains"),
+    ],
+)
+def test_domain_names_that_do_not_fit(tmp_path: Path, domains: tuple[str, ...], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
         import_files(write(tmp_path, G_A=Resnet(), G_B=Resnet()), tmp_path / "run", domains=domains)
 
 

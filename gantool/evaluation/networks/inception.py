@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from gantool.errors import CheckpointError
+from gantool.evaluation.files import INCEPTION
 from gantool.evaluation.pictures import Pictures, Progress, as_rgb, silent
 from gantool.importing.reading import leaves, read_official
 from gantool.pictures.decoding import Array
 
-FILE = "pt_inception-2015-12-05-6726825d.pth"
 FEATURES = 2048
 SIDE = 299
 RESIZE = "bilinear to 299x299 without anti-aliasing, corners not aligned, in floating point"
@@ -197,7 +197,8 @@ def load_inception(path: Path) -> Inception:
 
     Raises CheckpointError if the file cannot be read without running code, or does not hold exactly this network.
     """
-    return filled(Inception, dict(leaves(read_official(path))), f"{path}: not the Inception weights of FID, {FILE}")
+    other = f"{path}: not the Inception weights of FID, {INCEPTION}"
+    return filled(Inception, dict(leaves(read_official(path))), other)
 
 
 def filled(make: Callable[[], _Network], found: Mapping[str, Tensor], problem: str) -> _Network:

@@ -1,0 +1,30 @@
+"""The files that metrics need besides pictures. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from gantool.errors import UsageError
+
+INCEPTION = "pt_inception-2015-12-05-6726825d.pth"
+
+
+def needed(
+    *, inception: Path | None = None, lpips: tuple[Path, Path] | None = None, classifier: Path | None = None
+) -> dict[str, list[Path]]:
+    """The files by what they are for. Raises UsageError for one that is not there."""
+    named: dict[str, tuple[Sequence[Path | None], str]] = {
+        "inception": ([inception], f"KID and FID need {INCEPTION}"),
+        "lpips": (lpips or (), "LPIPS needs torchvision's alexnet-owt-7be5be79.pth and the heads, alex.pth"),
+        "classifier": ([classifier], "the Inception scores need an Inception v3 classifier by torchvision's names"),
+    }
+    found: dict[str, list[Path]] = {}
+    for name, (paths, what) in named.items():
+        for path in paths:
+            if path is None:
+                continue
+            if not path.is_file():
+                raise UsageError(f"there is no file {path}: {what}. gantool downloads nothing: fetch it first")
+            found.setdefault(name, []).append(path)
+    return found
