@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from gantool import direction
 from gantool.errors import CheckpointError, DataError, GantoolError, UsageError, argument
 from gantool.files import check_writable, reason, write_atomically
+from gantool.pictures.results import Recorder, Results
 from gantool.runs.header import read_facts
 from gantool.schema import first_line
 from gantool.spec import Direction, Facts
@@ -87,6 +89,8 @@ def plan(request: Request) -> Plan:
         raise UsageError(f"{argument('part')} is one network, not a translation of pictures: leave out {without}")
     if request.out.exists() and not request.overwrite:
         raise UsageError(f"{request.out} exists already: {argument('overwrite')} replaces it")
+    if Results().strangers([request.out]):
+        raise UsageError(f"{request.out} exists, and gantool did not write it: remove it, or name another file")
     check_writable(request.out)
     facts = read_facts(request.weights)
     if request.part is not None:
@@ -138,6 +142,8 @@ def start(plan: Plan) -> Report:
     except OSError as error:
         raise DataError(f"cannot write {out}: {reason(error, out.parent)}") from error
     write_atomically(out, data)
+    with closing(Recorder(out.parent)) as recorder:
+        recorder.note_other(out, data)
     source, target = plan.direction or (None, None)
     return Report(
         path=out,

@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,7 +32,7 @@ class Made:
     sha256: str
     """Of the result."""
     how: Mapping[str, str]
-    """Model, style and whatever else decides what a result looks like."""
+    """Model, style and whatever else decides what a translation looks like; empty for what is no translation."""
     root: str = ""
     """The folder whose record this stands in."""
 
@@ -59,6 +59,10 @@ class Results:
             if (made := record.get(below + path.name)) is not None:
                 return made
         return None
+
+    def strangers(self, paths: Iterable[Path]) -> list[Path]:
+        """Those of these files that are there, and that gantool did not write."""
+        return [path for path in paths if os.path.lexists(path) and self.of(path) is None]
 
     def _chain(self, folder: str) -> list[tuple[dict[str, Made], str]]:
         """The records of a folder and of those above it, the nearest first, each with its path to the folder."""
@@ -115,6 +119,10 @@ class Recorder:
             os.write(self._opened(), json.dumps([below, *made], separators=(",", ":")).encode() + b"\n")
         except (OSError, ValueError):
             self._off = True
+
+    def note_other(self, out: Path, data: bytes) -> None:
+        """A file that is no translation, with its content: it may be replaced, and is a picture like any other."""
+        self.note(out, None, "", {}, hashlib.sha256(data).hexdigest())
 
     def close(self) -> None:
         """Lets go of the record."""

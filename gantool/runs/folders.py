@@ -19,6 +19,8 @@ CHECKPOINTS = "checkpoints"
 WEIGHTS = "weights.safetensors"
 STATE = "state.safetensors"
 SETTINGS = "run.yaml"
+WRITTEN = (SETTINGS, "log.jsonl", "gallery.html", "demo.html", "samples", "translations")
+"""What a training and a demo write beside the saves."""
 ASIDE = ".aside"
 """A file that says why a run is not meant by its model's name alone: `DEMO` or `STOPPED_EARLY`."""
 DEMO, STOPPED_EARLY = "demo", "stopped before its first save was due"

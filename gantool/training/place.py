@@ -95,7 +95,18 @@ def _new(name: str, out: Path | None) -> Place:
         )
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out} is a file: {argument('out')} wants a folder")
+    if (stranger := _stranger(out)) is not None:
+        raise UsageError(f"{stranger} exists, and gantool did not write it: choose {_ANOTHER}")
     return Place(out)
+
+
+def _stranger(folder: Path) -> Path | None:
+    """What a run would replace in this folder, if that is not one where a training of gantool began."""
+    settings = folder / folders.SETTINGS
+    facts = read_yaml(settings).get("facts") if settings.is_file() else None
+    if isinstance(facts, dict) and "gantool" in facts:
+        return None
+    return next((folder / name for name in folders.WRITTEN if (folder / name).exists()), None)
 
 
 def _newest_first(folder: Path) -> tuple[Path, ...]:

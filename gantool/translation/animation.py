@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
@@ -16,7 +15,8 @@ from gantool.inference.pixels import prepared
 from gantool.pictures.file import Array, can_hold
 from gantool.pictures.frames import SEVERAL, Film, count_frames, encode_frames, read_frames
 from gantool.spec import Pictures
-from gantool.translation.companions import Deliver, beside, claim
+from gantool.translation.companions import beside
+from gantool.translation.destination import Destination
 from gantool.translation.jobs import Job
 from gantool.translation.outbox import OutputRefusedError
 from gantool.translation.pipeline import Decoded, Failed, Recipe, Translated, about, passes
@@ -37,15 +37,7 @@ def is_film(job: Job, engine: Engine, recipe: Recipe, stdin: bytes = b"") -> boo
     return many and (job.format in SEVERAL or job.may_change)
 
 
-def translate_film(
-    engine: Engine,
-    job: Job,
-    recipe: Recipe,
-    deliver: Deliver,
-    owners: dict[str, str],
-    note: Callable[[Done], None],
-    stdin: bytes = b"",
-) -> Outcome:
+def translate_film(engine: Engine, job: Job, recipe: Recipe, destination: Destination, stdin: bytes = b"") -> Outcome:
     """Translates all frames and delivers the file. Raises OutputRefusedError when the disk takes no more."""
     begun = time.perf_counter()
     out, format = job.out, job.format
@@ -60,18 +52,19 @@ def translate_film(
         if format not in SEVERAL or (job.may_change and not all(_fits(*layers, format) for layers in wanted)):
             out, format = job.as_png, "PNG"
             if out is not None:
-                claim(out, job, owners)
+                destination.claim(out, job)
                 if out.exists() and not job.replaces_png:
                     return Skipped(job, out)
-        layers, lost = [], ""
+        layers, lost = [], dict[str, None]()
         for pixels, alpha in wanted:
             deep_format = "WEBP" if format == "GIF" else format  # what GIF cannot hold either
-            one, over, lost = reduced(pixels, alpha, deep_format)
+            one, over, missing = reduced(pixels, alpha, deep_format)
             layers.append((one, over))
+            lost.update(dict.fromkeys(missing))
         first = film.frames[0]
         data = encode_frames(layers, format, film, quality=recipe.quality, icc_profile=first.icc_profile, dpi=first.dpi)
-        beside(job, made[0].given.code, {}, deliver, owners, overwrite=job.replaces)
-        deliver(out, data)
+        beside(job, made[0].given.code, {}, destination)
+        digest = destination.put(job, out, data)
     except OutputRefusedError:
         raise
     except (DataError, OutOfMemoryError) as error:
@@ -79,24 +72,28 @@ def translate_film(
     except MemoryError:
         return Failed(job, OutOfMemoryError(f"the memory does not suffice for the frames of {job.source.name}"))
     height, width = layers[0][0].shape[:2]
-    digest, seconds = hashlib.sha256(data).hexdigest(), time.perf_counter() - begun
-    done = Done(
-        job, out, made[0].given.size, (width, height), seconds, digest, made[0].way, lost, reduced=first.reduced
+    return Done(
+        job=job,
+        out=out,
+        size_in=made[0].given.size,
+        size_out=(width, height),
+        seconds=time.perf_counter() - begun,
+        sha256=digest,
+        way=made[0].way,
+        lost=" and ".join(lost),
+        reduced=first.format if any(frame.reduced for frame in film.frames) else "",
     )
-    note(done)
-    return done
 
 
 def _translated(engine: Engine, job: Job, recipe: Recipe, film: Film) -> Iterator[Translated | Failed]:
     codes = Codes(engine, recipe.seed, recipe.sync)
     channels = engine.channels(recipe.variants[0].direction.source)
-    alone = replace(job, maps=None)
 
     def decoded() -> Iterator[Decoded]:
         for picture in film.frames:
             height, width = picture.pixels.shape[:2]
             pixels, alpha = prepared(picture, channels, recipe.size)
-            yield Decoded(alone, (width, height), replace(picture, alpha=None), pixels, alpha, 0.0)
+            yield Decoded(job, (width, height), replace(picture, alpha=None), pixels, alpha, 0.0)
 
     for _, group in groupby(decoded(), lambda item: (engine.fitted(item.pixels), item.pixels.dtype)):
         for part in _parts(group, recipe.batch if engine.batches else 1):

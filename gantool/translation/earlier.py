@@ -21,7 +21,7 @@ class Earlier:
 
 
 def without_earlier(inputs: Inputs, words: Sequence[str], results: Results) -> tuple[Inputs, Earlier]:
-    """The inputs without earlier results that lie below a folder among the words, and what is left out.
+    """The inputs without earlier translations that lie below a folder among the words, and what is left out.
 
     A result is left out if the folder that it was written to lies below that of the inputs, or if its own input does.
     A folder that holds nothing else is translated: whoever names it means the results. So does whoever names a file.
@@ -40,7 +40,7 @@ def without_earlier(inputs: Inputs, words: Sequence[str], results: Results) -> t
         found: dict[Path, str] = {}
         for picture in mine:
             made = results.of(picture)
-            if made is None:
+            if made is None or not made.how:
                 continue
             picture_of = os.path.join(os.path.realpath(os.path.dirname(made.picture)), "") if made.picture else ""
             if made.root.startswith(inside):

@@ -41,6 +41,11 @@ class Job:
     """The same, of a result that has to become a PNG file."""
 
 
+def map_path(maps: Path, name: str) -> Path:
+    """The file of the map of this name, for a job's `maps`."""
+    return maps.with_name(f"{maps.name}.{name}.png")
+
+
 def key(path: Path) -> str:
     """A path in the one spelling by which outputs are compared."""
     return os.path.normcase(os.path.abspath(path))

@@ -93,7 +93,7 @@ def find_outputs(
     found = Outputs([], passed_over=results, root=root, owners=owners_of(jobs))
     jobs = [job for job in jobs if _part(job.source.relative, shard[1]) == shard[0]]
     if policy == "fail":
-        refuse_existing(jobs)
+        refuse_existing(jobs, before)
     found.jobs, found.skipped, found.stale = sorted_out(jobs, policy, before)
     refuse_strangers([job for job in found.jobs if job.replaces], before)
     return found
@@ -158,7 +158,7 @@ def _plan_one(
     if policy != "skip":
         refuse_strangers(jobs, before)
     if policy == "fail":
-        refuse_existing(jobs)
+        refuse_existing(jobs, before)
     assert jobs[0].out is not None
     found = Outputs([], root=jobs[0].out.parent, owners=owners_of(jobs))
     found.jobs, found.skipped, found.stale = sorted_out(jobs, policy, before)

@@ -135,6 +135,9 @@ def plan(request: Request, read_stdin: Callable[[], bytes]) -> Plan:
             raise UsageError(f"{facts.model} has no styles to keep in step: leave out {argument('sync')}")
         if request.save_styles:
             raise UsageError(f"{facts.model} has no styles to save: leave out {argument('save_styles')}")
+    if request.attention is not None and request.frames:
+        maps, frames = argument("attention"), argument("frames")
+        raise UsageError(f"maps of attention are of single pictures: leave out {maps} or {frames}")
     if request.attention is not None and "attend" not in facts.can:
         raise UsageError(f"{facts.model} has no attention to show: leave out {argument('attention')}")
     results = variants(directions, chosen)
@@ -144,7 +147,7 @@ def plan(request: Request, read_stdin: Callable[[], bytes]) -> Plan:
     made = Results()
     inputs, earlier = without_earlier(inputs, request.inputs, made)
     how = tuple(_how(request, facts, result) for result in results)
-    before = Before(made, how, only_last_word=request.only_last_word)
+    before = Before(made, how, only_last_word=request.only_last_word, maps=facts.maps)
     if request.grid:
         format = _sheet_format(request, before)
         return Plan(request, weights, facts, directions, results, inputs, Outputs([]), format, earlier, how)

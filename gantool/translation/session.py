@@ -21,7 +21,7 @@ from gantool.report.progress import files_progress
 from gantool.runs.checkpoint import load_model
 from gantool.signals import raised
 from gantool.translation.animation import is_film, translate_film
-from gantool.translation.companions import Deliver
+from gantool.translation.destination import Destination
 from gantool.translation.jobs import Job
 from gantool.translation.outbox import Outbox
 from gantool.translation.pipeline import Failed, Recipe, default_batch, default_workers, translate_all
@@ -53,7 +53,7 @@ def start(
     with (
         raised(lambda number: Interrupted(tally.stopped(), 128 + number)),
         Outbox(outputs.root) if outputs.root and outputs.jobs else nullcontext() as outbox,
-        closing(Recorder(outputs.root or Path())) as recorder,
+        closing(Destination(plan, outbox)) as destination,
     ):
         tally.kept_though(outputs.stale)
         for job in outputs.skipped:
@@ -61,25 +61,11 @@ def start(
                 report(Skipped(job, job.out))
             tally.skip(job, job.out)
         if outputs.jobs:
-            streamed: list[bytes] = []
-
-            def deliver(out: Path | None, data: bytes) -> None:
-                if out is None or outbox is None:
-                    streamed.append(data)
-                else:
-                    outbox.write(out, data)
-
-            def note(done: Done) -> None:
-                if done.out is not None:
-                    source = done.job.source
-                    how = plan.how[done.job.variant]
-                    recorder.note(done.out, source.picture, source.relative, how, done.sha256)
-
             engine = _engine(plan, console)
             if not single:
                 console.note(_ahead(plan, engine))
             recipe = recipe_of(plan, engine)
-            outcomes = _outcomes(plan, engine, recipe, deliver, note, stdin)
+            outcomes = _outcomes(plan, engine, recipe, destination, stdin)
             with (
                 closing(outcomes),
                 nullcontext() if single else files_progress(console, len(outputs.jobs)) as progress,
@@ -95,17 +81,16 @@ def start(
                         tally.skip(outcome.job, outcome.out)
                     if progress is not None:
                         progress.advance(failed=isinstance(outcome, Failed))
-            for data in streamed:
+            for data in destination.streamed:
                 write_stdout(data)
     tally.end()
 
 
 def _outcomes(
-    plan: Plan, engine: Engine, recipe: Recipe, deliver: Deliver, note: Callable[[Done], None], stdin: bytes
+    plan: Plan, engine: Engine, recipe: Recipe, destination: Destination, stdin: bytes
 ) -> Generator[Outcome, None, None]:
     """What comes of each job: of pictures first, then of those with frames, if these are wanted."""
     films: list[Job] = []
-    owners = plan.outputs.owners
 
     def pictures() -> Iterator[Job]:
         for job in plan.outputs.jobs:
@@ -114,11 +99,11 @@ def _outcomes(
             else:
                 yield job
 
-    write = writer(recipe, deliver, owners, note)
+    write = writer(recipe, destination)
     with closing(translate_all(engine, pictures(), recipe, write, stdin=stdin)) as outcomes:
         yield from outcomes
     for job in films:
-        yield translate_film(engine, job, recipe, deliver, owners, note, stdin)
+        yield translate_film(engine, job, recipe, destination, stdin)
 
 
 def recipe_of(plan: Plan, engine: Engine) -> Recipe:
@@ -168,5 +153,5 @@ def _draw(plan: Plan, console: Console, stdin: bytes, write_stdout: Callable[[by
     out = Path(str(plan.request.output))
     write_atomically(out, data)
     with closing(Recorder(out.parent)) as recorder:
-        recorder.note(out, None, "", {}, hashlib.sha256(data).hexdigest())
+        recorder.note(out, None, "", {"grid": "grid"}, hashlib.sha256(data).hexdigest())
     console.note(f"wrote {out}")

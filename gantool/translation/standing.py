@@ -12,7 +12,7 @@ from typing import Literal
 from gantool.errors import UsageError, argument
 from gantool.pictures.results import Made, Results
 from gantool.translation.inputs import Source
-from gantool.translation.jobs import Job
+from gantool.translation.jobs import Job, map_path
 
 Existing = Literal["overwrite", "skip", "fail", "newer"]
 """The policy for an output that exists. "newer" replaces a result that is older than its input or made otherwise."""
@@ -30,6 +30,13 @@ class Before:
     """How each variant is made now; empty to leave that out of account."""
     only_last_word: bool = False
     """Whether the output is named by its place alone: then files that gantool did not write are not replaced."""
+    maps: Sequence[str] = ()
+    """Names of the maps that each result may have."""
+
+    def files(self, job: Job) -> list[Path]:
+        """All files that a job may write, but for a result that has to become a PNG file."""
+        heat = [] if job.maps is None else [map_path(job.maps, name) for name in self.maps]
+        return [path for path in (job.out, job.code, *heat) if path is not None]
 
     def foreign(self, path: Path, source: Source, pictures: Collection[str]) -> bool:
         """Whether a file is the result of another picture that is not among these (absolute paths)."""
@@ -66,9 +73,9 @@ def sorted_out(jobs: Sequence[Job], policy: Existing, before: Before) -> tuple[l
     return todo, kept, +stale
 
 
-def refuse_existing(jobs: Sequence[Job]) -> None:
+def refuse_existing(jobs: Sequence[Job], before: Before) -> None:
     """Raises UsageError if a file exists."""
-    outs = [path for job in jobs for path in (job.out, job.code) if path is not None and os.path.exists(path)]
+    outs = [path for job in jobs for path in before.files(job) if os.path.exists(path)]
     if outs:
         raise UsageError(
             f"{outs[0]} exists already{_more(outs)}: {argument('existing', 'overwrite')} replaces,"
@@ -80,7 +87,7 @@ def refuse_strangers(jobs: Sequence[Job], before: Before) -> None:
     """Raises UsageError if a file would be replaced that gantool did not write, at a place that is not named as OUT."""
     if not before.only_last_word:
         return
-    outs = [job.out for job in jobs if job.out and os.path.lexists(job.out) and before.results.of(job.out) is None]
+    outs = before.results.strangers(path for job in jobs for path in before.files(job))
     if outs:
         raise UsageError(
             f"{outs[0]} exists{_more(outs)}, and gantool did not write it: the last word names the output; to replace"

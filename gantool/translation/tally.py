@@ -72,7 +72,8 @@ class Tally:
             more = f"{argument('frames')} takes all" if holds else f"{done.job.format} holds one picture"
             self._once("frames", f"{name}: of its {done.frames} frames or pages the first is translated: {more}")
         if done.reduced:
-            self._once("reduced", f"{name}: its 16 bits a channel are read as 8 bits: PNG and TIFF keep them")
+            why = ", as of every animated PNG" if done.reduced == "PNG" else ": PNG, TIFF and PPM keep those of colour"
+            self._once(f"reduced {done.reduced}", f"{name}: its 16 bits a channel are read as 8 bits{why}")
         if done.lost:
             self._once(
                 done.lost, f"{name}: {done.job.format} cannot hold its {done.lost}: {argument('ext', 'png')} or tif can"

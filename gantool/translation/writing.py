@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 from collections.abc import Callable
@@ -13,7 +12,8 @@ from typing import TypeAlias
 from gantool.errors import DataError, OutOfMemoryError
 from gantool.inference.engine import Way
 from gantool.pictures.file import Array, Picture, as_channels, can_hold, encode, to_uint8
-from gantool.translation.companions import Deliver, beside, claim
+from gantool.translation.companions import beside
+from gantool.translation.destination import Destination
 from gantool.translation.outbox import OutputRefusedError
 from gantool.translation.outputs import Job
 from gantool.translation.pipeline import Failed, Recipe, Translated, about
@@ -38,8 +38,8 @@ class Done:
     """Lost because the output's format cannot hold it: "transparency", "16 bits"."""
     frames: int = 1
     """Frames or pages of the input, of which the first is translated."""
-    reduced: bool = False
-    """Whether 8 of the input's 16 bits were read."""
+    reduced: str = ""
+    """The input's format (Pillow's name) where 8 of its 16 bits were read."""
 
 
 @dataclass(frozen=True)
@@ -54,13 +54,10 @@ class Skipped:
 Outcome: TypeAlias = Done | Skipped | Failed
 
 
-def writer(
-    recipe: Recipe, deliver: Deliver, owners: dict[str, str], note: Callable[[Done], None] = lambda done: None
-) -> Callable[[Translated], Outcome]:
-    """A function that encodes and delivers a translated picture, for `translate_all`.
+def writer(recipe: Recipe, destination: Destination) -> Callable[[Translated], Outcome]:
+    """A function that encodes a translated picture and puts it in its place, for `translate_all`.
 
-    `owners` says which input each output belongs to (see `Outputs`), and grows. `note` is told of each result as soon
-    as it is in its place. The function raises OutputRefusedError when the disk takes no more.
+    The function raises OutputRefusedError when the disk takes no more.
     """
 
     def write(translated: Translated) -> Outcome:
@@ -71,7 +68,7 @@ def writer(
             if job.may_change and not _fits(pixels, alpha, format):
                 out, format = job.as_png, "PNG"
                 if out is not None:
-                    claim(out, job, owners)
+                    destination.claim(out, job)
                     if os.path.exists(out) and not job.replaces_png:
                         return Skipped(job, out)
             pixels, alpha, lost = reduced(pixels, alpha, format)
@@ -79,8 +76,8 @@ def writer(
             data = encode(
                 pixels, format, alpha=alpha, quality=recipe.quality, icc_profile=file.icc_profile, dpi=file.dpi
             )
-            beside(job, given.code, given.maps, deliver, owners, overwrite=job.replaces)
-            deliver(out, data)
+            beside(job, given.code, given.maps, destination)
+            digest = destination.put(job, out, data)
         except OutputRefusedError:
             raise
         except DataError as error:
@@ -90,12 +87,18 @@ def writer(
             return Failed(job, OutOfMemoryError(f"the memory does not suffice to write the result for {name}"))
         height, width = pixels.shape[:2]
         seconds = translated.seconds + time.perf_counter() - begun
-        digest = hashlib.sha256(data).hexdigest()
-        done = Done(
-            job, out, given.size, (width, height), seconds, digest, translated.way, lost, file.frames, file.reduced
+        return Done(
+            job=job,
+            out=out,
+            size_in=given.size,
+            size_out=(width, height),
+            seconds=seconds,
+            sha256=digest,
+            way=translated.way,
+            lost=" and ".join(lost),
+            frames=file.frames,
+            reduced=file.format if file.reduced else "",
         )
-        note(done)
-        return done
 
     return write
 
@@ -104,7 +107,7 @@ def _fits(pixels: Array, alpha: Array | None, format: str) -> bool:
     return can_hold(format, channels=pixels.shape[2], sixteen_bit=pixels.itemsize == 2, alpha=alpha is not None)
 
 
-def reduced(pixels: Array, alpha: Array | None, format: str) -> tuple[Array, Array | None, str]:
+def reduced(pixels: Array, alpha: Array | None, format: str) -> tuple[Array, Array | None, list[str]]:
     """The most that the format can hold, and what is lost. Transparency turns white."""
     channels, lost = pixels.shape[2], []
     if alpha is not None and not can_hold(format, channels=channels, sixteen_bit=False, alpha=True):
@@ -113,4 +116,4 @@ def reduced(pixels: Array, alpha: Array | None, format: str) -> tuple[Array, Arr
     if pixels.itemsize == 2 and not can_hold(format, channels=channels, sixteen_bit=True, alpha=alpha is not None):
         pixels, alpha = to_uint8(pixels), None if alpha is None else to_uint8(alpha)
         lost.append("16 bits")
-    return pixels, alpha, " and ".join(lost)
+    return pixels, alpha, lost

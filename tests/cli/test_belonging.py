@@ -121,6 +121,74 @@ def test_no_file_of_others_is_replaced_because_it_stands_last(main, run, tmp_pat
     assert size(tmp_path / "2.png") == (40, 36)
 
 
+def test_no_style_code_of_others_is_replaced_because_results_stand_last(main, trained, tmp_path):
+    run = trained("munit")
+    save(tmp_path / "in/a.png")
+    (tmp_path / "out").mkdir()
+    code = tmp_path / "out/a.npy"
+    code.write_bytes(b"mine")
+    words = ["translate", "-m", run, "in", "out", "--save-styles"]
+    assert f"{code.relative_to(tmp_path)} exists, and gantool did not" in main(*words, "--overwrite", code=2)[2]
+    assert code.read_bytes() == b"mine"
+    assert files(tmp_path / "out") == {"a.npy"}
+    main("translate", "-m", run, "in", "-o", "out", "--save-styles", "--overwrite")  # named
+    made = code.read_bytes()
+    assert made != b"mine"
+    main(*words, "--overwrite", "--seed", "1")  # its own
+    assert code.read_bytes() != made
+
+
+def test_maps_and_codes_are_no_inputs_of_a_later_command(main, trained, tmp_path):
+    run = trained("ugatit", set={"light": True})
+    save(tmp_path / "in/a.png", 40, 40)
+    main("translate", "-m", run, "in", "in/out", "--attention", "in/maps", "--size", "32")
+    err = main("translate", "-m", run, "in", "again", "--size", "32")[2]
+    assert files(tmp_path / "again") == {"a.png"}
+    assert "passed over 4 earlier results of gantool in in/maps, in/out" in err
+
+
+def test_data_pair_and_split_replace_only_what_gantool_wrote(main, tmp_path):
+    for folder in "AB":
+        save(tmp_path / folder / "1.png")
+    mine = save(tmp_path / "pairs/1.png", 44, 44)
+    before = mine.read_bytes()
+    err = main("data", "pair", "A", "B", "pairs", "--overwrite", code=2)[2]
+    assert "pairs/1.png exists, and gantool did not write it" in err
+    assert mine.read_bytes() == before
+    mine.unlink()
+    main("data", "pair", "A", "B", "pairs")
+    main("data", "pair", "A", "B", "pairs", "--overwrite")
+    mine = save(tmp_path / "halves/B/1.png", 44, 44)
+    before = mine.read_bytes()
+    assert "gantool did not write it" in main("data", "split", "pairs", "halves", "--overwrite", code=2)[2]
+    assert (mine.read_bytes(), files(tmp_path / "halves")) == (before, {"B/1.png"})
+    mine.unlink()
+    main("data", "split", "pairs", "halves")
+    main("data", "split", "pairs", "halves", "--overwrite")
+
+
+def test_halves_and_pairs_are_pictures_to_translate(main, run, tmp_path):
+    for folder in "AB":
+        save(tmp_path / "data" / folder / "1.png")
+    main("data", "pair", "data/A", "data/B", "data/pairs")
+    main("translate", "-m", run, "data", "out")
+    assert files(tmp_path / "out") == {"A/1.png", "B/1.png", "pairs/1.png"}
+
+
+def test_a_training_and_a_demo_begin_in_no_folder_that_holds_such_files_of_others(main, tmp_path):
+    for name in ("gallery.html", "log.jsonl", "run.yaml", "samples/1.png"):
+        mine = tmp_path / "site" / name
+        mine.parent.mkdir(parents=True, exist_ok=True)
+        mine.write_text("title: mine\n")
+        for command in (["train", "cyclegan", "in", "in", "-o", "site"], ["demo", "-o", "site"]):
+            (tmp_path / "in").mkdir(exist_ok=True)
+            err = main(*command, code=2)[2]
+            assert "exists, and gantool did not write it" in err
+        assert files(tmp_path / "site") == {name}
+        mine.unlink()
+    assert "exists already" in main("import", "x.pth", "-o", "site", code=2)[2]
+
+
 def test_notes_of_several_processes_stay_whole_and_lines_cut_short_are_left_out(tmp_path):
     out = tmp_path / "out"
     out.mkdir()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
+from gantool.pictures import deep
 from tests.runs import untrained
 from tests.translation.small_models import noise
 
@@ -49,3 +51,27 @@ def test_all_frames_are_translated_to_the_same_kind_of_file(main, run, tmp_path)
     main("translate", "-m", run, "in/b.webp", "two.gif", "--frames")
     assert Image.open(tmp_path / "two.gif").n_frames == 3
     assert "JPEG" in main("translate", "-m", run, "in/a.gif", "three.jpg", "--frames")[2]
+
+
+def test_that_16_bits_of_an_animated_png_are_read_as_8_is_said_whatever_was_said_before(main, run, tmp_path):
+    frames = [noise(36, 40, seed=seed).astype(np.uint16) * 257 for seed in range(2)]
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/film.png").write_bytes(deep.png(frames, durations=[50, 50]))
+    (tmp_path / "in/still.ppm").write_bytes(b"P3\n40 1\n65535\n" + b"300 2 65535\n" * 40)
+    lines = main("translate", "-m", run, "in", "out", "--frames")[2].splitlines()
+    said = "its 16 bits a channel are read as 8 bits"
+    assert [line for line in lines if "16 bits" in line] == [
+        f"in/still.ppm: {said}: PNG, TIFF and PPM keep those of colour (reported once)",
+        f"in/film.png: {said}, as of every animated PNG (reported once)",
+    ]
+
+
+def test_what_any_frame_loses_is_said(main, run, tmp_path):
+    """The first frame is transparent, and the last is not."""
+    whole = Image.fromarray(noise(36, 40, seed=1)).convert("RGBA")
+    holed = whole.copy()
+    holed.paste((0, 0, 0, 0), (0, 0, 20, 20))
+    (tmp_path / "in").mkdir()
+    holed.save(tmp_path / "in/a.tif", save_all=True, append_images=[Image.fromarray(noise(36, 40, seed=2))])
+    err = main("translate", "-m", run, "in", "out", "--frames", "--ext", "jpg")[2]
+    assert "transparency" in err

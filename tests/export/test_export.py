@@ -10,7 +10,7 @@ import json
 import os
 import subprocess
 import sys
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import closing, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from gantool.cli.main import main as command
 from gantool.errors import UsageError
 from gantool.export import session
 from gantool.inference.engine import Engine
+from gantool.pictures.results import Recorder
 from gantool.runs import checkpoint
 from gantool.runs.header import read_facts
 from gantool.spec import Direction
@@ -83,9 +84,11 @@ def back(one_way, tmp_path_factory) -> session.Report:
 
 @pytest.fixture(scope="module")
 def pt2(weights, tmp_path_factory) -> tuple[Path, dict[str, Any]]:
-    """zebra -> horse as .pt2, in the place of another file, and the JSON that was said."""
+    """zebra -> horse as .pt2, in the place of an earlier one, and the JSON that was said."""
     out, said, err = tmp_path_factory.mktemp("pt2") / "z2h.pt2", io.StringIO(), io.StringIO()
-    out.write_bytes(b"another file")
+    out.write_bytes(b"an earlier export")
+    with closing(Recorder(out.parent)) as recorder:
+        recorder.note_other(out, b"an earlier export")
     words = ["export", "--model", str(weights.parents[2]), str(out), "--to", "A", "--overwrite", "--json", "-q"]
     with redirect_stdout(said), redirect_stderr(err), pytest.raises(SystemExit, match=r"^0$"):
         command(words)
@@ -121,7 +124,9 @@ def test_a_file_that_is_there_stays_unless_told_otherwise(weights, main, tmp_pat
     _, _, err = main("export", "--model", weights, "a.pt2", code=2)
     assert "a.pt2 exists" in err
     assert "--overwrite" in err
-    assert (tmp_path / "a.pt2").read_bytes() == b"another file"  # and `pt2` replaces one
+    _, _, err = main("export", "--model", weights, "a.pt2", "--overwrite", code=2)
+    assert "a.pt2 exists, and gantool did not write it" in err
+    assert (tmp_path / "a.pt2").read_bytes() == b"another file"
 
 
 @pytest.mark.parametrize("size", FURTHER)

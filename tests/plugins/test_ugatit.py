@@ -119,10 +119,16 @@ def test_attention_never_replaces_another_file(main, run, tmp_path):
     assert "00.global.png exists already and is another file" in main(*words, code=1)[2]
     assert mine.read_bytes() == b"mine"
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["01.png"]
-    main(*words, "--overwrite")
+    assert "exists, and gantool did not write it" in main(*words, "--overwrite", code=2)[2]
+    assert mine.read_bytes() == b"mine"
+    named = ["translate", "-m", run, pictures, "-o", tmp_path / "out", "--attention", tmp_path / "maps"]
+    main(*named, "--overwrite")
     assert Image.open(mine).size == (50, 50)
+    main(*words, "--overwrite")  # its own
     _, _, err = main("translate", "-m", run, "--grid", "--attention", "x", pictures, tmp_path / "grid.png", code=2)
     assert "leave out --attention" in err
+    _, _, err = main(*words, "--frames", code=2)
+    assert "leave out --attention or --frames" in err
 
 
 def test_attention_out_of_memory_is_one_pictures_failure(main, run, tmp_path, monkeypatch):

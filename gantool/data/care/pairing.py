@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from gantool.data.layouts.paired import match
 from gantool.errors import DataError, UsageError, argument
 from gantool.files import check_writable, reason, write_atomically
 from gantool.pictures.file import Array, Picture, as_channels, encode, read_picture, to_uint8, writable_format
+from gantool.pictures.results import Recorder, Results
 
 Progress = Callable[[int, int], None]
 """Called with how many pairs are done, of how many."""
@@ -45,7 +47,7 @@ def pair(
     Files have the names of `a` and the extension `format`. Pictures keep 16 bits where both are grey of 16 bits;
     transparency becomes white. Pairs that cannot be read, written, or differ in size are named in the result, and the
     others are written. Raises DataError where most files have no counterpart or nothing can be written to `out`, and
-    UsageError for files that are there already.
+    UsageError for files that are there already; with `overwrite`, for those that gantool did not write.
     """
     one, other = match((a, b))
     kind = writable_format(format)
@@ -58,9 +60,10 @@ def pair(
         sizes = ["{1}x{0}".format(*picture.pixels.shape) for picture in pictures]
         if sizes[0] != sizes[1]:
             raise DataError(f"{left} is {sizes[0]} pixels and {right} {sizes[1]}")
-        write_atomically(target, encode(_joined(*pictures), kind))
+        put(target, encode(_joined(*pictures), kind))
 
-    failed = _each(convert, list(zip(one.files, other.files, targets, strict=True)), progress)
+    with _writing(out) as put:
+        failed = _each(convert, list(zip(one.files, other.files, targets, strict=True)), progress)
     left_out = tuple(str(file) for file in (*one.unmatched, *other.unmatched))
     return Conversion(len(one.files) - len(failed), failed, left_out)
 
@@ -78,7 +81,7 @@ def split(
 
     Pictures that cannot be read, written, or whose width is odd are named in the result, and the others are written.
     Raises DataError where the folder holds no pictures or nothing can be written to `out`, and UsageError for files
-    that are there already.
+    that are there already; with `overwrite`, for those that gantool did not write.
     """
     kind = writable_format(format)
     files = list(by_name(folder).values())
@@ -92,11 +95,24 @@ def split(
         middle, odd = divmod(pixels.shape[1], 2)
         if odd:
             raise DataError(f"{file} is {pixels.shape[1]} pixels wide: an odd width has no two halves")
-        write_atomically(left, encode(pixels[:, :middle], kind))
-        write_atomically(right, encode(pixels[:, middle:], kind))
+        put(left, encode(pixels[:, :middle], kind))
+        put(right, encode(pixels[:, middle:], kind))
 
-    failed = _each(convert, list(zip(files, targets, strict=True)), progress)
+    with _writing(out) as put:
+        failed = _each(convert, list(zip(files, targets, strict=True)), progress)
     return Conversion(2 * (len(files) - len(failed)), failed, ())
+
+
+@contextmanager
+def _writing(out: Path) -> Iterator[Callable[[Path, bytes], None]]:
+    """Inside, a function that writes a file below `out`, and notes that gantool did."""
+    with closing(Recorder(out)) as recorder:
+
+        def put(path: Path, data: bytes) -> None:
+            write_atomically(path, data)
+            recorder.note_other(path, data)
+
+        yield put
 
 
 def _each(convert: Callable[[Any], None], work: Sequence[Any], progress: Progress | None) -> dict[str, str]:
@@ -140,6 +156,8 @@ def _check_free(out: Path, targets: Sequence[Path], overwrite: bool, inputs: Seq
     if there and not overwrite:
         others = f" and {len(there) - 1} more of the files" if len(there) > 1 else ""
         raise UsageError(f"{there[0]}{others} exist already: {argument('overwrite')} replaces them")
+    if strangers := Results().strangers(targets):
+        raise UsageError(f"{strangers[0]} exists, and gantool did not write it: remove it, or name another folder")
     check_writable(targets[0])
     for folder in {path.parent for path in targets}:
         try:
