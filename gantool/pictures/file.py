@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +140,7 @@ def to_uint8(pixels: Array) -> NDArray[np.uint8]:
     return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
+@cache
 def writable_format(extension: str) -> str:
     """Pillow's format name for a file extension ("jpg", ".JPG"). Raises DataError for one that is not written here."""
     wanted = extension.lower().removeprefix(".")

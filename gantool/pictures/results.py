@@ -41,22 +41,22 @@ class Results:
     """The records of folders, each read once, when it is first asked for."""
 
     def __init__(self) -> None:
-        self._real: dict[Path, str] = {}
+        self._real: dict[str, str] = {}
         self._records: dict[str, dict[str, Made]] = {}
         self._chains: dict[str, list[tuple[dict[str, Made], str]]] = {}
 
-    def of(self, path: Path) -> Made | None:
+    def of(self, path: Path | str) -> Made | None:
         """What is known of a file, if it is one that gantool wrote and still what gantool wrote."""
         made = self.noted(path)
         return made if made is not None and _as_written(path, made) else None
 
-    def noted(self, path: Path) -> Made | None:
+    def noted(self, path: Path | str) -> Made | None:
         """What was noted of a file of this name, whatever has become of it."""
-        parent = path.parent
+        parent, name = os.path.split(path)
         if parent not in self._real:
             self._real[parent] = os.path.realpath(parent)
         for record, below in self._chain(self._real[parent]):
-            if (made := record.get(below + path.name)) is not None:
+            if (made := record.get(below + name)) is not None:
                 return made
         return None
 
@@ -176,12 +176,12 @@ def _pair(value: list[int]) -> tuple[int, int]:
     return int(size), int(time)
 
 
-def _like(path: Path) -> tuple[int, int]:
-    status = path.stat()
+def _like(path: Path | str) -> tuple[int, int]:
+    status = os.stat(path)
     return status.st_size, status.st_mtime_ns
 
 
-def _as_written(path: Path, made: Made) -> bool:
+def _as_written(path: Path | str, made: Made) -> bool:
     """Whether a file is what was written there: copies have other times, and the same content."""
     try:
         now = _like(path)
@@ -189,7 +189,7 @@ def _as_written(path: Path, made: Made) -> bool:
             return True
         if now[0] != made.like[0]:
             return False
-        with path.open("rb") as file:
+        with open(path, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest() == made.sha256
     except OSError:
         return False

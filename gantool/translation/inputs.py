@@ -6,10 +6,11 @@ import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 from gantool.errors import DataError, UsageError
-from gantool.pictures.find import look_below
+from gantool.pictures.find import below, look_below
 from gantool.pictures.ids import left_out, of_domain
 from gantool.pictures.strays import is_stray_folder
 from gantool.spec import Kind
@@ -28,10 +29,18 @@ class Source:
     relative: str
     """Its path below the output folder, with `/` between, still with its own file name."""
 
-    @property
+    def __hash__(self) -> int:
+        return hash(self.name)  # a path's own hash is slow, and there may be many thousands
+
+    @cached_property
     def name(self) -> str:
         """Its name in messages."""
         return "stdin" if self.picture is None else str(self.picture)
+
+    @cached_property
+    def absolute(self) -> str:
+        """Where it lies, from the root; empty for the one on stdin."""
+        return "" if self.picture is None else os.path.abspath(str(self.picture))
 
 
 @dataclass(frozen=True)
@@ -107,14 +116,15 @@ def _below(folder: Path, out: Path | None) -> tuple[list[Source], Counter[str]]:
     results = None if out is None else Path(os.path.realpath(out))
     if results is not None and Path(os.path.realpath(folder)) not in results.parents:
         results = None
-    inside: dict[Path, bool] = {}
+    inside: dict[str, bool] = {}
+    relative = below(folder)
     sources = []
     for picture in found.pictures:
-        parent = picture.parent
+        parent = os.path.dirname(str(picture))
         if parent not in inside:
             inside[parent] = results is not None and Path(os.path.realpath(parent)).is_relative_to(results)
         if not inside[parent]:
-            sources.append(Source(picture, picture.relative_to(folder).as_posix()))
+            sources.append(Source(picture, relative(picture)))
     if not sources:
         raise DataError(f"{folder} holds no picture besides the results in {out}")
     return sources, found.others

@@ -6,12 +6,14 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import chain
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from gantool.errors import UsageError, argument
 from gantool.translation.inputs import Source
 from gantool.translation.names import longer
+from gantool.translation.naming import parted
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Job:
     spelled_out: bool = False
     """Whether the result has a longer name than it would have alone (a.gif.png), because of another picture."""
     as_png: Path | None = None
-    """Where a result goes that has to become a PNG file."""
+    """Where a result goes that has to become a PNG file; None where it never has to, or for stdout."""
     code: Path | None = None
     """Where the style code goes, if it is kept."""
     maps: Path | None = None
@@ -40,6 +42,11 @@ class Job:
     replaces_png: bool = False
     """The same, of a result that has to become a PNG file."""
 
+    @cached_property
+    def key(self) -> str:
+        """The `key` of `out`; empty for stdout."""
+        return "" if self.out is None else key(self.out)
+
 
 def map_path(maps: Path, name: str) -> Path:
     """The file of the map of this name, for a job's `maps`."""
@@ -48,7 +55,12 @@ def map_path(maps: Path, name: str) -> Path:
 
 def key(path: Path) -> str:
     """A path in the one spelling by which outputs are compared."""
-    return os.path.normcase(os.path.abspath(path))
+    return os.path.normcase(os.path.abspath(str(path)))
+
+
+def input_key(source: Source) -> str:
+    """The `key` of an input."""
+    return os.path.normcase(source.absolute)
 
 
 def with_more(jobs: Sequence[Job], variants: Sequence[str], codes: bool, maps: Path | None) -> list[Job]:
@@ -58,11 +70,11 @@ def with_more(jobs: Sequence[Job], variants: Sequence[str], codes: bool, maps: P
     """
 
     def apart(job: Job) -> str:
-        return str(PurePosixPath(job.source.relative).with_suffix("")) + variants[job.variant]
+        return parted(job.source.relative)[0] + variants[job.variant]
 
-    stems = Counter(key(job.out.with_suffix("")) for job in jobs if job.out)
-    inputs = Counter(os.path.normcase(apart(job)) for job in jobs)
-    used = {key(job.out) for job in jobs if job.out}
+    used = {job.key for job in jobs}
+    stems = Counter(os.path.splitext(job.key)[0] for job in jobs)
+    inputs = Counter(os.path.normcase(apart(job)) for job in jobs) if maps is not None else Counter[str]()
 
     def free(paths: Sequence[Path]) -> Path:
         """The first that is free; with a number where none is."""
@@ -72,42 +84,46 @@ def with_more(jobs: Sequence[Job], variants: Sequence[str], codes: bool, maps: P
         used.add(key(found))
         return found
 
-    more = {}
-    for job in sorted(jobs, key=lambda job: (job.source.relative, str(job.source.picture), job.variant)):
-        made, name = job, PurePosixPath(job.source.relative)
+    more: dict[int, Job] = {}
+    for job in sorted(jobs, key=lambda job: (job.source.relative, job.source.name, job.variant)):
+        made, relative = job, job.source.relative
         if job.out is not None:
-            alike = stems[key(job.out.with_suffix(""))] > 1
-            png = job.out
-            if png.suffix.lower() != ".png":
-                spelled = job.out.with_name(name.name + job.out.stem.removeprefix(name.name).removeprefix(name.stem))
-                png = free([job.out.with_suffix(".png")] * (not alike) + [spelled.with_name(f"{spelled.name}.png")])
-            code = None
+            alike = stems[os.path.splitext(job.key)[0]] > 1
+            if job.may_change and not job.key.lower().endswith(".png"):
+                name = relative.rpartition("/")[2]
+                spelled = name + job.out.stem.removeprefix(name).removeprefix(parted(name)[0])
+                made = replace(
+                    job,
+                    as_png=free([job.out.with_suffix(".png")] * (not alike) + [job.out.with_name(f"{spelled}.png")]),
+                )
             if codes:
-                code = free([job.out.with_suffix(".npy")] * (not alike) + [job.out.with_name(f"{job.out.name}.npy")])
-            made = replace(job, as_png=png, code=code)
+                made = replace(
+                    made,
+                    code=free([job.out.with_suffix(".npy")] * (not alike) + [job.out.with_name(f"{job.out.name}.npy")]),
+                )
         if maps is not None:
             alike = inputs[os.path.normcase(apart(job))] > 1
-            made = replace(made, maps=maps / (f"{name}{variants[job.variant]}" if alike else apart(job)))
-        more[job] = made
-    return [more[job] for job in jobs]
+            made = replace(made, maps=maps / (f"{relative}{variants[job.variant]}" if alike else apart(job)))
+        more[id(job)] = made
+    return [more[id(job)] for job in jobs]
 
 
 def owners_of(jobs: Sequence[Job]) -> dict[str, str]:
     """The owner of each file. Raises UsageError where a result would be written over an input."""
-    inputs = {key(job.source.picture) for job in jobs if job.source.picture}
+    inputs = {input_key(job.source) for job in jobs if job.source.picture}
     owners: dict[str, str] = {}
     for job in jobs:
         assert job.out is not None
         name = job.source.name
-        if key(job.out) in inputs:
+        if job.key in inputs:
             raise UsageError(
                 f"the result for {name} would be written over the input {job.out}:"
                 f" use {argument('suffix')} or another OUT"
             )
-        owners[key(job.out)] = name
+        owners[job.key] = name
         if job.code is not None:
             owners[key(job.code)] = name
     for job in jobs:
         if job.source.picture is not None:
-            owners.setdefault(key(job.source.picture), f"the input {job.source.name}")
+            owners.setdefault(input_key(job.source), f"the input {job.source.name}")
     return owners

@@ -15,7 +15,7 @@ from itertools import count
 from pathlib import Path, PurePosixPath
 
 from gantool.translation.inputs import Source
-from gantool.translation.naming import Naming
+from gantool.translation.naming import Naming, parted
 
 
 @dataclass(frozen=True)
@@ -48,28 +48,27 @@ def named(
     fold = folded if folds else os.path.normcase
     ordered = sorted(sources, key=lambda source: (source.relative, str(source.picture)))
     places = _places(ordered, lambda source, place: foreign(source, naming.named(place, variants[0])))
-    alike = Counter(fold(naming.named(place)) for place in places.values())
+    alone = {source: parted(place)[0] for source, place in places.items()}
+    plain = {source: fold(naming.named(place)) for source, place in places.items()}
+    alike = Counter(plain.values())
     given: dict[Source, Named] = {}
     used: set[str] = set()
 
     def take(source: Source, stem: str) -> bool:
         """Gives the source this name, if it is free for all its results."""
         outs = [f"{stem}{naming.suffix}{variant}.{naming.extension(source.relative)}" for variant in variants]
-        if any(fold(out) in used or (stem != alone(source) and blocked(out)) for out in outs):
+        if any(fold(out) in used or (stem != alone[source] and blocked(out)) for out in outs):
             return False
         used.update(map(fold, outs))
-        given[source] = Named(places[source], stem, stem != str(PurePosixPath(source.relative).with_suffix("")))
+        given[source] = Named(places[source], stem, stem != parted(source.relative)[0])
         return True
-
-    def alone(source: Source) -> str:
-        return str(PurePosixPath(places[source]).with_suffix(""))
 
     later = []
     for source in ordered:
-        path = PurePosixPath(places[source])
+        place = places[source]
         # Among inputs of one name the one whose extension the results have keeps it.
-        keeps = alike[fold(naming.named(places[source]))] == 1 or path.suffix[1:] == naming.extension(path.name)
-        if not (keeps and take(source, alone(source))):
+        keeps = alike[plain[source]] == 1 or parted(place)[1][1:] == naming.extension(place)
+        if not (keeps and take(source, alone[source])):
             later.append(source)
     for source in later:
         next(stem for stem in longer(places[source]) if take(source, stem))
@@ -120,6 +119,6 @@ def _above(source: Source, place: str) -> str | None:
     """The path with one more folder in front; None where there is none."""
     if source.picture is None:
         return None
-    parts = Path(os.path.abspath(source.picture)).parts[1:]
+    parts = Path(source.absolute).parts[1:]
     length = len(PurePosixPath(place).parts) + 1
     return "/".join(parts[-length:]) if length <= len(parts) and place == "/".join(parts[1 - length :]) else None

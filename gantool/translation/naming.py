@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from functools import cache
 
 from gantool.errors import DataError, UsageError, argument
 from gantool.pictures.file import writable_format
@@ -34,21 +34,23 @@ class Naming:
         """The extension of the result for an input of this name."""
         if self.ext not in (None, SAME):
             return str(self.ext).removeprefix(".")
-        own = PurePosixPath(name).suffix[1:]
-        try:
-            format_of(own, frames=self.frames)
-        except DataError:
-            return FALLBACK
-        return own
+        own = parted(name)[1][1:]
+        return own if _is_written(own, self.frames) else FALLBACK
 
     def named(self, relative: str, variant: str = "", *, spelled_out: bool = False) -> str:
         """The result's path for an input's; `variant` tells the results for one input apart.
 
         `spelled_out` keeps the input's extension in it: a.gif.png.
         """
-        path = PurePosixPath(relative)
-        stem = path.name if spelled_out else path.stem
-        return str(path.with_name(f"{stem}{self.suffix}{variant}.{self.extension(path.name)}"))
+        stem = relative if spelled_out else parted(relative)[0]
+        return f"{stem}{self.suffix}{variant}.{self.extension(relative)}"
+
+
+def parted(path: str) -> tuple[str, str]:
+    """A path, with `/` between, without its extension; and that, with its dot. As `pathlib` has it, but fast."""
+    dot = path.rfind(".")
+    begin = path.rfind("/") + 1
+    return (path[:dot], path[dot:]) if begin < dot < len(path) - 1 else (path, "")
 
 
 def part_of_name(text: str) -> str:
@@ -61,6 +63,15 @@ def _is_plain(char: str) -> bool:
     if char in ("/", os.sep):
         return False
     return char.isprintable() or "\ud800" <= char <= "\udfff" or char in "\u200c\u200d"
+
+
+@cache
+def _is_written(extension: str, frames: bool) -> bool:
+    try:
+        format_of(extension, frames=frames)
+    except DataError:
+        return False
+    return True
 
 
 def format_of(extension: str, *, frames: bool = False) -> str:

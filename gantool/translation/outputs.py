@@ -13,8 +13,8 @@ from gantool.errors import UsageError, argument, quoted
 from gantool.pictures.find import is_picture_name
 from gantool.translation.inputs import STREAM, Inputs, Source
 from gantool.translation.jobs import Job as Job
+from gantool.translation.jobs import input_key, owners_of, with_more
 from gantool.translation.jobs import key as key
-from gantool.translation.jobs import owners_of, with_more
 from gantool.translation.names import folds_names, named
 from gantool.translation.naming import FALLBACK, SAME, Naming, checked_format, format_of
 from gantool.translation.standing import Before, refuse_existing, refuse_strangers, sorted_out
@@ -73,13 +73,13 @@ def find_outputs(
         )
     root = Path(out)
     sources, results = _without_results(inputs.sources, root, naming, variants)
-    sources = list({(source.relative, _absolute(source)): source for source in sources}.values())
-    pictures, inside = {_absolute(source) for source in sources}, {key(s.picture) for s in sources if s.picture}
+    sources = list({(source.relative, source.absolute): source for source in sources}.values())
+    pictures, inside = {source.absolute for source in sources}, set(map(input_key, sources))
     names = named(
         sources,
         naming,
         variants,
-        foreign=lambda source, name: before.foreign(root / name, source, pictures),
+        foreign=lambda source, name: before.foreign(os.path.join(root, name), source, pictures),
         blocked=lambda name: key(root / name) in inside,
         folds=folds_names(root),
     )
@@ -183,14 +183,16 @@ def _without_results(
     sources: Sequence[Source], root: Path, naming: Naming, variants: Sequence[str]
 ) -> tuple[list[Source], int]:
     """The sources that are not an earlier run's result for another one, where results lie beside their inputs."""
-    real: dict[Path, str] = {}
+    real: dict[str, str] = {}
 
     def lies_beside(source: Source) -> bool:
         if source.picture is None:
             return False
-        folders = ((root / source.relative).parent, source.picture.parent)
-        here, there = (real.setdefault(folder, os.path.realpath(folder)) for folder in folders)
-        return here == there
+        folders = (os.path.dirname(os.path.join(root, source.relative)), os.path.dirname(str(source.picture)))
+        for folder in folders:
+            if folder not in real:
+                real[folder] = os.path.realpath(folder)
+        return real[folders[0]] == real[folders[1]]
 
     beside = [source for source in sources if lies_beside(source)]
     if not beside:
@@ -207,10 +209,6 @@ def _without_results(
     stems = {name + naming.suffix + variant for name in kept for variant in variants}
     results = {source.relative for source in beside if stem(source.relative) in stems}
     return [source for source in sources if source.relative not in results], len(results)
-
-
-def _absolute(source: Source) -> str:
-    return "" if source.picture is None else os.path.abspath(source.picture)
 
 
 def _part(relative: str, parts: int) -> int:

@@ -38,7 +38,7 @@ class Before:
         heat = [] if job.maps is None else [map_path(job.maps, name) for name in self.maps]
         return [path for path in (job.out, job.code, *heat) if path is not None]
 
-    def foreign(self, path: Path, source: Source, pictures: Collection[str]) -> bool:
+    def foreign(self, path: str, source: Source, pictures: Collection[str]) -> bool:
         """Whether a file is the result of another picture that is not among these (absolute paths)."""
         made = self.results.noted(path)
         return (

@@ -6,17 +6,18 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
 from gantool.direction import resolve, targets
 from gantool.errors import DataError, UsageError
 from gantool.inference.memory import available, parse_bytes
+from gantool.pictures.find import below
 from gantool.spec import Direction, Pictures, Spec
 from gantool.translation.inputs import Inputs, Source, find_inputs
 from gantool.translation.names import folded, folds_names, named
-from gantool.translation.naming import Naming
+from gantool.translation.naming import Naming, parted
 from gantool.translation.outbox import Outbox, OutputRefusedError
 from gantool.translation.outputs import find_outputs, parse_shard
 
@@ -162,6 +163,18 @@ def test_a_list_keeps_relative_paths_and_what_absolute_ones_do_not_share(tmp_pat
         planned("@-", stdin=b"\n")
     with pytest.raises(DataError, match=r"missing\.txt"):
         planned("@missing.txt")
+
+
+@pytest.mark.parametrize("path", ["a.png", "a", ".a", "..a", "a.", "a.b.png", "d.x/a", "d.x/.a", "d/a.b/c.d", "x/a..b"])
+def test_extensions_are_what_pathlib_takes_for_them(path):
+    stem, extension = parted(path)
+    assert (stem, extension) == (str(PurePosixPath(path).with_suffix("")), PurePosixPath(path).suffix)
+
+
+@pytest.mark.parametrize("folder", [".", "in", "./in/", "in/..", "/", "/tmp/in"])
+def test_paths_below_a_folder_are_what_pathlib_says(folder):
+    for path in ("a.png", "d/a.png"):
+        assert below(Path(folder))(Path(folder) / path) == (Path(folder) / path).relative_to(folder).as_posix()
 
 
 def test_one_picture():

@@ -141,7 +141,9 @@ def test_a_saved_style_never_replaces_another_file(main, run, photos, tmp_path):
     assert "00.npy exists already and is another file" in main(*words, code=1)[2]
     assert names(out) == {"00.npy", "01.npy", "01.png"}
     assert (out / "00.npy").read_bytes() == mine
-    main(*words, "--overwrite")
+    assert "gantool did not write it" in main(*words, "--overwrite", code=2)[2]
+    assert (out / "00.npy").read_bytes() == mine
+    main("translate", "-m", run, "--save-styles", photos, "-o", out, "--overwrite")
     code = (out / "00.npy").read_bytes()
     assert code != mine
     (out / "00.png").unlink()
