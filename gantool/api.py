@@ -16,8 +16,7 @@ from gantool.errors import UsageError
 from gantool.inference.codes import seed_of
 from gantool.inference.devices import choose
 from gantool.inference.engine import Engine
-from gantool.pictures.decoding import arrays, orientation, upright
-from gantool.pictures.file import Picture, to_uint8
+from gantool.pictures.file import Picture, picture_of, to_uint8
 from gantool.pictures.ids import planes_of
 from gantool.report.console import Console
 from gantool.runs.checkpoint import load_model
@@ -33,7 +32,7 @@ from gantool.translation.writing import Outcome
 if TYPE_CHECKING:
     from gantool.pictures.file import Array
 
-_SILENT = -1
+_SILENT, _GRAVE_ALONE = -2, -1
 
 Paths = str | Path | Sequence[str | Path]
 
@@ -96,7 +95,7 @@ class Translator:
         if domain is None and len(self.domains) > 2:
             raise UsageError(f"say in which domain the picture is: {', '.join(self.domains)}")
         target = self.domains[1] if domain is None else direction.named(self.domains, domain)
-        found: np.ndarray[Any, Any] = self.engine.encode(_picture(image), target)[0].float().cpu().numpy()
+        found: np.ndarray[Any, Any] = self.engine.encode(picture_of(image), target)[0].float().cpu().numpy()
         return found
 
     def _given(self, image: Image.Image, instances: Image.Image | None, source: str) -> Picture:
@@ -110,7 +109,7 @@ class Translator:
             )
         if isinstance(kind, LabelMaps):
             return Picture(planes_of(image, kind.classes, instances), None, "", None)
-        return _picture(image)
+        return picture_of(image)
 
     def _code(self, style: str | np.ndarray[Any, Any] | Image.Image | None, target: str) -> Tensor | None:
         if style is None:
@@ -118,7 +117,7 @@ class Translator:
         if "code" not in self.facts.can:
             raise UsageError(f"{self.facts.model} has one result for a picture: leave out style")
         if isinstance(style, Image.Image):
-            return self.engine.encode(_picture(style), target)
+            return self.engine.encode(picture_of(style), target)
         if isinstance(style, str):
             if style == "mean":
                 return self.engine.mean_code(target)
@@ -128,19 +127,6 @@ class Translator:
         if np.shape(style) != (self.facts.code_size,):
             raise UsageError(f"a style code here is ({self.facts.code_size},), not {np.shape(style)}")
         return torch.from_numpy(np.asarray(style, np.float32))[None]
-
-
-def _picture(image: Image.Image) -> Picture:
-    pixels, alpha, stretched = arrays(image)
-    turn = orientation(image)
-    return Picture(
-        upright(pixels, turn),
-        None if alpha is None else upright(alpha, turn),
-        image.format or "",
-        image.info.get("icc_profile"),
-        image.mode,
-        stretched,
-    )
 
 
 def load(run_or_file_or_name: str | Path, device: str = "auto", *, precision: str = "fp32") -> Translator:
@@ -233,7 +219,7 @@ def train(
         settings={key: value for key, value in settings.items() if value is not None},
         set=set or {},
     )
-    return training_session.start(training.plan(request), console or Console(verbosity=_SILENT))
+    return training_session.start(training.plan(request), console or Console(verbosity=_GRAVE_ALONE))
 
 
 def _several(paths: Paths) -> Sequence[str | Path]:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from shlex import quote
 from typing import ClassVar
 
 _ARGUMENT = re.compile("\ue000([^\ue001]*)\ue001")
+_COMMAND = re.compile("\ue002([^\ue003]*)\ue003")
 
 
 def argument(name: str, value: object = "") -> str:
@@ -19,9 +21,34 @@ def argument(name: str, value: object = "") -> str:
     return f"\ue000{name}={value}\ue001"
 
 
+def command(verb: str, words: Mapping[str, str | Sequence[str]], **arguments: object) -> str:
+    """A command, as part of a message: `gantool translate IN OUT --model runs/h2z`. `words` are those without a flag.
+
+    Python reads a call with the same arguments: `gantool.translate(inputs='IN', output='OUT', model='runs/h2z')`.
+    """
+    given = [[name, *([value] if isinstance(value, str) else value)] for name, value in words.items()]
+    given += [["", name, str(value)] for name, value in arguments.items()]
+    return "\ue002" + "\n".join([verb, *("\0".join(one) for one in given)]) + "\ue003"
+
+
 def spelled(text: str, spell: Callable[[str, str], str]) -> str:
-    """A message with every argument as `spell(name, value)` writes it."""
+    """A message with every argument as `spell(name, value)` writes it, and every command to match."""
+    text = _COMMAND.sub(lambda found: _spelled_command(found[1], spell), text)
     return _ARGUMENT.sub(lambda found: spell(*found[1].partition("=")[::2]), text)
+
+
+def _spelled_command(text: str, spell: Callable[[str, str], str]) -> str:
+    verb, *rest = text.split("\n")
+    given = [one.split("\0") for one in rest]
+    words = [(name, values) for name, *values in given if name]
+    arguments = [(values[0], values[1]) for name, *values in given if not name]
+    if spell is in_python:
+        calls = [f"{name}={(values if len(values) > 1 else values[0])!r}" for name, values in words]
+        calls += [f"{name}={value!r}" if value else f"{name}=True" for name, value in arguments]
+        return f"gantool.{verb}({', '.join(calls)})"
+    plain = [quote(value) for _, values in words for value in values]
+    flags = [spell(name, value and quote(value)) for name, value in arguments]
+    return " ".join(["gantool", verb, *plain, *flags])
 
 
 def in_python(name: str, value: str) -> str:

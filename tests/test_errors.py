@@ -12,7 +12,7 @@ import pytest
 
 import gantool
 from gantool.cli.common import spelled_flag
-from gantool.errors import CheckpointError, Interrupted, UsageError, argument, did_you_mean, in_python, spelled
+from gantool.errors import CheckpointError, Interrupted, UsageError, argument, command, did_you_mean, in_python, spelled
 from gantool.report.console import Console
 from gantool.training.settings import TrainSettings
 from gantool.translation.request import Request
@@ -109,3 +109,12 @@ def test_python_has_every_argument_that_a_message_of_training_or_translation_nam
 def test_near_words_are_proposed():
     assert did_you_mean("bathc", ["crop", "batch"]) == "Did you mean batch?"
     assert did_you_mean("xyz", ["batch"]) == ""
+
+
+def test_a_command_in_a_message_is_one_that_can_be_typed():
+    text = "go on: " + command("train", {"model": "cyclegan", "data": ["A", "new B"]}, out=Path("r"), resume="")
+    assert str(UsageError(text)) == "go on: gantool.train(model='cyclegan', data=['A', 'new B'], out='r', resume=True)"
+    assert spelled(text, spelled_flag) == "go on: gantool train cyclegan A 'new B' -o r --resume"
+    text = command("translate", {"inputs": "IN", "output": "OUT"}, model="runs/a=b", to="B")
+    assert str(UsageError(text)) == "gantool.translate(inputs='IN', output='OUT', model='runs/a=b', to='B')"
+    assert spelled(text, spelled_flag) == "gantool translate IN OUT --model runs/a=b --to B"

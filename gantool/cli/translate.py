@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gantool.cli import common, outcomes
+from gantool.cli import common, translation_report
 from gantool.cli.common import flag
 from gantool.errors import UsageError
 
@@ -161,9 +161,9 @@ def translate(
         raise UsageError(f"--grid makes one picture, by itself: leave out {', '.join(useless)}")
     if decided.to_stdout and (json or print_):
         raise UsageError("the picture itself goes to stdout: leave out --json and --print, or name OUT")
-    outcomes.passed_over(decided, console)
+    translation_report.passed_over(decided, console)
     if dry_run:
-        outcomes.show(decided, console)
+        translation_report.show(decided, console)
         return
     if decided.to_stdout and common.is_terminal("stdout"):
         raise UsageError("a picture is not for a terminal: redirect it (> picture.png) or name OUT")
@@ -176,5 +176,5 @@ def translate(
         console,
         read_stdin=common.read_stdin,
         write_stdout=common.write_stdout,
-        report=outcomes.printer(nul) if print_ else None,
+        report=translation_report.printer(nul) if print_ else None,
     )

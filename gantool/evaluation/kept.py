@@ -18,10 +18,11 @@ from gantool.inference.engine import Engine
 from gantool.inference.styles import Style
 from gantool.pictures.decoding import Array
 from gantool.pictures.file import Picture, as_channels
+from gantool.pictures.threads import workers
 from gantool.spec import Direction
 from gantool.translation.inputs import Source
 from gantool.translation.outputs import Job
-from gantool.translation.pipeline import Failed, Recipe, Translated, default_batch, default_workers, translate_all
+from gantool.translation.pipeline import Failed, Recipe, Translated, default_batch, translate_all
 from gantool.translation.variants import Variant
 
 
@@ -108,7 +109,7 @@ def translations(
     """
     styles = [Style("random", k) for k in range(count)] if "code" in engine.can else [None]
     variants = tuple(Variant(direction, style) for style in styles)
-    recipe = Recipe(variants, size=size, batch=default_batch(engine.device.type), seed=seed, workers=default_workers())
+    recipe = Recipe(variants, size=size, batch=default_batch(engine.device.type), seed=seed, workers=workers())
     jobs = [Job(source, None, "", False, variant=k) for source in sources for k in range(len(variants))]
     waiting: dict[str, dict[int, Translated]] = {}
     done = 0

@@ -18,7 +18,7 @@ from gantool.evaluation.request import results_of_each
 from gantool.evaluation.variety import Variety
 from gantool.inference.engine import Engine
 from gantool.pictures.find import find_pictures
-from gantool.pictures.ids import left_out, of_domain
+from gantool.pictures.ids import of_domain, other_kinds
 from gantool.runs.checkpoint import load_model
 from gantool.translation.inputs import Source
 
@@ -82,7 +82,7 @@ def compare_translations(
             progress=progress,
         )
     pairing(found, partners, len(fakes))
-    if others := left_out(there, files):
+    if others := other_kinds(there, files):
         found.notes.insert(0, others)
     two = len(facts.spec.domains) == 2 and not facts.spec.attributes  # of more, or of attributes, a picture may be any
     found.protocol["real"] |= {"path": str(reals.root), **reals.described()}

@@ -174,7 +174,10 @@ class Engine:
         way = way or self.way(height, width)
         if "code" in self.can and codes is None:
             codes = self.random_code(direction.target, seed).expand(len(pixels), -1)
-        try:
+        several = len(pixels) > 1
+        what = f"{len(pixels)} pictures of {width}x{height}" if several else f"a picture of {width}x{height}"
+        others = f"{argument('size')} or {argument('precision', 'bf16')}"
+        with self._explained(what, f"a smaller {argument('batch')}, {others}" if several else others):
             try:
                 images = self._pass(pixels, (height, width), direction, codes, seed, way.strips)
             except (MemoryError, RuntimeError) as error:
@@ -187,27 +190,17 @@ class Engine:
                 self._release()
                 images = self._pass(pixels, (height, width), direction, codes, seed, strips=True)
             return [fitted_back(image, one) for image, one in zip(images, pixels, strict=True)]
-        except (MemoryError, RuntimeError) as error:
-            self._release()
-            what = (
-                f"{len(pixels)} pictures of {width}x{height}" if len(pixels) > 1 else f"a picture of {width}x{height}"
-            )
-            if ran_out(error):
-                others = f"{argument('size')} or {argument('precision', 'bf16')}"
-                remedies = f"a smaller {argument('batch')}, {others}" if len(pixels) > 1 else others
-                raise OutOfMemoryError(f"the memory does not suffice for {what}: try {remedies}") from error
-            raise DataError(f"the model fails on {what}: {first_line(error)}") from error
 
     def attention(self, pixels: Array, direction: Direction) -> dict[str, NDArray[np.uint8]]:
         """Where the networks look while they translate this picture (H, W, C): coloured maps (H, W, 3) by name.
 
-        Empty for a model that does not show it.
+        Empty for a model that does not show it. Raises DataError and OutOfMemoryError as `translate`.
         """
         if "attend" not in self.can or not isinstance(self.model, Attends):
             return {}
         height, width = self.fitted(pixels)
         source, target = map(self.spec.index, direction)
-        with self._ready(0):
+        with self._explained("its maps of attention", argument("size")), self._ready(0):
             maps = self.model.attention(self._input(pixels, height, width), source=source, target=target)
         h, w = pixels.shape[:2]
         found = {}
@@ -263,6 +256,17 @@ class Engine:
         ):
             torch.manual_seed(seed)
             yield
+
+    @contextmanager
+    def _explained(self, what: str, remedies: str) -> Iterator[None]:
+        """Inside, what torch raises becomes OutOfMemoryError or DataError, with words for what it was about."""
+        try:
+            yield
+        except (MemoryError, RuntimeError) as error:
+            self._release()
+            if ran_out(error):
+                raise OutOfMemoryError(f"the memory does not suffice for {what}: try {remedies}") from error
+            raise DataError(f"the model fails on {what}: {first_line(error)}") from error
 
     def _input(self, pixels: Array, height: int, width: int) -> Tensor:
         """(1, C, height, width) in [-1, 1] on the device: `to_unit`'s values, with one copy in single precision.

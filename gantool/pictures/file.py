@@ -7,7 +7,7 @@ call them at once (Pillow releases the interpreter's lock while it decodes).
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -74,21 +74,23 @@ def read_picture(source: Path | bytes, admit: Admit | None = None) -> Picture:
     with explained(source), opened(source, admit) as image:
         deep = deep_colour.is_deep_colour(image)
         wide = deep_colour.read_deep(image) if deep else None
-        image.load()
-        mode, icc_profile = image.mode, image.info.get("icc_profile")
-        pixels, alpha, stretched = (*wide, False) if wide is not None else arrays(image)
-        turn = orientation(image)
-        return Picture(
-            upright(pixels, turn),
-            None if alpha is None else upright(alpha, turn),
-            image.format or "",
-            icc_profile or None,
-            mode,
-            stretched,
-            resolution(image, turn),
-            frames(image),
-            reduced=deep and wide is None,
-        )
+        return replace(picture_of(image, wide), frames=frames(image), reduced=deep and wide is None)
+
+
+def picture_of(image: Image.Image, wide: deep_colour.Deep | None = None) -> Picture:
+    """A picture that Pillow has opened, upright. `wide` are its 16 bits where Pillow gives 8."""
+    image.load()
+    pixels, alpha, stretched = (*wide, False) if wide is not None else arrays(image)
+    turn = orientation(image)
+    return Picture(
+        upright(pixels, turn),
+        None if alpha is None else upright(alpha, turn),
+        image.format or "",
+        image.info.get("icc_profile") or None,
+        image.mode,
+        stretched,
+        resolution(image, turn),
+    )
 
 
 def picture_size(path: Path) -> tuple[int, int]:

@@ -8,14 +8,14 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from gantool.pictures import deep
-from gantool.pictures.decoding import Array, arrays, frames, orientation, resolution, upright
-from gantool.pictures.file import Picture, encode
+from gantool.pictures.decoding import Array, frames
+from gantool.pictures.file import Picture, encode, picture_of
 from gantool.pictures.opening import Admit, explained, opened
 
 SEVERAL = ("GIF", "PNG", "WEBP", "TIFF")
@@ -51,21 +51,7 @@ def read_frames(source: Path | bytes, admit: Admit | None = None) -> Film:
             is_deep = deep.is_deep_colour(image)
             # Pillow lays the frames of an animated PNG over each other: their low bytes are not to be had.
             wide = deep.read_deep(image) if is_deep and image.format != "PNG" else None
-            image.load()
-            pixels, alpha, stretched = (*wide, False) if wide is not None else arrays(image)
-            turn = orientation(image)
-            found.append(
-                Picture(
-                    upright(pixels, turn),
-                    None if alpha is None else upright(alpha, turn),
-                    image.format or "",
-                    image.info.get("icc_profile") or None,
-                    image.mode,
-                    stretched,
-                    resolution(image, turn),
-                    reduced=is_deep and wide is None,
-                )
-            )
+            found.append(replace(picture_of(image, wide), reduced=is_deep and wide is None))
             durations.append(round(float(image.info.get("duration", 0))))
     return Film(tuple(found), tuple(durations), loop)
 

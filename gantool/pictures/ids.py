@@ -134,7 +134,7 @@ def of_domain(files: Sequence[Path], kind: Kind) -> Sequence[Path]:
     return [file for file in files if _kind(file.stem) not in (*LABEL_KINDS, *INSTANCE_KINDS)] or files
 
 
-def left_out(files: Sequence[Path], kept: Sequence[Path]) -> str:
+def other_kinds(files: Sequence[Path], kept: Sequence[Path]) -> str:
     """One line on those of Cityscapes' files that are not kept; empty where all are."""
     rest = set(files) - set(kept)
     if not rest:

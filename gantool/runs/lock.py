@@ -29,16 +29,3 @@ def held(run: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-def is_held(run: Path) -> bool:
-    """Whether a training is at work in the run folder."""
-    if not (run / NAME).exists():
-        return False
-    lock = FileLock(run / NAME)
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        return True
-    lock.release()
-    return False

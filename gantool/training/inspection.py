@@ -20,7 +20,8 @@ from gantool.data.source import Domain, Source
 from gantool.data.transforms import Preparation
 from gantool.errors import DataError
 from gantool.files import write_atomically
-from gantool.pictures.whole import size_if_whole
+from gantool.pictures.looks_whole import size_if_whole
+from gantool.pictures.threads import workers
 
 LOOK_SECONDS, OTHER_SECONDS = 10.0, 2.0
 """So long may it take to look at all files and decode those that do not look whole, and to decode others."""
@@ -143,7 +144,7 @@ def _decode(
             errors[source] = error.text
         return True
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(workers()) as pool:
         return {source for source, done in zip(sources, pool.map(read, sources), strict=True) if not done}
 
 

@@ -18,7 +18,7 @@ import yaml
 from gantool import options as opt
 from gantool.data.dataset import Domain
 from gantool.data.transforms import Preparation
-from gantool.errors import DataError, UsageError, argument, in_python, spelled
+from gantool.errors import DataError, UsageError, argument, command, in_python, spelled
 from gantool.files import reason, write_atomically
 from gantool.model import Data, Epochs, Model
 from gantool.options import Setting
@@ -151,8 +151,8 @@ def _domains(words: Words, data: Data, aligned: str | None) -> tuple[Domain, ...
     except DataError as error:
         if words.request.data or not words.place.remembers:
             raise
-        new = " ".join(f"NEW_{path.name or path}" for path in words.paths)
-        go_on = f"gantool train {words.name} {new} {argument('out', words.place.folder)} {argument('resume')}"
+        new = [f"NEW_{path.name or path}" for path in words.paths]
+        go_on = command("train", {"model": words.name, "data": new}, out=words.place.folder, resume="")
         raise DataError(f"{error.text}. If the pictures have moved: {go_on}") from error
 
 

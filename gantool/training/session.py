@@ -14,7 +14,7 @@ import torch
 
 from gantool import direction
 from gantool.data.dataset import Dataset, Recipe
-from gantool.errors import CheckpointError, DataError, GantoolError, UsageError, argument
+from gantool.errors import CheckpointError, DataError, GantoolError, UsageError, argument, command
 from gantool.files import reason
 from gantool.inference.devices import choose, half_precision_note
 from gantool.model import Model, Progress
@@ -102,8 +102,8 @@ def _train(
             console.note(f"{folder} is at step {trainer.done} of {total} already: {argument('steps', 'N')} goes on")
         trainer.train()
     targets = direction.to_choose_from(checkpoint.facts_of_model(model, plan.name, total, {}))
-    to = f" {argument('to', targets[-1])}" if targets else ""
-    translate = f"gantool translate {argument('model', folder)}{to} IN OUT"
+    to = {"to": targets[-1]} if targets else {}
+    translate = command("translate", {"inputs": "IN", "output": "OUT"}, model=folder, **to)
     console.note(f"done: {folder}. Translate with: {translate}")
     console.event("done", run=str(folder), step=total)
 

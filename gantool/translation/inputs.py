@@ -11,7 +11,7 @@ from pathlib import Path
 
 from gantool.errors import DataError, UsageError
 from gantool.pictures.find import below, look_below
-from gantool.pictures.ids import left_out, of_domain
+from gantool.pictures.ids import of_domain, other_kinds
 from gantool.pictures.strays import is_stray_folder
 from gantool.spec import Kind
 from gantool.translation.lists import listed
@@ -103,7 +103,7 @@ def of_kind(inputs: Inputs, kind: Kind) -> Inputs:
         return inputs
     wanted = set(kept)
     sources = [source for source in inputs.sources if source.picture is None or source.picture in wanted]
-    return replace(inputs, sources=sources, left_out=left_out(files, kept))
+    return replace(inputs, sources=sources, left_out=other_kinds(files, kept))
 
 
 def _is_list(word: str) -> bool:

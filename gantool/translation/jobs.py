@@ -11,8 +11,8 @@ from itertools import chain
 from pathlib import Path
 
 from gantool.errors import UsageError, argument
+from gantool.translation.distinct_names import longer
 from gantool.translation.inputs import Source
-from gantool.translation.names import longer
 from gantool.translation.naming import parted
 
 

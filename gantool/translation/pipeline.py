@@ -5,7 +5,6 @@ Threads decode ahead and finish behind (Pillow lets go of the interpreter meanwh
 
 from __future__ import annotations
 
-import os
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
@@ -17,13 +16,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gantool.errors import DataError, GantoolError, OutOfMemoryError, argument, ran_out
+from gantool.errors import DataError, GantoolError, OutOfMemoryError
 from gantool.inference.codes import Codes, seed_of
 from gantool.inference.engine import Engine, Way
 from gantool.inference.pixels import matched, prepared
 from gantool.inference.styles import Style
 from gantool.pictures.file import Array, Picture
-from gantool.schema import first_line
 from gantool.translation.outputs import Job
 from gantool.translation.variants import Variant
 
@@ -171,12 +169,6 @@ def translate_all(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def default_workers() -> int:
-    """Threads for decoding and encoding: the processors that this process may use, between 2 and 16."""
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 2
-    return min(max(usable, 2), 16)
-
-
 def default_batch(device: str) -> int:
     """On a CPU a batch leaves its cache and is not faster; a GPU wants to be filled."""
     return 16 if device == "cuda" else 1
@@ -236,13 +228,7 @@ def _styled(item: Decoded, recipe: Recipe, codes: Chooser) -> Decoded:
 def _mapped(item: Decoded, engine: Engine, variant: Variant) -> Decoded:
     if item.job.maps is None:
         return item
-    try:
-        return replace(item, maps=engine.attention(item.pixels, variant.direction))
-    except (MemoryError, RuntimeError) as error:
-        if ran_out(error):
-            remedy = f"try {argument('size')}"
-            raise OutOfMemoryError(f"the memory does not suffice for its maps of attention: {remedy}") from error
-        raise DataError(f"the model fails on its maps of attention: {first_line(error)}") from error
+    return replace(item, maps=engine.attention(item.pixels, variant.direction))
 
 
 def about(job: Job, error: GantoolError) -> GantoolError:

@@ -16,6 +16,7 @@ from gantool.inference.engine import Engine
 from gantool.pictures.file import encode
 from gantool.pictures.opening import most_pixels
 from gantool.pictures.results import Recorder
+from gantool.pictures.threads import workers
 from gantool.report.console import Console
 from gantool.report.progress import files_progress
 from gantool.runs.checkpoint import load_model
@@ -24,7 +25,7 @@ from gantool.translation.animation import is_film, translate_film
 from gantool.translation.destination import Destination
 from gantool.translation.jobs import Job
 from gantool.translation.outbox import Outbox
-from gantool.translation.pipeline import Failed, Recipe, default_batch, default_workers, translate_all
+from gantool.translation.pipeline import Failed, Recipe, default_batch, translate_all
 from gantool.translation.request import Plan
 from gantool.translation.sheet import sheet
 from gantool.translation.tally import Tally
@@ -116,7 +117,7 @@ def recipe_of(plan: Plan, engine: Engine) -> Recipe:
         quality=request.quality,
         seed=request.seed,
         sync=request.sync,
-        workers=default_workers(),
+        workers=workers(),
     )
 
 

@@ -27,7 +27,7 @@ from gantool.option_groups import AdamOptions, TwoDomains, adam
 from gantool.options import option
 from gantool.spec import Direction, Sizes, Spec
 from gantool.training import schedules
-from gantool_pix2pix import inference, lab
+from gantool_pix2pix import evaluation_mode, lab
 
 
 class Pix2Pix(Translates, Coded, Model["Pix2Pix.Options"]):
@@ -80,7 +80,7 @@ class Pix2Pix(Translates, Coded, Model["Pix2Pix.Options"]):
         o = options
         a, b = (1, 2) if o.colorization else spec.channels
         self.g, self.d = generator(o, a, b), discriminator(o, a + b)
-        drops = inference.prepare(self.g, dropout=o.test_dropout, statistics=o.test_norm == "picture")
+        drops = evaluation_mode.prepare(self.g, dropout=o.test_dropout, statistics=o.test_norm == "picture")
         for network in (self.g, self.d):
             initialize(network, o.init, o.init_gain)
         self.code_size = 1 if drops else 0  # the code is the seed of what is dropped
@@ -126,7 +126,7 @@ class Pix2Pix(Translates, Coded, Model["Pix2Pix.Options"]):
 
     def random_code(self, target: int, generator: torch.Generator) -> Tensor:
         """(1, 1): the seed of what is dropped, a whole number."""
-        return torch.randint(inference.SEEDS, (1, 1), generator=generator).float()
+        return torch.randint(evaluation_mode.SEEDS, (1, 1), generator=generator).float()
 
     def mean_code(self, target: int) -> Tensor:
         """(1, 1): -1, which drops nothing."""
@@ -136,7 +136,7 @@ class Pix2Pix(Translates, Coded, Model["Pix2Pix.Options"]):
         self, images: Tensor, *, source: int, target: int, code: Tensor | None = None, condition: Tensor | None = None
     ) -> Tensor:
         x, _ = lab.split(images) if self.options.colorization else (images, None)
-        with inference.seeded(self.g, code) if code is not None else nullcontext():
+        with evaluation_mode.seeded(self.g, code) if code is not None else nullcontext():
             pictures: Tensor = self.g(x)
         return lab.join(x, pictures) if self.options.colorization else pictures
 

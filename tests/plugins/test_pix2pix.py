@@ -8,7 +8,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
-from gantool_pix2pix import Pix2Pix, inference, lab
+from gantool_pix2pix import Pix2Pix, evaluation_mode, lab
 from PIL import Image
 from torch import Tensor
 
@@ -52,7 +52,7 @@ def translated(built: Pix2Pix, images: Tensor, *seeds: float) -> Tensor:
 def test_half_of_the_values_are_kept_without_a_pattern():
     like = torch.empty(1, 16, 48, 52)
     masks = [
-        inference.kept(torch.tensor(seed).view(1, 1, 1, 1), layer, like)[0].float() * 2 - 1
+        evaluation_mode.kept(torch.tensor(seed).view(1, 1, 1, 1), layer, like)[0].float() * 2 - 1
         for seed in (0, 1, 2, 2**24 - 1)
         for layer in (0, 1, 5)
     ]
@@ -68,7 +68,7 @@ def test_half_of_the_values_are_kept_without_a_pattern():
 
 def test_masks_are_the_same_for_ever():
     """Results of weights that people have must not change: these are the masks of the first release."""
-    mask = inference.kept(torch.tensor([[[[7]]], [[[123456]]]]), 2, torch.empty(2, 2, 3, 4)).flatten(1)
+    mask = evaluation_mode.kept(torch.tensor([[[[7]]], [[[123456]]]]), 2, torch.empty(2, 2, 3, 4)).flatten(1)
     rows = ["".join("01"[int(bit)] for bit in row) for row in mask]
     assert rows == ["010010001110100011110001", "110001101000011110011111"]
 
@@ -84,7 +84,7 @@ def test_the_seed_decides_the_result_alone():
     assert (translated(built, x[:1], 5) - translated(built, x[:1], 6)).abs().max() > 0.01
     seeds = {built.random_code(1, torch.Generator().manual_seed(k)).item() for k in range(20)}
     assert len(seeds) == 20
-    assert all(seed == int(seed) and 0 <= seed < inference.SEEDS for seed in seeds)
+    assert all(seed == int(seed) and 0 <= seed < evaluation_mode.SEEDS for seed in seeds)
 
 
 def test_the_mean_code_drops_nothing():

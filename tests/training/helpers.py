@@ -12,13 +12,24 @@ from torch import Tensor, nn
 from gantool.capabilities import Averaged, Translates
 from gantool.data.layouts.unpaired import unpaired
 from gantool.data.transforms import Preparation
+from gantool.errors import UsageError
 from gantool.model import Data, Model, Steps
 from gantool.options import option
-from gantool.runs import checkpoint
+from gantool.runs import checkpoint, lock
 from gantool.spec import Pictures, Spec
 from gantool.training.distributed import Processes
 from gantool.training.settings import TrainSettings
 from gantool.training.trainer import Trainer
+
+
+def is_held(run: Path) -> bool:
+    """Whether a training is at work in a run folder."""
+    try:
+        with lock.held(run):
+            return False
+    except UsageError:
+        return True
+
 
 SPEC = Spec(("A", "B"), (Pictures(),) * 2, 8)
 

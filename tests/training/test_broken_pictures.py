@@ -11,7 +11,7 @@ from PIL import Image
 from gantool.data.source import Domain
 from gantool.data.transforms import Preparation
 from gantool.pictures.find import find_pictures
-from gantool.pictures.whole import size_if_whole
+from gantool.pictures.looks_whole import size_if_whole
 from gantool.training import inspection
 from tests.conftest import TRAIN_TINY, draw
 

@@ -15,6 +15,7 @@ from gantool.runs import folders, lock
 from gantool.training import session
 from gantool.training.request import Request, plan
 from tests.conftest import TINY_CYCLEGAN, TRAIN_TINY
+from tests.training.helpers import is_held
 
 SECOND = "error: another training is at work in run: wait until it ends, or choose -o ANOTHER_FOLDER\n"
 
@@ -46,7 +47,7 @@ def test_a_second_training_is_refused_until_the_first_is_killed(tmp_path, pictur
     first = launch(*train("-o", "run", "--steps", "100000", "--save-every", "50000", "--json"))
     wait_for(first, '"event": "step"')
     settings = (tmp_path / "run/run.yaml").read_bytes()
-    assert lock.is_held(tmp_path / "run")
+    assert is_held(tmp_path / "run")
     # There is no save yet: to begin anew and to continue are the same, but for the settings that the run remembers.
     for words in ([], ["--resume"]):
         assert gantool(*train("-o", "run", "--steps", "2", *words), code=2).stderr.endswith(SECOND)
@@ -57,7 +58,7 @@ def test_a_second_training_is_refused_until_the_first_is_killed(tmp_path, pictur
     assert first.stdout is not None
     first.stdout.read()
     assert first.wait() == -signal.SIGKILL
-    assert not lock.is_held(tmp_path / "run")
+    assert not is_held(tmp_path / "run")
     assert "done: run" in gantool(*train("-o", "run", "--steps", "2", "--resume")).stderr
     # It begins anew with what its run.yaml says: a save is due after 50000 steps, and at the end.
     assert [int(save.name) for save in folders.saves(tmp_path / "run")] == [2]
@@ -74,16 +75,16 @@ def test_processes_that_train_together_are_refused_together(tmp_path, pictures, 
 
 
 def test_the_lock_is_free_again_after_any_end(tmp_path):
-    assert not lock.is_held(tmp_path)
+    assert not is_held(tmp_path)
 
     def fails() -> None:
         with lock.held(tmp_path):
-            assert lock.is_held(tmp_path)
+            assert is_held(tmp_path)
             raise RuntimeError("an end")
 
     with pytest.raises(RuntimeError, match="an end"):
         fails()
-    assert not lock.is_held(tmp_path)
+    assert not is_held(tmp_path)
     with lock.held(tmp_path), pytest.raises(UsageError, match=r"another training is at work in .*out=ANOTHER_FOLDER$"):
         lock.held(tmp_path).__enter__()
 

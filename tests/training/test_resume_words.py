@@ -9,9 +9,10 @@ import yaml
 
 from gantool.errors import UsageError
 from gantool.report.console import Console
-from gantool.runs import folders, lock
+from gantool.runs import folders
 from gantool.training import request, session
 from tests.conftest import TRAIN_TINY
+from tests.training.helpers import is_held
 
 BEGIN = ["train", "cyclegan", "trainA", "trainB", "-o", "run", "--preset", "smoke", *TRAIN_TINY, "--steps", "1"]
 
@@ -91,5 +92,5 @@ def test_a_training_that_was_planned_before_another_one_saved_is_refused(picture
     shutil.copytree(trained_tiny / folders.CHECKPOINTS, run / folders.CHECKPOINTS)
     with pytest.raises(UsageError, match="another training has saved"):
         session.start(late, Console(verbosity=-2))
-    assert not lock.is_held(run)
+    assert not is_held(run)
     assert not (run / folders.SETTINGS).exists()

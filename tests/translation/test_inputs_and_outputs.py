@@ -15,8 +15,8 @@ from gantool.errors import DataError, UsageError
 from gantool.inference.memory import available, parse_bytes
 from gantool.pictures.find import below
 from gantool.spec import Direction, Pictures, Spec
+from gantool.translation.distinct_names import folded, folds_names, named
 from gantool.translation.inputs import Inputs, Source, find_inputs
-from gantool.translation.names import folded, folds_names, named
 from gantool.translation.naming import Naming, parted
 from gantool.translation.outbox import Outbox, OutputRefusedError
 from gantool.translation.outputs import find_outputs, parse_shard

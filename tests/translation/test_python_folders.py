@@ -215,6 +215,15 @@ def test_other_errors_have_their_own_kind(run):
         gantool.translate(run, "in", "file/out")
 
 
+def test_failures_are_raised_and_told_to_progress_and_not_written_to_stderr_as_well(run, capfd):
+    Path("in/bad.png").write_bytes(b"no picture")
+    told = []
+    with pytest.raises(GantoolError, match=r"1 of \d+ failed: in/bad\.png"):
+        gantool.translate(run, "in", "out", progress=told.append)
+    assert ["cannot read in/bad.png" in str(one.error) for one in told if isinstance(one, Failed)] == [True]
+    assert capfd.readouterr() == ("", "")
+
+
 def test_the_arguments_are_those_of_a_request():
     named = set(signature(gantool.translate).parameters) - {"progress", "console", "more"}
     assert named <= set(Request.__dataclass_fields__)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +15,7 @@ from gantool.data.care.look import Finding, look, look_at_ids
 from gantool.data.source import Domain
 from gantool.data.transforms import Preparation
 from gantool.pictures.find import others_below
+from gantool.pictures.threads import workers
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def check_folders(
     domains = _with_the_others(domains)
     work = {place: look for domain in domains for place, look in _looks(domain)}
     findings: dict[_Place, Finding | str] = {}
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(workers()) as pool:
         found = pool.map(lambda look: look(), work.values())
         for done, (place, finding) in enumerate(zip(work, found, strict=True), 1):
             findings[place] = finding

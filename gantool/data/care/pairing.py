@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -18,6 +17,7 @@ from gantool.errors import DataError, UsageError, argument
 from gantool.files import check_writable, reason, write_atomically
 from gantool.pictures.file import Array, Picture, as_channels, encode, read_picture, to_uint8, writable_format
 from gantool.pictures.results import Recorder, Results
+from gantool.pictures.threads import workers
 
 Progress = Callable[[int, int], None]
 """Called with how many pairs are done, of how many."""
@@ -126,7 +126,7 @@ def _each(convert: Callable[[Any], None], work: Sequence[Any], progress: Progres
         return None
 
     failed: dict[str, str] = {}
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(workers()) as pool:
         for done, (paths, problem) in enumerate(zip(work, pool.map(attempt, work), strict=True), 1):
             if problem is not None:
                 failed[str(paths[0])] = problem

@@ -7,7 +7,7 @@ import random
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
-from gantool.data.layouts.folders import composed, listed, without_extension
+from gantool.data.layouts.folders import composed, left_out, listed, without_extension
 from gantool.data.layouts.tables import read_table
 from gantool.data.source import Domain
 from gantool.errors import DataError, argument, did_you_mean
@@ -139,9 +139,8 @@ def _left_out(
     missing = [row for row in rows if row not in paths]
     known = set(paths.values())
     unlisted = [file for file in there if file not in known]
-    said = []
-    if missing:
-        said.append(f"{len(missing)} of {table} left out, without a picture in {folder}: {listed(missing)}")
-    if unlisted:
-        said.append(f"{len(unlisted)} of {folder} left out, which {table} does not list: {listed(unlisted)}")
-    return "; ".join(said) or None
+    notes = (
+        left_out(missing, table, f"without a picture in {folder}"),
+        left_out(unlisted, folder, f"which {table} does not list"),
+    )
+    return "; ".join(filter(None, notes)) or None

@@ -11,7 +11,7 @@ from pathlib import Path
 from gantool.data.source import Domain
 from gantool.errors import DataError
 from gantool.pictures.find import find_pictures, subfolders
-from gantool.pictures.ids import left_out, of_domain, of_kinds
+from gantool.pictures.ids import of_domain, of_kinds, other_kinds
 from gantool.spec import Pictures
 
 SPLITS = ("train", "test", "val", "valid", "validation")
@@ -61,7 +61,7 @@ def pictures_of(name: str, folder: Path) -> Domain:
     """The pictures below a folder as a domain of this name; maps of ids that Cityscapes has among them are left out."""
     there = find_pictures(folder)
     files = tuple(of_domain(there, Pictures()))
-    others = left_out(there, files)
+    others = other_kinds(there, files)
     return Domain(name, folder, files, note=f"{folder}: {others}" if others else None)
 
 
@@ -105,6 +105,11 @@ def matched(
             f"counterpart ({listed(left_out)}): files that belong together have the same name, but for the extension"
         )
     return [(tuple(files[name] for name in common), rest) for files, rest in zip(named, alone, strict=True)]
+
+
+def left_out(things: Sequence[object], where: object, why: str) -> str | None:
+    """A note on what a layout leaves out; None where it is nothing."""
+    return f"{len(things)} of {where} left out, {why}: {listed(things)}" if things else None
 
 
 def listed(things: Sequence[object], most: int = 5) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gantool.data.collection import Collection
 from gantool.data.dataset import Dataset, Domain, Layout, Recipe
-from gantool.data.layouts.folders import listed, matched, names
+from gantool.data.layouts.folders import left_out, matched, names
 from gantool.data.layouts.paired import pairs
 from gantool.data.transforms import Planes
 from gantool.errors import DataError, UsageError, argument
@@ -65,8 +65,8 @@ class _Labelled:
                 f" {argument('set', 'label_nc=0')}"
             )
         (maps, no_picture), (pictures, no_map), *rest = matched(folders, key, _KINDS[:count])
-        left_out = [*no_picture, *no_map, *(file for _, alone in rest for file in alone)]
-        note = f"{len(left_out)} files left out, without a counterpart: {listed(left_out)}" if left_out else None
+        alone = [*no_picture, *no_map, *(file for _, files in rest for file in files)]
+        note = left_out(alone, " and ".join(map(str, dict.fromkeys(folders))), "without a counterpart")
         label, image = names(folders[:2])
         instances = rest[0][0] if self.instances else ()
         return (

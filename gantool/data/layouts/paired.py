@@ -11,7 +11,7 @@ import numpy as np
 
 from gantool.data.collection import Collection
 from gantool.data.dataset import Dataset, Domain, Item, Layout, Order, Recipe
-from gantool.data.layouts.folders import first_of, listed, matched, names, only_two, train
+from gantool.data.layouts.folders import first_of, left_out, matched, names, only_two, train
 from gantool.data.transforms import Planes, crop_and_flip, draw, resized_size
 from gantool.errors import DataError, UsageError, argument
 from gantool.pictures.file import picture_size
@@ -142,16 +142,10 @@ def match(folders: tuple[Path, Path]) -> tuple[Domain, Domain]:
     if folders[0].samefile(folders[1]):
         raise DataError(f"both domains are the same folder, {folders[0]}: give one folder for each domain")
     a, b = (
-        Domain(name, folder, files, unmatched=alone, note=_left_out(folder, other, alone))
+        Domain(name, folder, files, unmatched=alone, note=left_out(alone, folder, f"without a counterpart in {other}"))
         for name, folder, other, (files, alone) in zip(names(folders), folders, reversed(folders), found, strict=True)
     )
     return a, b
-
-
-def _left_out(folder: Path, other: Path, files: Sequence[Path]) -> str | None:
-    if not files:
-        return None
-    return f"{len(files)} of {folder} left out, without a counterpart in {other}: {listed(files)}"
 
 
 def _differ(
