@@ -105,6 +105,7 @@ def _refusal(folder: Path) -> str:
         return f"{there} is a file" if there.exists() else f"{there} is a link that leads nowhere"
     if os.access(there, os.W_OK | os.X_OK):
         return ""
+    there = there.absolute()
     return f"{there} is on a read-only file system" if _read_only(there) else f"no permission to write to {there}"
 
 

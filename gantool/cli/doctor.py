@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gantool.cli import common
+from gantool.errors import GantoolError
+from gantool.files import check_folder
 from gantool.report.text import to_json
 
 _NEEDED = ("torch", "numpy", "pillow", "safetensors", "typer", "rich", "pyyaml", "entrypoints")
@@ -42,7 +44,8 @@ def doctor(json: common.Json = False, quiet: common.Quiet = 0, verbose: common.V
             rows.append({"check": name, "ok": True, "found": check()})
         except Exception as error:  # whatever is wrong with this machine is what was asked
             failed = True
-            rows.append({"check": name, "ok": False, "found": f"{type(error).__name__}: {error}"})
+            kind = "" if isinstance(error, GantoolError) else f"{type(error).__name__}: "
+            rows.append({"check": name, "ok": False, "found": f"{kind}{error}"})
     if json:
         console.result(to_json(rows))
     console.table(
@@ -92,6 +95,7 @@ def _memory() -> str:
 
 
 def _disk() -> str:
+    check_folder(Path.cwd())
     with tempfile.NamedTemporaryFile(dir=Path.cwd()) as file:
         file.write(b"gantool")
         file.flush()

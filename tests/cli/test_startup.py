@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 import typer.main
@@ -108,23 +113,84 @@ for line in sys.stdin:
 """
 
 
+def answered(lines: list[str], folder: Path, *, before: Sequence[str | Path] = ()) -> list[list[str]]:
+    """[error, exit code, whether torch is imported] of each command, all in one process. `before` starts that."""
+    done = subprocess.run(
+        [*before, sys.executable, "-c", LOOK_AT_EACH],
+        input="\n".join(lines),
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    parts = re.split(r"\nENDED (\w+) (\w+) (.*)\n?", done.stderr)
+    found = [parts[i : i + 4] for i in range(0, len(parts) - 1, 4)]
+    assert [line for *_, line in found] == lines, done.stderr
+    return [[said.strip(), code, torch] for said, code, torch, _ in found]
+
+
 def test_wrong_words_are_answered_without_torch(run_folder, pictures):
     """In one process: once torch is imported, all commands behind have it."""
     for name, folder in zip("AB", pictures, strict=True):
         (run_folder / name).symlink_to(folder)
     (run_folder / "file").write_text("neither a folder nor a checkpoint")
-    done = subprocess.run(
-        [sys.executable, "-c", LOOK_AT_EACH],
-        input="\n".join(WRONG),
-        cwd=run_folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    ends = [line.split(maxsplit=3)[1:] for line in done.stderr.splitlines() if line.startswith("ENDED")]
-    assert [line for _, _, line in ends] == WRONG
-    assert [line for code, torch, line in ends if code not in ("2", "3", "4") or torch != "False"] == []
-    assert done.stderr.count("\nerror: ") + done.stderr.startswith("error: ") == len(WRONG), done.stderr
+    for line, (said, code, torch) in zip(WRONG, answered(WRONG, run_folder), strict=True):
+        assert (torch, code in ("2", "3", "4")) == ("False", True), (line, said)
+        assert said.startswith("error: "), (line, said)
+        assert len(said.splitlines()) == 1, (line, said)
+
+
+WRITING = [
+    "translate --model run A {}/out",
+    "translate --model run A {}/there",
+    "translate --model run A/00.png {}/x.png",
+    "translate --model run A {}/grid.png --grid",
+    "train cyclegan A B -o {}/run",
+    "data pair A B {}/pairs",
+    "data split A {}/halves",
+    "export --model run {}/m.pt2",
+    "import weights.safetensors -o {}/run",
+    "demo -o {}/run",
+]
+
+
+def refusals(folder: Path, place: str, before: Sequence[str | Path] = ()) -> list[str]:
+    """What all verbs that write say of a place."""
+    shutil.copy(next((folder / "run").glob("checkpoints/*/weights.safetensors")), folder)
+    found = answered([line.format(place) for line in WRITING], folder, before=before)
+    assert [code for _, code, _ in found] == ["3"] * len(WRITING), found
+    assert [torch for *_, torch in found] == ["False"] * len(WRITING), found
+    return [said for said, *_ in found]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="mounts a file system of its own")
+def test_a_read_only_file_system_is_named_by_every_verb_that_writes(run_folder, pictures, tmp_path):
+    for name, folder in zip("AB", pictures, strict=True):
+        (run_folder / name).symlink_to(folder)
+    (run_folder / "disk").mkdir()
+    mount = "mount -t tmpfs none disk && mkdir disk/there && mount -o remount,ro disk"
+    before = ["unshare", "-rm", "sh", "-c", f'{mount} && exec "$@"', "sh"]
+    if subprocess.run([*before, "true"], cwd=run_folder, capture_output=True, check=False).returncode:
+        pytest.skip("this system lets nobody mount")
+    for line, said in zip(WRITING, refusals(run_folder, "disk", before), strict=True):
+        assert said.startswith("error: cannot write "), (line, said)
+        assert said.endswith(" is on a read-only file system"), (line, said)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a folder's mode is POSIX")
+def test_a_folder_without_permission_is_named_by_every_verb_that_writes(run_folder, pictures):
+    for name, folder in zip("AB", pictures, strict=True):
+        (run_folder / name).symlink_to(folder)
+    (run_folder / "mine/there").mkdir(parents=True)
+    for folder in ("mine/there", "mine"):
+        (run_folder / folder).chmod(0o555)
+    before: list[str] = []
+    if os.access(run_folder / "mine", os.W_OK):  # root
+        before = ["setpriv", "--bounding-set=-dac_override", "--inh-caps=-dac_override"]
+        if shutil.which("setpriv") is None or subprocess.run([*before, "true"], check=False).returncode:
+            pytest.skip("root may write everywhere")
+    for line, said in zip(WRITING, refusals(run_folder, "mine", before), strict=True):
+        assert "no permission to write to " in said, (line, said)
 
 
 @pytest.mark.parametrize(
@@ -138,8 +204,6 @@ def test_wrong_words_are_answered_without_torch(run_folder, pictures):
     ],
 )
 def test_completion(line, offered, run_folder):
-    import os
-
     code = LOOK.format(heavy=HEAVY)
     environment = {**os.environ, "_GANTOOL_COMPLETE": "complete_bash", "COMP_WORDS": line}
     environment["COMP_CWORD"] = str(len(line.split(" ")) - 1)
