@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Protocol
+from unicodedata import normalize
 
 from gantool.errors import UsageError, argument, did_you_mean
 from gantool.spec import Direction, Spec
@@ -104,6 +105,9 @@ def named(domains: Sequence[str], name: str) -> str:
     """The domain of this name or letter. Raises UsageError that names the domains."""
     if name in domains:
         return name
+    alike = [domain for domain in domains if normalize("NFC", domain) == normalize("NFC", name)]
+    if len(alike) == 1:  # a Mac takes accents and letters apart in names of folders
+        return alike[0]
     position = ord(name.upper()) - ord("A") if len(name) == 1 else -1
     if 0 <= position < len(domains):
         return domains[position]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -25,7 +24,7 @@ def printer(nul: bool) -> Callable[[Outcome], None]:
             return
         if nul:
             common.write_stdout(os.fsencode(out) + b"\0")
-        elif sys.stdout.isatty():
+        elif common.is_terminal("stdout"):
             common.write_stdout(f"{visible(str(out))}\n".encode())
         else:
             common.write_stdout(os.fsencode(f"{out}\n"))  # as bytes: a file's name need not be text

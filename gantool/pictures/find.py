@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -117,12 +117,18 @@ def passed_over(others: Mapping[str, int]) -> str:
 
 
 def subfolders(folder: Path) -> tuple[Path, ...]:
-    """The folders directly in a folder, sorted by name, without hidden ones and strays. Raises DataError."""
-    return tuple(sorted(path for entry in _entries(folder) if _is_domain(entry, path := folder / entry.name)))
+    """The folders directly in a folder, sorted by name, without hidden ones, strays and links to itself or above.
+
+    Raises DataError.
+    """
+    around = {os.path.realpath(folder), *map(str, Path(os.path.realpath(folder)).parents)}
+    return tuple(sorted(path for entry in _entries(folder) if _is_domain(entry, path := folder / entry.name, around)))
 
 
-def _is_domain(entry: os.DirEntry[str], path: Path) -> bool:
+def _is_domain(entry: os.DirEntry[str], path: Path, around: Collection[str]) -> bool:
     try:
+        if entry.is_symlink() and os.path.realpath(path) in around:
+            return False
         return entry.is_dir() and not is_stray_folder(path)
     except OSError:  # a link to itself
         return False

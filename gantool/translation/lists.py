@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from gantool.errors import DataError
 
@@ -26,7 +27,8 @@ def listed(content: bytes, name: str, *, nul: bool = False) -> list[Path]:
 
     In UTF-8, UTF-16 or UTF-32, or of any other bytes: those are kept. Paths end with a line end of any system, or with
     NUL where the list has one, or where `nul` says so. Blank lines are passed over. Where there is no file of the name
-    as it is written, it may be that of one in quotes, between spaces, in another encoding or with other accents.
+    as it is written, it may be that of one in quotes, between spaces, in another encoding, with other accents, as a
+    file:// address, or with Windows' separators.
     """
     text = _text(content, name)
     if nul or "\0" in text:
@@ -74,3 +76,7 @@ def _spellings(line: str) -> Iterator[str]:
         yield plain
     for form in ("NFC", "NFD"):
         yield unicodedata.normalize(form, plain)
+    if plain.startswith("file://"):  # as desktops copy paths
+        yield unquote(urlsplit(plain).path)
+    if os.sep == "/":
+        yield plain.replace("\\", "/")  # written on Windows

@@ -256,6 +256,7 @@ def test_domains_by_name_and_by_letter():
     assert resolve(two, "A") == resolve(two, "horses") == ("zebras", "horses")
     assert resolve(weights("b", "a"), "a") == ("b", "a"), "names come before letters"
     assert resolve(weights("x", "y", "z"), "z") == ("x", "z")
+    assert resolve(weights("caf\u00e9", "bar"), "cafe\u0301") == ("bar", "caf\u00e9"), "accents in two spellings"
     with pytest.raises(
         UsageError, match=r'no domain "zebra"\. Did you mean zebras\? Domains: horses \(A\), zebras \(B\)'
     ):

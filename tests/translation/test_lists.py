@@ -62,6 +62,13 @@ def test_lines_mean_the_file_that_is_there():
     lines = b'"plain.png"\n  plain.png  \n"two words.png"\n"quoted".png\n edge .png\ncaf\xe9.png\n'
     assert names(lines) == ["plain.png", "plain.png", "two words.png", '"quoted".png', " edge .png", "caf\u00e9.png"]
     assert names("cafe\u0301.png\nna\u00efve.png".encode()) == ["caf\u00e9.png", "nai\u0308ve.png"], "accents"
+    Path("in").mkdir()
+    Path("in/two words.png").touch()
+    address = Path("in/two words.png").absolute().as_uri()
+    assert names(f"{address}\nin\\two words.png".encode()) == [
+        str(Path("in/two words.png").absolute()),
+        "in/two words.png",
+    ]
     assert names(b'"nowhere.png"\n') == ['"nowhere.png"'], "as it is written, for the message"
 
 

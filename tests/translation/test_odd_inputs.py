@@ -155,6 +155,13 @@ def test_streams_that_are_closed(tmp_path, run):
     assert done.stderr.count("\n") == 1
 
 
+def test_names_for_a_stdout_that_is_closed_are_one_line(main, run, tmp_path, monkeypatch):
+    draw(tmp_path / "in", 1, seed=1)
+    monkeypatch.setattr(sys, "stdout", None)  # as Python starts without one
+    _, _, err = main("translate", "-q", "-m", run, "in", "out", "--print", code=3)
+    assert err == "error: there is no stdout: it is closed\n"
+
+
 def test_a_narrow_encoding_of_stdout_ends_nothing(gantool, tmp_path, run):
     (tmp_path / "in").mkdir()
     for name in ("é図.png", f"{ODD}.png"):

@@ -37,6 +37,8 @@ class DomainReport:
     """Pictures with transparent pixels: training sees them on white."""
     stretched: tuple[str, ...]
     """Pictures whose values go beyond the known ranges, so that each is scaled by its own minimum and maximum."""
+    several: tuple[str, ...]
+    """Pictures of several frames or pages: training sees the first."""
     constant: tuple[str, ...]
     """Pictures of a single colour: instance norms divide by their standard deviation of 0."""
     too_small: tuple[str, ...]
@@ -148,6 +150,7 @@ def _domain_report(domain: Domain, findings: Mapping[_Place, Finding | str], cro
         dict(Counter(finding.mode for _, finding in readable).most_common()),
         sum(finding.transparent for _, finding in readable),
         names(lambda finding: finding.stretched),
+        names(lambda finding: finding.frames > 1),
         names(lambda finding: finding.constant),
         names(lambda finding: min(finding.width, finding.height) < crop),
         {_relative(domain, file): reason for file, reason in mine if isinstance(reason, str)},
@@ -205,6 +208,8 @@ def _warnings(
                 f"{report.root}: {_count(report.stretched)} with values beyond [0, 1] (float) or [0, 65535] (integer), "
                 "each scaled by its own minimum and maximum; scale them together if their levels are to be compared"
             )
+        if report.several:
+            lines.append(f"{report.root}: {_count(report.several)} with several frames; training sees the first")
         if report.transparent:
             lines.append(
                 f"{report.root}: transparent pixels in {report.transparent} of {report.pictures}, shown on white"

@@ -27,6 +27,8 @@ class Finding:
     constant: bool
     content: bytes
     """A hash: two files with the same one look the same to the last bit."""
+    frames: int = 1
+    """Frames or pages, of which the first is seen."""
     unfit: str = ""
     """Why a label map cannot be used although it can be read."""
 
@@ -53,6 +55,7 @@ def look(file: Path, half: str | None = None) -> Finding | str:
         picture.stretched,
         bool((seen == seen[0, 0]).all()),
         hashlib.blake2b(f"{seen.shape} {seen.dtype} ".encode() + seen.tobytes(), digest_size=16).digest(),
+        picture.frames,
     )
 
 

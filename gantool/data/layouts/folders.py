@@ -12,6 +12,7 @@ from gantool.data.source import Domain
 from gantool.errors import DataError
 from gantool.pictures.find import find_pictures, subfolders
 from gantool.pictures.ids import of_domain, of_kinds, other_kinds
+from gantool.pictures.results import Results
 from gantool.spec import Pictures
 
 SPLITS = ("train", "test", "val", "valid", "validation")
@@ -61,8 +62,10 @@ def pictures_of(name: str, folder: Path) -> Domain:
     """The pictures below a folder as a domain of this name; maps of ids that Cityscapes has among them are left out."""
     there = find_pictures(folder)
     files = tuple(of_domain(there, Pictures()))
-    others = other_kinds(there, files)
-    return Domain(name, folder, files, note=f"{folder}: {others}" if others else None)
+    notes = [f"{folder}: {others}"] if (others := other_kinds(there, files)) else []
+    if (made := Results().of(files[0])) is not None and made.how:
+        notes.append(f"{folder} holds translations that gantool made; if it is no domain, name the others one by one")
+    return Domain(name, folder, files, note="; ".join(notes) or None)
 
 
 def by_name(

@@ -41,6 +41,9 @@ class Table:
     """Which attributes a picture has, by its name as it is written there, in the table's order."""
 
 
+_ARCHIVES = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # of Excel's and LibreOffice's tables, new and old
+
+
 def read_table(path: Path) -> Table:
     """Raises DataError that names the line for a file that is no such table."""
     lines = _lines(path)
@@ -62,6 +65,8 @@ def read_table(path: Path) -> Table:
 def _lines(path: Path) -> list[str]:
     try:
         content = path.read_bytes()
+        if content.startswith(_ARCHIVES):
+            raise DataError(f"{path} is a spreadsheet or an archive: save the table as CSV")
         wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
         return content.decode("utf-16" if wide else "utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:

@@ -121,6 +121,15 @@ def test_values_beyond_the_known_ranges_are_said(root):
     assert any("minimum and maximum" in line for line in report.warnings)
 
 
+def test_what_training_does_not_see_of_animations_and_pages_is_said(root):
+    for name, format in (("film.gif", "GIF"), ("scan.tif", "TIFF")):
+        photo(50).save(root / "trainA" / name, format, save_all=True, append_images=[photo(51)])
+    report = check(root)
+    assert report.domains[0].several == ("film.gif", "scan.tif")
+    said = f"{root / 'trainA'}: 2 pictures (such as film.gif) with several frames; training sees the first"
+    assert said in report.warnings
+
+
 def test_the_report_is_json(root):
     (root / "trainA" / "empty.png").write_bytes(b"")
     report = json.loads(json.dumps(check(root).to_dict()))

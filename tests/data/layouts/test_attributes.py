@@ -228,3 +228,10 @@ def test_a_table_that_is_no_text(tmp_path):
         read_table(tmp_path / "x.csv")
     with pytest.raises(DataError, match="cannot read the table"):
         read_table(tmp_path / "nowhere.csv")
+
+
+@pytest.mark.parametrize("begin", [b"PK\x03\x04", b"\xd0\xcf\x11\xe0"])
+def test_a_spreadsheet_is_to_be_saved_as_csv(tmp_path, begin):
+    (tmp_path / "table.xlsx").write_bytes(begin + bytes(100))
+    with pytest.raises(DataError, match=r"table\.xlsx is a spreadsheet or an archive: save the table as CSV"):
+        read_table(tmp_path / "table.xlsx")

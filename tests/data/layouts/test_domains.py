@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from gantool.data.dataset import Recipe
 from gantool.data.layouts.domains import domains
 from gantool.data.transforms import Augmentation, Preparation, crop_and_flip, draw
 from gantool.errors import DataError, UsageError
+from gantool.pictures.results import Recorder
 
 EXACT = Preparation("crop", 8, 8, flip=False)
 
@@ -279,3 +282,25 @@ def test_random_resized_crop_from_a_cache_is_the_same(tmp_path):
     for index in [*range(6), *range(6)]:
         assert np.array_equal(plain.item(0, index)["image"], cached.item(0, index)["image"])
     assert {pixels.shape for pixels in plain.samples(2)["a"]} == {(12, 12, 3)}
+
+
+def test_links_that_lead_round_in_a_circle_are_no_domains(tmp_path):
+    for name in ("cat", "dog"):
+        marked(tmp_path / "pets" / name, 2)
+    (tmp_path / "pets/all").symlink_to(".")
+    (tmp_path / "pets/above").symlink_to(tmp_path)
+    marked(tmp_path / "elsewhere", 2)
+    (tmp_path / "pets/fox").symlink_to(tmp_path / "elsewhere")
+    assert [domain.name for domain in domains().find([tmp_path / "pets"])] == ["cat", "dog", "fox"]
+
+
+def test_translations_among_the_domains_are_named(tmp_path):
+    for name in ("cat", "dog", "out"):
+        marked(tmp_path / name, 2)
+    with closing(Recorder(tmp_path / "out")) as recorder:
+        for file in sorted((tmp_path / "out").iterdir()):
+            digest = hashlib.sha256(file.read_bytes()).hexdigest()
+            recorder.note(file, tmp_path / "cat" / file.name, file.name, {"model": "x"}, digest)
+    notes = {domain.name: domain.note for domain in domains().find([tmp_path])}
+    assert (notes["cat"], notes["dog"]) == (None, None)
+    assert notes["out"].startswith(f"{tmp_path / 'out'} holds translations that gantool made")
