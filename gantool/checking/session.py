@@ -15,7 +15,7 @@ from gantool.checking.pictures import training_pictures
 from gantool.checking.subject import Subject
 from gantool.checking.translates import NotChecked
 from gantool.errors import GantoolError, Interrupted
-from gantool.runs.tensors import first_line
+from gantool.schema import first_line
 
 CHECKS: Mapping[str, Callable[[Subject], str]] = {
     check.__name__: check
