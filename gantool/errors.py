@@ -22,7 +22,7 @@ def argument(name: str, value: object = "") -> str:
 
 
 def command(verb: str, words: Mapping[str, str | Sequence[str]], **arguments: object) -> str:
-    """A command, as part of a message: `gantool translate IN OUT --model runs/h2z`. `words` are those without a flag.
+    """A command, as part of a message: a line for a shell, with flags for all but the `words`.
 
     Python reads a call with the same arguments: `gantool.translate(inputs='IN', output='OUT', model='runs/h2z')`.
     """
