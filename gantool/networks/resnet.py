@@ -141,14 +141,15 @@ def _in_strips(network: ResnetGenerator, x: Tensor, strip: int) -> Tensor:
     """`network(x)` of one picture (1, C, H, W), H and W multiples of 4."""
     layers = [*network.stem, *network.down]
     # A norm at the end is done in place: all before it is computed once less.
-    last = len(layers) - 2 if isinstance(layers[-1], nn.ReLU) else len(layers)
-    held = hold(through(Held(x), layers[:last], strip), strip // 4)
-    for norm in layers[last:-1]:
+    norms = layers[-2:-1] if isinstance(layers[-1], nn.ReLU) else []
+    held = hold(through(Held(x), layers[:-2] if norms else layers, strip), strip // 4)
+    for norm in norms:
         finish_in_place(held, norm, strip // 4, relu=True)
     for block in network.blocks:
         _add_block(held, block, strip // 4)  # type: ignore[arg-type]
-    head = through(through(Held(held), network.up, strip // 4), network.head[:-1], strip)
-    return hold_mapped(head, strip, network.head[-1])
+    up = through(Held(held), network.up, strip // 4)
+    *head, last_layer = network.head
+    return hold_mapped(through(up, head, strip), strip, last_layer)
 
 
 def _add_block(x: Tensor, block: ResidualBlock, strip: int) -> None:

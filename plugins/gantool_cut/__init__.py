@@ -139,8 +139,8 @@ class CUT(Translates, Model["CUT.Options"]):
         """Batches through G: in one pass, as the authors' are, unless their sizes differ."""
         if any(x.shape[1:] != pictures[0].shape[1:] for x in pictures):
             return [self.g(x) for x in pictures]
-        joined: Tensor = self.g(torch.cat([*pictures]))
-        return joined.split([len(x) for x in pictures])
+        translated: Sequence[Tensor] = self.g(torch.cat([*pictures])).split([len(x) for x in pictures])
+        return translated
 
     def contrast(self, sources: Sequence[Tensor], results: Sequence[Tensor], mirrored: bool, run: Run) -> list[Tensor]:
         """The weighted contrastive loss of each batch with its result, a mean over layers and places (equation 4).

@@ -34,7 +34,7 @@ class _Blur(nn.Module):
 
 
 class Downsample(_Blur):
-    """(N, C, H, W) to half the sides, odd ones rounded up: mirrored borders, the filter [1, 2, 1], every second pixel."""
+    """(N, C, H, W) to half the sides, odd ones rounded up: mirrored borders, filter [1, 2, 1], every second pixel."""
 
     def __init__(self, channels: int) -> None:
         super().__init__(channels, (0.25, 0.5, 0.25))

@@ -9,7 +9,8 @@ from torch import Tensor
 
 def normalized(rows: Tensor) -> Tensor:
     """Rows (R, C) divided by their length. The 1e-7 counts: at first rows are not much longer than 1e-5."""
-    return rows / (torch.linalg.vector_norm(rows, dim=1, keepdim=True) + 1e-7)
+    length: Tensor = torch.linalg.vector_norm(rows, dim=1, keepdim=True)
+    return rows / (length + 1e-7)
 
 
 def patch_nce(q: Tensor, k: Tensor, *, pictures: int, temperature: float = 0.07) -> Tensor:

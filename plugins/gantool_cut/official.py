@@ -35,6 +35,7 @@ FILTER = ".filt"
 """How the keys of their blur filters end, which no network of CycleGAN has."""
 
 _CONSTANT = "a blur filter, which is always the same"
+_OTHER_LAYERS = "of other layers of the generator than usual: no file says which"
 
 
 def recognise(files: Mapping[str, OfficialTensors]) -> Imported | None:
@@ -58,7 +59,7 @@ def recognise(files: Mapping[str, OfficialTensors]) -> Imported | None:
     values["layers"] = tuple(number for number in CUT.Options.layers if number <= last)
     if "F" in roles and roles["F"].values["projected"] != _channels(g.values, values["layers"]):
         f = roles.pop("F")
-        dropped |= {(f.file, key): "of other layers of the generator than usual: no file says which" for key in f.tensors}
+        dropped |= {(f.file, key): _OTHER_LAYERS for key in f.tensors}
         del values["f_width"]
     return imported(
         CUT,
@@ -94,15 +95,14 @@ def filters(network: Found) -> list[str]:
     found = [key for key in network.tensors if key.endswith(FILTER)]
     for key in found:
         value = network.tensors[key]
-        kind = {3: Downsample, 4: Upsample}.get(value.shape[-1])
-        if value.dim() != 4 or kind is None or not _same(value, kind(len(value))):
+        if not any(_same(value, kind(value.shape[:1].numel())) for kind in (Downsample, Upsample)):
             raise CheckpointError(f"{network.file}: {key} is not CUT's blur filter: this is another network")
     return found
 
 
 def _same(value: Tensor, layer: Downsample | Upsample) -> bool:
     kernel = layer.kernel(value.float())
-    return value.shape == kernel.shape and bool((value.float() - kernel).abs().max() < 1e-6)
+    return value.shape == kernel.shape and torch.allclose(value.float(), kernel, atol=1e-6)
 
 
 def _generator(tensors: Tensors) -> Values | None:
@@ -146,10 +146,10 @@ def _discriminator(tensors: Tensors) -> Values | None:
 
 def _projection(tensors: Tensors) -> Values | None:
     """Options of the projection network with these tensors; None if it is none."""
-    first = [tensors[f"mlp_{i}.0.weight"] for i in places(tensors, r"mlp_(\d+)\.0\.weight")]
-    if not first or any(weight.dim() != 2 for weight in first):
+    shapes = [tensors[f"mlp_{i}.0.weight"].shape for i in places(tensors, r"mlp_(0|[1-9]\d*)\.0\.weight")]
+    if not shapes or any(len(shape) != 2 for shape in shapes):
         return None
-    return {"f_width": first[0].shape[0], "projected": [weight.shape[1] for weight in first]}
+    return {"f_width": shapes[0][0], "projected": [channels for _, channels in shapes]}
 
 
 def _convolutions(tensors: Tensors) -> list[str]:

@@ -183,7 +183,7 @@ def test_nobody_else_claims_the_files(tmp_path, networks, model):
 
 
 def test_files_that_do_not_fit_are_refused(tmp_path):
-    with pytest.raises(CheckpointError, match="no generator in .*latest_net_G.pth as well"):
+    with pytest.raises(CheckpointError, match=r"no generator in .*latest_net_G\.pth as well"):
         import_files(write(tmp_path, D=BlurredPatch()), tmp_path / "run")
     with pytest.raises(CheckpointError, match="do not belong to one model: channels is 3 and 1"):
         import_files(write(tmp_path, G=BlurredResnet(), D=BlurredPatch(channels=1)), tmp_path / "run")

@@ -15,6 +15,7 @@ from gantool.networks.initialization import initialize
 from gantool.options import restore
 from gantool.training.run import TrainingRun
 from tests.conftest import draw
+from tests.memory import most_held
 from tests.runs import untrained
 
 TINY = {"width": 4, "blocks": 1, "d_width": 4, "f_width": 8, "layers": (0, 4, 8, 12), "patches": 16}
@@ -133,6 +134,16 @@ def test_strips_give_the_whole_picture(antialias, antialias_up, rows):
         strips = network(x)
     assert whole.std() > 0.1
     assert (strips - whole).abs().max() < 1e-9
+
+
+@torch.inference_mode()
+def test_a_pass_takes_the_memory_that_was_told():
+    network = Generator(3, width=16, blocks=1).eval()
+    picture = pictures(1, 3, 256, 256)
+    for rows in (32, None):
+        network.strip_rows = rows
+        held = most_held(lambda: network(picture))
+        assert 0.1 < held / network.bytes_of_pass(256, 256, rows) < 1
 
 
 def test_one_direction_needs_no_word_and_the_other_is_refused(main, tmp_path):

@@ -203,7 +203,7 @@ def scripted(model: CUT, entry: Entry) -> Iterator[Any]:
     name = suite.rule(r"argsort\(noise\('([^']*)<c>'", entry)
     terms = 2 if config["nce_idt"] else 1
     calls = iter(range(steps * terms * len(config["nce_layers"].split(","))))
-    flips = iter(entry.get("flips", ()))
+    flips = itertools.islice(entry.get("flips", ()), steps)
 
     def places(self: CUT, count: int, rng: torch.Generator) -> Tensor:
         return _first(f"{name}{next(calls)}", count, self.options.patches)
@@ -226,7 +226,9 @@ def _as_measured(model: CUT) -> None:
     """
 
     def rows(self: Projection, features: Sequence[Tensor], places: Sequence[Tensor]) -> list[Tensor]:
-        sampled = (x.permute(0, 2, 3, 1).flatten(1, 2)[:, ids].flatten(0, 1) for x, ids in zip(features, places, strict=True))
+        sampled = (
+            x.permute(0, 2, 3, 1).flatten(1, 2)[:, ids].flatten(0, 1) for x, ids in zip(features, places, strict=True)
+        )
         return [normalized(head(x)) for head, x in zip(self.heads, sampled, strict=True)]
 
     def encoded(self: CUT, pictures: Sequence[Tensor]) -> list[list[Tensor]]:
