@@ -75,8 +75,10 @@ class CUT(Translates, Model["CUT.Options"]):
                 raise ValueError("pictures have 1 or 3 channels")
             last = (11 if self.antialias else 9) + self.blocks
             if not self.layers or list(self.layers) != sorted({*self.layers}) or self.layers[-1] > last:
+                given = ",".join(map(str, self.layers))
                 raise ValueError(
-                    f"layers are numbers from 0 to {last}, the last residual block, each once and ascending"
+                    f"layers are ascending numbers from 0 to {last}, the last of {self.blocks} residual blocks:"
+                    f" not {given or 'none'}"
                 )
 
     @classmethod
