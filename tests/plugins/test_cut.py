@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from gantool_cut import CUT
+from gantool_cut.losses import patch_nce
 from gantool_cut.networks import Generator
 from PIL import Image
 from torch import Tensor
@@ -119,6 +120,18 @@ def test_negatives_are_places_of_the_picture_or_of_the_batch():
         losses.append(model.contrast([a], [a], False, run)[0].item())
     assert losses[0] < 1e-3
     assert losses[1] == pytest.approx(torch.log(torch.tensor(2.0)).item(), abs=1e-3)
+
+
+def test_the_place_itself_counts_with_a_similarity_of_minus_ten():
+    """The figures on file do not tell: at their temperatures it is nothing."""
+    q, k = (pictures(4, 3, seed=seed).double() for seed in (1, 2))
+    similar = q @ k.T
+    expected = []
+    for i in range(4):
+        others = [similar[i, j] for j in range(4) if j != i]
+        logits = torch.stack([similar[i, i], *others, torch.tensor(-10.0).double()]) / 5
+        expected.append(logits.logsumexp(0) - logits[0])
+    assert torch.allclose(patch_nce(q, k, pictures=1, temperature=5), torch.stack(expected))
 
 
 @pytest.mark.parametrize("rows", [1, 5, 16, 100])
