@@ -21,6 +21,7 @@ from tests.runs import untrained
 
 SMALL: dict[str, dict[str, Any]] = {
     "bicyclegan": {"width": 4, "d_width": 4},
+    "cut": {"width": 4, "blocks": 1, "d_width": 4, "layers": (0, 4, 8)},
     "cyclegan": {"width": 4, "blocks": 1, "d_width": 4, "d_layers": 1},
     "drit": {"width": 4, "d_width": 4, "d_scales": 1},
     "munit": {"width": 4, "d_width": 4},
@@ -43,6 +44,7 @@ def built(name: str, *domains: str, **chosen: Any) -> Model[Any]:
     ("name", "chosen", "can"),
     [
         ("cyclegan", {}, "translate"),
+        ("cut", {}, "translate"),
         ("pix2pix", {}, "code translate"),
         ("pix2pix", {"dropout": False}, "translate"),
         ("pix2pix", {"test_dropout": False}, "translate"),

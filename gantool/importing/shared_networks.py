@@ -37,6 +37,8 @@ def _unet(network: UnetGenerator) -> dict[str, str]:
 
 def generator(tensors: Tensors) -> Values | None:
     """Options of the generator with these tensors; None if it is none."""
+    if _blurs(tensors):
+        return None
     first, last = tensors.get("model.model.0.weight"), tensors.get("model.model.3.weight")
     if first is not None and last is not None and first.dim() == last.dim() == 4:
         return {
@@ -69,6 +71,8 @@ def generator(tensors: Tensors) -> Values | None:
 
 def discriminator(tensors: Tensors) -> Values | None:
     """Options of the discriminator with these tensors; None if it is none."""
+    if _blurs(tensors):
+        return None
     first = tensors.get("net.0.weight")
     if first is not None and tuple(first.shape[2:]) == (1, 1):
         norm = _norm(tensors, "net.2", "net.3")
@@ -83,6 +87,11 @@ def discriminator(tensors: Tensors) -> Values | None:
         "norm": _norm(tensors, "model.2", "model.3"),
         "inputs": first.shape[1],
     }
+
+
+def _blurs(tensors: Tensors) -> bool:
+    """Whether there are blur filters among the layers: the same networks otherwise, but others' (CUT's)."""
+    return any(key.endswith(".filt") for key in tensors)
 
 
 def _norm(tensors: Tensors, convolution: str, norm: str) -> str:

@@ -41,6 +41,17 @@ class _UnlessConstant(torch.autograd.Function):
         return None, outputs[0].masked_fill(constant.view(-1, 1, 1, 1), 0), None
 
 
+def _in_plain_order(y: Tensor) -> Tensor:
+    """`y`, whose gradient will be contiguous.
+
+    A CPU's `F.instance_norm` takes the memory of a gradient for plain NCHW order, also where it is channels-last, and
+    gives another gradient without a word: with a single picture, torch 2.13 included.
+    """
+    if y.requires_grad and y.device.type == "cpu" and not torch.compiler.is_compiling():
+        y.register_hook(torch.Tensor.contiguous)
+    return y
+
+
 class InstanceNorm(nn.Module):
     """Instance normalisation without parameters or running statistics (Ulyanov et al. 2016, arXiv 1607.08022).
 
@@ -67,7 +78,7 @@ class InstanceNorm(nn.Module):
         if x.device.type == "cpu" and x.dtype.itemsize < 4:
             # Without weights in single precision a CPU would round the statistics to half precision.
             ones, zeros = (x.new_full((x.shape[1],), value, dtype=torch.float32) for value in (1, 0))
-            return F.instance_norm(x, weight=ones, bias=zeros, eps=self.eps)
+            return _in_plain_order(F.instance_norm(x, weight=ones, bias=zeros, eps=self.eps))
         return F.instance_norm(x, eps=self.eps)
 
     def extra_repr(self) -> str:
@@ -86,7 +97,7 @@ class AffineInstanceNorm(InstanceNorm):
         x = unless_constant(x, x)
         if x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64) and not torch.compiler.is_compiling():
             return F.group_norm(x.contiguous(), self.channels, self.weight, self.bias, self.eps)
-        return F.instance_norm(x, weight=self.weight, bias=self.bias, eps=self.eps)
+        return _in_plain_order(F.instance_norm(x, weight=self.weight, bias=self.bias, eps=self.eps))
 
 
 class AdaIN(nn.Module):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -23,14 +23,16 @@ def _mixes(module: nn.Module, training: bool) -> bool:
     return bool(getattr(module, "mixes_pictures", False)) or (training and isinstance(module, torchs))
 
 
-def together(network: nn.Module, *inputs: Tensor) -> list[Any]:
+def together(network: nn.Module, *inputs: Tensor, call: Callable[[Tensor], Any] | None = None) -> list[Any]:
     """`[network(x) for x in inputs]`: one batch where `per_sample` says that it gives the same and the shapes agree.
 
-    The network gives a tensor, or a list of tensors, such as a discriminator of several scales.
+    The network gives a tensor, or a list of tensors, such as a discriminator of several scales. `call` is another way
+    through it than `network(x)`.
     """
+    through = call or network
     if per_sample(network) and all(x.shape[1:] == inputs[0].shape[1:] for x in inputs):
-        return _split(network(torch.cat(inputs)), [len(x) for x in inputs])
-    return [network(x) for x in inputs]
+        return _split(through(torch.cat(inputs)), [len(x) for x in inputs])
+    return [through(x) for x in inputs]
 
 
 def _split(output: Tensor | Sequence[Any], counts: list[int]) -> list[Any]:

@@ -9,7 +9,6 @@ from gantool.networks.layers import NormedConv2d, NormedConvTranspose2d, OutputC
 from gantool.networks.norms import norm_layer, unless_constant
 from gantool.networks.strips import (
     Convolved,
-    Deconvolved,
     Held,
     Normalized,
     convolve_in_place,
@@ -17,6 +16,7 @@ from gantool.networks.strips import (
     hold,
     hold_mapped,
     strips,
+    through,
 )
 
 PADDINGS = ("reflect", "replicate", "zero")
@@ -139,18 +139,17 @@ class ResidualBlock(nn.Module):
 
 def _in_strips(network: ResnetGenerator, x: Tensor, strip: int) -> Tensor:
     """`network(x)` of one picture (1, C, H, W), H and W multiples of 4."""
-    stem = Normalized(Convolved(Held(x), _conv(network.stem[1]), "reflect", 3), network.stem[2], strip)
-    half = Normalized(Convolved(stem, _conv(network.down[0]), "zero", 1), network.down[1], strip // 2)
-    quarter = Convolved(half, _conv(network.down[3]), "zero", 1)
-    held = hold(quarter, strip // 4)
-    finish_in_place(held, network.down[4], strip // 4, relu=True)
-    del stem, half, quarter
+    layers = [*network.stem, *network.down]
+    # A norm at the end is done in place: all before it is computed once less.
+    norms = layers[-2:-1] if isinstance(layers[-1], nn.ReLU) else []
+    held = hold(through(Held(x), layers[:-2] if norms else layers, strip), strip // 4)
+    for norm in norms:
+        finish_in_place(held, norm, strip // 4, relu=True)
     for block in network.blocks:
         _add_block(held, block, strip // 4)  # type: ignore[arg-type]
-    up_half = Normalized(Deconvolved(Held(held), _deconv(network.up[0])), network.up[1], strip // 2)
-    full = Normalized(Deconvolved(up_half, _deconv(network.up[3])), network.up[4], strip)
-    head = Convolved(full, _conv(network.head[1]), "reflect", 3)
-    return hold_mapped(head, strip, network.head[2])
+    up = through(Held(held), network.up, strip // 4)
+    *head, last_layer = network.head
+    return hold_mapped(through(up, head, strip), strip, last_layer)
 
 
 def _add_block(x: Tensor, block: ResidualBlock, strip: int) -> None:
@@ -171,13 +170,3 @@ def _add_block(x: Tensor, block: ResidualBlock, strip: int) -> None:
     change = Normalized(Held(hidden), norms[1], strip, relu=False)
     for start, stop in strips(change.height, strip):
         x[..., start:stop, :] += change.rows(start, stop)
-
-
-def _conv(layer: nn.Module) -> nn.Conv2d:
-    assert isinstance(layer, nn.Conv2d)
-    return layer
-
-
-def _deconv(layer: nn.Module) -> nn.ConvTranspose2d:
-    assert isinstance(layer, nn.ConvTranspose2d)
-    return layer

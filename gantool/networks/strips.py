@@ -9,13 +9,14 @@ A *band* stands for a tensor (1, C, H, W) of which any rows can be asked for.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gantool.networks.layers import ReflectionPad
 from gantool.networks.norms import InstanceNorm
 
 
@@ -42,6 +43,14 @@ class Band(Protocol):
         """Rows start to stop - 1, (1, C, stop - start, W)."""
 
 
+@runtime_checkable
+class InBands(Protocol):
+    """A layer that can work on a band. Any layer of a generator in strips may."""
+
+    def band(self, source: Band) -> Band:
+        """The band after this layer."""
+
+
 class Held:
     """A band in memory."""
 
@@ -64,7 +73,7 @@ class Convolved:
     def rows(self, start: int, stop: int) -> Tensor:
         first = start * self.stride - self.width
         last = (stop - 1) * self.stride - self.width + self.kernel - 1
-        x = _padded_rows(self.source, first, last, self.pad)
+        x = padded_rows(self.source, first, last, self.pad)
         x = F.pad(x, (self.width, self.width, 0, 0), mode="constant" if self.pad == "zero" else self.pad)
         if self.conv.padding == (0, 0):
             return self.conv(x)  # type: ignore[no-any-return]  # the layer itself: it may know a faster route
@@ -108,6 +117,31 @@ class Normalized:
         return F.relu_(x) if self.relu else x
 
 
+def through(band: Band, layers: Iterable[nn.Module], strip: int) -> Band:
+    """A band after layers of a generator: convolutions, each after its padding, norms, each with its ReLU, and those
+    that know bands themselves.
+
+    `strip` is how many rows norms take at the height of `band`; at other heights as many as belong to these.
+    """
+    height, reflected = band.height, 0
+    for layer in layers:
+        match layer:
+            case ReflectionPad():
+                reflected = layer.padding
+            case nn.ConvTranspose2d():
+                band = Deconvolved(band, layer)
+            case nn.Conv2d():
+                pad, width = ("reflect", reflected) if reflected else ("zero", int(layer.padding[0]))
+                band, reflected = Convolved(band, layer, pad, width), 0
+            case nn.ReLU():
+                pass  # a part of the norm before it
+            case InBands():
+                band = layer.band(band)
+            case _:
+                band = Normalized(band, layer, strip * band.height // height)
+    return band
+
+
 def convolve_in_place(x: Tensor, conv: nn.Conv2d, pad: str, strip: int) -> None:
     """x = conv(x) for a 3x3 convolution of stride 1: each strip is written when its old rows are no longer needed."""
     height = x.shape[-2]
@@ -127,7 +161,7 @@ def _outside(x: Tensor, mirror: int, pad: str) -> Tensor:
     return x[..., row, :].unsqueeze(-2).clone()
 
 
-def _padded_rows(band: Band, first: int, last: int, pad: str) -> Tensor:
+def padded_rows(band: Band, first: int, last: int, pad: str) -> Tensor:
     """Rows first to last of a band, where rows outside 0 .. height - 1 come from padding."""
     inside = band.rows(max(first, 0), min(last, band.height - 1) + 1)
     above, below = max(0, -first), max(0, last - band.height + 1)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from gantool.networks.norms import InstanceNorm, norm_layer
+from gantool.networks.norms import AffineInstanceNorm, InstanceNorm, norm_layer
 
 EPS = torch.finfo(torch.float32).eps
 ORDERS = {"contiguous": torch.contiguous_format, "channels last": torch.channels_last}
@@ -86,3 +86,17 @@ def test_norms_have_their_names():
     assert not norm_layer("instance", 4).state_dict()
     with pytest.raises(ValueError, match="known: instance, batch, none"):
         norm_layer("layer", 4)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("kind", [InstanceNorm, AffineInstanceNorm])
+def test_the_order_of_a_gradient_in_memory_does_not_matter(kind, dtype):
+    """What a sampling of features gives back is channels-last."""
+    x = torch.randn(1, 8, 6, 5, generator=torch.Generator().manual_seed(0)).to(dtype)
+    upstream = torch.randn(x.shape, generator=torch.Generator().manual_seed(1)).to(dtype)
+    found = []
+    for order in ORDERS.values():
+        leaf = x.clone().requires_grad_()
+        kind(8)(leaf).backward(upstream.contiguous(memory_format=order))
+        found.append(leaf.grad)
+    assert torch.equal(*found)

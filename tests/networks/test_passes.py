@@ -90,3 +90,20 @@ def test_one_network_that_mixes_is_enough():
     alone = ResnetGenerator(3, 3, width=4, blocks=1)
     assert per_sample(alone)
     assert not per_sample(alone, PatchDiscriminator(3, width=4, norm="batch"))
+
+
+def test_another_way_through_a_network_shares_a_batch_as_well():
+    torch.manual_seed(0)
+    network = ResnetGenerator(3, 3, width=4, blocks=1).double()
+    inputs, sizes = pictures(1, 2), []
+
+    def stages(x: Tensor) -> list[Tensor]:
+        sizes.append(len(x))
+        stem = network.stem(x)
+        return [stem, network.down(stem)]
+
+    ours = together(network, *inputs, call=stages)
+    assert sizes == [3]
+    for found, x in zip(ours, inputs, strict=True):
+        for stage, wanted in zip(found, stages(x), strict=True):
+            assert (stage - wanted).abs().max() < 1e-12

@@ -156,6 +156,13 @@ def stated(pattern: str, text: str) -> float:
     return float(found[1])
 
 
+def rule(pattern: str, entry: Entry) -> str:
+    """The name in the entry's words for its random draws: the pattern's group."""
+    found = re.search(pattern, entry["random"])
+    assert found, f"the suite does not find {pattern!r} in {entry['random']!r}"
+    return found[1]
+
+
 def check_schedule(entry: Entry, build: Callable[..., Model[Any]]) -> None:
     """Learning rates by epoch. `build` makes a model of these options, all about its schedule."""
     model = build(

@@ -44,6 +44,10 @@ WEIGHTS = [
     Change("bicyclegan", "training", "default", '"lambda_z": 0.5', '"lambda_z": 1', {"z_L1": 2}),
     Change("pix2pixhd", "losses", "feature_matching", "here lambda_feat 10", "here lambda_feat 2.5", {"value": 0.25}),
     Change("pix2pixhd", "losses", "vgg", "lambda_feat (10)", "lambda_feat (5)", {"value": 0.5}),
+    Change(
+        *("cut", "training", "FastCUT", '"lambda_NCE": 10.0', '"lambda_NCE": 20'),
+        {"NCE": 2, "G": (1.2502819050296234 + 2 * 65.57689394431176) / 66.82717584934139},  # with 1 of the GAN loss
+    ),
 ]
 DRAWN = [
     Change("pix2pix", "losses", "l1", "l1/fake", "l1/another"),
@@ -56,15 +60,24 @@ DRAWN = [
     Change("bicyclegan", "training", "default", "train/step{i}/z_random", "another/{i}"),
     Change("bicyclegan", "networks", "interpolate_slerp", "interp/z0", "another"),
     Change("pix2pixhd", "losses", "vgg", "loss/fake_image", "another"),
+    Change("cut", "filters", "Upsample", "filter/x", "another"),
+    Change("cut", "losses", "patch_nce_T_0.5", "nce2/q", "another"),
+    Change("cut", "losses", "patch_nce_T_0.5", '"nce_T": 0.5', '"nce_T": 0.4'),
+    Change("cut", "networks", "F_sample", "noise('netFs/", "noise('another/"),
+    Change("cut", "training", "CUT", "noise('patches/", "noise('another/"),
+    Change("cut", "training", "FastCUT", '"flips": [0.2', '"flips": [0.8'),
 ]
 RENAMED = [
     Change("pix2pix", "losses", "gan_vanilla_target_real", '{"p": {', '{"scores": {'),
     Change("cyclegan", "losses", "gan_wgangp_target_fake", '{"p": {', '{"scores": {'),
+    Change("cut", "losses", "gan_nonsaturating_target_fake", '{"p": {', '{"scores": {'),
 ]
 REFUSED = [
     Change("cyclegan", "training", "identity", "Adam, betas", "AdamW, betas"),
     Change("pix2pix", "training", "default_no_dropout", "eps 1e-8", "eps 1e-7"),
     Change("pix2pixhd", "losses", "vgg", "w = 1/32", "w = 1/64"),
+    Change("cut", "training", "CUT", "three Adam optimisers", "three AdamW optimisers"),
+    Change("cut", "training", "CUT", '"netF": "mlp_sample"', '"netF": "strided_conv"'),
 ]
 
 

@@ -66,6 +66,8 @@ def entries(content: dict[str, Any]) -> Iterator[tuple[str, Any, str]]:
     for title, found in content.items():
         if title in PROSE:
             continue
+        if isinstance(found, dict) and found and all(isinstance(value, dict) for value in found.values()):
+            found = named(found)
         nested = isinstance(found, dict) and all(isinstance(value, (list, dict)) for value in found.values())
         sections = {f"{title}/{key}": value for key, value in found.items()} if nested else {title: found}
         for section, listed in sections.items():
@@ -75,6 +77,16 @@ def entries(content: dict[str, Any]) -> Iterator[tuple[str, Any, str]]:
                 name = name_of(entry)
                 seen[name] += 1
                 yield section, entry, name if seen[name] == 1 else f"{name}-{seen[name]}"
+
+
+def named(found: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """Entries that stand under their names: what one does not say, such as its input, is that of the one before."""
+    told: dict[str, Any] = {}
+    listed = []
+    for name, entry in found.items():
+        told = {**told, **entry, "name": name}
+        listed.append(told)
+    return listed
 
 
 def name_of(entry: Any) -> str:
