@@ -38,15 +38,15 @@ def check(request: Request) -> None:
         for name, value in (("to", request.to), ("n", request.styles)):
             if value is not None:
                 raise UsageError(f"{argument(name)} goes with {argument('model')}")
-    for folder in request.folders:
-        if not folder.exists():
-            raise DataError(f"{folder} does not exist")
-    needed(inception=request.inception, lpips=request.lpips, classifier=request.classifier)
     if request.weights is not None:
         facts = read_facts(request.weights)
         results_of_each(facts, request.styles)
         if request.to is not None:
             direction.resolve(facts, request.to)
+    for folder in request.folders:
+        if not folder.exists():
+            raise DataError(f"{folder} does not exist")
+    needed(inception=request.inception, lpips=request.lpips, classifier=request.classifier)
 
 
 def results_of_each(facts: Facts, styles: int | None) -> int:
