@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -11,28 +12,67 @@ from torch import Tensor, nn
 from gantool.networks.layers import NormedConv2d, NormedConvTranspose2d, OutputConv, ReflectionPad, Tanh
 from gantool.networks.norms import AffineInstanceNorm
 from gantool.networks.precision import single
+from gantool_aggan import strips
 
 
-class Generator(nn.Sequential):
+class Layer(nn.Sequential):
+    """Padding, convolution, norm and, unless it is left out, a ReLU."""
+
+    conv: Any
+    norm: AffineInstanceNorm
+
+    def __init__(
+        self, conv: nn.Conv2d | nn.ConvTranspose2d, pad: nn.Module | None = None, *, relu: bool = True
+    ) -> None:
+        padding = {} if pad is None else {"pad": pad}
+        last = {"relu": nn.ReLU(inplace=True)} if relu else {}
+        norm = AffineInstanceNorm(conv.out_channels)
+        super().__init__(OrderedDict(**padding, conv=conv, norm=norm, **last))
+
+
+class Generator(nn.Module):
     """Pictures (N, 3, H, W) in [-1, 1] to pictures (N, 3, H, W) in [-1, 1]; H and W are multiples of 4, at least 8.
 
     Every padding is zeros. At stride 2 it is on the right and at the bottom alone, as TensorFlow has it.
     """
 
+    strip_rows: int | None = None
+    """Rows of a strip, where `forward` goes in strips: see `gantool.networks.strips`. That gives no gradients."""
+
     def __init__(self, *, width: int = 32, blocks: int = 9) -> None:
         super().__init__()
         n = width
-        self.c1 = _layer(NormedConv2d(3, n, 7), nn.ZeroPad2d(3))  # (N, n, H, W)
+        self.width = width
+        self.c1 = Layer(NormedConv2d(3, n, 7), nn.ZeroPad2d(3))  # (N, n, H, W)
         self.c2 = _halving(n, 2 * n)
         self.c3 = _halving(2 * n, 4 * n)  # (N, 4 n, H/4, W/4)
         for block in range(1, blocks + 1):
             self.add_module(f"r{block}", ResidualBlock(4 * n, nn.ZeroPad2d(1)))
-        self.c4 = _layer(Doubling(4 * n, 2 * n, 3, stride=2))
-        self.c5 = _layer(Doubling(2 * n, n, 3, stride=2))  # (N, n, H, W)
+        self.c4 = Layer(Doubling(4 * n, 2 * n, 3, stride=2))
+        self.c5 = Layer(Doubling(2 * n, n, 3, stride=2))  # (N, n, H, W)
         self.c6 = _sequence(pad=nn.ZeroPad2d(3), conv=OutputConv(n, 3, 7), tanh=Tanh())
 
+    def forward(self, x: Tensor) -> Tensor:
+        if self.strip_rows is not None:
+            return torch.cat([strips.generated(self, picture, self.strip_rows) for picture in x.split(1)])
+        for layer in self.children():
+            x = layer(x)
+        return x
 
-class Attention(nn.Sequential):
+    def can_run_in_strips(self) -> bool:
+        """Always: it has no layer that mixes pictures or draws."""
+        return True
+
+    def bytes_of_pass(self, height: int, width: int, rows: int | None) -> int:
+        """Bytes that a picture takes as a whole, or in strips, with its mask. See `ResnetGenerator.bytes_of_pass`."""
+        n = self.width
+        fixed = 8000 * n**2  # oneDNN's reordered copy of the weights
+        if rows is None:
+            return height * width * 4 * (4 * n + 70) + fixed
+        return height * width * 4 * (n // 2 + 14) + rows * width * 4 * (6 * n + 120) + fixed
+
+
+class Attention(nn.Module):
     """Pictures (N, 3, H, W) in [-1, 1] to masks (N, 1, H, W) in [0, 1]; H and W are multiples of 4, at least 8.
 
     As released, the kernels behind the residual block are 1x1. Then enlarging commutes with them, with the norms and
@@ -40,23 +80,46 @@ class Attention(nn.Sequential):
     kernels of 3x3, 3x3 and 7x7 there, which the authors' calls ask for and do not get: a mask of single pixels.
     """
 
+    strip_rows: int | None = None
+    """As in `Generator`."""
+
     def __init__(self, *, width: int = 32, fine: bool = False) -> None:
         super().__init__()
         n = width
-        self.c1 = _layer(NormedConv2d(3, n, 7, stride=2), ReflectionPad(3))  # (N, n, H/2, W/2)
+        self.width, self.fine = width, fine
+        self.c1 = Layer(NormedConv2d(3, n, 7, stride=2), ReflectionPad(3))  # (N, n, H/2, W/2)
         self.c2 = _halving(n, 2 * n)  # (N, 2 n, H/4, W/4)
         self.r1 = ResidualBlock(2 * n, ReflectionPad(1))
         if fine:
             self.up1 = nn.Upsample(scale_factor=2, mode="nearest")
-            self.c4 = _layer(NormedConv2d(2 * n, 2 * n, 3), ReflectionPad(1))
+            self.c4 = Layer(NormedConv2d(2 * n, 2 * n, 3), ReflectionPad(1))
             self.up2 = nn.Upsample(scale_factor=2, mode="nearest")
-            self.c5 = _layer(NormedConv2d(2 * n, n, 3), ReflectionPad(1))  # (N, n, H, W)
+            self.c5 = Layer(NormedConv2d(2 * n, n, 3), ReflectionPad(1))  # (N, n, H, W)
             self.c6 = _sequence(pad=ReflectionPad(3), conv=OutputConv(n, 1, 7), sigmoid=Sigmoid())
         else:
-            self.c4 = _layer(NormedConv2d(2 * n, 2 * n, 1))
-            self.c5 = _layer(NormedConv2d(2 * n, n, 1))  # (N, n, H/4, W/4)
+            self.c4 = Layer(NormedConv2d(2 * n, 2 * n, 1))
+            self.c5 = Layer(NormedConv2d(2 * n, n, 1))  # (N, n, H/4, W/4)
             self.c6 = _sequence(conv=nn.Conv2d(n, 1, 1), sigmoid=Sigmoid())
             self.up = nn.Upsample(scale_factor=4, mode="nearest")
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.strip_rows is not None:
+            return torch.cat([strips.attended(self, picture, self.strip_rows) for picture in x.split(1)])
+        for layer in self.children():
+            x = layer(x)
+        return x
+
+    def can_run_in_strips(self) -> bool:
+        """Always: it has no layer that mixes pictures or draws."""
+        return True
+
+    def bytes_of_pass(self, height: int, width: int, rows: int | None) -> int:
+        """Bytes that a picture takes as a whole, or in strips, beside its translation."""
+        n = self.width
+        fixed = 8000 * n**2
+        if rows is None:
+            return height * width * 4 * ((6 if self.fine else 1) * n + 50) + fixed
+        return height * width * 4 * (n // 2 + 14) + rows * width * 4 * (6 * n + 120) + fixed
 
 
 class Discriminator(nn.Module):
@@ -101,8 +164,8 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, channels: int, pad: nn.Module) -> None:
         super().__init__()
-        self.c1 = _layer(NormedConv2d(channels, channels, 3), pad)
-        self.c2 = _sequence(pad=pad, conv=NormedConv2d(channels, channels, 3), norm=AffineInstanceNorm(channels))
+        self.c1 = Layer(NormedConv2d(channels, channels, 3), pad)
+        self.c2 = Layer(NormedConv2d(channels, channels, 3), pad, relu=False)
 
     def forward(self, x: Tensor) -> Tensor:
         return F.relu(x + self.c2(self.c1(x)))
@@ -132,15 +195,8 @@ def initialize(network: nn.Module) -> None:
             nn.init.zeros_(parameter)
 
 
-def _layer(conv: nn.Conv2d | nn.ConvTranspose2d, pad: nn.Module | None = None) -> nn.Sequential:
-    """Padding, convolution, norm and ReLU."""
-    norm = AffineInstanceNorm(conv.out_channels)
-    padding = {} if pad is None else {"pad": pad}
-    return _sequence(**padding, conv=conv, norm=norm, relu=nn.ReLU(inplace=True))
-
-
-def _halving(inside: int, outside: int) -> nn.Sequential:
-    return _layer(NormedConv2d(inside, outside, 3, stride=2), nn.ZeroPad2d((0, 1, 0, 1)))
+def _halving(inside: int, outside: int) -> Layer:
+    return Layer(NormedConv2d(inside, outside, 3, stride=2), nn.ZeroPad2d((0, 1, 0, 1)))
 
 
 def _sequence(**layers: nn.Module) -> nn.Sequential:

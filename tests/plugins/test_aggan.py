@@ -10,7 +10,9 @@ from gantool_aggan.networks import Attention
 from PIL import Image
 
 import gantool as package
+from gantool.inference.engine import Engine
 from gantool.model import Progress
+from gantool.networks.strips import InStrips
 from gantool.spec import Direction, Pictures, Spec
 from gantool.training.run import TrainingRun
 from tests.conftest import draw
@@ -131,6 +133,31 @@ def test_the_export_gives_the_picture_and_its_mask():
             picture, mask = model.translation(direction)(x)
             assert torch.equal(picture, model.translate(x, source=source, target=1 - source))
             assert torch.equal(mask, model.attention(x, source=source, target=1 - source)["mask"])
+
+
+@pytest.mark.parametrize("rows", [4, 12, 100])
+@pytest.mark.parametrize("fine", [False, True])
+def test_strips_give_the_whole_picture(fine, rows):
+    model = built(fine=fine).double().eval()
+    for p in model.parameters():
+        torch.nn.init.normal_(p, std=0.3)
+    x = drawn(1, 36).double()[..., :24]
+    whole = [model.g_ab(x), model.attention_a(x)]
+    for network in (model.g_ab, model.attention_a):
+        assert isinstance(network, InStrips)
+        network.strip_rows = rows
+    for one, other in zip(whole, [model.g_ab(x), model.attention_a(x)], strict=True):
+        assert one.std() > 0.01, "a picture, not a grey area that would hide everything"
+        assert (one - other).abs().max() < 1e-9
+
+
+def test_a_large_picture_goes_in_strips_with_the_same_result():
+    picture = np.random.default_rng(0).integers(0, 256, (256, 300, 3), dtype=np.uint8)
+    lean, ample = Engine(built(), memory=16_000_000), Engine(built(), memory=100_000_000)
+    assert lean.way(256, 300).strips
+    assert not ample.way(256, 300).strips
+    one, other = (engine.translate([picture], Direction("A", "B"))[0].astype(int) for engine in (lean, ample))
+    assert np.abs(one - other).max() <= 1
 
 
 def test_the_rate_falls_in_the_second_half_epoch_by_epoch():
