@@ -16,6 +16,7 @@ from gantool.networks.strips import InStrips
 from gantool.spec import Direction, Pictures, Spec
 from gantool.training.run import TrainingRun
 from tests.conftest import draw
+from tests.memory import most_held
 from tests.runs import save
 
 TINY = {"width": 4, "blocks": 1, "d_width": 4}
@@ -158,6 +159,19 @@ def test_a_large_picture_goes_in_strips_with_the_same_result():
     assert not ample.way(256, 300).strips
     one, other = (engine.translate([picture], Direction("A", "B"))[0].astype(int) for engine in (lean, ample))
     assert np.abs(one - other).max() <= 1
+
+
+@pytest.mark.parametrize("rows", [None, 32])
+@pytest.mark.parametrize("fine", [False, True])
+def test_a_pass_takes_no_more_memory_than_it_says(fine, rows):
+    model, x = built(width=8, fine=fine).eval(), drawn(1, 256)
+    networks = (model.g_ab, model.attention_a)
+    for network in networks:
+        network.strip_rows = rows
+    with torch.inference_mode():
+        held = most_held(lambda: model.translate(x, source=0, target=1))
+    said = max(network.bytes_of_pass(256, 256, rows) for network in networks)
+    assert 0.1 * said < held <= said
 
 
 def test_the_rate_falls_in_the_second_half_epoch_by_epoch():
