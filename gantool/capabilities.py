@@ -94,10 +94,12 @@ class Attends:
 
     maps: tuple[str, ...] = ()
     """Names of the maps; none for an instance whose options leave them out."""
+    masks: tuple[str, ...] = ()
+    """Those that are masks: shares in [0, 1], drawn in grey as they are. All others are stretched and coloured."""
 
     @abstractmethod
     def attention(self, images: Tensor, *, source: int, target: int) -> dict[str, Tensor]:
-        """Heat maps (N, 1, h, w) by name."""
+        """Heat maps and masks (N, 1, h, w) by name."""
         raise NotImplementedError
 
 

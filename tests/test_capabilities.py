@@ -20,6 +20,7 @@ from gantool.spec import Direction, Pictures, Spec
 from tests.runs import untrained
 
 SMALL: dict[str, dict[str, Any]] = {
+    "aggan": {"width": 4, "blocks": 1, "d_width": 4},
     "bicyclegan": {"width": 4, "d_width": 4},
     "cut": {"width": 4, "blocks": 1, "d_width": 4, "layers": (0, 4, 8)},
     "cyclegan": {"width": 4, "blocks": 1, "d_width": 4, "d_layers": 1},
@@ -43,6 +44,7 @@ def built(name: str, *domains: str, **chosen: Any) -> Model[Any]:
 @pytest.mark.parametrize(
     ("name", "chosen", "can"),
     [
+        ("aggan", {}, "attend export translate"),
         ("cyclegan", {}, "translate"),
         ("cut", {}, "translate"),
         ("pix2pix", {}, "code translate"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import struct
 import zipfile
 from pathlib import Path
@@ -37,6 +38,7 @@ _SIGNATURES: tuple[tuple[bytes, str], ...] = (
         "is a pointer of Git LFS, not the file: run git lfs pull where it lies",
     ),
 )
+_TENSORFLOW = re.compile(r".*\.data-\d{5}-of-\d{5}|.*-\d+\.(?:index|meta)")
 _LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 """How torch.save began before PyTorch 1.6."""
 
@@ -70,6 +72,8 @@ def _begin(path: Path, count: int) -> bytes:
 
 def _told(path: Path, head: bytes) -> str | None:
     """What the file is, if it is no checkpoint."""
+    if _TENSORFLOW.fullmatch(path.name):
+        return f"is a part of a checkpoint of TensorFlow: {_PYTORCH}. The model's page says if it can be converted"
     for signature, what in _SIGNATURES:
         if head.startswith(signature):
             return what

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from gantool.capabilities import Attends, Coded, Conditioned, Encodes, Translates, abilities
 from gantool.errors import CheckpointError, DataError, OutOfMemoryError, UsageError, argument, ran_out
-from gantool.inference.heatmaps import coloured
+from gantool.inference.heatmaps import coloured, grey
 from gantool.inference.peak import WORKSPACE, Peak
 from gantool.inference.pixels import fitted_back, matched, prepared
 from gantool.inference.ways import ROWS as ROWS
@@ -192,7 +192,8 @@ class Engine:
             return [fitted_back(image, one) for image, one in zip(images, pixels, strict=True)]
 
     def attention(self, pixels: Array, direction: Direction) -> dict[str, NDArray[np.uint8]]:
-        """Where the networks look while they translate this picture (H, W, C): coloured maps (H, W, 3) by name.
+        """Where the networks look while they translate this picture (H, W, C): coloured maps (H, W, 3) and grey masks
+        (H, W, 1) by name.
 
         Empty for a model that does not show it. Raises DataError and OutOfMemoryError as `translate`.
         """
@@ -207,7 +208,8 @@ class Engine:
         for name, heat in maps.items():
             # The padding is cut off before the range is stretched: it is no part of the picture.
             rows, columns = max(1, round(heat.shape[2] * h / height)), max(1, round(heat.shape[3] * w / width))
-            found[name] = coloured(heat[0, 0, :rows, :columns].float().cpu().numpy(), (w, h))
+            drawn = grey if name in self.model.masks else coloured
+            found[name] = drawn(heat[0, 0, :rows, :columns].float().cpu().numpy(), (w, h))
         return found
 
     def picture(

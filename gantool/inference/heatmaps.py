@@ -1,4 +1,4 @@
-"""Heat maps as pictures: where a network looks, in colours from blue (little) to red (much)."""
+"""Maps of attention as pictures: heat in colours from blue (little) to red (much), masks from black to white."""
 
 from __future__ import annotations
 
@@ -18,6 +18,13 @@ def coloured(heat: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.uin
     resized = np.asarray(Image.fromarray(levels).resize(size, Image.Resampling.BILINEAR))
     colours: NDArray[np.uint8] = _JET[resized]
     return colours
+
+
+def grey(mask: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """(h, w) in [0, 1] as grey levels (H, W, 1), black for 0 and white for 1, resized to (width, height)."""
+    levels = Image.fromarray(np.rint(255 * mask).clip(0, 255).astype(np.uint8))
+    resized: NDArray[np.uint8] = np.asarray(levels.resize(size, Image.Resampling.BILINEAR))[..., None]
+    return resized
 
 
 def _jet() -> NDArray[np.uint8]:

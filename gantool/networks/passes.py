@@ -30,7 +30,7 @@ def together(network: nn.Module, *inputs: Tensor, call: Callable[[Tensor], Any] 
     through it than `network(x)`.
     """
     through = call or network
-    if per_sample(network) and all(x.shape[1:] == inputs[0].shape[1:] for x in inputs):
+    if len(inputs) > 1 and per_sample(network) and all(x.shape[1:] == inputs[0].shape[1:] for x in inputs):
         return _split(through(torch.cat(inputs)), [len(x) for x in inputs])
     return [through(x) for x in inputs]
 

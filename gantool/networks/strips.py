@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gantool.networks.layers import ReflectionPad
-from gantool.networks.norms import InstanceNorm
+from gantool.networks.norms import AffineInstanceNorm, InstanceNorm
 
 
 @runtime_checkable
@@ -63,38 +63,60 @@ class Held:
 
 
 class Convolved:
-    """A band after a convolution, padded on all sides by `width` pixels; `pad` is "reflect", "replicate" or "zero"."""
+    """A band after a convolution; `pad` is "reflect", "replicate" or "zero".
 
-    def __init__(self, source: Band, conv: nn.Conv2d, pad: str, width: int) -> None:
-        self.source, self.conv, self.pad, self.width = source, conv, pad, width
+    It is padded by `before` pixels at the top and on the left, by `after` at the bottom and on the right (None: by as
+    many).
+    """
+
+    def __init__(self, source: Band, conv: nn.Conv2d, pad: str, before: int, after: int | None = None) -> None:
+        self.source, self.conv, self.pad = source, conv, pad
+        self.before, self.after = before, before if after is None else after
         self.kernel, self.stride = conv.kernel_size[0], conv.stride[0]
-        self.height = (source.height + 2 * width - self.kernel) // self.stride + 1
+        self.height = (source.height + self.before + self.after - self.kernel) // self.stride + 1
 
     def rows(self, start: int, stop: int) -> Tensor:
-        first = start * self.stride - self.width
-        last = (stop - 1) * self.stride - self.width + self.kernel - 1
+        first = start * self.stride - self.before
+        last = (stop - 1) * self.stride - self.before + self.kernel - 1
         x = padded_rows(self.source, first, last, self.pad)
-        x = F.pad(x, (self.width, self.width, 0, 0), mode="constant" if self.pad == "zero" else self.pad)
+        x = F.pad(x, (self.before, self.after, 0, 0), mode="constant" if self.pad == "zero" else self.pad)
         if self.conv.padding == (0, 0):
             return self.conv(x)  # type: ignore[no-any-return]  # the layer itself: it may know a faster route
         return F.conv2d(x, self.conv.weight, self.conv.bias, self.conv.stride)
 
 
 class Deconvolved:
-    """A band of twice the rows: the generator's transposed convolution, 3x3, stride 2, paddings 1."""
+    """A band of twice the rows: a generator's transposed convolution, 3x3, stride 2, both paddings 1; or both 0, and
+    the last row and column left out.
+    """
 
     def __init__(self, source: Band, conv: nn.ConvTranspose2d) -> None:
         self.source, self.conv = source, conv
+        self.pad = int(conv.padding[0])
         self.height = 2 * source.height
 
     def rows(self, start: int, stop: int) -> Tensor:
-        # Row o takes part of the source's rows i with o = 2 i - 1 + k, k in 0..2.
-        first, last = start // 2, min(stop // 2, self.source.height - 1)
+        # Row o takes part of the source's rows i with o = 2 i - pad + k, k in 0..2.
+        pad = self.pad
+        first, last = max(0, (start + pad - 1) // 2), min((stop + pad - 1) // 2, self.source.height - 1)
         x = self.source.rows(first, last + 1)
         y = F.conv_transpose2d(
-            x, self.conv.weight, self.conv.bias, stride=2, padding=(0, 1), output_padding=(1, 1)
-        )  # rows 2 first - 1 ...
-        return y[..., start - 2 * first + 1 : stop - 2 * first + 1, :]
+            x, self.conv.weight, self.conv.bias, stride=2, padding=(0, pad), output_padding=(pad, pad)
+        )  # rows 2 first - pad ...
+        return y[..., start - 2 * first + pad : stop - 2 * first + pad, : 2 * x.shape[-1]]
+
+
+class Enlarged:
+    """A band of twice the rows and columns: each pixel four times."""
+
+    def __init__(self, source: Band) -> None:
+        self.source = source
+        self.height = 2 * source.height
+
+    def rows(self, start: int, stop: int) -> Tensor:
+        first = start // 2
+        x = self.source.rows(first, (stop + 1) // 2).repeat_interleave(2, dim=-2).repeat_interleave(2, dim=-1)
+        return x[..., start - 2 * first : stop - 2 * first, :]
 
 
 class Normalized:
@@ -105,15 +127,20 @@ class Normalized:
         self.height = source.height
         self.mean: Tensor | None = None
         self.scale = torch.ones(())
+        self.shift: Tensor | None = None
         if isinstance(norm, InstanceNorm):
             self.mean, variance = _statistics(source, strip)
             self.scale = (variance + norm.eps).rsqrt()
+        if isinstance(norm, AffineInstanceNorm):
+            self.scale, self.shift = self.scale * norm.weight.view(-1, 1, 1), norm.bias.view(-1, 1, 1)
 
     def rows(self, start: int, stop: int) -> Tensor:
         x = self.source.rows(start, stop)
         if self.mean is not None:
             # The mean first: a single multiply-add would cancel digits where mean / std is large.
             x = (x - self.mean.to(x.dtype)).mul_(self.scale.to(x.dtype))
+        if self.shift is not None:
+            x = x + self.shift
         return F.relu_(x) if self.relu else x
 
 

@@ -73,6 +73,11 @@ _KNOWN: dict[tuple[str, ...], Meaning] = {
         "Attention classifier",
         "Whether the attention map tells the two domains apart. It should fall and flatten.",
     ),
+    ("mask",): Meaning(
+        "Mean of the masks",
+        "The share of a picture that is replaced. It should settle between the ends: at 0 nothing is translated, at 1 "
+        "the background is translated, too.",
+    ),
     ("tv",): Meaning("Total variation", "How rough the output is. It should stay low and steady."),
     ("total",): Meaning("Total", "A sum of other losses: read its parts instead."),
 }

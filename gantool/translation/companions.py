@@ -18,7 +18,7 @@ from gantool.translation.jobs import Job, map_path
 
 
 def beside(job: Job, code: Tensor | None, maps: Mapping[str, Array], destination: Destination) -> None:
-    """Writes the code (1, S) and the heat maps (H, W, 3) where the job wants them.
+    """Writes the code (1, S) and the maps (H, W, 3 or 1) where the job wants them.
 
     They come before the result, which says that all is done. Raises DataError where one would replace another file.
     """

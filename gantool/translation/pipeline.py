@@ -73,7 +73,7 @@ class Decoded:
     code: Tensor | None = None
     """Its style code (1, S)."""
     maps: Mapping[str, Array] = field(default_factory=dict)
-    """Coloured maps of attention (H, W, 3) by name."""
+    """Maps of attention (H, W, 3 or 1) by name."""
 
 
 @dataclass(frozen=True)

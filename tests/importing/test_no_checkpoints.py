@@ -9,6 +9,7 @@ import json
 import lzma
 import os
 import pickle
+import re
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -115,6 +116,16 @@ def test_it_is_named_in_one_line(tmp_path, kind):
     assert said.removeprefix("cannot read ").startswith(str(file))
     assert "\n" not in said
     assert "weights_only" not in said
+
+
+@pytest.mark.parametrize("name", ["AGGAN-95.data-00000-of-00001", "AGGAN-95.index", "AGGAN-95.meta"])
+def test_tensorflow_is_named(tmp_path, name):
+    file = tmp_path / name
+    file.write_bytes(np.random.default_rng(0).bytes(500))
+    with pytest.raises(
+        CheckpointError, match=rf"{re.escape(name)} is a part of a checkpoint of TensorFlow: gantool reads"
+    ):
+        read_official(file)
 
 
 @pytest.mark.parametrize("zipped", [True, False])

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from gantool_aggan.networks import Attention as MaskAttention
+from gantool_aggan.networks import Generator as MaskedGenerator
 from gantool_drit.networks import ContentEncoder as DRITEncoder
 from gantool_munit.networks import LatentGenerator, ScaleDiscriminator, StyleGenerator
 from gantool_pix2pixhd.networks import Encoder
@@ -26,6 +28,8 @@ MUNIT = {"width": 4, "downsample": 2, "blocks": 2, "activation": "relu", "paddin
 NETWORKS: dict[str, tuple[Callable[[], nn.Module], Callable[[nn.Module, Tensor], Tensor]]] = {
     "resnet": (lambda: ResnetGenerator(3, 3, width=4, blocks=2), lambda network, x: network(x)),
     "resnet, batch": (lambda: ResnetGenerator(3, 3, width=4, blocks=2, norm="batch"), lambda network, x: network(x)),
+    "aggan": (lambda: MaskedGenerator(width=4, blocks=2), lambda network, x: network(x)),
+    "aggan, attention": (lambda: MaskAttention(width=4), lambda network, x: network(x)),
     "drit": (lambda: DRITEncoder((3, 3), 4), lambda network, x: network(x, 0)),
     **{
         f"ugatit, {norm}": (

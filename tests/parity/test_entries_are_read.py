@@ -50,6 +50,10 @@ WEIGHTS = [
     ),
 ]
 DRAWN = [
+    Change("aggan", "training", "both_stages", '"batch0/A"', '"another"'),
+    Change("aggan", "graphs", "forward_stage2", '"input/b"', '"another"'),
+    Change("aggan", "networks", "discriminator_masked", '"g_A_ae/"', '"another/"'),
+    Change("aggan", "losses", "discriminator_input", '"threshold": 0.45', '"threshold": 0.9'),
     Change("pix2pix", "losses", "l1", "l1/fake", "l1/another"),
     Change("pix2pix", "transforms/colorization", "entry", "photo/col/ab", "another/name"),
     Change("pix2pix", "transforms/colorization", "entry", "(A, 0.5 *", "(A, 0.25 *"),

@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import json
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -63,7 +64,7 @@ def cases(folder: Path) -> Iterator[Case]:
 
 def entries(content: dict[str, Any]) -> Iterator[tuple[str, Any, str]]:
     """(section, entry, name); names are unique within a section."""
-    for title, found in content.items():
+    for title, found in complete(content, content).items():
         if title in PROSE:
             continue
         if isinstance(found, dict) and found and all(isinstance(value, dict) for value in found.values()):
@@ -87,6 +88,28 @@ def named(found: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
         told = {**told, **entry, "name": name}
         listed.append(told)
     return listed
+
+
+def complete(found: Any, content: dict[str, Any]) -> Any:
+    """What an entry leaves to another is filled in: "as in training[0].networks.G" is what stands there, under the same
+    key, and a network that its words name ("the network of 'E'") joins it by that name under "others".
+    """
+    if isinstance(found, list):
+        return [complete(value, content) for value in found]
+    if not isinstance(found, dict):
+        return found
+    filled = {}
+    for key, value in found.items():
+        place = re.fullmatch(r"as in ((?:\w+|[.\[\]])+)", value) if isinstance(value, str) else None
+        if place:
+            value = content
+            for step in re.findall(r"\w+", place[1]):
+                value = value[int(step) if isinstance(value, list) else step]
+            value = value[key]
+        filled[key] = complete(value, content)
+    if names := re.findall(r"the network of '(\w+)'", str(found.get("what", ""))):
+        filled["others"] = {entry["name"]: entry for entry in content["networks"] if entry["name"] in names}
+    return filled
 
 
 def name_of(entry: Any) -> str:
