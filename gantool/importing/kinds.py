@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import struct
 import zipfile
 from pathlib import Path
@@ -37,6 +38,8 @@ _SIGNATURES: tuple[tuple[bytes, str], ...] = (
         "is a pointer of Git LFS, not the file: run git lfs pull where it lies",
     ),
 )
+_PART_OF_TENSORFLOW = re.compile(r".+\.(index|meta|data-\d{5}-of-\d{5})")
+"""A checkpoint of TensorFlow is several files of these names."""
 _LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 """How torch.save began before PyTorch 1.6."""
 
@@ -75,6 +78,11 @@ def _told(path: Path, head: bytes) -> str | None:
             return what
     if head.startswith(b"PK"):
         return _zip(path)
+    if _PART_OF_TENSORFLOW.fullmatch(path.name) and not head.startswith(_LEGACY):
+        return (
+            "is a part of a checkpoint of TensorFlow: read its variables there, and save them by name with torch.save, "
+            "torch.as_tensor(reader.get_tensor(NAME))"
+        )
     if head[257:262] == b"ustar":
         return f"is a tar archive: {_UNPACK}"
     if head[:4] == b"RIFF" or head[4:8] == b"ftyp":
