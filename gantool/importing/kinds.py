@@ -80,8 +80,8 @@ def _told(path: Path, head: bytes) -> str | None:
         return _zip(path)
     if _PART_OF_TENSORFLOW.fullmatch(path.name) and not head.startswith(_LEGACY):
         return (
-            "is a part of a checkpoint of TensorFlow: read its variables there, and save them by name with torch.save, "
-            "torch.as_tensor(reader.get_tensor(NAME))"
+            "is a part of a checkpoint of TensorFlow: read its variables there, with tf.train.load_checkpoint, and "
+            "save them as tensors by name, with torch.save"
         )
     if head[257:262] == b"ustar":
         return f"is a tar archive: {_UNPACK}"
