@@ -24,7 +24,9 @@ SMALL: dict[str, dict[str, Any]] = {
     "bicyclegan": {"width": 4, "d_width": 4},
     "cut": {"width": 4, "blocks": 1, "d_width": 4, "layers": (0, 4, 8)},
     "cyclegan": {"width": 4, "blocks": 1, "d_width": 4, "d_layers": 1},
+    "discogan": {"width": 4, "d_width": 4},
     "drit": {"width": 4, "d_width": 4, "d_scales": 1},
+    "dualgan": {"width": 2, "depth": 5, "d_width": 2},
     "munit": {"width": 4, "d_width": 4},
     "pix2pix": {"width": 2, "depth": 6, "d_width": 2},  # less deep, there is no layer that drops
     "pix2pixhd": {"width": 4, "d_width": 4, "label_nc": 3},
@@ -58,6 +60,9 @@ def built(name: str, *domains: str, **chosen: Any) -> Model[Any]:
         ("bicyclegan", {}, "code encode translate"),
         ("drit", {}, "code encode translate"),
         ("stargan", {}, "condition translate"),
+        ("discogan", {}, "translate"),
+        ("dualgan", {}, "translate"),
+        ("dualgan", {"dropout": True}, "code translate"),
     ],
     ids=lambda value: ",".join(f"{k}={v}" for k, v in value.items()) if isinstance(value, dict) else str(value),
 )

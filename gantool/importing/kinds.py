@@ -38,7 +38,8 @@ _SIGNATURES: tuple[tuple[bytes, str], ...] = (
         "is a pointer of Git LFS, not the file: run git lfs pull where it lies",
     ),
 )
-_TENSORFLOW = re.compile(r".*\.data-\d{5}-of-\d{5}|.*-\d+\.(?:index|meta)")
+_PART_OF_TENSORFLOW = re.compile(r".+\.(index|meta|data-\d{5}-of-\d{5})")
+"""A checkpoint of TensorFlow is several files of these names."""
 _LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 """How torch.save began before PyTorch 1.6."""
 
@@ -72,13 +73,16 @@ def _begin(path: Path, count: int) -> bytes:
 
 def _told(path: Path, head: bytes) -> str | None:
     """What the file is, if it is no checkpoint."""
-    if _TENSORFLOW.fullmatch(path.name):
-        return f"is a part of a checkpoint of TensorFlow: {_PYTORCH}. The model's page says if it can be converted"
     for signature, what in _SIGNATURES:
         if head.startswith(signature):
             return what
     if head.startswith(b"PK"):
         return _zip(path)
+    if _PART_OF_TENSORFLOW.fullmatch(path.name) and not head.startswith(_LEGACY):
+        return (
+            "is a part of a checkpoint of TensorFlow: read its variables there, with tf.train.load_checkpoint, and "
+            "save them as tensors by name, with torch.save"
+        )
     if head[257:262] == b"ustar":
         return f"is a tar archive: {_UNPACK}"
     if head[:4] == b"RIFF" or head[4:8] == b"ftyp":

@@ -10,16 +10,21 @@ from torch import Tensor
 from gantool.networks.precision import single
 
 
-def gradient_penalty(discriminator: Callable[[Tensor], Tensor], pictures: Tensor, constant: float = 1.0) -> Tensor:
+def gradient_penalty(
+    discriminator: Callable[[Tensor], Tensor], pictures: Tensor, constant: float = 1.0, epsilon: float = 0.0
+) -> Tensor:
     """mean over samples of (||g_i|| - constant)^2, with g_i the gradient of the summed scores by picture i.
 
     Gulrajani et al. 2017 (arXiv 1704.00028, equation 3), without its weight. `pictures` (N, C, H, W) are the points at
-    which the gradient is taken: real, fake, or `interpolated` ones. Runs in single precision also under autocast.
+    which the gradient is taken: real, fake, or `interpolated` ones. With an `epsilon` the norm is sqrt(||g_i||^2 +
+    epsilon). Runs in single precision also under autocast.
     """
     with torch.autocast(pictures.device.type, enabled=False):
         _, gradients = _differentiated(discriminator, pictures)
         # 1e-16 keeps the root's derivative finite at a gradient of zero.
         norms = (gradients.flatten(1) + 1e-16).norm(2, dim=1)
+        if epsilon > 0:
+            norms = (norms**2 + epsilon).sqrt()
         penalty: Tensor = ((norms - constant) ** 2).mean()
         return penalty
 

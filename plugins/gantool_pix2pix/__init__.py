@@ -18,6 +18,7 @@ from gantool.data.layouts.paired import colour_pictures, paired
 from gantool.losses.adversarial import GAN_MODES, adversarial_loss, discriminator_losses
 from gantool.losses.gradient_penalty import gradient_penalty, interpolated
 from gantool.model import Batch, Data, Epochs, Model, Progress, Roles, Run
+from gantool.networks import evaluation_mode
 from gantool.networks.initialization import INITIALIZATIONS, initialize
 from gantool.networks.norms import NORMS
 from gantool.networks.patchgan import PatchDiscriminator, PixelDiscriminator
@@ -27,7 +28,7 @@ from gantool.option_groups import AdamOptions, TwoDomains, adam
 from gantool.options import option
 from gantool.spec import Direction, Sizes, Spec
 from gantool.training import schedules
-from gantool_pix2pix import evaluation_mode, lab
+from gantool_pix2pix import lab
 
 
 class Pix2Pix(Translates, Coded, Model["Pix2Pix.Options"]):
@@ -126,11 +127,11 @@ class Pix2Pix(Translates, Coded, Model["Pix2Pix.Options"]):
 
     def random_code(self, target: int, generator: torch.Generator) -> Tensor:
         """(1, 1): the seed of what is dropped, a whole number."""
-        return torch.randint(evaluation_mode.SEEDS, (1, 1), generator=generator).float()
+        return evaluation_mode.random_seed(generator)
 
     def mean_code(self, target: int) -> Tensor:
         """(1, 1): -1, which drops nothing."""
-        return torch.full((1, 1), -1.0)
+        return evaluation_mode.no_seed()
 
     def translate(
         self, images: Tensor, *, source: int, target: int, code: Tensor | None = None, condition: Tensor | None = None

@@ -123,7 +123,7 @@ def test_tensorflow_is_named(tmp_path, name):
     file = tmp_path / name
     file.write_bytes(np.random.default_rng(0).bytes(500))
     with pytest.raises(
-        CheckpointError, match=rf"{re.escape(name)} is a part of a checkpoint of TensorFlow: gantool reads"
+        CheckpointError, match=rf"{re.escape(name)} is a part of a checkpoint of TensorFlow: read its variables"
     ):
         read_official(file)
 

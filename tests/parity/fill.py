@@ -46,9 +46,24 @@ def parameter(name: str, shape: Sequence[int]) -> Tensor:
     return 0.1 * drawn
 
 
-def network(parameters: Iterable[tuple[str, Sequence[int]]], prefix: str) -> dict[str, Tensor]:
-    """A network's state dict. `prefix` tells networks apart: it is part of what is drawn, not of the keys."""
-    return {name: parameter(prefix + name, shape) for name, shape in parameters}
+def network(
+    parameters: Iterable[tuple[str, Sequence[int]]], prefix: str, rules: Sequence[tuple[str, Mapping[str, Any]]] = ()
+) -> dict[str, Tensor]:
+    """A network's state dict. `prefix` tells networks apart: it is part of what is drawn, not of the keys.
+
+    `rules` are pairs of a pattern and the input rule that fills what it matches in place of the rule of all.
+    """
+
+    def drawn(name: str, shape: Sequence[int]) -> Tensor:
+        rule = next((rule for pattern, rule in rules if re.fullmatch(pattern, prefix + name)), None)
+        return given({**rule, "name": prefix + name, "shape": shape}) if rule else parameter(prefix + name, shape)
+
+    return {name: drawn(name, shape) for name, shape in parameters}
+
+
+def filled(told: Mapping[str, Any]) -> dict[str, Tensor]:
+    """The state dict of the network that a file describes."""
+    return network(told["parameters"], told["prefix"], told.get("parameter_rules", ()))
 
 
 def given(rule: Mapping[str, Any]) -> Tensor:

@@ -9,6 +9,7 @@ wrong weight or order. A loss that was computed in float64 and is on file in flo
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -52,8 +53,8 @@ class TrainingAdapter(Protocol):
     LOSSES: Mapping[str, str]
     """The reference's name of each loss, and ours."""
 
-    # `Run`, a kind of `Recording`, where the reference's steps need another; `pace`, `place` and `rate`: see
-    # `check_training`.
+    # `Run`, a kind of `Recording`, where the reference's steps need another; `stored`, a weight with its dimensions in
+    # the reference's order; `pace`, `place` and `rate`: see `check_training`.
 
     def model(self, config: Entry) -> Model[Any]: ...
 
@@ -94,7 +95,7 @@ def check_network(entry: Entry, build: Callable[[Entry], nn.Module], load: Calla
     """A network built from the reference's configuration, filled under its names: the outputs and moved statistics."""
     network = build(entry["config"])
     parameters = entry["parameters"]
-    names = load(network, fill.network(parameters, entry["prefix"]), entry["name"])
+    names = load(network, fill.filled(entry), entry["name"])
     assert sorted(names) == sorted(name for name, _ in parameters)
     assert sum(p.numel() for p in network.parameters()) == entry["parameter_count"]
     network.train(entry["mode"] == "train")
@@ -102,7 +103,10 @@ def check_network(entry: Entry, build: Callable[[Entry], nn.Module], load: Calla
         y = network(*(fill.given(rule) for rule in entry["inputs"].values()))
     outputs = dict(y) if isinstance(y, Mapping) else {"y": y}  # several outputs come by name
     state = network.state_dict()
-    outputs |= {f"buffer after the call: {key}": state[names[key]] for key in entry.get("buffers_after", ())}
+    for key in entry.get("buffers_after", ()):
+        told = {f"after: {key}", f"buffer after the call: {key}"} & entry["outputs"].keys()
+        assert told, f"no figures of {key} after the call"
+        outputs |= dict.fromkeys(told, state[names[key]])
     assert outputs.keys() == entry["outputs"].keys()
     for key, figures in entry["outputs"].items():
         largest = max(abs(value) for value in figures["values"])
@@ -115,18 +119,18 @@ def check_training(entry: Entry, adapter: TrainingAdapter) -> None:
     model = adapter.model(config)
     networks = adapter.networks(model)
     assert networks.keys() == entry["networks"].keys()
-    names = {
-        name: adapter.load(networks[name], fill.network(told["parameters"], told["prefix"]), name)
-        for name, told in entry["networks"].items()
-    }
+    names = {name: adapter.load(networks[name], fill.filled(told), name) for name, told in entry["networks"].items()}
     model.double().train()
+    expected = entry["float64"] if exact else entry
+    before = copy.deepcopy({name: networks[name].state_dict() for name in expected.get("change", ())})
     run = getattr(adapter, "Run", Recording)(model, model.optimizers())
     draws = adapter.scripted(model, entry)
-    expected = entry["float64"] if exact else entry
     with masks(entry):
         for step, (rules, losses) in enumerate(zip(entry["batches"], expected["losses"], strict=True)):
             batch = adapter.batch({name: fill.given(rule).double() for name, rule in rules.items()}, config)
-            now = Progress(step, len(entry["batches"]), **(adapter.pace(config) if hasattr(adapter, "pace") else {}))
+            number = config.get("first_iteration", 0) + step
+            total = config.get("first_iteration", 0) + len(entry["batches"])
+            now = Progress(number, total, **(adapter.pace(config) if hasattr(adapter, "pace") else {}))
             if hasattr(adapter, "place"):
                 now = replace(now, schedule=adapter.place(step, config))
             run.begin(now, adapter.rate(model, step, config) if hasattr(adapter, "rate") else 1.0)
@@ -141,13 +145,18 @@ def check_training(entry: Entry, adapter: TrainingAdapter) -> None:
                     f"step {step}: {name} is {ours}, not {value}"
                 )
     assert list(draws) == [], "draws that nobody asked for"
+    stored = getattr(adapter, "stored", lambda tensor: tensor)
     for name, figures in expected["after"].items():
         free = without_gradient(networks[name])
         state = networks[name].state_dict()
         for key, told in figures.items():
             if names[name][key] not in free:
                 tolerance = EXACT if exact else 2 * _stated(entry, "after", name, key)
-                assert_close(state[names[name][key]], told, tolerance, f"{name}: {key} after the run")
+                after = stored(state[names[name][key]])
+                assert_close(after, told, tolerance, f"{name}: {key} after the run")
+                if exact and "change" in expected:
+                    change = after - stored(before[name][names[name][key]])
+                    assert_close(change, expected["change"][name][key], tolerance, f"{name}: the change of {key}")
 
 
 def check_adam(config: Entry) -> None:

@@ -48,6 +48,7 @@ WEIGHTS = [
         *("cut", "training", "FastCUT", '"lambda_NCE": 10.0', '"lambda_NCE": 20'),
         {"NCE": 2, "G": (1.2502819050296234 + 2 * 65.57689394431176) / 66.82717584934139},  # with 1 of the GAN loss
     ),
+    Change("dualgan", "losses", "gradient_penalty", "10 * mean", "5 * mean", {"value": 0.5, "float64_value": 0.5}),
 ]
 DRAWN = [
     Change("aggan", "training", "both_stages", '"batch0/A"', '"another"'),
@@ -70,6 +71,11 @@ DRAWN = [
     Change("cut", "networks", "F_sample", "noise('netFs/", "noise('another/"),
     Change("cut", "training", "CUT", "noise('patches/", "noise('another/"),
     Change("cut", "training", "FastCUT", '"flips": [0.2', '"flips": [0.8'),
+    Change("discogan", "training", "discogan", "discogan/batch0/A", "another"),
+    Change("discogan", "losses", "feature_matching", "loss/real2", "another"),
+    Change("dualgan", "training", "wgan_gp", "wgan_gp/step0/epsilon_A", "another"),
+    Change("dualgan", "networks", "discriminator_patchgan", "1+0.1*v", "1+0.2*v"),
+    Change("dualgan", "functions", "same_transposed_conv_5x5", "fn/v5", "another"),
 ]
 RENAMED = [
     Change("pix2pix", "losses", "gan_vanilla_target_real", '{"p": {', '{"scores": {'),
@@ -82,6 +88,8 @@ REFUSED = [
     Change("pix2pixhd", "losses", "vgg", "w = 1/32", "w = 1/64"),
     Change("cut", "training", "CUT", "three Adam optimisers", "three AdamW optimisers"),
     Change("cut", "training", "CUT", '"netF": "mlp_sample"', '"netF": "strided_conv"'),
+    Change("discogan", "training", "discogan", '"betas": [0.5, 0.999]', '"betas": [0.5, 0.99]'),
+    Change("dualgan", "losses", "gradient_penalty", "sqrt(1e-8", "sqrt(1e-6"),
 ]
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
-from gantool_pix2pix import Pix2Pix, evaluation_mode, lab
+from gantool_pix2pix import Pix2Pix, lab
 from PIL import Image
 from torch import Tensor
 
@@ -18,6 +18,7 @@ from gantool.errors import UsageError
 from gantool.export import session as export
 from gantool.inference.engine import Engine
 from gantool.model import Progress
+from gantool.networks import evaluation_mode
 from gantool.runs import checkpoint, folders
 from gantool.spec import Direction
 from gantool.training.run import TrainingRun

@@ -1,8 +1,9 @@
-"""What dropout and batch norms of pix2pix's generator do when they translate: the paper's protocol, made repeatable.
+"""Dropout and batch norms that go on working in translation, as in training, and are repeatable.
 
-The authors translate in training mode: dropout drops, and batch norms use the statistics of the picture itself (section
-3.2 of the paper). The layers here do that in evaluation mode, each picture by itself. What is dropped follows from a
-seed by integer arithmetic alone, so every device, every batch and every exported file drops the same.
+Some authors translate in training mode: dropout drops, and batch norms use the statistics of the picture itself (Isola
+et al. 2017, arXiv 1611.07004, section 3.2). The layers here do that in evaluation mode, each picture by itself. What is
+dropped follows from a seed by integer arithmetic alone, so every device, every batch and every exported file drops the
+same.
 """
 
 from __future__ import annotations
@@ -19,6 +20,16 @@ SEEDS = 2**24
 
 _PRIME = 2**31 - 1  # the fifth power permutes the numbers below it, and products of two of them fit into 64 bits
 _KEYS = ((1_327_217_885, 950_706_376), (2_027_812_808, 742_938_285))  # a pair a round: of the seed and of the layer
+
+
+def random_seed(generator: torch.Generator) -> Tensor:
+    """(1, 1): a seed, as a style code."""
+    return torch.randint(SEEDS, (1, 1), generator=generator).float()
+
+
+def no_seed() -> Tensor:
+    """(1, 1): -1, which drops nothing."""
+    return torch.full((1, 1), -1.0)
 
 
 class PictureNorm(nn.BatchNorm2d):
