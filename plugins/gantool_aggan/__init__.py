@@ -9,6 +9,7 @@ discriminators see what is within the masks alone.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -137,7 +138,7 @@ class AGGAN(Translates, Attends, Exports, Model["AGGAN.Options"]):
         fake, mask = pooled.split([3, 1], dim=1)
         if guided:
             real, fake = self.seen(real, attention(real)), self.seen(fake, mask)
-        on_real, on_fake = together(judge, real, fake, normalised=not guided)
+        on_real, on_fake = together(judge, real, fake, call=partial(judge, normalised=not guided))
         return (adversarial_loss(on_real, True) + adversarial_loss(on_fake, False)) / 2
 
     def seen(self, pictures: Tensor, mask: Tensor) -> Tensor:
