@@ -48,6 +48,8 @@ WEIGHTS = [
         *("cut", "training", "FastCUT", '"lambda_NCE": 10.0', '"lambda_NCE": 20'),
         {"NCE": 2, "G": (1.2502819050296234 + 2 * 65.57689394431176) / 66.82717584934139},  # with 1 of the GAN loss
     ),
+    Change("cartoongan", "losses", "content_plain", "10 * mean", "2.5 * mean", {"value": 0.25}),
+    Change("cartoongan", "training", "initialisation_then_training", '"lambda": 10.0', '"lambda": 5', {"content": 0.5}),
 ]
 DRAWN = [
     Change("pix2pix", "losses", "l1", "l1/fake", "l1/another"),
@@ -66,11 +68,14 @@ DRAWN = [
     Change("cut", "networks", "F_sample", "noise('netFs/", "noise('another/"),
     Change("cut", "training", "CUT", "noise('patches/", "noise('another/"),
     Change("cut", "training", "FastCUT", '"flips": [0.2', '"flips": [0.8'),
+    Change("cartoongan", "losses", "edge_promoting_D_lsgan", "loss/edge", "another"),
+    Change("cartoongan", "functions", "edge_smoothing", "(x-90)^2", "(x-80)^2"),
 ]
 RENAMED = [
     Change("pix2pix", "losses", "gan_vanilla_target_real", '{"p": {', '{"scores": {'),
     Change("cyclegan", "losses", "gan_wgangp_target_fake", '{"p": {', '{"scores": {'),
     Change("cut", "losses", "gan_nonsaturating_target_fake", '{"p": {', '{"scores": {'),
+    Change("cartoongan", "losses", "G_adv_lsgan", '{"fake": {', '{"scores": {'),
 ]
 REFUSED = [
     Change("cyclegan", "training", "identity", "Adam, betas", "AdamW, betas"),
@@ -78,6 +83,8 @@ REFUSED = [
     Change("pix2pixhd", "losses", "vgg", "w = 1/32", "w = 1/64"),
     Change("cut", "training", "CUT", "three Adam optimisers", "three AdamW optimisers"),
     Change("cut", "training", "CUT", '"netF": "mlp_sample"', '"netF": "strided_conv"'),
+    Change("cartoongan", "losses", "content_plain", "conv4_4 before ReLU", "conv4_4 after ReLU"),
+    Change("cartoongan", "training", "initialisation_then_training", "NO resizing", "resizing to 224x224"),
 ]
 
 
