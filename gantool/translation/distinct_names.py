@@ -10,16 +10,15 @@ import os
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from gantool.translation.inputs import Source
 from gantool.translation.naming import Naming, parted
 
 
-@dataclass(frozen=True)
-class Named:
+class Named(NamedTuple):
     """The names of one input's results, below the folder of results."""
 
     path: str

@@ -72,6 +72,8 @@ def with_more(jobs: Sequence[Job], variants: Sequence[str], codes: bool, maps: P
     def apart(job: Job) -> str:
         return parted(job.source.relative)[0] + variants[job.variant]
 
+    if not codes and maps is None and all(job.key.lower().endswith(".png") or not job.may_change for job in jobs):
+        return list(jobs)
     used = {job.key for job in jobs}
     stems = Counter(os.path.splitext(job.key)[0] for job in jobs)
     inputs = Counter(os.path.normcase(apart(job)) for job in jobs) if maps is not None else Counter[str]()

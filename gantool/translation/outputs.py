@@ -79,7 +79,7 @@ def find_outputs(
         sources,
         naming,
         variants,
-        foreign=lambda source, name: before.foreign(os.path.join(root, name), source, pictures),
+        foreign=lambda source, name: before.foreign(os.path.join(out, name), source, pictures),
         blocked=lambda name: key(root / name) in inside,
         folds=folds_names(root),
     )
@@ -91,7 +91,8 @@ def find_outputs(
     ]
     jobs = with_more(jobs, variants, codes, maps)
     found = Outputs([], passed_over=results, root=root, owners=owners_of(jobs))
-    jobs = [job for job in jobs if _part(job.source.relative, shard[1]) == shard[0]]
+    if shard[1] > 1:
+        jobs = [job for job in jobs if _part(job.source.relative, shard[1]) == shard[0]]
     if policy == "fail":
         refuse_existing(jobs, before)
     found.jobs, found.skipped, found.stale = sorted_out(jobs, policy, before)
@@ -184,11 +185,12 @@ def _without_results(
 ) -> tuple[list[Source], int]:
     """The sources that are not an earlier run's result for another one, where results lie beside their inputs."""
     real: dict[str, str] = {}
+    results = str(root)
 
     def lies_beside(source: Source) -> bool:
         if source.picture is None:
             return False
-        folders = (os.path.dirname(os.path.join(root, source.relative)), os.path.dirname(str(source.picture)))
+        folders = (os.path.dirname(os.path.join(results, source.relative)), os.path.dirname(source.name))
         for folder in folders:
             if folder not in real:
                 real[folder] = os.path.realpath(folder)
@@ -207,8 +209,8 @@ def _without_results(
 
     kept = {name for source in beside for name in (stem(source.relative), source.relative)}
     stems = {name + naming.suffix + variant for name in kept for variant in variants}
-    results = {source.relative for source in beside if stem(source.relative) in stems}
-    return [source for source in sources if source.relative not in results], len(results)
+    earlier = {source.relative for source in beside if stem(source.relative) in stems}
+    return [source for source in sources if source.relative not in earlier], len(earlier)
 
 
 def _part(relative: str, parts: int) -> int:
