@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import __version__ as pillow_version
 
+from gantool.data import edges
 from gantool.data.source import Source
 from gantool.data.transforms import Planes, Preparation, resize
 from gantool.errors import DataError
@@ -37,6 +38,12 @@ SHARE = 0.5
 
 _VERSION = 2  # of the file's form and of what `resize` does
 _WRITTEN = 1 << 32  # tells the mark of a picture whose checksum is 0 from no mark
+
+
+def read_resized(source: Source, preparation: Preparation) -> Planes:
+    """A picture resized (C, H, W), and with its edges softened where the source says so. Raises DataError."""
+    planes = resize(source.read(), preparation)
+    return edges.smooth_edges(planes) if source.smoothed else planes
 
 
 def open_cache(
@@ -69,6 +76,13 @@ def open_cache(
         return PictureCache(path, sources, sizes, preparation), None
     except OSError as error:
         return None, f"no cache of decoded pictures at {folder}: {reason(error, folder)}"
+
+
+def sweep(folder: Path, used: Sequence[Path | None]) -> None:
+    """Removes files of caches that are not these: pictures or preparation have changed since they were kept."""
+    for path in set(folder.glob("*.pixels")) - set(used):
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 class PictureCache:
@@ -105,7 +119,7 @@ class PictureCache:
             self._verified[index] = mark != 0 and mark == _WRITTEN | zlib.crc32(kept.data)
         if self._verified[index]:
             return kept.reshape(self._shapes[index])
-        planes = resize(self._sources[index].read(), self._preparation)
+        planes = read_resized(self._sources[index], self._preparation)
         # A header may lie about the size; such a picture has no place here.
         if planes.shape == self._shapes[index] and self.note is None:
             self._keep(index, planes.reshape(-1))
@@ -154,6 +168,7 @@ def _key(sources: Sequence[Source], sizes: Sequence[tuple[int, int]], preparatio
         except OSError as error:
             raise DataError(f"cannot read {source.path}: {error.strerror or error}") from error
         facts = [os.path.abspath(source.path), status.st_size, status.st_mtime_ns, source.channels, source.half, size]
+        facts += [f"edges smoothed, {edges.VERSION}"] if source.smoothed else []
         digest.update(json.dumps(facts).encode())
     return digest.hexdigest()[:32]
 

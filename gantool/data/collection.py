@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from gantool.data.cache import PictureCache, open_cache
+from gantool.data.cache import PictureCache, open_cache, read_resized
 from gantool.data.source import Source
-from gantool.data.transforms import Planes, Preparation, crop_and_flip, draw, resize, resized_size
+from gantool.data.transforms import Planes, Preparation, crop_and_flip, draw, resized_size
 from gantool.errors import DataError
 from gantool.pictures.file import picture_size
 
@@ -56,16 +56,26 @@ class Collection:
         """Why pictures are decoded anew although a cache was asked for; None where all is well."""
         return self._cache.note if self._cache is not None else self._no_cache
 
+    @property
+    def kept_in(self) -> Path | None:
+        """The file that keeps resized pictures, if there is one."""
+        return self._cache.path if self._cache is not None else None
+
     def resized(self, number: int) -> Planes:
         """Picture `number`, from 0, resized (C, H, W), perhaps read-only. Raises DataError."""
         if self._cache is not None:
             return self._cache.get(number)
-        return resize(self.sources[number].read(), self.preparation)
+        return read_resized(self.sources[number], self.preparation)
 
     def augmented(self, number: int, rng: np.random.Generator) -> Planes:
         """Picture `number` with a crop and a mirror of its own (C, H, W). Raises DataError."""
-        planes = self.resized(number)
-        return crop_and_flip(planes, self.preparation, draw(rng, planes.shape[2], planes.shape[1], self.preparation))
+        return self.augmented_alike((number,), rng)[0]
+
+    def augmented_alike(self, numbers: Sequence[int], rng: np.random.Generator) -> list[Planes]:
+        """Pictures of one size with one crop and one mirror for all, each (C, H, W). Raises DataError."""
+        pictures = [self.resized(number) for number in numbers]
+        augmentation = draw(rng, pictures[0].shape[2], pictures[0].shape[1], self.preparation)
+        return [crop_and_flip(planes, self.preparation, augmentation) for planes in pictures]
 
     def close(self, *, remove: bool = False) -> None:
         """Lets go of the cache; `remove` deletes its file."""

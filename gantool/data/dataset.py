@@ -15,6 +15,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from gantool.data.cache import sweep
 from gantool.data.collection import Collection
 from gantool.data.source import Domain as Domain
 from gantool.data.transforms import Augmentation, Pixels, Planes, Preparation, crop_and_flip
@@ -93,10 +94,11 @@ class Dataset:
     def keep_in(self, folder: Path) -> None:
         """Keeps decoded and resized pictures in this folder, which is made if need be and shared by all processes.
 
-        Without it they are decoded each time.
+        Without it they are decoded each time. What was kept there of pictures that have changed since is removed.
         """
         for pictures in self._collections:
             pictures.keep_in(folder)
+        sweep(folder, [pictures.kept_in for pictures in self._collections])
 
     @property
     def cache_note(self) -> str | None:

@@ -27,6 +27,8 @@ class Source:
     """Of a label map: its ids are less than this. 0 for a picture."""
     instances: Path | None = None
     """The instance map that belongs to a label map."""
+    smoothed: bool = False
+    """Its edges are softened after the resize, as `gantool.data.edges` does it."""
 
     def size(self, of_file: tuple[int, int]) -> tuple[int, int]:
         """(width, height) of the picture, given that of its file. Raises DataError for an odd width with two halves."""

@@ -15,6 +15,7 @@ from PIL import Image
 
 from gantool.data.cache import open_cache
 from gantool.data.dataset import Recipe
+from gantool.data.edges import smooth_edges
 from gantool.data.layouts.unpaired import unpaired
 from gantool.data.modes import PREPROCESS
 from gantool.data.source import Source
@@ -318,3 +319,38 @@ def test_kept_pictures_cannot_be_changed_by_their_user(tmp_path, pictures):
     cache.get(0)
     with pytest.raises(ValueError, match="read-only"):
         cache.get(0)[0, 0] = 0
+
+
+def test_pictures_with_softened_edges_are_kept_beside_those_without(tmp_path, pictures):
+    sources = sources_of(pictures)
+    sources += [replace(source, smoothed=True) for source in sources]
+    cache, _ = open_cache(tmp_path / "cache", sources, [(24, 24)] * 24, FIXED)
+    for kept in (False, True):
+        for index, plain in enumerate(expected(pictures)):
+            np.testing.assert_array_equal(cache.get(index), plain)
+            np.testing.assert_array_equal(cache.get(12 + index), smooth_edges(plain), f"{index}, kept: {kept}")
+    plain, _ = open_cache(tmp_path / "cache", sources_of(pictures) * 2, [(24, 24)] * 24, FIXED)
+    assert plain.path != cache.path
+
+
+def test_what_was_kept_of_pictures_that_have_changed_is_removed(tmp_path, pictures):
+    def dataset(folder: Path):
+        layout = unpaired(smoothed="drawn")
+        return layout.open(layout.find([pictures, folder]), Recipe(FIXED, (3, 3)))
+
+    other = shutil.copytree(pictures, tmp_path / "other")
+    first = dataset(other)
+    first.keep_in(tmp_path / "cache")
+    before = first.item(0, 0)
+    (stale,) = (tmp_path / "cache").iterdir()
+    again = dataset(other)
+    again.keep_in(tmp_path / "cache")
+    assert [*(tmp_path / "cache").iterdir()] == [stale], "nothing has changed"
+    for path in other.iterdir():
+        Image.new("RGB", (24, 24), (9, 9, 9)).save(path)
+    changed = dataset(other)
+    changed.keep_in(tmp_path / "cache")
+    (kept,) = (tmp_path / "cache").iterdir()
+    assert kept != stale
+    assert (changed.item(0, 0)["E"] == 9).all()
+    np.testing.assert_array_equal(changed.item(0, 0)["A"], before["A"])

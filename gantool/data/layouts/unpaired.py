@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,16 +16,30 @@ from gantool.errors import DataError, UsageError
 from gantool.pictures.find import subfolders
 
 
-def unpaired() -> Layout:
+def unpaired(*, smoothed: str = "") -> Layout:
     """Two collections of pictures: items {"A": (C, H, W) uint8, "B": ...}, as many an epoch as the larger one has.
 
     A runs through its domain in an order that is shuffled for every epoch, again and again if B is larger; B is drawn
     uniformly. Crop and mirror of the two are independent.
+
+    With `smoothed` items have a third picture "E", one of B with softened edges (`gantool.data.edges`): "drawn" by
+    itself, with a crop and a mirror of its own, or "same", which is "B" again.
     """
-    return _Unpaired()
+    return _Unpaired(smoothed)
 
 
+SMOOTHED = ("drawn", "same")
+"""Which picture of B is the one with softened edges."""
+
+
+@dataclass(frozen=True)
 class _Unpaired:
+    smoothed: str
+
+    def __post_init__(self) -> None:
+        if self.smoothed not in ("", *SMOOTHED):
+            raise ValueError(f"there is no way {self.smoothed!r} to smooth; known: {', '.join(SMOOTHED)}")
+
     name = "unpaired"
     pairs = False
     many = False
@@ -44,23 +59,33 @@ class _Unpaired:
                 "unpaired training takes two folders of pictures, or one that holds trainA and trainB: "
                 f"{len(paths)} were given"
             )
-        found = [pictures_of(name, folder) for name, folder in zip(names(folders), folders, strict=True)]
+        a, b = (pictures_of(name, folder) for name, folder in zip(names(folders), folders, strict=True))
         if folders[0].samefile(folders[1]):
             raise DataError(f"both domains are the same folder, {folders[0]}: give one folder for each domain")
-        return tuple(found)
+        if self.smoothed:
+            b = replace(b, note=f"pictures of {a.root} are to become like those of {b.root}, whose edges are smoothed")
+        return a, b
 
     def open(self, domains: Sequence[Domain], recipe: Recipe) -> Dataset:
         """The data set. Raises DataError for pictures that are too small to be cropped."""
         sources = [domain.sources(channels) for domain, channels in zip(domains, recipe.channels, strict=True)]
         count_a, count_b = map(len, sources)
-        pictures = Collection([*sources[0], *sources[1]], recipe.preparation)
+        softened = [replace(source, smoothed=True) for source in sources[1]] if self.smoothed else []
+        pictures = Collection([*sources[0], *sources[1], *softened], recipe.preparation)
         length = max(count_a, count_b)
         order = Order(length, recipe.seed)
 
         def draw(rng: np.random.Generator, epoch: int, index: int) -> Item:
             of_a = order.at(epoch, index) % count_a
             of_b = count_a + int(rng.integers(count_b))
-            return {"A": pictures.augmented(of_a, rng), "B": pictures.augmented(of_b, rng)}
+            item: Item = {"A": pictures.augmented(of_a, rng)}
+            if self.smoothed == "same":
+                item["B"], item["E"] = pictures.augmented_alike((of_b, of_b + count_b), rng)
+                return item
+            item["B"] = pictures.augmented(of_b, rng)
+            if self.smoothed:
+                item["E"] = pictures.augmented(count_a + count_b + int(rng.integers(count_b)), rng)
+            return item
 
         def resized(domain: int, number: int) -> Planes:
             return pictures.resized(domain * count_a + number)

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from gantool.data.dataset import Recipe
+from gantool.data.edges import smooth_edges
 from gantool.data.layouts.unpaired import unpaired
 from gantool.data.transforms import Preparation
 from gantool.errors import DataError
@@ -117,6 +118,73 @@ def test_items_are_8_bit_pictures_of_the_wanted_channels(tmp_path):
     assert item["A"].dtype == item["B"].dtype == np.uint8
     assert item["B"].max() > 200  # scaled, not clipped
     assert len(np.unique(item["B"])) == 196
+
+
+# -- pictures with softened edges
+
+
+def smoothed(tmp_path, which: str, preparation=EXACT, cache=None):
+    a, b = noisy(tmp_path / "trainA", 3), noisy(tmp_path / "trainB", 5)
+    layout = unpaired(smoothed=which)
+    dataset = layout.open(layout.find([a, b]), Recipe(preparation, (3, 3)))
+    if cache is not None:
+        dataset.keep_in(cache)
+    files = [np.asarray(Image.open(b / f"{i:03}.png")).transpose(2, 0, 1) for i in range(5)]
+    return dataset, files
+
+
+def whole(item: np.ndarray, files: list[np.ndarray]) -> int:
+    """Which of these pictures an item is."""
+    (number,) = [i for i, file in enumerate(files) if np.array_equal(item, file)]
+    return number
+
+
+@pytest.mark.parametrize("cached", [False, True])
+def test_the_third_picture_is_one_of_b_with_softened_edges_drawn_by_itself(tmp_path, cached):
+    preparation = Preparation("resize_and_crop", 20, 20, flip=False)
+    dataset, _ = smoothed(tmp_path, "drawn", preparation, tmp_path / "cache" if cached else None)
+    cartoons = [dataset.item(0, 0)["B"]]
+    items = [dataset.item(epoch, index) for epoch in range(12) for index in range(5)]
+    for item in items:
+        if not any(np.array_equal(item["B"], cartoon) for cartoon in cartoons):
+            cartoons.append(item["B"])
+    assert len(cartoons) == 5
+    softened = [smooth_edges(np.ascontiguousarray(cartoon)) for cartoon in cartoons]
+    drawn = Counter((whole(item["B"], cartoons), whole(item["E"], softened)) for item in items)
+    assert len(drawn) > 15, "of 25 pairs"
+    assert not np.array_equal(softened[0], cartoons[0])
+
+
+def test_softened_pictures_have_a_crop_and_a_mirror_of_their_own_or_that_of_b(tmp_path):
+    crops = Preparation("crop", 20, 8)
+    dataset, files = smoothed(tmp_path, "same", crops)
+    softened = [smooth_edges(np.ascontiguousarray(file)) for file in files]
+
+    def place(item: np.ndarray, pictures: list[np.ndarray]) -> tuple[int, int, int, bool]:
+        windows = [np.lib.stride_tricks.sliding_window_view(p, (3, 8, 8))[0] for p in pictures]
+        found = [
+            (number, int(y), int(x), bool(flip))
+            for number, window in enumerate(windows)
+            for flip, wanted in enumerate((item, item[..., ::-1]))
+            for y, x in np.argwhere((window == wanted).all(axis=(2, 3, 4)))
+        ]
+        assert len(found) == 1
+        return found[0]
+
+    items = [dataset.item(0, index) for index in range(5)]
+    assert all(place(item["B"], files) == place(item["E"], softened) for item in items)
+    assert len({place(item["B"], files)[1:] for item in items}) > 1
+    alone = unpaired(smoothed="drawn").open(dataset.domains, dataset.recipe)
+    items = [alone.item(epoch, index) for epoch in range(3) for index in range(5)]
+    assert sum(place(item["B"], files)[1:] == place(item["E"], softened)[1:] for item in items) < 5
+
+
+def test_which_pictures_become_like_which_is_said(tmp_path):
+    dataset, _ = smoothed(tmp_path, "drawn")
+    assert dataset.domains[0].note is None
+    assert "trainA are to become like those of" in dataset.domains[1].note
+    with pytest.raises(ValueError, match="known: drawn, same"):
+        unpaired(smoothed="sometimes")
 
 
 def test_transparent_pictures_are_seen_on_white(tmp_path):
