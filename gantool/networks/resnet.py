@@ -8,14 +8,11 @@ from torch import Tensor, nn
 from gantool.networks.layers import NormedConv2d, NormedConvTranspose2d, OutputConv, ReflectionPad, Tanh
 from gantool.networks.norms import norm_layer, unless_constant
 from gantool.networks.strips import (
-    Convolved,
     Held,
-    Normalized,
-    convolve_in_place,
+    add_residual,
     finish_in_place,
     hold,
     hold_mapped,
-    strips,
     through,
 )
 
@@ -146,27 +143,8 @@ def _in_strips(network: ResnetGenerator, x: Tensor, strip: int) -> Tensor:
     for norm in norms:
         finish_in_place(held, norm, strip // 4, relu=True)
     for block in network.blocks:
-        _add_block(held, block, strip // 4)  # type: ignore[arg-type]
+        assert isinstance(block, ResidualBlock)
+        add_residual(held, block.body, strip // 4)
     up = through(Held(held), network.up, strip // 4)
     *head, last_layer = network.head
     return hold_mapped(through(up, head, strip), strip, last_layer)
-
-
-def _add_block(x: Tensor, block: ResidualBlock, strip: int) -> None:
-    """x += block's change, with one more tensor of x's size."""
-    layers = [layer for layer in block.body if not isinstance(layer, nn.Dropout)]
-    convs = [layer for layer in layers if isinstance(layer, nn.Conv2d)]
-    norms = [layers[layers.index(conv) + 1] for conv in convs]
-    pad = (
-        "zero"
-        if convs[0].padding != (0, 0)
-        else "replicate"
-        if isinstance(layers[0], nn.ReplicationPad2d)
-        else "reflect"
-    )
-    hidden = hold(Convolved(Held(x), convs[0], pad, 1), strip)
-    finish_in_place(hidden, norms[0], strip, relu=True)
-    convolve_in_place(hidden, convs[1], pad, strip)
-    change = Normalized(Held(hidden), norms[1], strip, relu=False)
-    for start, stop in strips(change.height, strip):
-        x[..., start:stop, :] += change.rows(start, stop)

@@ -145,21 +145,27 @@ class Normalized:
 
 
 def through(band: Band, layers: Iterable[nn.Module], strip: int) -> Band:
-    """A band after layers of a generator: convolutions, each after its padding, norms, each with its ReLU, and those
-    that know bands themselves.
+    """A band after layers of a generator: convolutions, each after its padding, upsampling to twice the size, norms,
+    each with its ReLU, and those that know bands themselves.
 
     `strip` is how many rows norms take at the height of `band`; at other heights as many as belong to these.
     """
-    height, reflected = band.height, 0
+    height, padded = band.height, ("", 0)
     for layer in layers:
         match layer:
             case ReflectionPad():
-                reflected = layer.padding
+                padded = "reflect", layer.padding
+            case nn.ZeroPad2d():
+                padded = "zero", layer.padding[0]
+            case nn.Upsample():
+                band = Enlarged(band)
+            case nn.Sequential():
+                band = through(band, layer, strip * band.height // height)
             case nn.ConvTranspose2d():
                 band = Deconvolved(band, layer)
             case nn.Conv2d():
-                pad, width = ("reflect", reflected) if reflected else ("zero", int(layer.padding[0]))
-                band, reflected = Convolved(band, layer, pad, width), 0
+                pad, width = padded if padded[1] else ("zero", int(layer.padding[0]))
+                band, padded = Convolved(band, layer, pad, width), ("", 0)
             case nn.ReLU():
                 pass  # a part of the norm before it
             case InBands():
@@ -226,6 +232,26 @@ def _statistics(band: Band, strip: int) -> tuple[Tensor, Tensor]:
         squares = squares + strip_squares + delta**2 * (count * size / total)
         count = total
     return mean, squares / count
+
+
+def add_residual(x: Tensor, body: nn.Sequential, strip: int) -> None:
+    """x += body(x), a residual block of two 3x3 convolutions, each with a norm; takes one more tensor of x's size."""
+    layers = [layer for layer in body if not isinstance(layer, nn.Dropout)]
+    convs = [layer for layer in layers if isinstance(layer, nn.Conv2d)]
+    norms = [layers[layers.index(conv) + 1] for conv in convs]
+    pad = (
+        "zero"
+        if convs[0].padding != (0, 0) or isinstance(layers[0], nn.ZeroPad2d)
+        else "replicate"
+        if isinstance(layers[0], nn.ReplicationPad2d)
+        else "reflect"
+    )
+    hidden = hold(Convolved(Held(x), convs[0], pad, 1), strip)
+    finish_in_place(hidden, norms[0], strip, relu=True)
+    convolve_in_place(hidden, convs[1], pad, strip)
+    change = Normalized(Held(hidden), norms[1], strip, relu=False)
+    for start, stop in strips(change.height, strip):
+        x[..., start:stop, :] += change.rows(start, stop)
 
 
 def hold(band: Band, strip: int) -> Tensor:

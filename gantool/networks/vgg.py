@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import torch
@@ -14,19 +15,25 @@ from gantool.errors import CheckpointError
 _VGG19 = ((64, 64), (128, 128), (256, 256, 256, 256), (512, 512, 512, 512), (512,))
 _VGG16 = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
 """Channels of the convolutions in each block."""
-_OUTPUTS = (1, 6, 11, 20, 29)
+RELUS = (1, 6, 11, 20, 29)
 """Places of relu1_1, relu2_1, relu3_1, relu4_1 and relu5_1 in VGG-19."""
+CONV4_4 = 25
+"""Place of the convolution conv4_4 in VGG-19: its output has not been through its ReLU."""
+_MEAN_COLOUR = (103.939, 116.779, 123.680)
+"""Blue, green, red: what Caffe's networks subtract."""
 _Network = TypeVar("_Network", bound=nn.Module)
 
 
 class VGG19(nn.Module):
-    """Pictures (N, 3, H, W), H and W at least 16, to the five maps relu1_1 ... relu5_1, the last (N, 512, H/16, W/16).
+    """Pictures (N, 3, H, W), H and W at least 16, to the maps at some places, by default the five relu1_1 ... relu5_1,
+    the last (N, 512, H/16, W/16). It ends with the last of them.
 
     Layers have torchvision's names, `features.N`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, outputs: Sequence[int] = RELUS) -> None:
         super().__init__()
+        self.outputs = tuple(outputs)
         layers: list[nn.Module] = []
         inside = 3
         for block, channels in enumerate(_VGG19):
@@ -35,13 +42,13 @@ class VGG19(nn.Module):
             for outside in channels:
                 layers += [nn.Conv2d(inside, outside, 3, padding=1), nn.ReLU()]
                 inside = outside
-        self.features = nn.Sequential(*layers)
+        self.features = nn.Sequential(*layers[: max(outputs) + 1])
 
     def forward(self, x: Tensor) -> list[Tensor]:
         outputs = []
         for place, layer in enumerate(self.features):
             x = layer(x)
-            if place in _OUTPUTS:
+            if place in self.outputs:
                 outputs.append(x)
         return outputs
 
@@ -70,12 +77,18 @@ class VGG16(nn.Module):
         return x
 
 
-def vgg19(tensors: Mapping[str, Any], where: str) -> VGG19:
+def caffe(pictures: Tensor) -> Tensor:
+    """RGB pictures (N, 3, H, W) in [-1, 1] as Caffe's weights want them: blue first, 0 to 255, less the mean."""
+    mean = pictures.new_tensor(_MEAN_COLOUR).view(-1, 1, 1)
+    return (pictures.flip(1) + 1) * 127.5 - mean
+
+
+def vgg19(tensors: Mapping[str, Any], where: str, outputs: Sequence[int] = RELUS) -> VGG19:
     """The network with weights under torchvision's names; those of later layers (`classifier.*`) are left out.
 
     Raises CheckpointError that names `where` and the first tensor that is missing or has another shape.
     """
-    return _filled(VGG19, tensors, f"{where} holds no weights of VGG-19 by torchvision's names")
+    return _filled(partial(VGG19, outputs), tensors, f"{where} holds no weights of VGG-19 by torchvision's names")
 
 
 def vgg16(tensors: Mapping[str, Any], where: str) -> VGG16:
@@ -87,7 +100,7 @@ def vgg16(tensors: Mapping[str, Any], where: str) -> VGG16:
     return _filled(VGG16, tensors, f"{where} holds no weights of Caffe's VGG-16", hint)
 
 
-def _filled(kind: type[_Network], tensors: Mapping[str, Any], problem: str, hint: str = "") -> _Network:
+def _filled(kind: Callable[[], _Network], tensors: Mapping[str, Any], problem: str, hint: str = "") -> _Network:
     with torch.device("meta"):
         network = kind()
     weights: dict[str, Tensor] = {}

@@ -72,6 +72,12 @@ def linear(e: float, n_epochs: float, n_epochs_decay: float) -> float:
     return max(0.0, 1.0 - max(0.0, e + 1 - n_epochs) / (n_epochs_decay + 1))
 
 
+def falling(done: int, n_epochs: int, n_epochs_decay: int) -> float:
+    """After `done` epochs: constant, then a straight line to 0, which comes after the last epoch of all."""
+    fallen = done - n_epochs
+    return max(0.0, 1 - fallen / (n_epochs_decay or 1)) if fallen > 0 else 1.0
+
+
 def step(e: float, every: float) -> float:
     """A tenth after every `every` epochs."""
     return float(0.1 ** (e // every))

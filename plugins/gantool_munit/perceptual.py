@@ -10,21 +10,12 @@ from torch import Tensor, nn
 
 from gantool.importing.reading import read_official
 from gantool.networks.precision import single
-from gantool.networks.vgg import VGG16, vgg16
-
-_MEAN_COLOUR = (103.939, 116.779, 123.680)
-"""Blue, green, red: what Caffe's networks subtract."""
+from gantool.networks.vgg import VGG16, caffe, vgg16
 
 
 def read_vgg(path: str) -> VGG16:
     """The network with the weights of a .pth or .safetensors file. Raises CheckpointError for a file without them."""
     return vgg16(read_official(Path(path).expanduser()), path)
-
-
-def caffe(pictures: Tensor) -> Tensor:
-    """RGB pictures (N, 3, H, W) in [-1, 1] as Caffe's networks take them."""
-    mean = pictures.new_tensor(_MEAN_COLOUR).view(-1, 1, 1)
-    return (pictures.flip(1) + 1) * 127.5 - mean
 
 
 def perceptual_loss(network: nn.Module, fake: Tensor, source: Tensor) -> Tensor:

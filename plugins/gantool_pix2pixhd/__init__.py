@@ -30,6 +30,7 @@ from gantool.option_groups import AdamOptions, EpochSchedule, TwoDomains, adam
 from gantool.options import option
 from gantool.spec import Direction, LabelMaps, Pictures, Sizes, Spec
 from gantool.training.image_pool import ImagePool
+from gantool.training.schedules import falling
 from gantool_pix2pixhd.maps import edges, one_hot, pooled
 from gantool_pix2pixhd.networks import Discriminator, Encoder, Generator, initialize
 from gantool_pix2pixhd.styles import Styles
@@ -163,8 +164,7 @@ class Pix2PixHD(Translates, Coded, Grows, Model["Pix2PixHD.Options"]):
         return optimizers
 
     def rate_factor(self, now: Progress) -> float:
-        o, decayed = self.options, int(now.schedule) - self.options.n_epochs
-        return max(0.0, 1 - decayed / (o.n_epochs_decay or 1)) if decayed > 0 else 1.0
+        return falling(int(now.schedule), self.options.n_epochs, self.options.n_epochs_decay)
 
     def training_step(self, batch: Batch, run: Run) -> None:
         """Section 3 of the paper, in the authors' order; all losses of a step are those before its first update."""

@@ -17,7 +17,7 @@ from gantool_munit.networks import (
     discriminator_loss,
     generator_loss,
 )
-from gantool_munit.perceptual import caffe, perceptual_loss
+from gantool_munit.perceptual import perceptual_loss
 from torch import Tensor, nn
 
 from gantool.evaluation.inception_score import conditional_inception_score, inception_score
@@ -26,7 +26,7 @@ from gantool.importing.table import official_keys
 from gantool.losses.reconstruction import l1
 from gantool.model import Batch
 from gantool.networks.norms import AdaIN, DeviationLayerNorm
-from gantool.networks.vgg import VGG16, vgg16
+from gantool.networks.vgg import VGG16, caffe, vgg16
 from gantool.spec import Spec
 
 from .. import fill, suite
