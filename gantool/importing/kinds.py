@@ -18,6 +18,10 @@ _PYTORCH = "gantool reads PyTorch's checkpoints (.pth, .pt, .ckpt) and safetenso
 
 _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"\x89HDF\r\n\x1a\n", f"is an HDF5 file, such as Keras's weights: {_PYTORCH}"),
+    (
+        b"\x04\0\0\0\x01\0\0\0\x03\0\0\0V 1",
+        f"is a file of Torch7 (Lua), which PyTorch no longer reads: take a copy that was converted. {_PYTORCH}",
+    ),
     (b"\x93NUMPY", f"is a NumPy array: {_PYTORCH}"),
     (b"GGUF", f"is a GGUF file of a language model: {_PYTORCH}"),
     (b"\x1f\x8b", f"is compressed with gzip (or a tar.gz archive): {_UNPACK}"),

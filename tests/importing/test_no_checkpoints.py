@@ -75,6 +75,10 @@ KINDS: dict[str, tuple[Callable[[Path], object], str]] = {
     "webp": (lambda p: Image.new("RGB", (9, 9)).save(p, format="WEBP"), "is a picture"),
     "h5": (lambda p: p.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(90)), "HDF5.*Keras.*PyTorch"),
     "onnx": (_onnx, "is an ONNX model"),
+    "torch7": (
+        lambda p: p.write_bytes(b"\x04\0\0\0\x01\0\0\0\x03\0\0\0V 1\x0d\0\0\0nn.Sequential" + bytes(90)),
+        r"is a file of Torch7 \(Lua\).*PyTorch",
+    ),
     "numpy": (lambda p: np.save(p.open("wb"), np.zeros(3)), "is a NumPy array"),
     "npz": (lambda p: np.savez(p.open("wb"), a=np.zeros(3)), "archive of NumPy arrays"),
     "pickle": (lambda p: p.write_bytes(pickle.dumps({"weight": [1.0]})), "torch.save did not write.*state_dict"),
