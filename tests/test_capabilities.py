@@ -22,6 +22,7 @@ from tests.runs import untrained
 SMALL: dict[str, dict[str, Any]] = {
     "aggan": {"width": 4, "blocks": 1, "d_width": 4},
     "bicyclegan": {"width": 4, "d_width": 4},
+    "cartoongan": {"width": 4, "blocks": 1, "d_width": 4},
     "cut": {"width": 4, "blocks": 1, "d_width": 4, "layers": (0, 4, 8)},
     "cyclegan": {"width": 4, "blocks": 1, "d_width": 4, "d_layers": 1},
     "discogan": {"width": 4, "d_width": 4},
@@ -48,6 +49,7 @@ def built(name: str, *domains: str, **chosen: Any) -> Model[Any]:
     [
         ("aggan", {}, "attend export translate"),
         ("cyclegan", {}, "translate"),
+        ("cartoongan", {}, "translate"),
         ("cut", {}, "translate"),
         ("pix2pix", {}, "code translate"),
         ("pix2pix", {"dropout": False}, "translate"),
@@ -120,4 +122,4 @@ def test_all_pairs_are_directions_unless_a_model_says_otherwise():
     assert [tuple(way) for way in built("stargan", "x", "y", "z").directions()] == [
         (one, other) for one in "xyz" for other in "xyz" if one != other
     ]
-    assert built("pix2pix").directions() == (Direction("A", "B"),)
+    assert built("pix2pix").directions() == built("cartoongan").directions() == (Direction("A", "B"),)

@@ -50,10 +50,11 @@ def trained_steps(
     (N, C, H, W) uint8.
     """
     model = run.model.train()
-    batch = max(2, plan.data.smallest_batch)
+    batch, total = max(2, plan.data.smallest_batch), max(most, 10)
+    length = model.length(model.options).count
     with torch.random.fork_rng(devices=[]), closing(batches(opened(plan), batch=batch, first=0)) as stream:
         for step in range(most):
-            now = Progress(step, max(most, 10), pass_steps=2.0)
+            now = Progress(step, total, pass_steps=2.0, schedule=length * step / total)
             run.begin(now, model.rate_factor(now))
             for _ in run.batches():
                 given = {name: change(step, x) if x.dtype == torch.uint8 else x for name, x in next(stream).items()}

@@ -48,7 +48,12 @@ _KNOWN: dict[tuple[str, ...], Meaning] = {
         "How far codes are from a standard normal distribution. It should settle above zero: at zero the codes carry "
         "nothing, and all styles look alike.",
     ),
-    ("style", "content", "latent", "code"): Meaning(
+    ("content",): Meaning(
+        "Content",
+        "What a picture shows, compared with what is made of it. It falls quickly at first; it may rise a little when "
+        "style begins to count.",
+    ),
+    ("style", "latent", "code"): Meaning(
         "Recovery of codes",
         "A code put into a picture and read back from it. It should fall and flatten; if it stays high, codes are "
         "ignored.",

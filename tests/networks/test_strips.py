@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import pytest
 import torch
+from gantool_cartoongan import networks as cartoongan
+from torch import nn
 
 from gantool.networks.initialization import initialize
 from gantool.networks.norms import NORMS
 from gantool.networks.resnet import PADDINGS, ResnetGenerator
 
 
-def both_ways(network: ResnetGenerator, x: torch.Tensor, rows: int) -> tuple[torch.Tensor, torch.Tensor]:
+def both_ways(network: nn.Module, x: torch.Tensor, rows: int) -> tuple[torch.Tensor, torch.Tensor]:
     with torch.no_grad():
         whole = network(x)
         network.strip_rows = rows
@@ -31,11 +33,28 @@ def test_strips_give_the_whole_picture(padding, norm, rows):
     assert (strips - whole).abs().max() < 1e-9
 
 
+@pytest.mark.parametrize("rows", [1, 7, 12, 100])
+@pytest.mark.parametrize("upsample", cartoongan.UPSAMPLINGS)
+@pytest.mark.parametrize(("padding", "affine"), [("reflect", True), ("zero", False), ("zero", True)])
+def test_cartoongan_in_strips_gives_the_whole_picture(padding, affine, upsample, rows):
+    """Two convolutions at each change of scale, and norms with a scale and a shift."""
+    torch.manual_seed(rows)
+    network = cartoongan.Generator(width=4, blocks=2, padding=padding, affine=affine, upsample=upsample).double()
+    initialize(network, "kaiming")
+    for p in network.parameters():
+        if p.dim() == 1:
+            nn.init.uniform_(p, 0.5, 1.5)
+    whole, strips = both_ways(network, torch.rand(2, 3, 36, 24, dtype=torch.float64) * 2 - 1, rows)
+    assert whole.std() > 0.1
+    assert (strips - whole).abs().max() < 1e-9
+
+
 @pytest.mark.parametrize("size", [(8, 8), (8, 40), (40, 8)])
-def test_the_smallest_pictures(size):
+@pytest.mark.parametrize("kind", [ResnetGenerator, cartoongan.Generator])
+def test_the_smallest_pictures(kind, size):
     torch.manual_seed(0)
-    network = ResnetGenerator(1, 1, width=4, blocks=1).double()
-    whole, strips = both_ways(network, torch.rand(1, 1, *size, dtype=torch.float64), 3)
+    network = (kind(3, 3, width=4, blocks=1) if kind is ResnetGenerator else kind(width=4, blocks=1)).double()
+    whole, strips = both_ways(network, torch.rand(1, 3, *size, dtype=torch.float64), 3)
     assert (strips - whole).abs().max() < 1e-9
 
 

@@ -72,7 +72,7 @@ def entries(content: dict[str, Any]) -> Iterator[tuple[str, Any, str]]:
         nested = isinstance(found, dict) and all(isinstance(value, (list, dict)) for value in found.values())
         sections = {f"{title}/{key}": value for key, value in found.items()} if nested else {title: found}
         for section, listed in sections.items():
-            listed = listed if isinstance(listed, list) else [listed]
+            listed = with_siblings(listed) if isinstance(listed, list) else [listed]
             seen: Counter[str] = Counter()
             for entry in listed:
                 name = name_of(entry)
@@ -110,6 +110,23 @@ def complete(found: Any, content: dict[str, Any]) -> Any:
     if names := re.findall(r"the network of '(\w+)'", str(found.get("what", ""))):
         filled["others"] = {entry["name"]: entry for entry in content["networks"] if entry["name"] in names}
     return filled
+
+
+def with_siblings(listed: list[Any]) -> list[Any]:
+    """The entries of a section, with what they say of each other: "parameters": "as NAME"; a formula "the same with"
+    something else is that of the entry before, and more."""
+    by_name = {entry["name"]: entry for entry in listed if isinstance(entry, dict) and "name" in entry}
+    found: list[Any] = []
+    for entry in listed:
+        if isinstance(entry, dict):
+            entry = dict(entry)
+            for key, value in entry.items():
+                if isinstance(value, str) and value.startswith("as ") and key in by_name.get(value[3:], {}):
+                    entry[key] = by_name[value[3:]][key]
+            if entry.get("formula", "").startswith("the same with") and found:
+                entry["formula"] = f"{found[-1]['formula']}; {entry['formula']}"
+        found.append(entry)
+    return found
 
 
 def name_of(entry: Any) -> str:
