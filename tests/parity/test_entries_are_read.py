@@ -49,6 +49,8 @@ WEIGHTS = [
         {"NCE": 2, "G": (1.2502819050296234 + 2 * 65.57689394431176) / 66.82717584934139},  # with 1 of the GAN loss
     ),
     Change("dualgan", "losses", "gradient_penalty", "10 * mean", "5 * mean", {"value": 0.5, "float64_value": 0.5}),
+    Change("cartoongan", "losses", "content_plain", "10 * mean", "2.5 * mean", {"value": 0.25}),
+    Change("cartoongan", "training", "initialisation_then_training", '"lambda": 10.0', '"lambda": 5', {"content": 0.5}),
 ]
 DRAWN = [
     Change("aggan", "training", "both_stages", '"batch0/A"', '"another"'),
@@ -76,11 +78,14 @@ DRAWN = [
     Change("dualgan", "training", "wgan_gp", "wgan_gp/step0/epsilon_A", "another"),
     Change("dualgan", "networks", "discriminator_patchgan", "1+0.1*v", "1+0.2*v"),
     Change("dualgan", "functions", "same_transposed_conv_5x5", "fn/v5", "another"),
+    Change("cartoongan", "losses", "edge_promoting_D_lsgan", "loss/edge", "another"),
+    Change("cartoongan", "functions", "edge_smoothing", "(x-90)^2", "(x-80)^2"),
 ]
 RENAMED = [
     Change("pix2pix", "losses", "gan_vanilla_target_real", '{"p": {', '{"scores": {'),
     Change("cyclegan", "losses", "gan_wgangp_target_fake", '{"p": {', '{"scores": {'),
     Change("cut", "losses", "gan_nonsaturating_target_fake", '{"p": {', '{"scores": {'),
+    Change("cartoongan", "losses", "G_adv_lsgan", '{"fake": {', '{"scores": {'),
 ]
 REFUSED = [
     Change("cyclegan", "training", "identity", "Adam, betas", "AdamW, betas"),
@@ -90,6 +95,8 @@ REFUSED = [
     Change("cut", "training", "CUT", '"netF": "mlp_sample"', '"netF": "strided_conv"'),
     Change("discogan", "training", "discogan", '"betas": [0.5, 0.999]', '"betas": [0.5, 0.99]'),
     Change("dualgan", "losses", "gradient_penalty", "sqrt(1e-8", "sqrt(1e-6"),
+    Change("cartoongan", "losses", "content_plain", "conv4_4 before ReLU", "conv4_4 after ReLU"),
+    Change("cartoongan", "training", "initialisation_then_training", "NO resizing", "resizing to 224x224"),
 ]
 
 
