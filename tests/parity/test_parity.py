@@ -72,7 +72,7 @@ def entries(content: dict[str, Any]) -> Iterator[tuple[str, Any, str]]:
         nested = isinstance(found, dict) and all(isinstance(value, (list, dict)) for value in found.values())
         sections = {f"{title}/{key}": value for key, value in found.items()} if nested else {title: found}
         for section, listed in sections.items():
-            listed = joined(listed) if isinstance(listed, list) else [listed]
+            listed = with_siblings(listed) if isinstance(listed, list) else [listed]
             seen: Counter[str] = Counter()
             for entry in listed:
                 name = name_of(entry)
@@ -112,7 +112,7 @@ def complete(found: Any, content: dict[str, Any]) -> Any:
     return filled
 
 
-def joined(listed: list[Any]) -> list[Any]:
+def with_siblings(listed: list[Any]) -> list[Any]:
     """The entries of a section, with what they say of each other: "parameters": "as NAME"; a formula "the same with"
     something else is that of the entry before, and more."""
     by_name = {entry["name"]: entry for entry in listed if isinstance(entry, dict) and "name" in entry}
