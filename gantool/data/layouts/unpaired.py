@@ -34,7 +34,7 @@ SMOOTHED = ("drawn", "same")
 
 @dataclass(frozen=True)
 class _Unpaired:
-    smoothed: str
+    smoothed: str = ""
 
     def __post_init__(self) -> None:
         if self.smoothed not in ("", *SMOOTHED):
