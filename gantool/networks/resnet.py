@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import torch
 from torch import Tensor, nn
 
@@ -73,7 +75,7 @@ class ResnetGenerator(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if self.strip_rows is not None:
-            return torch.cat([_in_strips(self, picture, self.strip_rows) for picture in x.split(1)])
+            return torch.cat([in_strips(self, picture, self.strip_rows) for picture in x.split(1)])
         output: Tensor = self.head(self.up(self.blocks(self.down(self.stem(x)))))
         return unless_constant(x, output, (0, 2, 3)) if self.norm == "batch" else output
 
@@ -134,7 +136,19 @@ class ResidualBlock(nn.Module):
         return x + changed
 
 
-def _in_strips(network: ResnetGenerator, x: Tensor, strip: int) -> Tensor:
+class Stations(Protocol):
+    """A generator of this shape: down to a quarter of the resolution, residual blocks, and up again."""
+
+    stem: nn.Sequential
+    down: nn.Sequential
+    blocks: nn.Sequential
+    """Of blocks whose `body` is two 3x3 convolutions, each with a norm."""
+    up: nn.Sequential
+    head: nn.Sequential
+    """It ends with a function of single pixels."""
+
+
+def in_strips(network: Stations, x: Tensor, strip: int) -> Tensor:
     """`network(x)` of one picture (1, C, H, W), H and W multiples of 4."""
     layers = [*network.stem, *network.down]
     # A norm at the end is done in place: all before it is computed once less.
@@ -143,8 +157,7 @@ def _in_strips(network: ResnetGenerator, x: Tensor, strip: int) -> Tensor:
     for norm in norms:
         finish_in_place(held, norm, strip // 4, relu=True)
     for block in network.blocks:
-        assert isinstance(block, ResidualBlock)
-        add_residual(held, block.body, strip // 4)
+        add_residual(held, block.get_submodule("body"), strip // 4)
     up = through(Held(held), network.up, strip // 4)
     *head, last_layer = network.head
     return hold_mapped(through(up, head, strip), strip, last_layer)

@@ -234,9 +234,9 @@ def _statistics(band: Band, strip: int) -> tuple[Tensor, Tensor]:
     return mean, squares / count
 
 
-def add_residual(x: Tensor, body: nn.Sequential, strip: int) -> None:
+def add_residual(x: Tensor, body: nn.Module, strip: int) -> None:
     """x += body(x), a residual block of two 3x3 convolutions, each with a norm; takes one more tensor of x's size."""
-    layers = [layer for layer in body if not isinstance(layer, nn.Dropout)]
+    layers = [layer for layer in body.children() if not isinstance(layer, nn.Dropout)]
     convs = [layer for layer in layers if isinstance(layer, nn.Conv2d)]
     norms = [layers[layers.index(conv) + 1] for conv in convs]
     pad = (

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from gantool.networks.initialization import initialize
 from gantool.networks.layers import NormedConv2d, OutputConv, ReflectionPad, Tanh
 from gantool.networks.norms import AffineInstanceNorm, InstanceNorm, unless_constant
-from gantool.networks.strips import Held, add_residual, finish_in_place, hold, hold_mapped, through
+from gantool.networks.resnet import in_strips
 
 PADDINGS = ("reflect", "zero")
 UPSAMPLINGS = ("transposed", "nearest")
@@ -69,7 +69,7 @@ class Generator(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if self.strip_rows is not None:
-            return torch.cat([_in_strips(self, picture, self.strip_rows) for picture in x.split(1)])
+            return torch.cat([in_strips(self, picture, self.strip_rows) for picture in x.split(1)])
         pictures: Tensor = self.head(self.up(self.blocks(self.down(self.stem(x)))))
         return unless_constant(x, pictures)
 
@@ -162,17 +162,3 @@ def _doubling(upsample: str, inside: int, outside: int) -> nn.Module:
     if upsample == "nearest":
         return nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv2d(inside, outside, 3, padding=1))
     return nn.ConvTranspose2d(inside, outside, 3, stride=2, padding=1, output_padding=1)
-
-
-def _in_strips(network: Generator, x: Tensor, strip: int) -> Tensor:
-    """`network(x)` of one picture (1, 3, H, W), H and W multiples of 4."""
-    # The last norm before the blocks is done in place: all before it is computed once less.
-    *layers, norm, _ = (*network.stem, *network.down)
-    held = hold(through(Held(x), layers, strip), strip // 4)
-    finish_in_place(held, norm, strip // 4, relu=True)
-    for block in network.blocks:
-        assert isinstance(block, ResidualBlock)
-        add_residual(held, block.body, strip // 4)
-    up = through(Held(held), network.up, strip // 4)
-    *head, tanh = network.head
-    return hold_mapped(through(up, head, strip), strip, tanh)
