@@ -201,7 +201,8 @@ class Engine:
             return {}
         height, width = self.fitted(pixels)
         source, target = map(self.spec.index, direction)
-        with self._explained("its maps of attention", argument("size")), self._ready(0):
+        networks = self._in_strips() if self.way(height, width).strips else []
+        with self._explained("its maps of attention", argument("size")), self._ready(0), _striped(networks):
             maps = self.model.attention(self._input(pixels, height, width), source=source, target=target)
         h, w = pixels.shape[:2]
         found = {}

@@ -161,6 +161,15 @@ def test_a_large_picture_goes_in_strips_with_the_same_result():
     assert np.abs(one - other).max() <= 1
 
 
+def test_the_mask_of_a_large_picture_goes_in_strips_as_well():
+    picture = np.random.default_rng(0).integers(0, 256, (256, 300, 3), dtype=np.uint8)
+    lean, ample = (Engine(built(width=8, fine=True), memory=memory) for memory in (16_000_000, 100_000_000))
+    made = []
+    held = [most_held(lambda: made.append(e.attention(picture, Direction("A", "B"))["mask"])) for e in (lean, ample)]
+    assert held[0] < 0.7 * held[1]
+    assert np.abs(made[0].astype(int) - made[1]).max() <= 1
+
+
 @pytest.mark.parametrize("rows", [None, 32])
 @pytest.mark.parametrize("fine", [False, True])
 def test_a_pass_takes_no_more_memory_than_it_says(fine, rows):
