@@ -179,7 +179,8 @@ def random_and_kernels(device: torch.device, deterministic: bool) -> Iterator[No
 def check_sizes(plan: Plan, model: Model[Any], dataset: Dataset) -> None:
     """Raises UsageError for training pictures of sizes that the networks, or a batch, cannot take."""
     p, crops = plan.preparation, model.crops
-    multiples = f"at least {crops.minimum} pixels, in multiples of {crops.multiple}"
+    smallest = crops.exact or crops.fit(1, 1)[0]  # a side that is accepted, which the minimum itself need not be
+    multiples = f"at least {smallest} pixels, in multiples of {crops.multiple}"
     cropping = f"a {argument('preprocess')} that crops"
 
     def fits(width: int, height: int) -> bool:

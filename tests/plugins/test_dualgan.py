@@ -161,7 +161,7 @@ def test_the_innermost_norm_is_an_instance_norm():
 def test_a_whole_discriminator_is_bound_to_its_crops(tmp_path):
     data = [draw(tmp_path / "trainA", 2, seed=1), draw(tmp_path / "trainB", 2, seed=2)]
     options = {"preset": "smoke", "steps": 1, "workers": 0}
-    with pytest.raises(UsageError, match="at least 33 pixels, in multiples of 16, not 40"):
+    with pytest.raises(UsageError, match="at least 48 pixels, in multiples of 16, not 40"):
         gantool.train("dualgan", data, out=tmp_path / "odd", size=40, crop=40, **options)
     with pytest.raises(UsageError, match="choose a preprocess that crops"):
         gantool.train("dualgan", data, out=tmp_path / "free", preprocess="none", **options)
