@@ -212,6 +212,16 @@ def shape(tensors: Tensors, key: str, where: str) -> torch.Size:
     return tensors[key].shape
 
 
+def from_tensorflow(value: Tensor) -> Tensor:
+    """A variable of TensorFlow in PyTorch's order. Everything else than kernels and matrices stays what it is.
+
+    A kernel (height, width, in, out) becomes (out, in, height, width), that of a transposed convolution (height, width,
+    out, in) becomes (in, out, height, width), and a matrix (in, out) becomes (out, in).
+    """
+    order = {4: (3, 2, 0, 1), 2: (1, 0)}.get(value.dim())
+    return value if order is None else value.permute(order).contiguous()
+
+
 def places(tensors: Iterable[str], pattern: str) -> list[int]:
     """The numbers that keys have where the pattern has its group, sorted."""
     return sorted({int(match[1]) for key in tensors if (match := re.fullmatch(pattern, key))})

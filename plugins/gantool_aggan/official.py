@@ -13,7 +13,7 @@ from torch import Tensor
 from gantool.errors import CheckpointError
 from gantool.importing.official import Imported, OfficialTensors
 from gantool.importing.reading import leaves
-from gantool.importing.table import Part, imported, places, shape
+from gantool.importing.table import Part, from_tensorflow, imported, places, shape
 from gantool_aggan import AGGAN
 
 ROLES = {
@@ -56,7 +56,7 @@ def recognise(files: Mapping[str, OfficialTensors]) -> Imported | None:
     for key, name in named.items():
         if key not in dropped:
             role, _, rest = name.partition(".")
-            networks.setdefault(role, {})[rest] = in_pytorch(variables[key])
+            networks.setdefault(role, {})[rest] = from_tensorflow(variables[key])
     if lacking := [role for role in ("g_A", "g_B", "g_A_ae", "g_B_ae") if role not in networks]:
         raise CheckpointError(f"{file} lacks {', '.join(lacking)}: write all variables whose names begin with Model/")
     values = {
@@ -79,9 +79,3 @@ def ours(variable: str) -> str | None:
     """The name of a variable as PyTorch has it, behind that of its network; None if it is no network's."""
     match = _VARIABLE.fullmatch(variable)
     return match and f"{match[1]}.{match[2].replace('/', '.')}.{_LEAVES[match[3]]}"
-
-
-def in_pytorch(value: Tensor) -> Tensor:
-    """A kernel (height, width, in, out) as (out, in, height, width); transposed convolutions have in and out swapped in
-    both. Everything else stays what it is."""
-    return value.permute(3, 2, 0, 1).contiguous() if value.dim() == 4 else value

@@ -15,8 +15,18 @@ from torch import Tensor, nn
 
 from gantool.errors import CheckpointError
 from gantool.importing.official import Imported, OfficialTensors
-from gantool.importing.table import Names, Part, Tensors, Values, agreed, imported, no_generator, places, shape
-from gantool.importing.table import load as load_official
+from gantool.importing.table import (
+    Names,
+    Part,
+    Tensors,
+    Values,
+    agreed,
+    from_tensorflow,
+    imported,
+    no_generator,
+    places,
+    shape,
+)
 from gantool.networks.norms import AffineInstanceNorm
 from gantool.spec import Direction
 from gantool_dualgan import DualGAN
@@ -78,25 +88,16 @@ def recognise(files: Mapping[str, OfficialTensors]) -> Imported | None:
     return replace(found, used=used, dropped=dropped)
 
 
-def load(network: nn.Module, tensors: Tensors, where: str) -> dict[str, str]:
-    """Puts the variables of one network, by the authors' names without the network's, into ours."""
-    used, _ = load_official(network, names(network), in_torchs_order(tensors, bgr=False), where)
-    return {key.replace(".", "/"): ours for key, ours in used.items()}
-
-
 def in_torchs_order(tensors: Tensors, *, bgr: bool) -> Tensors:
     """Kernels (out, in, height, width), and (in, out, height, width) of transposed ones; a dot before the last part of
     a name. `bgr` turns the channels of pictures round."""
-    ordered = {}
-    for key, value in tensors.items():
-        turned = value.permute(3, 2, 0, 1) if value.dim() == 4 else value.t() if value.dim() == 2 else value
-        ordered[key.replace("/", ".")] = turned
+    ordered = {key.replace("/", "."): from_tensorflow(value) for key, value in tensors.items()}
     if bgr:
         last = f"d{_depth(tensors)}" if "e1_conv.w" in ordered else ""
         for key, channels in (("e1_conv.w", 1), ("h0_conv.w", 1), (f"{last}.w", 1), (f"{last}.biases", 0)):
             if key in ordered:
                 ordered[key] = ordered[key].flip(channels)
-    return {key: value.contiguous() for key, value in ordered.items()}
+    return ordered
 
 
 def names(network: nn.Module) -> Names:

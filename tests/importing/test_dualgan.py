@@ -17,6 +17,7 @@ from gantool.importing.reading import read_official
 from gantool.runs import checkpoint, folders
 from tests.conftest import draw
 from tests.parity import fill
+from tests.parity.adapters.dualgan import load_network
 
 from .imports import import_files, whole
 
@@ -59,7 +60,7 @@ def test_all_four_networks_of_2020_translate_and_train_on(tmp_path):
     for source, theirs, judge in ((0, "A_g", "A_d"), (1, "B_g", "B_d")):
         generator, judges = Generator(3, 3, width=2), Discriminator(3, width=2)
         for network, name in ((generator, theirs), (judges, judge)):
-            official.load(network, {key[4:]: value for key, value in networks[name].items()}, name)
+            load_network(network, networks[name], f"{name}_", name)
         with torch.no_grad():
             made = model.translate(x, source=source, target=1 - source)
             assert (made - generator(bgr).flip(1)).abs().max() < 1e-5
@@ -77,7 +78,7 @@ def test_a_generator_of_2017_has_dropout_and_red_first(tmp_path):
     assert (o.kernel, o.dropout, o.gan, o.cycle_a) == (5, True, "vanilla", 20)
     _, model = checkpoint.load_model(report.weights)
     generator = Generator(3, 3, width=6, kernel=5)
-    official.load(generator, {key[4:]: value for key, value in own.items()}, "A_g")
+    load_network(generator, own, "A_g_", "A_g")
     x = torch.rand(1, 3, 256, 256) * 2 - 1
     with torch.no_grad():
         made = model.translate(x, source=0, target=1, code=model.mean_code(1))

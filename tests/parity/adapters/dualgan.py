@@ -12,6 +12,7 @@ from gantool_dualgan.layers import SameConv2d, SameConvTranspose2d
 from gantool_dualgan.networks import Discriminator, Generator
 from torch import Tensor, nn
 
+from gantool.importing import table
 from gantool.losses.adversarial import adversarial_loss
 from gantool.losses.gradient_penalty import gradient_penalty, interpolated
 from gantool.model import Batch, Model
@@ -62,10 +63,12 @@ def _network(config: Entry, parameters: Any) -> nn.Module:
     return Discriminator(told["channels"], width=told["dcn"], kind=judges, size=told["image_size"])
 
 
-def _load(network: nn.Module, tensors: Mapping[str, Tensor], prefix: str, where: str) -> dict[str, str]:
+def load_network(network: nn.Module, tensors: Mapping[str, Tensor], prefix: str, where: str) -> dict[str, str]:
+    """Puts the variables of one network into ours, without a change of colours. Returns their names and ours."""
     assert all(name.startswith(prefix) for name in tensors)
     bare = {name.removeprefix(prefix): value for name, value in tensors.items()}
-    return {prefix + theirs: ours for theirs, ours in official.load(network, bare, where).items()}
+    used, _ = table.load(network, official.names(network), official.in_torchs_order(bare, bgr=False), where)
+    return {prefix + theirs.replace(".", "/"): ours for theirs, ours in used.items()}
 
 
 class _Named(nn.Module):
@@ -84,7 +87,7 @@ def _check_network(entry: Entry) -> None:
     prefix = entry["config"]["prefix"]
 
     def load(named: nn.Module, tensors: Mapping[str, Tensor], where: str) -> dict[str, str]:
-        return _load(named.network, tensors, prefix, where)
+        return load_network(named.network, tensors, prefix, where)
 
     suite.check_network(entry, lambda config: _Named(_network(config, entry["parameters"])), load)
 
@@ -119,7 +122,7 @@ def _check_loss(entry: Entry) -> None:
         if name == "gradient_penalty":
             told = entry["network"]
             judge = _network(told["config"], told["parameters"])
-            _load(judge, fill.filled(told), "A_d_", name)
+            load_network(judge, fill.filled(told), "A_d_", name)
             points = interpolated(given["g"], given["x"], given["e"])
             value = _penalty(entry["formula"]) * gradient_penalty(judge.to(kind), points, epsilon=1e-8)
         elif name.startswith("cycle_"):
@@ -206,7 +209,7 @@ class _Training:
         return kinds[config["optimizer"]](options, spec)
 
     def load(self, network: nn.Module, tensors: Mapping[str, Tensor], where: str) -> Mapping[str, str]:
-        return _load(network, tensors, self.told[where]["config"]["prefix"], where)
+        return load_network(network, tensors, self.told[where]["config"]["prefix"], where)
 
     def networks(self, model: Model[Any]) -> Mapping[str, nn.Module]:
         return {theirs: model.get_submodule(ours) for theirs, ours in official.ROLES.items()}
