@@ -24,6 +24,7 @@ from gantool.option_groups import AdamOptions, adam
 from gantool.options import option
 from gantool.spec import Direction, Sizes, Spec
 from gantool.training.image_pool import ImagePool
+from gantool.training.schedules import falling
 from gantool_aggan.networks import Attention, Discriminator, Generator, initialize
 
 
@@ -74,8 +75,8 @@ class AGGAN(Translates, Attends, Exports, Model["AGGAN.Options"]):
         return {name: adam(self.options, network) for name, network in networks.items()}
 
     def rate_factor(self, now: Progress) -> float:
-        epoch, half = int(now.schedule), max(1, self.options.epochs // 2)
-        return 1.0 if epoch < half else 1 - (epoch - half) / half
+        half = self.options.epochs // 2
+        return falling(int(now.schedule), half, self.options.epochs - half)
 
     def training_step(self, batch: Batch, run: Run) -> None:
         """Section 3 of the paper, in the authors' order: G_AB and attention A, D_B; G_BA and attention B, D_A."""
