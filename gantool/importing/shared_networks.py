@@ -12,6 +12,9 @@ from gantool.networks.patchgan import PatchDiscriminator
 from gantool.networks.resnet import ResnetGenerator
 from gantool.networks.unet import UnetGenerator
 
+BLUR_FILTER = ".filt"
+"""How the keys of blur filters end."""
+
 
 def names(network: nn.Module) -> Names:
     """The official names of a generator's or discriminator's layers."""
@@ -37,7 +40,7 @@ def _unet(network: UnetGenerator) -> dict[str, str]:
 
 def generator(tensors: Tensors) -> Values | None:
     """Options of the generator with these tensors; None if it is none."""
-    if _blurs(tensors):
+    if blurs(tensors):
         return None
     first, last = tensors.get("model.model.0.weight"), tensors.get("model.model.3.weight")
     if first is not None and last is not None and first.dim() == last.dim() == 4:
@@ -71,7 +74,7 @@ def generator(tensors: Tensors) -> Values | None:
 
 def discriminator(tensors: Tensors) -> Values | None:
     """Options of the discriminator with these tensors; None if it is none."""
-    if _blurs(tensors):
+    if blurs(tensors):
         return None
     first = tensors.get("net.0.weight")
     if first is not None and tuple(first.shape[2:]) == (1, 1):
@@ -89,9 +92,9 @@ def discriminator(tensors: Tensors) -> Values | None:
     }
 
 
-def _blurs(tensors: Tensors) -> bool:
+def blurs(tensors: Tensors) -> bool:
     """Whether there are blur filters among the layers: the same networks otherwise, but others' (CUT's)."""
-    return any(key.endswith(".filt") for key in tensors)
+    return any(key.endswith(BLUR_FILTER) for key in tensors)
 
 
 def _norm(tensors: Tensors, convolution: str, norm: str) -> str:

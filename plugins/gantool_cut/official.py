@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from gantool.errors import CheckpointError
 from gantool.importing import shared_networks
 from gantool.importing.official import Imported, OfficialTensors
+from gantool.importing.shared_networks import BLUR_FILTER, blurs
 from gantool.importing.table import (
     Found,
     Names,
@@ -30,9 +31,6 @@ from gantool_cut.networks import Discriminator, Generator, Projection
 
 ROLES = {"G": "g", "D": "d", "F": "f"}
 """The authors' names of the networks, and ours."""
-
-FILTER = ".filt"
-"""How the keys of their blur filters end, which no network of CycleGAN has."""
 
 _CONSTANT = "a blur filter, which is always the same"
 _OTHER_LAYERS = "of other layers of the generator than usual: no file says which"
@@ -80,19 +78,14 @@ def names(network: nn.Module) -> Names:
     return shared_networks.names(network)
 
 
-def blurs(tensors: Tensors) -> bool:
-    """Whether a network has blur filters."""
-    return any(key.endswith(FILTER) for key in tensors)
-
-
 def without_filters(tensors: Tensors) -> Tensors:
     """A network's tensors but for its blur filters, which are constants with us."""
-    return {key: value for key, value in tensors.items() if not key.endswith(FILTER)}
+    return {key: value for key, value in tensors.items() if not key.endswith(BLUR_FILTER)}
 
 
 def filters(network: Found) -> list[str]:
     """The keys of a network's blur filters. Raises CheckpointError for one that is not CUT's."""
-    found = [key for key in network.tensors if key.endswith(FILTER)]
+    found = [key for key in network.tensors if key.endswith(BLUR_FILTER)]
     for key in found:
         value = network.tensors[key]
         if not any(_same(value, kind(value.shape[:1].numel())) for kind in (Downsample, Upsample)):
@@ -107,12 +100,12 @@ def _same(value: Tensor, layer: Downsample | Upsample) -> bool:
 
 def _generator(tensors: Tensors) -> Values | None:
     """Options of the generator with these tensors; None if it is none."""
-    first, antialias = tensors.get("model.1.weight"), f"model.7{FILTER}" in tensors
+    first, antialias = tensors.get("model.1.weight"), f"model.7{BLUR_FILTER}" in tensors
     convolutions = _convolutions(tensors)
     blocks = places(convolutions, r"model\.(\d+)\.conv_block\.\d+\.weight")
     if first is None or tuple(first.shape[2:]) != (7, 7) or not blocks or blocks[0] != (12 if antialias else 10):
         return None
-    antialias_up = f"model.{blocks[-1] + 1}{FILTER}" in tensors
+    antialias_up = f"model.{blocks[-1] + 1}{BLUR_FILTER}" in tensors
     last = tensors.get(f"model.{blocks[-1] + (10 if antialias_up else 8)}.weight")
     return {
         "width": first.shape[0],
@@ -153,7 +146,7 @@ def _projection(tensors: Tensors) -> Values | None:
 
 
 def _convolutions(tensors: Tensors) -> list[str]:
-    return [key for key, value in tensors.items() if value.dim() == 4 and not key.endswith(FILTER)]
+    return [key for key, value in tensors.items() if value.dim() == 4 and not key.endswith(BLUR_FILTER)]
 
 
 def _norm(tensors: Tensors, bias: str) -> str:
