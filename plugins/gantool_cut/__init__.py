@@ -77,8 +77,7 @@ class CUT(Translates, Model["CUT.Options"]):
             if not self.layers or list(self.layers) != sorted({*self.layers}) or self.layers[-1] > last:
                 given = ",".join(map(str, self.layers))
                 raise ValueError(
-                    f"layers are ascending numbers from 0 to {last}, the last of {self.blocks} residual blocks:"
-                    f" not {given or 'none'}"
+                    f"with blocks={self.blocks}, layers are ascending numbers from 0 to {last}, not {given or 'none'}"
                 )
 
     @classmethod

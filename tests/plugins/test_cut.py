@@ -74,7 +74,7 @@ def test_pictures_of_two_sizes_and_grey_ones_train():
 
 @pytest.mark.parametrize("layers", [(), (4, 0), (0, 0, 4), (0, 13)])
 def test_layers_ascend_and_end_with_the_encoder(layers):
-    with pytest.raises(UsageError, match="numbers from 0 to 12, the last of 1 residual blocks"):
+    with pytest.raises(UsageError, match="with blocks=1, layers are ascending numbers from 0 to 12"):
         restore(CUT.Options, {**TINY, "layers": layers}, where="cut")
 
 
