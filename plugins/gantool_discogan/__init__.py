@@ -76,6 +76,8 @@ class DiscoGAN(Translates, Model["DiscoGAN.Options"]):
         o = options
         self.g_ab, self.g_ba = (Generator(width=o.width, bottleneck=o.bottleneck) for _ in range(2))
         self.d_a, self.d_b = (Discriminator(width=o.d_width) for _ in range(2))
+        if not o.both_ways:
+            self.roles = Roles(training_only=("d_a", "d_b", "g_ba"))  # it serves the way back alone
         for network in (self.g_ab, self.g_ba):
             evaluation_mode.prepare(network, dropout=False, statistics=o.test_norm == "picture")
         # A picture's own statistics need more than one value in the innermost map.

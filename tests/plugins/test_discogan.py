@@ -72,6 +72,8 @@ def test_features_of_all_maps_are_matched_unless_fewer_are_asked_for():
 
 def test_one_way_learns_from_b_alone():
     disco = model(both_ways=False)
+    weights, _ = checkpoint.parted(disco, disco.state_dict())
+    assert {checkpoint.part(key) for key in weights} == {"g_ab"}, "the way back is for training alone"
     assert disco.directions() == (Direction("A", "B"),)
     assert learners(disco, 3) == [{"d_b"}, {"g_ab", "g_ba"}, {"g_ab", "g_ba"}]
 
