@@ -9,9 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gantool.networks.layers import NormedConv2d, NormedConvTranspose2d, OutputConv, ReflectionPad, Tanh
+from gantool.networks.layers import NormedConv2d, OutputConv, ReflectionPad, Tanh
 from gantool.networks.norms import AffineInstanceNorm
 from gantool.networks.precision import single
+from gantool.networks.same_padding import NormedSameConvTranspose2d
 from gantool_aggan import strips
 
 
@@ -48,8 +49,8 @@ class Generator(nn.Module):
         self.c3 = _halving(2 * n, 4 * n)  # (N, 4 n, H/4, W/4)
         for block in range(1, blocks + 1):
             self.add_module(f"r{block}", ResidualBlock(4 * n, nn.ZeroPad2d(1)))
-        self.c4 = Layer(Doubling(4 * n, 2 * n, 3, stride=2))
-        self.c5 = Layer(Doubling(2 * n, n, 3, stride=2))  # (N, n, H, W)
+        self.c4 = Layer(NormedSameConvTranspose2d(4 * n, 2 * n, 3))
+        self.c5 = Layer(NormedSameConvTranspose2d(2 * n, n, 3))  # (N, n, H, W)
         self.c6 = _sequence(pad=nn.ZeroPad2d(3), conv=OutputConv(n, 3, 7), tanh=Tanh())
 
     def forward(self, x: Tensor) -> Tensor:
@@ -169,13 +170,6 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return F.relu(x + self.c2(self.c1(x)))
-
-
-class Doubling(NormedConvTranspose2d):
-    """(N, C, H, W) to (N, C', 2 H, 2 W): without padding there is one row and one column more, the last ones."""
-
-    def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
-        return super().forward(x)[..., :-1, :-1]
 
 
 class Sigmoid(nn.Module):

@@ -10,13 +10,13 @@ from torch import Tensor, nn
 
 from gantool.networks.layers import Tanh
 from gantool.networks.norms import AffineInstanceNorm
-from gantool_dualgan.layers import (
-    InnermostNorm,
+from gantool.networks.same_padding import (
     NormedSameConv2d,
     NormedSameConvTranspose2d,
     SameConv2d,
     SameConvTranspose2d,
 )
+from gantool_dualgan.norms import InnermostNorm
 
 EPSILON = 1e-6
 """Of all instance norms."""

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 from gantool_dualgan import OBJECTIVES, DualGAN
-from gantool_dualgan.layers import InnermostNorm
 from gantool_dualgan.networks import DISCRIMINATORS
+from gantool_dualgan.norms import InnermostNorm
 from gantool_dualgan.rmsprop import RMSprop
 from torch import Tensor, nn
 

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 import torch
 from gantool_dualgan import CYCLES, OBJECTIVES, DualGAN, official
-from gantool_dualgan.layers import SameConv2d, SameConvTranspose2d
 from gantool_dualgan.networks import Discriminator, Generator
 from torch import Tensor, nn
 
@@ -16,6 +15,7 @@ from gantool.importing import table
 from gantool.losses.adversarial import adversarial_loss
 from gantool.losses.gradient_penalty import gradient_penalty, interpolated
 from gantool.model import Batch, Model
+from gantool.networks.same_padding import SameConv2d, SameConvTranspose2d
 
 from .. import fill, suite
 from ..suite import Entry

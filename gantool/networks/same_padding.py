@@ -1,13 +1,9 @@
-"""TensorFlow's padding "SAME", and an instance norm that takes single values."""
+"""Convolutions with TensorFlow's padding "SAME"."""
 
 from __future__ import annotations
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-
-from gantool.networks.norms import AffineInstanceNorm, unless_constant
-from gantool.networks.precision import single
 
 
 class SameConv2d(nn.Conv2d):
@@ -50,13 +46,3 @@ class NormedSameConvTranspose2d(SameConvTranspose2d):
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
         assert not isinstance(self.padding, str)
         return F.conv_transpose2d(x, self.weight, None, self.stride, self.padding)[..., :-1, :-1]
-
-
-class InnermostNorm(AffineInstanceNorm):
-    """Instance norm of a map that may have one value a channel, of which the shift is left: torch's own refuse it."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        wide = single(unless_constant(x, x))
-        centred = wide - wide.mean((2, 3), keepdim=True)
-        scale = self.weight.view(-1, 1, 1) * torch.rsqrt(centred.square().mean((2, 3), keepdim=True) + self.eps)
-        return torch.addcmul(self.bias.view(-1, 1, 1), centred, scale).to(x.dtype)
