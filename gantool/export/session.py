@@ -89,9 +89,9 @@ def plan(request: Request) -> Plan:
         raise UsageError(f"{argument('part')} is one network, not a translation of pictures: leave out {without}")
     if request.out.exists() and not request.overwrite:
         raise UsageError(f"{request.out} exists already: {argument('overwrite')} replaces it")
+    check_writable(request.out)
     if Results().strangers([request.out]):
         raise UsageError(f"{request.out} exists, and gantool did not write it: remove it, or name another file")
-    check_writable(request.out)
     facts = read_facts(request.weights)
     if request.part is not None:
         return Plan(request, format, facts, None)

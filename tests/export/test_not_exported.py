@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing
 
 import pytest
 
 from gantool.errors import CheckpointError, UsageError
+from gantool.pictures.results import Recorder
 from tests.export import small
 from tests.export.small import exported
 
@@ -26,6 +28,8 @@ def test_what_is_not_the_model_is_not_written(saved, tmp_path, kind):
     weights, out = saved(kind), tmp_path / "out" / "model.pt2"
     out.parent.mkdir()
     out.write_bytes(b"the file before")
+    with closing(Recorder(out.parent)) as recorder:
+        recorder.note_other(out, b"the file before")  # as an export does
     with pytest.raises(CheckpointError, match=FAULTS[kind]) as caught:
         exported(weights, out, overwrite=True)
     assert "\n" not in str(caught.value)

@@ -29,7 +29,9 @@ def commands(folder: Path) -> Iterator[Path]:
         return
     name = f"gantool-tests-{uuid.uuid4()}"
     stub = folder / "gantool"
-    stub.write_text(f'#!/bin/sh\nexec {sys.executable} -ISE {HERE / "client.py"} {name} "$@"\n')
+    # Without a number of threads it gets the server's: with another one the real command takes its place.
+    threads = 'export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"'
+    stub.write_text(f'#!/bin/sh\n{threads}\nexec {sys.executable} -ISE {HERE / "client.py"} {name} "$@"\n')
     stub.chmod(0o755)
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     with socket.socket(socket.AF_UNIX) as listener, (folder / "server.log").open("w") as log:
