@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gantool.errors import CheckpointError, UsageError, argument, did_you_mean
 from gantool.options import read_yaml
+from gantool.pictures.find import is_picture_name
 from gantool.runs import folders
 from gantool.runs.find import newest_run
 
@@ -95,18 +97,20 @@ def _new(name: str, out: Path | None) -> Place:
         )
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out} is a file: {argument('out')} wants a folder")
-    if (stranger := _stranger(out)) is not None:
-        raise UsageError(f"{stranger} exists, and gantool did not write it: choose {_ANOTHER}")
+    if out.is_dir() and not _began_here(out):
+        if (stranger := next((out / name for name in folders.WRITTEN if (out / name).exists()), None)) is not None:
+            raise UsageError(f"{stranger} exists, and gantool did not write it: choose {_ANOTHER}")
+        # The samples of a run would be pictures among them from then on.
+        if any(is_picture_name(entry.name) for entry in os.scandir(out)):
+            raise UsageError(f"{out} is a folder of pictures, and a run has a folder of its own: choose {_ANOTHER}")
     return Place(out)
 
 
-def _stranger(folder: Path) -> Path | None:
-    """What a run would replace in this folder, if that is not one where a training of gantool began."""
+def _began_here(folder: Path) -> bool:
+    """Whether a training of gantool began in this folder."""
     settings = folder / folders.SETTINGS
     facts = read_yaml(settings).get("facts") if settings.is_file() else None
-    if isinstance(facts, dict) and "gantool" in facts:
-        return None
-    return next((folder / name for name in folders.WRITTEN if (folder / name).exists()), None)
+    return isinstance(facts, dict) and "gantool" in facts
 
 
 def _newest_first(folder: Path) -> tuple[Path, ...]:

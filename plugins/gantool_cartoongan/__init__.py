@@ -102,7 +102,7 @@ class CartoonGAN(Translates, Model["CartoonGAN.Options"]):
             raise UsageError(
                 f"cartoongan compares photo and cartoon by VGG-19, and gantool downloads nothing:"
                 f" {argument('set', 'vgg=FILE')} names its weights ({WEIGHTS[o.features]}),"
-                f" and {argument('set', 'features=pixels')} needs none"
+                f" and {argument('preset', 'small')} and {argument('set', 'features=pixels')} need none"
             )
         self.vgg = read_vgg(o.vgg)
 

@@ -24,7 +24,10 @@ PROSE = ("reference", "note", "notes")
 """Sections without figures."""
 
 SLOW = (
+    "discogan/training/after_curriculum",
     "drit/training",
+    "pix2pixhd/networks/G_local_official",
+    "stargan/networks/D_both256",
     "starganv2/training",
     "starganv2/networks/generator_afhq",
     "starganv2/networks/generator_celeba_hq",

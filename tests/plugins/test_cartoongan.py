@@ -196,7 +196,7 @@ def test_without_a_file_it_says_what_to_do_before_anything_is_made(tmp_path, mai
         _, _, err = main(*words, "--set", f"features={features}", code=2)
         assert "gantool downloads nothing: --set vgg=FILE" in err
         assert file in err
-        assert "--set features=pixels needs none" in err
+        assert "--set features=pixels need none" in err
         assert not (tmp_path / "run").exists()
     with pytest.raises(UsageError, match="compares photo and cartoon by VGG-19"):
         built(features="caffe").prepare_training()

@@ -34,3 +34,11 @@ def test_a_file_in_the_way_of_the_run_folder_is_named(main, tmp_path, pictures):
     assert last.startswith("error: ")
     assert "file/run" in last
     assert "file is a file" in last
+
+
+def test_a_folder_of_pictures_is_no_run_folder(main, tmp_path, pictures):
+    a, b = pictures
+    before = sorted(a.iterdir())
+    _, _, err = main("train", "cyclegan", a, b, "-o", a, "--preset", "smoke", code=2)
+    assert err == f"error: {a} is a folder of pictures, and a run has a folder of its own: choose -o ANOTHER_FOLDER\n"
+    assert sorted(a.iterdir()) == before
