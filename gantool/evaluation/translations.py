@@ -52,6 +52,7 @@ def compare_translations(
     side = facts.sizes.exact  # some models take pictures of one size only
     square = None if size is None else (size, size)
     variety = Variety(judges, size=square, device=engine.device) if count > 1 else None
+    reals = Folder(real)  # raises before the long part where there is nothing to compare with
     there = find_pictures(inputs)
     files = of_domain(there, facts.spec.kind(way.source))
     sources = [Source(file, file.relative_to(inputs).as_posix()) for file in files]
@@ -69,7 +70,6 @@ def compare_translations(
             stage="translating",
             progress=progress,
         )
-        reals = Folder(real)
         partners = pair_by_name(reals.names, fakes.names)
         found = compare(
             reals,

@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from gantool.capabilities import Coded, Translates
-from gantool.errors import UsageError
+from gantool.errors import DataError, UsageError
 from gantool.evaluation.translations import compare_translations
 from gantool.model import Model
 from gantool.runs import checkpoint
@@ -135,3 +135,14 @@ def test_a_model_without_styles_has_nothing_to_count(main, tmp_path, install_plu
     with pytest.raises(UsageError, match=r"^tinted has one result for a picture: leave out n$"):
         compare_translations(find_weights(str(run)), tmp_path / "a", tmp_path / "a", styles=2)
     assert main("eval", "-m", run, "a", "a", "-n", 2, code=2)[2].endswith(": leave out -n\n")
+
+
+def test_nothing_to_compare_with_is_said_before_the_first_translation(tmp_path, run):
+    draw(tmp_path / "a", 2, seed=1)
+    (tmp_path / "empty").mkdir()
+    seen = []
+    with pytest.raises(DataError, match="empty"):
+        compare_translations(
+            find_weights(str(run)), tmp_path / "a", tmp_path / "empty", progress=lambda *said: seen.append(said)
+        )
+    assert seen == []
