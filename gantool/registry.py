@@ -131,4 +131,5 @@ def plugin(name: str) -> Plugin:
         return installed[name]
     hint = did_you_mean(name, installed, most=2, cutoff=0.5)
     known = ", ".join(installed) or "none"
-    raise UsageError(f'there is no model "{name}". {hint} Installed: {known}. See: gantool models')
+    said = f'there is no model "{name}". {hint}'.rstrip()
+    raise UsageError(f"{said} Installed: {known}. See: gantool models")
