@@ -7,10 +7,11 @@ in, or when the model is copied for an export.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -103,11 +104,69 @@ class Attends:
         raise NotImplementedError
 
 
+class Samples:
+    """Makes pictures of random numbers, and of a class or a text where it is told one."""
+
+    spec: Spec
+    latent_size: int
+    """Numbers of a latent."""
+    label_size: int = 0
+    """Numbers of the label that says what a picture shows: one for each class (the domains of `spec`), or those of an
+    encoded text; 0 for a model that is not told."""
+    truncates: str = ""
+    """What a truncation below 1 does, in a few words; empty for a model without one."""
+
+    def latent(self, seed: int, truncation: float = 1.0) -> Tensor:
+        """The latent (1, `latent_size`) of a seed from 0 to 2^32 - 1, standard normal: numpy's frozen RandomState, as
+        in StyleGAN's code. A model that truncates latents draws those beyond `truncation` again."""
+        return torch.from_numpy(np.random.RandomState(seed).standard_normal((1, self.latent_size))).float()
+
+    @abstractmethod
+    def sample(self, latents: Tensor, *, labels: Tensor | None = None, truncation: float = 1.0) -> Tensor:
+        """Pictures (N, C, H, W) in [-1, 1] of latents (N, `latent_size`).
+
+        A model that is told something is always given `labels` (N, `label_size`): a 1 for the class and 0 for all
+        others, shares of several classes, or an encoded text. A picture depends on its own row alone.
+        """
+        raise NotImplementedError
+
+
+class Reads(Samples):
+    """Is told by words what to show."""
+
+    reads: bool = True
+    """Whether this instance has an encoder of text: one that was trained on vectors has none."""
+
+    @abstractmethod
+    def read(self, texts: Sequence[str]) -> Tensor:
+        """The labels (N, `label_size`) of texts."""
+        raise NotImplementedError
+
+
+class Mixes(Samples):
+    """Makes pictures of styles, one for each layer of its generator, which it makes of latents (StyleGAN's w)."""
+
+    style_shape: tuple[int, int]
+    """(layers, numbers of a style)."""
+
+    @abstractmethod
+    def styles(self, latents: Tensor, *, labels: Tensor | None = None, truncation: float = 1.0) -> Tensor:
+        """The styles (N, *`style_shape`) of latents; other arguments as `sample`."""
+        raise NotImplementedError
+
+    @abstractmethod
+    def of_styles(self, styles: Tensor) -> Tensor:
+        """Pictures (N, C, H, W) in [-1, 1] of styles (N, *`style_shape`): `sample` is this of `styles`."""
+        raise NotImplementedError
+
+
 class Averaged:
-    """Keeps an exponential moving average of some networks: translation uses the average."""
+    """Keeps an exponential moving average of some networks: translation and sampling use the average."""
 
     averaged: tuple[str, ...] = ()
     """The networks, by name."""
+    averages_buffers: bool = False
+    """Whether floating-point buffers are averaged, too; otherwise they are copied."""
 
     def average_decay(self, now: Progress) -> float:
         """Decay of the averages in this step."""
@@ -164,7 +223,7 @@ class Exports:
         return {}
 
 
-_MIXINS = (Translates, Coded, Encodes, Conditioned, Attends, Averaged, Grows, Tells, Exports)
+_MIXINS = (Translates, Coded, Encodes, Conditioned, Attends, Samples, Reads, Mixes, Averaged, Grows, Tells, Exports)
 _KINDS: dict[str, type] = dict(zip(ABILITIES, _MIXINS, strict=True))
 
 
@@ -180,6 +239,8 @@ def abilities(model: Model[Any], missing: Collection[str] = ()) -> frozenset[str
         can -= {"encode"}
     if isinstance(model, Attends) and not model.maps:
         can -= {"attend"}
+    if isinstance(model, Reads) and not model.reads:
+        can -= {"read"}
     return frozenset(can)
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Generic, NoReturn, Protocol, TypeAlias, TypeVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, Protocol, TypeAlias, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -56,6 +56,9 @@ class Data:
     """Pictures a domain and a step, unless a person says otherwise: the authors' choice."""
     smallest_batch: int = 1
     """Smallest useful batch per process. StarGAN needs 2: it shuffles labels within the batch."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Other settings than those of `TrainSettings`, unless a person says otherwise: {"preprocess": "square",
+    "size": 64}, as the authors prepare their pictures."""
 
     def spec(self, domains: Sequence[str], size: int) -> Spec:
         """The spec of a run on these domains, with crops of this side. Raises UsageError for names they cannot have."""
@@ -90,6 +93,13 @@ class Progress:
     """Steps of one pass over the data."""
     schedule: float = 0.0
     """Place in the paper's schedule, in units of `Model.length`. A run of another length stretches the schedule."""
+    batch: int = 1
+    """Pictures of a step, those of all its batches and all processes together."""
+
+    @property
+    def pictures(self) -> int:
+        """Pictures seen before this step."""
+        return self.step * self.batch
 
     @property
     def passes(self) -> float:

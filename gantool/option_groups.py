@@ -31,6 +31,22 @@ class TwoDomains:
 
 
 @dataclass(frozen=True, kw_only=True)
+class OneKind:
+    """Pictures of one kind, grey or in colour."""
+
+    channels: int = option(3, "channels of the pictures: 3 (RGB) or 1 (grey)", low=1, high=3)
+
+    def __post_init__(self) -> None:
+        if self.channels == 2:
+            raise ValueError("pictures have 1 or 3 channels")
+
+    @property
+    def kinds(self) -> tuple[Pictures]:
+        """Their content, for `Data`."""
+        return (Pictures(self.channels),)
+
+
+@dataclass(frozen=True, kw_only=True)
 class EpochSchedule:
     """A training of so many epochs at the base learning rate, and so many in which it falls."""
 

@@ -49,6 +49,8 @@ class Spec:
     """Side of the training crops, in pixels."""
     attributes: bool = False
     """The domains are attributes: a picture may have several of them, or none."""
+    vectors: int = 0
+    """Numbers of the vectors that describe the pictures, where these come with such in place of words."""
 
     @property
     def channels(self) -> tuple[int, ...]:
@@ -101,7 +103,11 @@ class Direction(NamedTuple):
     target: str
 
 
-ABILITIES = ("translate", "code", "encode", "condition", "attend", "average", "grow", "tell", "export")
+ABILITIES = (
+    *("translate", "code", "encode", "condition", "attend"),
+    *("sample", "read", "mix"),
+    *("average", "grow", "tell", "export"),
+)
 """What weights can be able to do: `gantool.capabilities` asks a model."""
 
 
@@ -127,6 +133,12 @@ class Facts:
     """The meaning of each number of its condition."""
     maps: tuple[str, ...] = ()
     """Names of its maps of attention."""
+    latent_size: int = 0
+    """Numbers of the latent that it makes pictures of."""
+    label_size: int = 0
+    """Numbers of the label that says what such a picture shows."""
+    truncates: str = ""
+    """What a truncation does."""
     missing: tuple[str, ...] = ()
     """Networks that imported weights came without."""
     own: Mapping[str, Any] = field(default_factory=dict)
@@ -203,6 +215,7 @@ _FACTS = schema.record(
                 "kinds": schema.several(_kind, low=1, high=_MANY_DOMAINS),
                 "size": _SIDE,
                 "attributes": schema.flag,
+                "vectors": schema.optional(schema.whole(0, 2**20), 0),
             }
         ),
         "sizes": schema.record(
@@ -217,6 +230,9 @@ _FACTS = schema.record(
         "code_size": schema.optional(schema.whole(0, 2**16), 0),
         "condition_names": schema.optional(_WORDS, ()),
         "maps": schema.optional(_WORDS, ()),
+        "latent_size": schema.optional(schema.whole(0, 2**20), 0),
+        "label_size": schema.optional(schema.whole(0, 2**20), 0),
+        "truncates": schema.optional(schema.text(), ""),
         "missing": schema.optional(_WORDS, ()),
         "own": schema.optional(schema.table(schema.anything), {}),
         "pictures": schema.optional(schema.table(schema.whole()), {}),
@@ -235,4 +251,5 @@ def _spec_as_json(spec: Spec) -> dict[str, Any]:
         "kinds": [asdict(kind) for kind in spec.kinds],
         "size": spec.size,
         "attributes": spec.attributes,
+        **({"vectors": spec.vectors} if spec.vectors else {}),
     }

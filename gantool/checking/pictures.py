@@ -31,6 +31,8 @@ def training_pictures(data: Data, root: Path) -> list[Path]:
         return paired(root)
     if layout.name == "colour pictures":
         return unpaired(root)[:1]
+    if layout.name == "pictures":
+        return pictures(root)
     if layout.name == "domains" and data.attributes:
         return attributes(root, getattr(layout, "attributes", ()))
     if layout.name == "domains":
@@ -40,6 +42,11 @@ def training_pictures(data: Data, root: Path) -> list[Path]:
     raise UsageError(
         f'gantool has no pictures for the layout "{layout.name}": name training pictures of yours behind the plugin'
     )
+
+
+def pictures(root: Path) -> list[Path]:
+    """A folder of 8 pictures."""
+    return [draw(root / "pictures", 8, seed=1, size=SIDE)]
 
 
 def unpaired(root: Path) -> list[Path]:

@@ -8,6 +8,7 @@ PREPROCESS = (
     "shorter_side_and_crop",
     "center_crop_and_resize",
     "random_resized_crop",
+    "square",
     "none",
 )
 """Ways to prepare a training picture.
@@ -20,6 +21,7 @@ shorter_side_and_crop   shorter side = size, the longer follows; then a random c
 center_crop_and_resize  the size x size square in the middle (of a smaller picture the largest there is), to crop x crop
 random_resized_crop     to size x size; then half of the time a random part of it, with 0.8 to 1 of its area and an
                         aspect from 0.9 to 1.1, else the whole of it, to crop x crop
+square                  the largest square in the middle, to crop x crop
 none                    each side to the nearest multiple of 4
 """
 

@@ -30,6 +30,7 @@ CROPPING = (
     "shorter_side_and_crop",
     "center_crop_and_resize",
     "random_resized_crop",
+    "square",
 )
 """Those of `PREPROCESS` whose results are all crop x crop."""
 
@@ -78,7 +79,7 @@ class Preparation:
         match self.preprocess:
             case "resize_and_crop" | "random_resized_crop":
                 return self.size, self.size
-            case "center_crop_and_resize":
+            case "center_crop_and_resize" | "square":
                 return self.crop, self.crop
         return None
 
@@ -117,10 +118,12 @@ def resized_size(width: int, height: int, preparation: Preparation) -> tuple[int
 def resize(pixels: Pixels, preparation: Preparation) -> Planes:
     """The whole picture (H, W, C) after the deterministic resize, as (C, H, W) in one piece.
 
-    Of center_crop_and_resize: its middle.
+    Of center_crop_and_resize and square: its middle.
     """
     if preparation.preprocess == "center_crop_and_resize":
         pixels = middle(pixels, preparation.size)
+    elif preparation.preprocess == "square":
+        pixels = middle(pixels, min(pixels.shape[:2]))
     size = resized_size(pixels.shape[1], pixels.shape[0], preparation)
     return np.ascontiguousarray(resize_to(pixels, size, preparation.filter).transpose(2, 0, 1))
 

@@ -21,7 +21,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from gantool import options, registry
-from gantool.capabilities import Attends, Coded, Conditioned, Grows, Tells, Translates, abilities
+from gantool.capabilities import Attends, Coded, Conditioned, Grows, Samples, Tells, Translates, abilities
 from gantool.errors import CheckpointError, DataError, UsageError
 from gantool.files import claimed, reason
 from gantool.model import Model
@@ -54,6 +54,9 @@ def facts_of_model(
         code_size=model.code_size if isinstance(model, Coded) and "code" in can else 0,
         condition_names=model.condition_names if isinstance(model, Conditioned) else (),
         maps=model.maps if isinstance(model, Attends) else (),
+        latent_size=model.latent_size if isinstance(model, Samples) else 0,
+        label_size=model.label_size if isinstance(model, Samples) else 0,
+        truncates=model.truncates if isinstance(model, Samples) else "",
         missing=tuple(missing),
         own=model.facts() if isinstance(model, Tells) else {},
         directions=model.directions() if isinstance(model, Translates) else (),
@@ -162,6 +165,12 @@ def _strange(model: Model[Any], facts: Facts) -> str | None:
     names = model.condition_names if isinstance(model, Conditioned) else ()
     if more := facts.can - abilities(model, facts.missing):
         return f"its header says that it can {min(more)}, and {facts.model} cannot"
+    latent, label = (model.latent_size, model.label_size) if isinstance(model, Samples) else (0, 0)
+    if (facts.latent_size, facts.label_size) != (latent, label):
+        return (
+            f"its header gives latents of {facts.latent_size} numbers and labels of {facts.label_size}, and"
+            f" {facts.model} has {latent} and {label}"
+        )
     if facts.code_size != size:
         return f"its header gives style codes of {facts.code_size} numbers, and {facts.model} has {size}"
     if len(facts.condition_names) != len(names):

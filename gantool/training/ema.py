@@ -15,7 +15,9 @@ from gantool.model import Model, Progress
 
 
 class Averages:
-    """avg = decay avg + (1 - decay) parameter after every step; buffers are copied. Starts as the first weights."""
+    """avg = decay avg + (1 - decay) parameter after every step; buffers are copied, or averaged as well where the
+    model says so. Starts as the first weights.
+    """
 
     def __init__(self, model: Model[Any]) -> None:
         names = model.averaged if isinstance(model, Averaged) else ()
@@ -27,12 +29,17 @@ class Averages:
     def update(self, model: Model[Any], now: Progress, applied: Tensor) -> None:
         """`applied` is 1, or 0 after a step that was not applied: then nothing moves."""
         decay = model.average_decay(now) if isinstance(model, Averaged) else 1.0
+        buffers = isinstance(model, Averaged) and model.averages_buffers
         for name, average in self.averages.items():
             network = model.get_submodule(name)
-            for mean, trained in zip(average.parameters(), network.parameters(), strict=True):
-                mean.lerp_(trained, applied.to(mean.dtype) * (1 - decay))
+            moved: list[tuple[Tensor, Tensor]] = [*zip(average.parameters(), network.parameters(), strict=True)]
             for kept, buffer in zip(average.buffers(), network.buffers(), strict=True):
-                kept.copy_(buffer)
+                if buffers and buffer.is_floating_point():
+                    moved.append((kept, buffer))
+                else:
+                    kept.copy_(buffer)
+            for mean, trained in moved:
+                mean.lerp_(trained, applied.to(mean.dtype) * (1 - decay))
 
     @contextmanager
     def in_place_of(self, model: Model[Any]) -> Iterator[None]:

@@ -114,7 +114,7 @@ def plan(request: Request | Words) -> Plan:
     choices = opt.build(kind.Options, options, where=name)
     data = kind.data(choices)
 
-    settings = sources.settings_of(given, words.files, data.batch)
+    settings = sources.settings_of(given, words.files, {"batch": data.batch, **data.settings})
     if stored:
         before = sources.settings_in(stored)
         settings = sources.continued(settings, given.asked, before, TrainSettings, "train", place.folder)
@@ -133,7 +133,7 @@ def plan(request: Request | Words) -> Plan:
         paths=words.paths,
         data=data,
         domains=domains,
-        spec=data.spec([domain.name for domain in domains], crop),
+        spec=dataclasses.replace(data.spec([domain.name for domain in domains], crop), vectors=domains[0].vectors),
         preparation=Preparation(chosen.preprocess, size, crop, chosen.flip, chosen.filter),
         settings=chosen,
         options=choices,

@@ -68,6 +68,9 @@ class TrainSettings:
     def sides(self) -> tuple[int, int]:
         """(size, crop): where one is not given it follows from the other in the papers' proportion, 286 to 256."""
         size, crop = self.size, self.crop
+        if self.preprocess == "square":
+            side = crop or size or 256
+            return side, side
         if size is None and crop is None:
             return 286, 256
         if size is None:

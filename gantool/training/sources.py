@@ -85,10 +85,10 @@ def files_of(entry: registry.Plugin, preset: str | None, config: Path | None) ->
     return layers
 
 
-def settings_of(given: Given, files: Sequence[Layer], batch: int) -> dict[str, Setting]:
-    """The settings. `batch` is the model's own."""
+def settings_of(given: Given, files: Sequence[Layer], own: Mapping[str, Any]) -> dict[str, Setting]:
+    """The settings. `own` are the model's, where no person says otherwise."""
     layers: list[Layer] = [
-        ("default", {"batch": batch}),
+        ("default", own),
         *((source, _exclusive(settings_in(values))) for source, values in files),
         *((f"GANTOOL_{key.upper()}", {key: value}) for key, value in _exclusive(_environment()).items()),
         *((argument(key), {key: value}) for key, value in _exclusive(given.settings).items()),

@@ -93,13 +93,19 @@ class Trainer:
     @property
     def pass_steps(self) -> float:
         """Steps of one pass over the data."""
-        return len(self.dataset) / (self.settings.batch * self.settings.accumulate * self.processes.world)
+        return len(self.dataset) / self.pictures_a_step
+
+    @property
+    def pictures_a_step(self) -> int:
+        """Those of all batches of a step, in all processes."""
+        return self.settings.batch * self.settings.accumulate * self.processes.world
 
     def progress(self) -> Progress:
         """Where the run stands: what learning rates and weights follow from."""
         # A run of another length than the paper's is the paper's schedule, stretched over it.
         length = self.model.length(self.model.options).count
-        return Progress(self.done, self.total_steps, self.pass_steps, length * self.done / self.total_steps)
+        schedule = length * self.done / self.total_steps
+        return Progress(self.done, self.total_steps, self.pass_steps, schedule, self.pictures_a_step)
 
     def train(self) -> None:
         """Trains to the end. Raises Interrupted or TimeLimitReached after saving, DivergedError without.

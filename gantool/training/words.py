@@ -104,7 +104,7 @@ def _check_names(request: Request, entry: registry.Plugin, files: Sequence[sourc
     names = option_names(entry)
     rare = {field.name for field in dataclasses.fields(TrainSettings)} - (names or set())
     chosen = {key: value for key, value in request.set.items() if key in rare} if names is not None else {}
-    settings = sources.settings_of(sources.Given(request.settings, chosen, {}), files, batch=1)
+    settings = sources.settings_of(sources.Given(request.settings, chosen, {}), files, {})
     opt.build(TrainSettings, settings, where="train")
     for key in request.set:
         if names is not None and key not in names and key not in rare:

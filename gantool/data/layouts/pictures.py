@@ -1,0 +1,71 @@
+"""One folder of pictures: the layout of models that make more of a kind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from gantool.data.collection import Collection
+from gantool.data.dataset import Dataset, Domain, Item, Layout, Order, Recipe
+from gantool.data.layouts.folders import names, pictures_of, train
+from gantool.errors import DataError, UsageError, argument
+
+FEW = 1000
+"""Fewer pictures than this are told of: a discriminator soon knows so few by heart."""
+
+
+def pictures() -> Layout:
+    """One collection of pictures: items {"image": (C, H, W) uint8}, each once an epoch, in an order shuffled anew."""
+    return _Pictures()
+
+
+@dataclass(frozen=True)
+class _Pictures:
+    name = "pictures"
+    pairs = False
+    many = False
+
+    def find(self, paths: Sequence[Path], *, aligned: str | None = None) -> tuple[Domain, ...]:
+        """All pictures below a folder, or below its folder `train` where it has one."""
+        if aligned is not None:
+            raise UsageError("aligned is for pictures in pairs: this model takes one folder of pictures")
+        if len(paths) != 1:
+            raise DataError(
+                f"this model takes one folder, with all pictures below it, and {len(paths)} were given: put them into"
+                " one"
+            )
+        (root,) = paths
+        found = pictures_of(names([root])[0], train(root))
+        return (replace(found, note="; ".join(filter(None, (found.note, few(len(found.files))))) or None),)
+
+    def open(self, domains: Sequence[Domain], recipe: Recipe) -> Dataset:
+        """The data set. Raises DataError for pictures that are too small to be cropped."""
+        (domain,) = domains
+        collection = Collection(domain.sources(recipe.channels[0]), recipe.preparation)
+        order = Order(len(domain.files), recipe.seed)
+
+        def draw(rng: np.random.Generator, epoch: int, index: int) -> Item:
+            return {"image": collection.augmented(order.at(epoch, index), rng)}
+
+        return Dataset(
+            domains,
+            recipe,
+            [collection],
+            length=len(domain.files),
+            draw=draw,
+            resized=lambda _, number: collection.resized(number),
+        )
+
+
+def few(count: int) -> str | None:
+    """A message about so many pictures to make more of; None where they are enough."""
+    if count >= FEW:
+        return None
+    remedy = argument("set", "augment=true")
+    return (
+        f"{count} pictures are few to make more of: below {FEW:,} a discriminator learns them by heart."
+        f" stylegan, which augments what it sees, does best with so few ({remedy})"
+    )
