@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from gantool.api import Translator
+from gantool.api import Trained
 from gantool.pictures.file import read_pixels
 from gantool.pictures.find import find_pictures
 from gantool.report.grids import grid
@@ -36,7 +36,7 @@ def unit(pictures: Sequence[Pixels]) -> Tensor:
     return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-def translated(translator: Translator, pictures: Sequence[Pixels], to: str | None, seed: int = 0) -> list[Pixels]:
+def translated(translator: Trained, pictures: Sequence[Pixels], to: str | None, seed: int = 0) -> list[Pixels]:
     """What the model makes of them, each in a random style of its own, as `gantool translate` draws them."""
     return [
         np.asarray(
@@ -46,7 +46,7 @@ def translated(translator: Translator, pictures: Sequence[Pixels], to: str | Non
     ]
 
 
-def in_styles_of(translator: Translator, pictures: Sequence[Pixels], references: Sequence[Pixels]) -> list[Pixels]:
+def in_styles_of(translator: Trained, pictures: Sequence[Pixels], references: Sequence[Pixels]) -> list[Pixels]:
     """What the model makes of them in B, each in the style of one of the references, drawn at random."""
     drawn = np.random.default_rng(0).integers(len(references), size=len(pictures))
     chosen = (Image.fromarray(references[index]) for index in drawn)

@@ -1,4 +1,4 @@
-"""gantool: image-to-image translation with GANs, one tool for all models.
+"""gantool: translating and making pictures with GANs, one tool for all models.
 
 From Python::
 
@@ -7,6 +7,7 @@ From Python::
     run = gantool.train("cyclegan", ["trainA", "trainB"], steps=2000, out="runs/horses")
     gantool.translate(run, "in", "out")
     picture = gantool.load(run).translate(Image.open("horse.jpg"), to="B")
+    pictures = gantool.load("stylegan").sample(n=4, seed=0)
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ from typing import TYPE_CHECKING, Any
 from gantool.version import __version__
 
 if TYPE_CHECKING:
-    from gantool.api import Translator, load, train, translate
+    from gantool.api import Trained, load, sample, train, translate
 
-__all__ = ["Translator", "__version__", "load", "train", "translate"]
+__all__ = ["Trained", "__version__", "load", "sample", "train", "translate"]
 
 
 def __getattr__(name: str) -> Any:
     """Imports torch only when it is used: `import gantool` and the help pages stay fast."""
-    if name in ("Translator", "load", "train", "translate"):
+    if name in ("Trained", "load", "sample", "train", "translate"):
         from importlib import import_module
 
         return getattr(import_module("gantool.api"), name)

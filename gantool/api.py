@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -16,11 +17,16 @@ from gantool.errors import UsageError
 from gantool.inference.codes import seed_of
 from gantool.inference.devices import choose
 from gantool.inference.engine import Engine
+from gantool.inference.sampler import Sampler
+from gantool.model import Model
 from gantool.pictures.file import Picture, picture_of, to_uint8
 from gantool.pictures.ids import planes_of
 from gantool.report.console import Console
 from gantool.runs.checkpoint import load_model
 from gantool.runs.find import find_weights
+from gantool.sampling import request as sampling
+from gantool.sampling import session as sampling_session
+from gantool.sampling.session import Inputs, Made
 from gantool.spec import Facts, LabelMaps, Spec
 from gantool.training import request as training
 from gantool.training import session as training_session
@@ -37,13 +43,25 @@ _SILENT, _GRAVE_ALONE = -2, -1
 Paths = str | Path | Sequence[str | Path]
 
 
-class Translator:
-    """A trained model, ready to translate pictures. Made by `load`; not for several threads at once."""
+class Trained:
+    """A trained model, ready to translate or to make pictures. Made by `load`; not for several threads at once."""
 
-    def __init__(self, facts: Facts, engine: Engine) -> None:
+    def __init__(self, facts: Facts, model: Model[Any], device: torch.device, precision: str = "fp32") -> None:
         self.facts = facts
         """The header of the weights file."""
-        self.engine = engine
+        self._model, self._device, self._precision = model, device, precision
+
+    @cached_property
+    def engine(self) -> Engine:
+        """What translates pictures. Raises UsageError for a model that translates none."""
+        translation.refuse_samplers(self.facts, "MODEL")
+        return Engine(self._model, self._device, self._precision, can=self.facts.can)
+
+    @cached_property
+    def sampler(self) -> Sampler:
+        """What makes pictures of noise. Raises UsageError for a model that makes none."""
+        sampling.refuse_translators(self.facts, "MODEL")
+        return Sampler(self._model, self._device, self._precision, self.facts.can)
 
     @property
     def spec(self) -> Spec:
@@ -74,12 +92,13 @@ class Translator:
         unknown domain, or for a style or instance map that the model cannot have, DataError for a size or label it
         cannot take, and OutOfMemoryError.
         """
+        engine = self.engine
         way, *more = direction.targets(self.facts, to)
         if more:
             raise UsageError("one picture has one result: name one domain")
         given = self._given(image, instances, way.source)
         code = self._code(style, way.target)
-        result = self.engine.picture(given, way, size=size, code=code, seed=seed_of(seed))
+        result = engine.picture(given, way, size=size, code=code, seed=seed_of(seed))
         layers: Array = result.pixels
         if result.alpha is not None:
             layers = np.concatenate([layers, result.alpha[..., None]], axis=2)
@@ -89,6 +108,37 @@ class Translator:
         if result.icc_profile is not None:
             translated.info["icc_profile"] = result.icc_profile
         return translated
+
+    def sample(
+        self,
+        n: int = 1,
+        seed: int = 0,
+        *,
+        to: str | None = None,
+        text: str | None = None,
+        truncation: float = 1.0,
+    ) -> list[Image.Image]:
+        """`n` pictures of the seeds from `seed` on; a seed always gives the same picture.
+
+        For a model of classes, `to` is one or several with commas between (None: all in turns), each with `n` pictures;
+        for one that reads, `text` says what they show. `truncation` from 0 to 1 gives less variety and better pictures.
+        Raises UsageError for what the model is not told, and OutOfMemoryError.
+        """
+        sampler = self.sampler
+        words = sampling.Request(
+            model="MODEL",
+            output="OUT",
+            n=n,
+            seed=seed,
+            to=to,
+            text=() if text is None else (text,),
+            truncation=truncation,
+        )
+        pieces = sampling.pieces_of(words, self.facts)
+        inputs = Inputs(words, pieces, self.facts, sampler)
+        return [
+            Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels) for pixels in inputs.pictures(pieces)
+        ]
 
     def style(self, image: Image.Image, domain: str | None = None) -> np.ndarray[Any, Any]:
         """The style code (S,) of a picture of this domain (None: the second of two), for `translate(style=...)`."""
@@ -129,7 +179,7 @@ class Translator:
         return torch.from_numpy(np.asarray(style, np.float32))[None]
 
 
-def load(run_or_file_or_name: str | Path, device: str = "auto", *, precision: str = "fp32") -> Translator:
+def load(run_or_file_or_name: str | Path, device: str = "auto", *, precision: str = "fp32") -> Trained:
     """The model of a run folder, of a weights file, or of the newest run of the model of this name below ./runs.
 
     Raises CheckpointError for what is none of these or damaged, and UsageError for a device that is not there.
@@ -138,7 +188,7 @@ def load(run_or_file_or_name: str | Path, device: str = "auto", *, precision: st
         raise UsageError(f"precision is {' or '.join(translation.PRECISIONS)}, not {precision}")
     path = find_weights(str(run_or_file_or_name), tuple(registry.plugins()))
     facts, model = load_model(path)
-    return Translator(facts, Engine(model, choose(device), precision, can=facts.can))
+    return Trained(facts, model, choose(device), precision)
 
 
 def translate(
@@ -185,6 +235,46 @@ def translate(
         write_stdout=_no_stream,
         report=progress,
     )
+
+
+def sample(
+    model: str | Path,
+    output: str | Path,
+    *,
+    n: int | None = None,
+    seed: int = 0,
+    seeds: str | Sequence[int] | None = None,
+    text: str | Sequence[str] = (),
+    existing: Existing | None = None,
+    progress: Callable[[Made], None] | None = None,
+    console: Console | None = None,
+    **more: Any,
+) -> None:
+    """Makes pictures as `gantool sample` does; the arguments are named as its flags.
+
+    `gantool.sample("stylegan", "out", n=64, truncation=0.7)`. `model` is a run folder, a weights file or a model's
+    name; `output` a folder, or a file for one picture or a grid. `progress` is called with a `Made` for each picture.
+    `more` are further fields of `gantool.sampling.request.Request`. Raises the errors of `gantool.errors`.
+    """
+    _known(more, sampling.Request)
+    listed = seeds is None or isinstance(seeds, str)
+    for name in ("text_file", "vectors", "code"):
+        if more.get(name) is not None:
+            more[name] = Path(more[name])
+    request = sampling.Request(
+        model=str(model),
+        output=str(output),
+        n=n,
+        seed=seed,
+        seeds=seeds if listed else ",".join(map(str, seeds or ())),  # type: ignore[arg-type]
+        text=(text,) if isinstance(text, str) else tuple(text),
+        existing=existing,
+        **more,
+    )
+    decided = sampling.plan(request)
+    if decided.to_stdout:
+        raise UsageError("name a file or a folder: Python has no pipe to write to")
+    sampling_session.start(decided, console or Console(verbosity=_SILENT), write_stdout=_no_stream, report=progress)
 
 
 def train(

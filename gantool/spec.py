@@ -155,6 +155,13 @@ class Facts:
     sha256: str = ""
     """Hash of all other facts and of the tensors; of the tensors alone in files of 0.1; empty before it is written."""
 
+    @property
+    def told(self) -> str:
+        """What says what a picture made of noise shows: "class", "text", "vector", or "" for nothing."""
+        if not self.label_size:
+            return ""
+        return "text" if "read" in self.can else "vector" if self.spec.vectors else "class"
+
     def as_json(self) -> dict[str, Any]:
         """As JSON has it; `facts_from_json` is the inverse. What is empty is left out, unless every header has it."""
         table = {**vars(self), "spec": _spec_as_json(self.spec), "sizes": asdict(self.sizes), "can": sorted(self.can)}

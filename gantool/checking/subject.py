@@ -80,7 +80,7 @@ class Subject:
         return folders.saves(self.run)[-1] / folders.WEIGHTS
 
     @cached_property
-    def translator(self) -> api.Translator:
+    def translator(self) -> api.Trained:
         """The run's model, ready to translate."""
         return api.load(self.run, device="cpu")
 

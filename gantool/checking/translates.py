@@ -123,7 +123,7 @@ def export(subject: Subject) -> str:
     return ""
 
 
-def _translated(translator: api.Translator, way: Direction, width: int, height: int, seed: int = 0) -> Image.Image:
+def _translated(translator: api.Trained, way: Direction, width: int, height: int, seed: int = 0) -> Image.Image:
     """What noise of this size becomes."""
     kind = translator.spec.kind(way.source)
     image, instances = as_image(kind, noise(kind, width, height, seed=width))

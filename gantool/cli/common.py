@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ import typer
 from gantool import registry
 from gantool.errors import DataError, GantoolError, UsageError
 from gantool.report.console import Console
+from gantool.report.text import visible
 from gantool.runs import find, folders
 
 _SHORT = {"out": "-o", "n": "-n", "from_": "--from"}
@@ -108,6 +110,16 @@ def write_stdout(data: bytes) -> None:
         raise DataError("there is no stdout: it is closed")
     sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()
+
+
+def print_path(path: Path, nul: bool) -> None:
+    """Names a written file on stdout, with a line end or, for names that hold such, NUL behind it."""
+    if nul:
+        write_stdout(os.fsencode(path) + b"\0")
+    elif is_terminal("stdout"):
+        write_stdout(f"{visible(str(path))}\n".encode())
+    else:
+        write_stdout(os.fsencode(f"{path}\n"))  # as bytes: a file's name need not be text
 
 
 def read_stdin() -> bytes:

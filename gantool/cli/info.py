@@ -55,4 +55,5 @@ def info(
 def _in_words(key: str, value: object) -> str:
     if key == "directions" and isinstance(value, list):
         return ", ".join(" -> ".join(pair) for pair in value)
-    return "" if value is None else words(value)
+    none = value is None or (key.endswith("_size") and not value)
+    return "" if none else words(value)

@@ -12,7 +12,7 @@ from pathlib import Path
 import typer
 
 from gantool import registry
-from gantool.cli import data, demo, doctor, evaluate, export, importing, info, models, plugins, train, translate
+from gantool.cli import data, demo, doctor, evaluate, export, importing, info, models, plugins, sample, train, translate
 from gantool.cli.common import spelled_flag
 from gantool.errors import (
     CheckpointError,
@@ -36,7 +36,7 @@ EXIT_CODES = (
 
 app = typer.Typer(
     name="gantool",
-    help="Image-to-image translation with GANs.",
+    help="Translating and making pictures with GANs.",
     epilog=EXIT_CODES,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -45,6 +45,7 @@ app = typer.Typer(
 )
 app.command("train")(train.train)
 app.command("translate")(translate.translate)
+app.command("sample")(sample.sample)
 app.command("eval")(evaluate.evaluate)
 app.command("export")(export.export)
 app.command("import")(importing.import_)

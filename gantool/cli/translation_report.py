@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from gantool.cli import common
-from gantool.report.text import visible
 
 if TYPE_CHECKING:
     from gantool.report.console import Console
@@ -20,14 +18,8 @@ def printer(nul: bool) -> Callable[[Outcome], None]:
 
     def say(outcome: Outcome) -> None:
         out = getattr(outcome, "sha256", None) and outcome.out  # type: ignore[union-attr]  # those that were written
-        if not out:
-            return
-        if nul:
-            common.write_stdout(os.fsencode(out) + b"\0")
-        elif common.is_terminal("stdout"):
-            common.write_stdout(f"{visible(str(out))}\n".encode())
-        else:
-            common.write_stdout(os.fsencode(f"{out}\n"))  # as bytes: a file's name need not be text
+        if out:
+            common.print_path(out, nul)
 
     return say
 

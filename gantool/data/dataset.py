@@ -83,6 +83,11 @@ class Dataset:
             for at, domain in enumerate(self.domains)
         }
 
+    def texts(self, count: int) -> list[str]:
+        """So many texts that describe pictures of the first domain, evenly apart; none where they come without."""
+        captions = self.domains[0].captions
+        return [captions[index * len(captions) // count][0] for index in range(count)] if captions else []
+
     def sizes(self) -> list[tuple[Path, tuple[int, int]]]:
         """Each file with its picture's (width, height) after the resize, from headers read once. Raises DataError."""
         return [

@@ -65,6 +65,8 @@ class Domain:
     """Of label maps: ids are less than this. 0 for pictures."""
     instances: tuple[Path, ...] = ()
     """Of label maps: their instance maps, in the order of `files`; empty where none are used."""
+    captions: tuple[tuple[str, ...], ...] = ()
+    """Texts that describe each picture, in the order of `files`; empty where they come without."""
     vectors: int = 0
     """Numbers of the vectors that describe its pictures; 0 where none come with them."""
     note: str | None = None

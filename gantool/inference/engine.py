@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from gantool.errors import CheckpointError, DataError, OutOfMemoryError, UsageEr
 from gantool.inference.heatmaps import coloured, grey
 from gantool.inference.peak import WORKSPACE, Peak
 from gantool.inference.pixels import fitted_back, matched, prepared
+from gantool.inference.ready import ready
 from gantool.inference.ways import ROWS as ROWS
 from gantool.inference.ways import Way as Way
 from gantool.inference.ways import Ways
@@ -248,17 +249,8 @@ class Engine:
             condition = model.condition(direction.target, x) if isinstance(model, Conditioned) else None
             return model.translate(x, source=source, target=target, code=code, condition=condition)
 
-    @contextmanager
-    def _ready(self, seed: int) -> Iterator[None]:
-        """Inside, the model is in evaluation mode, without gradients, with random numbers of its own."""
-        with (
-            torch.no_grad(),
-            _evaluating(self.model),
-            torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []),
-            torch.autocast(self.device.type, torch.bfloat16, enabled=self.half),
-        ):
-            torch.manual_seed(seed)
-            yield
+    def _ready(self, seed: int) -> AbstractContextManager[None]:
+        return ready(self.model, self.device, half=self.half, seed=seed)
 
     @contextmanager
     def _explained(self, what: str, remedies: str) -> Iterator[None]:
@@ -286,18 +278,6 @@ class Engine:
     def _release(self) -> None:
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
-
-
-@contextmanager
-def _evaluating(model: Model[Any]) -> Iterator[None]:
-    """Inside, all layers are in evaluation mode; afterwards each is as it was."""
-    training = [module for module in model.modules() if module.training]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module in training:
-            module.training = True
 
 
 @contextmanager

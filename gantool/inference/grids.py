@@ -6,10 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
+from gantool.capabilities import Samples
 from gantool.inference.codes import seed_of
 from gantool.inference.engine import Engine
+from gantool.inference.sampler import Sampler
 from gantool.pictures.file import to_uint8
 from gantool.pictures.ids import shown
 from gantool.spec import Direction
@@ -17,9 +21,12 @@ from gantool.spec import Direction
 STYLES = 3
 """Results of a picture, for models with styles."""
 
+SEEDS, ROWS, LABELS = 8, 4, 8
+"""Of a sample grid of pictures made of noise: columns, rows, and rows for classes or texts at most."""
+
 Pictures = Mapping[str, Sequence[NDArray[np.uint8]]]
 """(H, W, C) by domain."""
-Grid = tuple[list[list[NDArray[np.uint8]]], list[str]]
+Grid = tuple[list[list[NDArray[Any]]], list[str] | None]
 """Rows of cells, and a label for each column."""
 
 
@@ -63,6 +70,33 @@ def by_domain(engine: Engine, pictures: Pictures) -> Grid:
             ]
         )
     return rows, ["picture", *names]
+
+
+def by_seed(sampler: Sampler, texts: Sequence[str] = ()) -> Grid:
+    """Pictures of the seeds from 0 on, just as `gantool sample` makes them: rows of eight, or a row for each class, or
+    for each of these texts.
+    """
+    model = sampler.model
+    assert isinstance(model, Samples)
+    if model.label_size == 0:
+        seeds = range(SEEDS * ROWS)
+        cells = [sampler.pictures(sampler.latent(seed))[0] for seed in seeds]
+        rows = [cells[first : first + SEEDS] for first in range(0, len(cells), SEEDS)]
+        return rows, None
+    labels = _labels(sampler, texts)
+    rows = [[sampler.pictures(sampler.latent(seed), label[None])[0] for seed in range(SEEDS)] for label in labels]
+    return rows, [f"seed {seed}" for seed in range(SEEDS)]
+
+
+def _labels(sampler: Sampler, texts: Sequence[str]) -> Tensor:
+    """Up to eight labels (N, L): of texts, of classes, or vectors drawn from a normal distribution."""
+    if "read" in sampler.can and texts:
+        return sampler.read(texts[:LABELS])
+    model = sampler.model
+    assert isinstance(model, Samples)
+    if model.spec.vectors:
+        return torch.randn(ROWS, model.label_size, generator=torch.Generator().manual_seed(0))
+    return torch.eye(model.label_size)[:LABELS]
 
 
 def _translated(engine: Engine, pixels: NDArray[np.uint8], direction: Direction, number: int) -> NDArray[Any]:

@@ -30,18 +30,24 @@ def matched(pixels: Array, alpha: Array | None) -> tuple[Array, Array | None]:
 
 
 def fitted_back(image: Tensor, given: Array) -> Array:
-    """(C, height, width) in [-1, 1] as a picture of the size of `given`. Raises DataError for values that are not
-    numbers, and CheckpointError where the image is smaller.
+    """(C, height, width) in [-1, 1] as a picture of the size and depth of `given`. Raises DataError for values that are
+    not numbers, and CheckpointError where the image is smaller.
     """
     height, width = given.shape[:2]
-    channels = image.shape[0]
     if image.shape[1] < height or image.shape[2] < width:
         made = f"{image.shape[2]}x{image.shape[1]}"
         raise CheckpointError(f"the model makes {made} of a picture of {width}x{height}: a result is as large as it")
-    deep = given.dtype == np.uint16
+    return as_pixels(image[:, :height, :width], deep=given.dtype == np.uint16)
+
+
+def as_pixels(image: Tensor, *, deep: bool = False) -> Array:
+    """(C, H, W) in [-1, 1] as a picture (H, W, C) of 8 bits, or of 16 (`deep`). Raises DataError for values that are
+    not numbers.
+    """
+    channels, height, width = image.shape
     result = np.empty((height, width, channels), np.uint16 if deep else np.uint8)
     for start in range(0, height, _CHUNK):
-        rows = image[:, start : min(start + _CHUNK, height), :width].permute(1, 2, 0).float().cpu().numpy()
+        rows = image[:, start : start + _CHUNK].permute(1, 2, 0).float().cpu().numpy()
         if not np.isfinite(rows).all():
             fp32 = argument("precision", "fp32")
             raise DataError(f"the model gives values that are not numbers: its weights are spoilt, or it needs {fp32}")

@@ -23,6 +23,7 @@ from gantool.report.console import Console
 from gantool.report.progress import progress
 from gantool.report.runlog import RunLog
 from gantool.runs import checkpoint, folders, lock
+from gantool.spec import Facts
 from gantool.training import distributed
 from gantool.training.distributed import Processes
 from gantool.training.inspection import Inspection, inspect, remember, remembered
@@ -101,11 +102,18 @@ def _train(
         if trainer.done >= total:
             console.note(f"{folder} is at step {trainer.done} of {total} already: {argument('steps', 'N')} goes on")
         trainer.train()
-    targets = direction.to_choose_from(checkpoint.facts_of_model(model, plan.name, total, {}))
-    to = {"to": targets[-1]} if targets else {}
-    translate = command("translate", {"inputs": "IN", "output": "OUT"}, model=folder, **to)
-    console.note(f"done: {folder}. Translate with: {translate}")
+    console.note(f"done: {folder}. {_what_next(checkpoint.facts_of_model(model, plan.name, total, {}), folder)}")
     console.event("done", run=str(folder), step=total)
+
+
+def _what_next(facts: Facts, folder: Path) -> str:
+    """What these weights are for, as a command."""
+    if "translate" not in facts.can:
+        told = {"text": {"text": "WORDS"}, "vector": {"vectors": "FILE"}}.get(facts.told, {})
+        return f"Make pictures with: {command('sample', {'output': 'OUT'}, model=folder, n=16, **told)}"
+    targets = direction.to_choose_from(facts)
+    to = {"to": targets[-1]} if targets else {}
+    return f"Translate with: {command('translate', {'inputs': 'IN', 'output': 'OUT'}, model=folder, **to)}"
 
 
 def _taken(plan: Plan, processes: int, found: Inspection, outside: contextlib.ExitStack) -> Path | GantoolError:

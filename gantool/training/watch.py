@@ -10,11 +10,13 @@ from typing import Any
 
 import torch
 
+from gantool.capabilities import Translates
 from gantool.data.dataset import Dataset
 from gantool.errors import GantoolError
 from gantool.files import write_atomically
 from gantool.inference import grids
 from gantool.inference.engine import Engine
+from gantool.inference.sampler import Sampler
 from gantool.model import Model
 from gantool.report.console import Console
 from gantool.report.gallery import write_gallery
@@ -63,6 +65,7 @@ class Watch:
     ) -> None:
         self.plan, self.folder, self.console, self.log, self.total = plan, folder, console, log, total
         self.pictures = dataset.samples(_SAMPLES)
+        self.texts = dataset.texts(_SAMPLES)
         self.device, self.clock = device, clock
         self.stopwatch = Stopwatch(total, device, clock)
         self._page_due = clock()
@@ -76,11 +79,8 @@ class Watch:
         self.progress.advance(done, losses)
 
     def sample(self, done: int, model: Model[Any]) -> None:
-        engine = Engine(model, next(model.parameters()).device)
-        names = self.plan.spec.domains
         try:
-            many = len(names) > 2
-            rows, header = grids.by_domain(engine, self.pictures) if many else grids.by_pair(engine, self.pictures)
+            rows, header = self._cells(model)
         except GantoolError as error:  # a sample is no reason to end a training
             self.console.warn(f"no samples at step {done}: {error.text}")
             return
@@ -93,6 +93,15 @@ class Watch:
             self.write_gallery()
             self._page_due = self.clock() + max(PAGE_SECONDS, 20 * (self.clock() - began))
         self.stopwatch.begin()
+
+    def _cells(self, model: Model[Any]) -> grids.Grid:
+        device = next(model.parameters()).device
+        if not isinstance(model, Translates):
+            return grids.by_seed(Sampler(model, device), self.texts)
+        engine = Engine(model, device)
+        if len(self.plan.spec.domains) > 2:
+            return grids.by_domain(engine, self.pictures)
+        return grids.by_pair(engine, self.pictures)
 
     def saved(self, done: int, folder: Path) -> None:
         self.console.event("saved", step=done, folder=str(folder))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import get_args
 
 from gantool import direction, registry
-from gantool.errors import DataError, UsageError, argument
+from gantool.errors import DataError, UsageError, argument, command
 from gantool.files import check_folder, check_writable
 from gantool.inference.devices import check_name
 from gantool.inference.styles import styles
@@ -128,6 +128,7 @@ def plan(request: Request, read_stdin: Callable[[], bytes]) -> Plan:
     naming = Naming(request.ext, request.suffix, request.frames)
     weights = find_weights(request.model, tuple(registry.plugins()))
     facts = read_facts(weights)
+    refuse_samplers(facts, request.model)
     directions = tuple(direction.targets(facts, request.to))
     chosen = styles(request.style, request.n, request.interpolate, facts.code_size, facts.model)
     if "code" not in facts.can:
@@ -167,6 +168,13 @@ def plan(request: Request, read_stdin: Callable[[], bytes]) -> Plan:
     if request.attention is not None and outputs.jobs:
         check_folder(request.attention)
     return Plan(request, weights, facts, directions, results, inputs, outputs, earlier=earlier, how=how)
+
+
+def refuse_samplers(facts: Facts, model: str) -> None:
+    """Raises UsageError, which names the right verb, for weights that translate no pictures."""
+    if "translate" not in facts.can:
+        right = command("sample", {"output": "OUT"}, model=model)
+        raise UsageError(f"{facts.model} makes pictures of noise, and translates none: {right}")
 
 
 def _how(request: Request, facts: Facts, variant: Variant) -> dict[str, str]:

@@ -46,7 +46,7 @@ FROM_PYTHON: dict[str, dict[str, Any]] = {
     "ugatit.plain.photo.b.png": {"to": "b", "size": (16, 16)},
     "unit.plain.photo.b.png": {},
 }
-"""The same pictures by `Translator.translate`: those in whose making nothing is drawn."""
+"""The same pictures by `Trained.translate`: those in whose making nothing is drawn."""
 
 
 def record(name: str) -> dict[str, Any]:

@@ -1,0 +1,38 @@
+"""A model made ready for pictures, and left as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from gantool.model import Model
+
+
+@contextmanager
+def ready(model: Model[Any], device: torch.device, *, half: bool = False, seed: int = 0) -> Iterator[None]:
+    """Inside, the model is in evaluation mode, without gradients, with random numbers of its own; with `half` its
+    arithmetic is in bfloat16.
+    """
+    with (
+        torch.no_grad(),
+        evaluating(model),
+        torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
+        torch.autocast(device.type, torch.bfloat16, enabled=half),
+    ):
+        torch.manual_seed(seed)
+        yield
+
+
+@contextmanager
+def evaluating(model: Model[Any]) -> Iterator[None]:
+    """Inside, all layers are in evaluation mode; afterwards each is as it was."""
+    training = [module for module in model.modules() if module.training]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module in training:
+            module.training = True

@@ -1,0 +1,129 @@
+"""Pictures of latents. Training's samples, `sample`, evaluation and the Python interface all come through here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gantool.capabilities import Mixes, Reads, Samples, abilities
+from gantool.errors import CheckpointError, DataError, OutOfMemoryError, UsageError, argument, ran_out
+from gantool.inference.pixels import as_pixels
+from gantool.inference.ready import ready
+from gantool.model import Model
+from gantool.pictures.file import Array
+from gantool.schema import first_line
+
+
+class Sampler:
+    """A model on a device, ready to make pictures. The model's own training or evaluation mode is left as it is.
+
+    `can` are the abilities that its header names; None asks the model. Raises CheckpointError for a model that makes
+    no pictures of noise.
+    """
+
+    def __init__(
+        self,
+        model: Model[Any],
+        device: torch.device | str = "cpu",
+        precision: str = "fp32",
+        can: frozenset[str] | None = None,
+    ) -> None:
+        if not isinstance(model, Samples):
+            raise CheckpointError(f"a {type(model).__name__} makes no pictures of noise")
+        self.model = model.to(device)
+        self.can = abilities(model) if can is None else can
+        self.device = torch.device(device)
+        self.half = precision == "bf16"
+        # On a CPU a batch leaves its cache. Passes are always full: so a picture never depends on its neighbours.
+        self.together = 16 if self.device.type == "cuda" else 1
+
+    @property
+    def _samples(self) -> Samples:
+        assert isinstance(self.model, Samples)
+        return self.model
+
+    def latent(self, seed: int, truncation: float = 1.0) -> Tensor:
+        """The latent (1, L) of a seed from 0 to 2^32 - 1."""
+        return self._samples.latent(seed, truncation)
+
+    def label(self, *classes: int) -> Tensor:
+        """The label (1, classes) of a class, by its number, or of equal shares of several."""
+        label = torch.zeros(1, self._samples.label_size)
+        label[0, list(classes)] = 1 / len(classes)
+        return label
+
+    def read(self, texts: Sequence[str]) -> Tensor:
+        """The labels (N, label_size) of texts. Raises UsageError for a model that does not read."""
+        if "read" not in self.can or not isinstance(self.model, Reads):
+            raise UsageError(f"these weights read no text: leave out {argument('text')}")
+        with ready(self.model, self.device):
+            return self.model.read(texts).float().cpu()
+
+    def pictures(self, latents: Tensor, labels: Tensor | None = None, truncation: float = 1.0) -> list[Array]:
+        """Pictures (H, W, C) uint8 of latents (N, L), and of labels (N, label_size) where the model is told something.
+
+        A picture is the same whatever stands in the other rows. Raises DataError and OutOfMemoryError.
+        """
+
+        def make(latents: Tensor, labels: Tensor | None = None) -> Tensor:
+            return self._samples.sample(latents, labels=labels, truncation=truncation)
+
+        return [as_pixels(image) for images in self._passes(make, latents, labels) for image in images]
+
+    def styles(self, latents: Tensor, labels: Tensor | None = None, truncation: float = 1.0) -> Tensor:
+        """The styles (N, layers, numbers) of latents. Raises UsageError for a model without."""
+        model = self._mixes
+
+        def make(latents: Tensor, labels: Tensor | None = None) -> Tensor:
+            return model.styles(latents, labels=labels, truncation=truncation)
+
+        return torch.cat([styles.float().cpu() for styles in self._passes(make, latents, labels)])
+
+    def of_styles(self, styles: Tensor) -> list[Array]:
+        """Pictures (H, W, C) uint8 of styles (N, layers, numbers), as `pictures`."""
+        return [as_pixels(image) for images in self._passes(self._mixes.of_styles, styles) for image in images]
+
+    @property
+    def _mixes(self) -> Mixes:
+        if "mix" not in self.can or not isinstance(self.model, Mixes):
+            raise UsageError("these weights have no styles, one for each layer: StyleGAN has such")
+        return self.model
+
+    def _passes(self, make: Callable[..., Tensor], *tables: Tensor | None) -> Iterator[Tensor]:
+        """What `make` gives for the rows of tables (N, ...), pass by pass; the last row fills the last pass up."""
+        rows = [table for table in tables if table is not None]
+        for parts in zip(*(table.split(self.together) for table in rows), strict=True):
+            with self._explained(), ready(self.model, self.device, half=self.half):
+                count = len(parts[0])
+                full = (torch.cat([part, part[-1:].expand(self.together - count, *part.shape[1:])]) for part in parts)
+                made = make(*(part.to(self.device) for part in full))[:count]
+            yield made
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Inside, what torch raises becomes OutOfMemoryError or DataError."""
+        try:
+            yield
+        except (MemoryError, RuntimeError) as error:
+            if self.device.type == "cuda":
+                torch.cuda.empty_cache()
+            if ran_out(error):
+                raise OutOfMemoryError(
+                    f"the memory does not suffice for a picture: try {argument('precision', 'bf16')}"
+                ) from error
+            raise DataError(f"the model fails on its latents: {first_line(error)}") from error
+
+
+def slerp(one: Tensor, other: Tensor, share: float) -> Tensor:
+    """The latent (1, L) this share (0 to 1) of the way from one to another, on the arc between them: so it is as long
+    as normally distributed ones are (White 2016, arXiv 1609.04468).
+    """
+    cosine = torch.nn.functional.cosine_similarity(one, other).clamp(-1, 1)
+    angle = torch.arccos(cosine)
+    if float(angle.sin()) < 1e-6:  # the same direction, or opposite ones
+        return torch.lerp(one, other, share)
+    return (one * ((1 - share) * angle).sin() + other * (share * angle).sin()) / angle.sin()
