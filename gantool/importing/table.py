@@ -32,7 +32,7 @@ Leaves = Mapping[type[nn.Module], Mapping[str, str | None]]
 
 STATISTICS = dict.fromkeys(("running_mean", "running_var", "num_batches_tracked"))
 """Leaves that an instance norm drops: old files have them, and they were never used."""
-_UNUSED = "statistics of an instance norm, which are never used"
+_UNUSED = "statistics that are never used"
 _KINDS = {"G": "a generator", "D": "a discriminator", "E": "an encoder"}
 """Official letters of networks."""
 
@@ -266,7 +266,8 @@ def imported(
     spec = kind.data(options).spec(domains, size)
     with torch.device("meta"):
         model = kind(options, spec)
-    assert isinstance(model, Translates)
+    if directions is None:
+        directions = model.directions() if isinstance(model, Translates) else ()
     tensors: dict[str, Tensor] = {}
     all_used, all_dropped = dict(used or {}), dict(dropped or {})
     for part in parts:
@@ -282,7 +283,7 @@ def imported(
         tensors=tensors,
         used=all_used,
         dropped=all_dropped,
-        directions=model.directions() if directions is None else directions,
+        directions=directions,
         licence=licence,
     )
 
