@@ -32,7 +32,7 @@ class LinearGenerator(nn.Module):
 
     def forward(self, z: Tensor, labels: Tensor) -> Tensor:
         pictures: Tensor = self.model(torch.cat([labels.to(z.dtype) @ self.label_emb.weight, z], 1))
-        return pictures.unflatten(1, self.picture)
+        return pictures.view(-1, *self.picture)
 
 
 class LinearDiscriminator(nn.Module):
@@ -68,7 +68,7 @@ class MaxoutGenerator(nn.Module):
         self.dropout = nn.Dropout(0.5)
 
     def forward(self, z: Tensor, labels: Tensor) -> Tensor:
-        return 2 * self.shares(torch.special.ndtr(z), labels).unflatten(1, self.picture) - 1
+        return 2 * self.shares(torch.special.ndtr(z), labels).view(-1, *self.picture) - 1
 
     def shares(self, u: Tensor, labels: Tensor) -> Tensor:
         """Pictures (N, channels size^2) in [0, 1] of uniform latents: the paper's network."""
