@@ -162,7 +162,8 @@ def test_a_pipe(gantool, plain, tmp_path):
 def test_json_says_what_was_made(main, classes, tmp_path):
     main("sample", "--model", classes, "--to", "red", "-n", 1, "out")
     _, out, _ = main("sample", "--model", classes, "--to", "red", "-n", 2, "out", "--json")
-    events = [event for event in map(json.loads, out.splitlines()) if event["event"] != "progress"]
+    told = ("skipped", "file", "done")
+    events = [event for event in map(json.loads, out.splitlines()) if event["event"] in told]
     skipped, made, end = events
     assert skipped == {"event": "skipped", "seed": 0, "class": "red", "out": "out/seed0000.png"}
     assert (made["event"], made["seed"], made["class"], made["out"]) == ("file", 1, "red", "out/seed0001.png")
