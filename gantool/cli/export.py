@@ -64,12 +64,14 @@ def export(
         return
     from gantool.export.files import size_rule
 
-    way = done.part or f"{done.source} -> {'what label says' if 'label' in done.inputs else done.target}"
+    way = done.part or "pictures of noise"
+    if done.source is not None:
+        way = f"{done.source} -> {'what label says' if 'label' in done.inputs else done.target}"
     console.note(f"{way}: {done.bytes / 1e6:.1f} MB, {size_rule(done.sizes)}")
     for what, table in (("in", done.inputs), ("out", done.outputs)):
         for name, form in table.items():
             console.note(f"{what}: {name}, {form}")
     sizes = ", ".join("x".join(map(str, size)) for size in done.compared)
-    shape = "N" if done.part else "N x H x W"
+    shape = "N" if done.source is None else "N x H x W"
     console.note(f"compared with the model at {sizes} ({shape}): it differs by {done.difference:.1g} at most")
     console.result(str(done.path))

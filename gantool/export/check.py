@@ -101,8 +101,10 @@ def cases(translation: Translation, image_io: bool) -> list[Case]:
 
 
 @torch.no_grad()
-def graph_cases(graph: Graph) -> list[Case]:
-    """The examples of a network that is exported by itself, in batches of 1, 2 and 3, with its own results."""
+def graph_cases(graph: Graph, image_io: bool = False) -> list[Case]:
+    """The examples of a network into which no picture goes, in batches of 1, 2 and 3, with its own results. With
+    `image_io` these are pictures, and the file's are of 8 bits.
+    """
     exact = copy.deepcopy(graph.module).double()
     made = []
     for count in (1, 2, 3):
@@ -110,7 +112,9 @@ def graph_cases(graph: Graph) -> list[Case]:
         expected: Tensor = graph.module(*given)
         allowed = _allowed(expected, exact(*_doubled(given)))
         arrays = tuple(tensor.numpy() for tensor in given)
-        made.append(Case((count,), arrays, (expected.numpy(),), (allowed,), ("float32",)))
+        if image_io:
+            expected = expected.permute(0, 2, 3, 1)
+        made.append(Case((count,), arrays, (expected.numpy(),), (allowed,), ("uint8" if image_io else "float32",)))
     return made
 
 

@@ -55,19 +55,27 @@ def notes(translation: Translation, image_io: bool) -> dict[str, Any]:
     }
 
 
-def graph_notes(facts: Facts, paper: str, name: str, graph: Graph) -> dict[str, Any]:
-    """The same for a network that is exported by itself: `part` has its name, and there is no direction."""
+def graph_notes(facts: Facts, paper: str, name: str | None, graph: Graph, image_io: bool = False) -> dict[str, Any]:
+    """The same where no picture goes in: for pictures of noise, and for a network that is exported by itself, whose
+    name is `part`. There is no direction.
+    """
 
     def form(tensor: Tensor) -> str:
         return f"{str(tensor.dtype).removeprefix('torch.')} ({', '.join(['N', *map(str, tensor.shape[1:])])})"
 
     with torch.no_grad():
         result = graph.module(*graph.inputs.values())
+    made = form(result)
+    if name is None:
+        _, channels, height, width = result.shape
+        made = f"uint8 (N, {height}, {width}, {channels}) in [0, 255]" if image_io else f"{made} in [-1, 1]"
+    told = {"classes": list(facts.spec.domains)} if facts.told == "class" else {}
     return {
         **_origin(facts, paper),
-        "part": name,
+        **({} if name is None else {"part": name}),
+        **told,
         "inputs": {key: form(tensor) for key, tensor in graph.inputs.items()},
-        "outputs": {graph.outputs[0]: form(result)},
+        "outputs": {graph.outputs[0]: made},
         "sizes": {},
     }
 
@@ -161,8 +169,8 @@ FORMATS: dict[str, tuple[Callable[[ExportedProgram, Mapping[str, Any], bool], by
 
 def summary(notes: Mapping[str, Any]) -> str:
     """A file's direction, or the name of a part."""
-    if "part" in notes:
-        return str(notes["part"])
+    if "source" not in notes:
+        return str(notes.get("part", "pictures of noise"))
     return f"{notes['source']} to {'what label says' if 'label' in notes['inputs'] else notes['target']}"
 
 

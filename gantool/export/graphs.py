@@ -40,9 +40,23 @@ class ImageIO(nn.Module):
             x = to_unit(x.float())
         made = self.module(x) if code is None else self.module(x, code)
         translation, *further = made if isinstance(made, tuple) else (made,)
-        levels = ((translation + 1) * 127.5).round().clamp(0, 255)
-        pixels: Tensor = levels.to(torch.uint8).permute(0, 2, 3, 1)
-        return (pixels, *further) if further else pixels
+        return (_levels(translation), *further) if further else _levels(translation)
+
+
+class Pixels(nn.Module):
+    """uint8 pictures (N, H, W, C) of a module that makes pictures (N, C, H, W) in [-1, 1] of something else."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, first: Tensor, label: Tensor | None = None) -> Tensor:
+        return _levels(self.module(first) if label is None else self.module(first, label))
+
+
+def _levels(pictures: Tensor) -> Tensor:
+    levels = ((pictures + 1) * 127.5).round().clamp(0, 255)
+    return levels.to(torch.uint8).permute(0, 2, 3, 1)
 
 
 def capture(translation: Translation, image_io: bool) -> ExportedProgram:
@@ -56,11 +70,12 @@ def capture(translation: Translation, image_io: bool) -> ExportedProgram:
     return _captured(module, inputs, dims)
 
 
-def capture_graph(graph: Graph) -> ExportedProgram:
-    """The same for a network that is exported by itself; only the batch is free."""
+def capture_graph(graph: Graph, image_io: bool = False) -> ExportedProgram:
+    """The same where no picture goes in; only the batch is free. With `image_io` pictures of 8 bits come out."""
     inputs = tuple(graph.inputs.values())
     batch = Dim("batch", min=1)
-    return _captured(graph.module, inputs, tuple({0: batch} for _ in inputs))
+    module = Pixels(graph.module) if image_io else graph.module
+    return _captured(module, inputs, tuple({0: batch} for _ in inputs))
 
 
 def _captured(module: nn.Module, inputs: tuple[Tensor, ...], dims: tuple[dict[int, Dim], ...]) -> ExportedProgram:

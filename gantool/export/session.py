@@ -35,7 +35,7 @@ class Request:
     to: str | None = None
     """Target domain; None for the second one."""
     part: str | None = None
-    """A network of the model to write instead of the translation."""
+    """A network of the model to write instead of the whole."""
     image_io: bool = False
     """Pixels in and out, uint8 (N, H, W, C), instead of float32 (N, C, H, W) in [-1, 1]."""
     overwrite: bool = False
@@ -52,7 +52,7 @@ class Plan:
     """onnx or pt2."""
     facts: Facts
     direction: Direction | None
-    """None for a part."""
+    """None for a part, and for pictures of noise."""
 
 
 @dataclass(frozen=True)
@@ -86,14 +86,16 @@ def plan(request: Request) -> Plan:
     format = _format(request.out)
     if request.part is not None and (request.to is not None or request.image_io):
         without = f"{argument('to')} and {argument('image_io')}"
-        raise UsageError(f"{argument('part')} is one network, not a translation of pictures: leave out {without}")
+        raise UsageError(f"{argument('part')} is one network, not the whole model: leave out {without}")
     if request.out.exists() and not request.overwrite:
         raise UsageError(f"{request.out} exists already: {argument('overwrite')} replaces it")
     check_writable(request.out)
     if Results().strangers([request.out]):
         raise UsageError(f"{request.out} exists, and gantool did not write it: remove it, or name another file")
     facts = read_facts(request.weights)
-    if request.part is not None:
+    if request.part is not None or "translate" not in facts.can:
+        if request.to is not None:
+            raise UsageError(f"the label is an input of the file: leave out {argument('to')}")
         return Plan(request, format, facts, None)
     to = request.to
     if to is None and not facts.can & {"code", "condition"}:  # with either, one file has all targets
@@ -116,10 +118,10 @@ def start(plan: Plan) -> Report:
     request, facts = plan.request, plan.facts
     model = load_model(request.weights)[1].requires_grad_(False)
     if plan.direction is None:
-        graph = _graph(model, facts, str(request.part))
-        notes = files.graph_notes(facts, model.paper, str(request.part), graph)
-        cases = check.graph_cases(graph)
-        capture = partial(graphs.capture_graph, graph)
+        graph = _graph(model, facts, request.part)
+        notes = files.graph_notes(facts, model.paper, request.part, graph, request.image_io)
+        cases = check.graph_cases(graph, request.image_io)
+        capture = partial(graphs.capture_graph, graph, request.image_io)
     else:
         translation = Translation(model, facts, plan.direction)
         notes = files.notes(translation, request.image_io)
@@ -160,10 +162,12 @@ def start(plan: Plan) -> Report:
     )
 
 
-def _graph(model: Model[Any], facts: Facts, part: str) -> Graph:
-    from gantool.capabilities import Exports
+def _graph(model: Model[Any], facts: Facts, part: str | None) -> Graph:
+    from gantool.export.sampling import parts, picture_graph
 
-    graphs = model.graphs() if isinstance(model, Exports) else {}
+    if part is None:
+        return picture_graph(model)
+    graphs = parts(model)
     if part not in graphs:
         able = f"it has: {', '.join(graphs)}" if graphs else f"leave out {argument('part')}"
         raise UsageError(f'{facts.model} has no part "{part}" to export: {able}')
