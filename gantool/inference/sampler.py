@@ -68,11 +68,11 @@ class Sampler:
 
         A picture is the same whatever stands in the other rows. Raises DataError and OutOfMemoryError.
         """
+        return [as_pixels(image) for images in self._made(latents, labels, truncation) for image in images]
 
-        def make(latents: Tensor, labels: Tensor | None = None) -> Tensor:
-            return self._samples.sample(latents, labels=labels, truncation=truncation)
-
-        return [as_pixels(image) for images in self._passes(make, latents, labels) for image in images]
+    def images(self, latents: Tensor, labels: Tensor | None = None, truncation: float = 1.0) -> Tensor:
+        """As `pictures`, but as the network gives them: (N, C, H, W) in [-1, 1], on the device, not rounded."""
+        return torch.cat(list(self._made(latents, labels, truncation)))
 
     def styles(self, latents: Tensor, labels: Tensor | None = None, truncation: float = 1.0) -> Tensor:
         """The styles (N, layers, numbers) of latents. Raises UsageError for a model without."""
@@ -86,6 +86,16 @@ class Sampler:
     def of_styles(self, styles: Tensor) -> list[Array]:
         """Pictures (H, W, C) uint8 of styles (N, layers, numbers), as `pictures`."""
         return [as_pixels(image) for images in self._passes(self._mixes.of_styles, styles) for image in images]
+
+    def images_of_styles(self, styles: Tensor) -> Tensor:
+        """As `of_styles`, but as the network gives them: (N, C, H, W) in [-1, 1], on the device, not rounded."""
+        return torch.cat(list(self._passes(self._mixes.of_styles, styles)))
+
+    def _made(self, latents: Tensor, labels: Tensor | None, truncation: float) -> Iterator[Tensor]:
+        def make(latents: Tensor, labels: Tensor | None = None) -> Tensor:
+            return self._samples.sample(latents, labels=labels, truncation=truncation)
+
+        return self._passes(make, latents, labels)
 
     @property
     def _mixes(self) -> Mixes:
