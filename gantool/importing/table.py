@@ -266,8 +266,7 @@ def imported(
     spec = kind.data(options).spec(domains, size)
     with torch.device("meta"):
         model = kind(options, spec)
-    if directions is None:
-        directions = model.directions() if isinstance(model, Translates) else ()
+    ways = model.directions() if isinstance(model, Translates) else ()
     tensors: dict[str, Tensor] = {}
     all_used, all_dropped = dict(used or {}), dict(dropped or {})
     for part in parts:
@@ -283,7 +282,7 @@ def imported(
         tensors=tensors,
         used=all_used,
         dropped=all_dropped,
-        directions=directions,
+        directions=ways if directions is None else directions,
         licence=licence,
     )
 
