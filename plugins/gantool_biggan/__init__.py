@@ -21,14 +21,15 @@ from gantool.capabilities import Averaged, Samples
 from gantool.data.layouts.domains import domains
 from gantool.data.layouts.pictures import pictures
 from gantool.errors import argument
+from gantool.losses.adversarial import adversarial_loss, generator_loss
 from gantool.model import Batch, Data, Model, Progress, Roles, Run, Steps
 from gantool.option_groups import OneKind, adam
 from gantool.options import option
 from gantool.spec import Sizes, Spec
 from gantool_biggan.discriminator import Discriminator
 from gantool_biggan.generator import WIDTHS, Generator
-from gantool_biggan.losses import hinge_of_discriminator, hinge_of_generator, orthogonality
 from gantool_biggan.norms import with_standing_statistics
+from gantool_biggan.orthogonality import orthogonality
 from gantool_biggan.spectral import INITIALIZATIONS, SpectralNorm, initialize
 
 STANDING_BATCH = 32
@@ -139,7 +140,7 @@ class BigGAN(Samples, Averaged, Model["BigGAN.Options"]):
                         z, y_fake = self.draw(len(x), run)
                         fake = self.g(z, y_fake)
                     of_fake, of_real = self.scores(fake, y_fake, x, y)
-                    d_fake, d_real = hinge_of_discriminator(of_fake, of_real)
+                    d_fake, d_real = adversarial_loss(of_fake, False, "hinge"), adversarial_loss(of_real, True, "hinge")
                     run.backward((d_fake + d_real + self.regularisation(self.d)) / o.accumulations)
                     run.log(d_fake=d_fake, d_real=d_real)
                 run.update("D")
@@ -147,7 +148,7 @@ class BigGAN(Samples, Averaged, Model["BigGAN.Options"]):
         with run.phase("G"):
             for _ in range(o.accumulations):
                 z, y = self.draw(count, run)
-                gan = hinge_of_generator(self.d(self.g(z, y), y))
+                gan = generator_loss(self.d(self.g(z, y), y), "hinge")
                 run.backward((gan + self.regularisation(self.g)) / o.accumulations)
                 run.log(gan=gan)
             run.update("G")

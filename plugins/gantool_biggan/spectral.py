@@ -7,6 +7,7 @@ those in evaluation keep nothing of them. So gantool.networks.spectral, which ke
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -45,21 +46,19 @@ class _Normalised(nn.Module):
         norm = self.norm
         if norm is None:
             return self.weight
-        with torch.autocast(self.weight.device.type, enabled=False):
+        kind = self.weight.device.type
+        with torch.autocast(kind, enabled=False) if torch.is_autocast_enabled(kind) else nullcontext():
             weight = single(self.weight)
-            matrix = weight.flatten(1)
             us = [self.get_buffer(f"u{i}") for i in range(norm.vectors)]
-            new_us, vs = power_iterations(matrix.detach(), us, norm)
-            values = [v @ matrix.t() @ u.t() for u, v in zip(new_us, vs, strict=True)]
+            new_us, vs = power_iterations(weight.detach().flatten(1), us, norm)
+            values = [v @ weight.flatten(1).t() @ u.t() for u, v in zip(new_us, vs, strict=True)]
             if self.training:
-                with torch.no_grad():
-                    for i, (old, new, value) in enumerate(zip(us, new_us, values, strict=True)):
-                        old.copy_(new)
-                        self.get_buffer(f"sv{i}").copy_(value.flatten())
+                for i, (u, value) in enumerate(zip(new_us, values, strict=True)):
+                    us[i].copy_(u)
+                    self.get_buffer(f"sv{i}").copy_(value.detach().flatten())
             return weight / values[0]
 
 
-@torch.no_grad()
 def power_iterations(matrix: Tensor, us: list[Tensor], norm: SpectralNorm) -> tuple[list[Tensor], list[Tensor]]:
     """The singular vectors (1, O) and (1, I) of a matrix (O, I) after more iterations, each at right angles to those
     before it.

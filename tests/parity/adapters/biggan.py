@@ -14,8 +14,8 @@ from gantool_biggan import BigGAN, official
 from gantool_biggan.attention import Attention
 from gantool_biggan.discriminator import Discriminator
 from gantool_biggan.generator import Generator
-from gantool_biggan.losses import hinge_of_discriminator, hinge_of_generator, orthogonality
 from gantool_biggan.norms import ClassNorm, OutputNorm, with_standing_statistics
+from gantool_biggan.orthogonality import orthogonality
 from gantool_biggan.spectral import Conv, SpectralNorm, power_iterations
 from torch import Tensor, nn
 
@@ -24,7 +24,7 @@ from gantool.evaluation.inception_score import inception_score
 from gantool.importing.table import load as load_official
 from gantool.importing.table import same
 from gantool.inference.pixels import as_pixels
-from gantool.losses.adversarial import adversarial_loss
+from gantool.losses.adversarial import adversarial_loss, generator_loss
 from gantool.model import Progress, Run
 from gantool.training.ema import Averages
 
@@ -239,20 +239,13 @@ def _check_function(entry: Entry) -> None:
 
 def _check_loss(entry: Entry) -> None:
     scores = {name: fill.given(rule).double() for name, rule in entry["inputs"].items()}
-    name = entry["name"]
-    if name == "hinge_G":
-        value = hinge_of_generator(*scores.values())
-    elif name.startswith("hinge_D_"):
-        fake, real = hinge_of_discriminator(scores["fake"], scores["real"])
-        value = {"hinge_D_fake": fake, "hinge_D_real": real}[name]
+    objective, _, asked = entry["name"].partition("_")
+    mode = {"hinge": "hinge", "softplus": "vanilla"}[objective]
+    if asked == "G":
+        value = generator_loss(*scores.values(), mode)
     else:
-        asked = {
-            "softplus_D_real": ("real", True),
-            "softplus_D_fake": ("fake", False),
-            "softplus_G": ("dis_fake", True),
-        }
-        which, real_wanted = asked[name]
-        value = adversarial_loss(scores[which], real_wanted, "vanilla")
+        which = asked.removeprefix("D_")
+        value = adversarial_loss(scores[which], which == "real", mode)
     assert value.item() == pytest.approx(entry["float64_value"], rel=suite.EXACT)
 
 

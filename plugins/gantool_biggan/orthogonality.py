@@ -1,4 +1,4 @@
-"""The hinge objective and orthogonal regularisation."""
+"""Orthogonal regularisation."""
 
 from __future__ import annotations
 
@@ -8,18 +8,6 @@ import torch
 from torch import Tensor
 
 from gantool.networks.precision import single
-
-
-def hinge_of_discriminator(fake: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
-    """max(0, 1 + score) of made pictures and max(0, 1 - score) of real ones, means (Lim and Ye 2017,
-    arXiv 1705.02894).
-    """
-    return torch.relu(1 + single(fake)).mean(), torch.relu(1 - single(real)).mean()
-
-
-def hinge_of_generator(fake: Tensor) -> Tensor:
-    """-score of made pictures, mean."""
-    return -single(fake).mean()
 
 
 def orthogonality(weights: Iterable[Tensor]) -> Tensor:
