@@ -235,7 +235,7 @@ def _begin(plan: Plan, trainer: Trainer, console: Console) -> None:
     for domain in plan.domains:
         if domain.note:
             console.note(domain.note)
-    if others := others_below(plan.paths):
+    if others := others_below(plan.paths, [kind for domain in plan.domains for kind in domain.read_beside]):
         console.note(passed_over(others))
     console.note(f"training {plan.name} on {counts} pictures, {trainer.total_steps} steps, into {trainer.folder}")
 
