@@ -29,8 +29,6 @@ ENOUGH_FOR_FID = 2048
 """With fewer pictures than features the covariances are singular, and FID says more about the count than the sets."""
 
 NO_JUDGES = Judges()
-SMALLEST_SIDE = 31
-"""LPIPS halves pictures until less than a pixel would be left of smaller ones."""
 
 Size = tuple[int, int]
 
@@ -197,10 +195,10 @@ def _paired(
         ssim.append(pixels.ssim(first, second))
         windows.add(pixels.ssim_window(*size))
         if lpips is not None:
-            if min(size) < SMALLEST_SIDE:
+            if min(size) < lpips.smallest_side:
                 raise DataError(
-                    f"LPIPS needs pictures of at least {SMALLEST_SIDE} pixels a side, not {_text(size)}: enlarge them"
-                    f" with {argument('size')}"
+                    f"LPIPS needs pictures of at least {lpips.smallest_side} pixels a side, not {_text(size)}: enlarge"
+                    f" them with {argument('size')}"
                 )
             images = [(as_rgb(picture, size) * 2 - 1).to(device) for picture in (real_picture, fake_picture)]
             perceived.append(float(lpips.to(device)(*images)))

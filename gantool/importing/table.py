@@ -267,8 +267,7 @@ def imported(
     spec = replace(kind.data(options).spec(domains, size), vectors=vectors)
     with torch.device("meta"):
         model = kind(options, spec)
-    if directions is None:
-        directions = model.directions() if isinstance(model, Translates) else ()
+    ways = model.directions() if isinstance(model, Translates) else ()
     tensors: dict[str, Tensor] = {}
     all_used, all_dropped = dict(used or {}), dict(dropped or {})
     for part in parts:
@@ -284,7 +283,7 @@ def imported(
         tensors=tensors,
         used=all_used,
         dropped=all_dropped,
-        directions=directions,
+        directions=ways if directions is None else directions,
         licence=licence,
     )
 

@@ -90,7 +90,8 @@ class DCGAN(Samples, Averaged, Model["DCGAN.Options"]):
         return {"G": adam(self.options, self.g), "D": adam(self.options, self.d)}
 
     def average_decay(self, now: Progress) -> float:
-        return self.options.ema
+        # It rises: first weights and statistics that have not seen much yet are soon forgotten.
+        return min(self.options.ema, now.step / (now.step + 10))
 
     def training_step(self, batch: Batch, run: Run) -> None:
         """D on a batch of pictures and a batch of fakes, then G against the D that has learnt, on the same fakes."""
