@@ -49,19 +49,21 @@ class Trained:
     def __init__(self, facts: Facts, model: Model[Any], device: torch.device, precision: str = "fp32") -> None:
         self.facts = facts
         """The header of the weights file."""
-        self._model, self._device, self._precision = model, device, precision
+        self.model = model
+        """The networks."""
+        self._device, self._precision = device, precision
 
     @cached_property
     def engine(self) -> Engine:
         """What translates pictures. Raises UsageError for a model that translates none."""
         translation.refuse_samplers(self.facts, "MODEL")
-        return Engine(self._model, self._device, self._precision, can=self.facts.can)
+        return Engine(self.model, self._device, self._precision, can=self.facts.can)
 
     @cached_property
     def sampler(self) -> Sampler:
         """What makes pictures of noise. Raises UsageError for a model that makes none."""
         sampling.refuse_translators(self.facts, "MODEL")
-        return Sampler(self._model, self._device, self._precision, self.facts.can)
+        return Sampler(self.model, self._device, self._precision, self.facts.can)
 
     @property
     def spec(self) -> Spec:

@@ -160,6 +160,15 @@ class Mixes(Samples):
         raise NotImplementedError
 
 
+class Inverts(Samples):
+    """Finds the latent that gives a picture, by a network (ALI's encoder)."""
+
+    @abstractmethod
+    def invert(self, images: Tensor) -> Tensor:
+        """The latents (N, `latent_size`) of pictures (N, C, H, W) in [-1, 1] of the size of its own."""
+        raise NotImplementedError
+
+
 class Averaged:
     """Keeps an exponential moving average of some networks: translation and sampling use the average."""
 
@@ -223,7 +232,21 @@ class Exports:
         return {}
 
 
-_MIXINS = (Translates, Coded, Encodes, Conditioned, Attends, Samples, Reads, Mixes, Averaged, Grows, Tells, Exports)
+_MIXINS = (
+    Translates,
+    Coded,
+    Encodes,
+    Conditioned,
+    Attends,
+    Samples,
+    Reads,
+    Mixes,
+    Inverts,
+    Averaged,
+    Grows,
+    Tells,
+    Exports,
+)
 _KINDS: dict[str, type] = dict(zip(ABILITIES, _MIXINS, strict=True))
 
 

@@ -105,7 +105,7 @@ class Direction(NamedTuple):
 
 ABILITIES = (
     *("translate", "code", "encode", "condition", "attend"),
-    *("sample", "read", "mix"),
+    *("sample", "read", "mix", "invert"),
     *("average", "grow", "tell", "export"),
 )
 """What weights can be able to do: `gantool.capabilities` asks a model."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gantool import registry
-from gantool.checking import describes, trains, translates
+from gantool.checking import describes, makes, trains, translates
 from gantool.checking.pictures import training_pictures
 from gantool.checking.subject import Subject
 from gantool.checking.translates import NotChecked
@@ -39,6 +39,10 @@ CHECKS: Mapping[str, Callable[[Subject], str]] = {
         translates.sizes,
         translates.repeats,
         translates.styles,
+        makes.seeds,
+        makes.labels,
+        makes.truncation,
+        makes.mixing,
         translates.export,
     )
 }

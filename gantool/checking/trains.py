@@ -15,6 +15,7 @@ from gantool import api
 from gantool.checking.pictures import as_image
 from gantool.checking.practice import begun, trained_steps
 from gantool.checking.subject import STEPS, Subject, ways
+from gantool.data.dataset import Dataset
 from gantool.data.transforms import Preparation
 from gantool.pictures.file import Array
 from gantool.report.text import figure
@@ -136,21 +137,32 @@ def resume(subject: Subject) -> str:
 
 
 def samples(subject: Subject) -> str:
-    """Samples and `translate` are one code path: a picture of the last grid comes back byte for byte."""
+    """Samples and `translate` or `sample` are one code path: a picture of the last grid comes back byte for byte."""
     translator = subject.translator
     config = subject.run / folders.SETTINGS
     plan = request.plan(request.Request(model=None, config=config, out=subject.folder / "planned"))
     if plan.preparation != Preparation(**translator.facts.preparation):
         return "the header of its weights has another preparation than the run"
-    source, target = ways(translator.facts)[0]
-    picture, instances = as_image(translator.spec.kind(source), opened(plan).samples(4)[source][0])
-    made = np.asarray(translator.translate(picture, to=target, instances=instances).convert("RGB"))
+    if "translate" in translator.facts.can:
+        source, target = ways(translator.facts)[0]
+        picture, instances = as_image(translator.spec.kind(source), opened(plan).samples(4)[source][0])
+        image, verb = translator.translate(picture, to=target, instances=instances), "translate"
+    else:
+        image, verb = _first_sample(translator, opened(plan)), "sample"
+    made = np.asarray(image.convert("RGB"))
     sheets = sorted((subject.run / "samples").glob("*.png"))
     if not sheets:
         return "the run has no samples"
     with Image.open(sheets[-1]) as sheet:
         found = _stands_in(made, np.asarray(sheet.convert("RGB")))
-    return "" if found else f"the picture of {target} in the last sample is not what translate makes"
+    return "" if found else f"the picture in the last sample is not what {verb} makes"
+
+
+def _first_sample(of: api.Trained, data: Dataset) -> Image.Image:
+    """The picture of seed 0, of the first class or text."""
+    text = data.texts(1) if of.facts.told == "text" else []
+    to = of.domains[0] if of.facts.told == "class" else None
+    return of.sample(1, 0, to=to, text=text[0] if text else None)[0]
 
 
 def _stands_in(part: Array, whole: Array) -> bool:

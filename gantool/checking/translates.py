@@ -1,4 +1,4 @@
-"""Checks of what trained weights do. Each gives what is wrong in one line, or nothing."""
+"""Checks of what trained weights do with pictures, and some of all weights. Each gives what is wrong in one line."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ import torch
 from PIL import Image
 
 from gantool import api
-from gantool.capabilities import Attends, Coded, Encodes, Exports
+from gantool.capabilities import Attends, Coded, Encodes, Inverts, Reads
 from gantool.checking.pictures import as_image, noise
 from gantool.checking.subject import STEPS, Subject, ways
 from gantool.export import check, session
 from gantool.export.graphs import Touched
+from gantool.export.sampling import parts, picture_graph
 from gantool.export.translation import Translation
 from gantool.model import Model
 from gantool.runs.checkpoint import load_model, part
@@ -27,14 +28,13 @@ class NotChecked(Exception):
 
 
 def weights(subject: Subject) -> str:
-    """The weights file translates by itself, and says what it is."""
+    """The weights file makes its pictures by itself, and says what it is."""
     alone = subject.folder / "alone.safetensors"
     alone.write_bytes(subject.weights.read_bytes())
     translator = api.load(alone, device="cpu")
-    (way, *_) = ways(translator.facts)
-    one, other = (_translated(of, way, 50, 41) for of in (translator, subject.translator))
-    if one.tobytes() != other.tobytes():
-        return "the weights file by itself translates otherwise than beside its run"
+    one, other = (_made(of) for of in (translator, subject.translator))
+    if one != other:
+        return "the weights file by itself makes other pictures than beside its run"
     facts = translator.facts
     if (facts.model, facts.step) != (subject.name, STEPS):
         return f"the header names {facts.model} after step {facts.step}, not {subject.name} after step {STEPS}"
@@ -45,6 +45,8 @@ def weights(subject: Subject) -> str:
 def sizes(subject: Subject) -> str:
     """A picture of any size, or of the one that the model takes, has a result of that size."""
     translator = subject.translator
+    if "translate" not in translator.facts.can:
+        return ""
     exact = translator.facts.sizes.exact
     for width, height in _SIZES if exact is None else [(exact, exact)]:
         for way in ways(translator.facts)[:3]:
@@ -61,21 +63,20 @@ _SIZES = ((33, 97), (64, 64), (97, 34), (71, 33), (5, 3), (1, 1), (64, 35))
 def repeats(subject: Subject) -> str:
     """One picture done twice with one seed gives one result, and the model is left as it was."""
     translator = subject.translator
-    before = {key: value.clone() for key, value in translator.engine.model.state_dict().items()}
-    for way in ways(translator.facts)[:3]:
-        one, other = (_translated(translator, way, 40, 44, seed=3) for _ in range(2))
-        if one.tobytes() != other.tobytes():
-            return f"the same picture with the same seed becomes another one the second time, to {way.target}"
-    after = translator.engine.model.state_dict()
+    before = {key: value.clone() for key, value in translator.model.state_dict().items()}
+    if _made(translator, seed=3) != _made(translator, seed=3):
+        return "what has the same seed becomes another picture the second time"
+    after = translator.model.state_dict()
     changed = [key for key, value in before.items() if not torch.equal(value, after[key])]
-    return f"translating changes {', '.join(changed[:3])}" if changed else ""
+    return f"making pictures changes {', '.join(changed[:3])}" if changed else ""
 
 
 def styles(subject: Subject) -> str:
     """A style code decides the result: the same code gives the same picture, whoever shares its batch."""
-    engine, facts = subject.translator.engine, subject.translator.facts
+    facts = subject.translator.facts
     if "code" not in facts.can:
         return ""
+    engine = subject.translator.engine
     (way, *_) = ways(facts)
     side = facts.sizes.exact or facts.sizes.fit(40, 40)[0]
     kind = facts.spec.kind(way.source)
@@ -94,12 +95,20 @@ def styles(subject: Subject) -> str:
 
 
 def roles(subject: Subject) -> str:
-    """Translation uses every network that is saved with the weights."""
+    """Translation or sampling uses every network that is saved with the weights."""
     facts, model = load_model(subject.weights)
     with torch.no_grad(), Touched() as touched:
-        for way in facts.directions or ways(facts):
-            _use(model, facts, way)
-        for graph in (model.graphs() if isinstance(model, Exports) else {}).values():
+        if "translate" in facts.can:
+            for way in facts.directions or ways(facts):
+                _use(model, facts, way)
+        found = list(parts(model).values())
+        if "sample" in facts.can:
+            found.append(picture_graph(model))
+        if isinstance(model, Reads):
+            model.read(["a word"])
+        if isinstance(model, Inverts):
+            model.invert(torch.zeros(1, model.spec.channels[0], model.spec.size, model.spec.size))
+        for graph in found:
             graph.module(*graph.inputs.values())
     used: dict[str, bool] = {}
     for key, value in model.state_dict().items():
@@ -109,18 +118,26 @@ def roles(subject: Subject) -> str:
         return ""
     named = ", ".join(f'"{name}"' for name in (*model.roles.training_only, *idle))
     which = ", ".join(idle)
-    return f"saved with the weights, and no translation uses it: {which}. roles = Roles(training_only=({named},))"
+    use = "translation" if "translate" in facts.can else "picture"
+    return f"saved with the weights, and no {use} uses it: {which}. roles = Roles(training_only=({named},))"
 
 
 def export(subject: Subject) -> str:
-    """An ONNX file of the translation agrees with the model in onnxruntime, at three sizes."""
+    """An ONNX file of the model agrees with the model in onnxruntime, at three sizes."""
     if any(importlib.util.find_spec(name) is None for name in session.ONNX):
         raise NotChecked("needs gantool[onnx]")
     facts = subject.translator.facts
-    to = ways(facts)[0].target
+    to = ways(facts)[0].target if "translate" in facts.can else None
     words = session.Request(weights=subject.weights, out=subject.folder / "model.onnx", to=to)
     session.start(session.plan(words))
     return ""
+
+
+def _made(of: api.Trained, seed: int = 0) -> list[bytes]:
+    """What weights make of noise, in up to three ways."""
+    if "translate" in of.facts.can:
+        return [_translated(of, way, 50, 41, seed).tobytes() for way in ways(of.facts)[:3]]
+    return [image.tobytes() for image in of.sample(3, seed, text="a word" if of.facts.told == "text" else None)]
 
 
 def _translated(translator: api.Trained, way: Direction, width: int, height: int, seed: int = 0) -> Image.Image:

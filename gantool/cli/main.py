@@ -12,7 +12,21 @@ from pathlib import Path
 import typer
 
 from gantool import registry
-from gantool.cli import data, demo, doctor, evaluate, export, importing, info, models, plugins, sample, train, translate
+from gantool.cli import (
+    data,
+    demo,
+    doctor,
+    evaluate,
+    export,
+    importing,
+    info,
+    models,
+    plugins,
+    sample,
+    sampling_ways,
+    train,
+    translate,
+)
 from gantool.cli.common import spelled_flag
 from gantool.errors import (
     CheckpointError,
@@ -46,6 +60,7 @@ app = typer.Typer(
 app.command("train")(train.train)
 app.command("translate")(translate.translate)
 app.command("sample")(sample.sample)
+app.command("sample interpolate")(sampling_ways.interpolate)
 app.command("eval")(evaluate.evaluate)
 app.command("export")(export.export)
 app.command("import")(importing.import_)
@@ -77,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             Console().result(f"gantool {__version__}")
         else:
             _check_models(words)
-            app(_with_resume_value(words), prog_name="gantool")
+            app(_with_resume_value(_with_verbs_of_two_words(words)), prog_name="gantool")
     except GantoolError as error:
         _say(error, words)
         sys.exit(error.exit_code)
@@ -142,6 +157,13 @@ def _check_models(words: Sequence[str]) -> None:
     given = [word for word in options if word in ("--model", "-m") or word.startswith("--model=")]
     if len(given) > 1:
         raise UsageError(f"{argument('model')} was given {len(given)} times, and one is used: call gantool for each")
+
+
+def _with_verbs_of_two_words(words: list[str]) -> list[str]:
+    """`sample interpolate`, beside which `sample` takes words of its own, is one verb for the parser."""
+    verb = " ".join(words[:2])
+    known = {command.name for command in app.registered_commands}
+    return [verb, *words[2:]] if len(words) > 1 and verb in known else words
 
 
 def _with_resume_value(words: list[str]) -> list[str]:

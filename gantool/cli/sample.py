@@ -76,7 +76,7 @@ def sample(
     quiet: common.Quiet = 0,
     verbose: common.Verbose = 0,
 ) -> None:
-    """Make pictures with a trained model: of noise, classes or words. A seed always gives the same picture.
+    """Make pictures of noise, classes or words. A seed always gives the same picture.
 
     gantool sample --model stylegan -n 64 --truncation 0.7 out/
 

@@ -6,15 +6,17 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from gantool.capabilities import Mixes, Reads, Samples, abilities
+from gantool.capabilities import Inverts, Mixes, Reads, Samples, abilities
 from gantool.errors import CheckpointError, DataError, OutOfMemoryError, UsageError, argument, ran_out
 from gantool.inference.pixels import as_pixels
 from gantool.inference.ready import ready
 from gantool.model import Model
-from gantool.pictures.file import Array
+from gantool.pictures.file import Array, to_uint8
+from gantool.pictures.resize import to_unit
 from gantool.schema import first_line
 
 
@@ -86,6 +88,15 @@ class Sampler:
     def of_styles(self, styles: Tensor) -> list[Array]:
         """Pictures (H, W, C) uint8 of styles (N, layers, numbers), as `pictures`."""
         return [as_pixels(image) for images in self._passes(self._mixes.of_styles, styles) for image in images]
+
+    def invert(self, pixels: Array) -> Tensor:
+        """The latent (1, L) of a picture (H, W, C) of the size of the model's own. Raises UsageError for a model that
+        finds none."""
+        if "invert" not in self.can or not isinstance(self.model, Inverts):
+            raise UsageError("these weights find no latent of a picture")
+        levels = torch.from_numpy(np.ascontiguousarray(to_uint8(pixels).transpose(2, 0, 1)))[None]
+        with self._explained(), ready(self.model, self.device, half=self.half):
+            return self.model.invert(to_unit(levels.float()).to(self.device)).float().cpu()
 
     def images_of_styles(self, styles: Tensor) -> Tensor:
         """As `of_styles`, but as the network gives them: (N, C, H, W) in [-1, 1], on the device, not rounded."""

@@ -1,17 +1,24 @@
-"""Adversarial objectives on the scores of a discriminator. Every reduction is a mean over all elements."""
+"""Adversarial objectives on the scores of a discriminator. Every reduction is a mean over all elements.
+
+`docs/objectives.md` lists them: what each asks of a discriminator, what of a generator, and what belongs to it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.functional import relu
 
+from gantool.losses.f_divergences import F_DIVERGENCES
 from gantool.networks.passes import together
 from gantool.networks.precision import single
 
-GAN_MODES = ("lsgan", "vanilla", "wgangp")
+GAN_MODES = ("lsgan", "vanilla", "wgangp", "hinge", *(name for name in F_DIVERGENCES if name != "vanilla"))
+
+UNPENALISED = tuple(mode for mode in GAN_MODES if mode != "wgangp")
+"""Those to which no gradient penalty belongs."""
 
 
 def adversarial_loss(scores: Tensor | Sequence[Tensor], real: bool, mode: str = "lsgan") -> Tensor:
@@ -19,18 +26,31 @@ def adversarial_loss(scores: Tensor | Sequence[Tensor], real: bool, mode: str = 
 
     lsgan: mean (p - 1)^2 or mean p^2 (Mao et al. 2017, arXiv 1611.04076). vanilla: binary cross-entropy of logits
     (Goodfellow et al. 2014, arXiv 1406.2661). wgangp: -mean p or mean p (Arjovsky et al. 2017, arXiv 1701.07875), to
-    which a gradient penalty belongs.
+    which a gradient penalty belongs. hinge: mean max(0, 1 - p) or mean max(0, 1 + p) (Lim and Ye 2017, arXiv
+    1705.02894). The others: -mean g_f(p) or mean f*(g_f(p)), see `gantool.losses.f_divergences`.
     """
     if not isinstance(scores, Tensor):
         return torch.stack([adversarial_loss(scale, real, mode) for scale in scores]).sum()
     p = single(scores)
     if mode == "lsgan":
         return ((p - 1) ** 2 if real else p**2).mean()
-    if mode == "vanilla":
-        return F.softplus(-p if real else p).mean()
     if mode == "wgangp":
         return -p.mean() if real else p.mean()
+    if mode == "hinge":
+        return relu(1 - p if real else 1 + p).mean()
+    if mode in F_DIVERGENCES:
+        of = F_DIVERGENCES[mode]
+        return -of.activation(p).mean() if real else of.conjugate(p).mean()
     raise ValueError(f"there is no adversarial objective {mode!r}; known: {', '.join(GAN_MODES)}")
+
+
+def generator_loss(scores: Tensor | Sequence[Tensor], mode: str = "lsgan") -> Tensor:
+    """How far the scores of fakes are from what a generator wants; otherwise as `adversarial_loss`.
+
+    A generator wants its fakes to be taken for real, so this is the same as saying "real" of them (non-saturating: in
+    f-GAN, section 3.2), but for the hinge, which would leave it without a gradient beyond 1: there it is -mean p.
+    """
+    return adversarial_loss(scores, True, "wgangp" if mode == "hinge" else mode)
 
 
 def discriminator_losses(

@@ -19,7 +19,7 @@ BACKGROUND = (246, 246, 246)
 INK = (40, 40, 40)
 
 
-def grid(rows: Sequence[Sequence[NDArray[np.uint8]]], header: Sequence[str] | None = None) -> Image.Image:
+def grid(rows: Sequence[Sequence[NDArray[Any]]], header: Sequence[str] | None = None) -> Image.Image:
     """One RGB picture of all these (H, W, C) uint8 arrays with C of 1, 3 or 4, pixel for pixel.
 
     A column is as wide as its widest picture or label, a row as high as its highest picture; smaller ones stand in the

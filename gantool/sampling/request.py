@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import get_args
 
 from gantool import registry
-from gantool.errors import DataError, UsageError, argument, command
-from gantool.files import check_folder, check_writable
+from gantool.errors import UsageError, argument, command
+from gantool.files import check_folder
 from gantool.inference.devices import check_name
-from gantool.pictures.file import writable_format
-from gantool.pictures.find import is_picture_name
 from gantool.pictures.results import Results
 from gantool.runs.find import find_weights
 from gantool.runs.header import read_facts
+from gantool.sampling.places import check_one, format_of, is_folder
 from gantool.sampling.seeds import count_on, parse_seeds
 from gantool.sampling.told import Told, what_is_told
 from gantool.sampling.vectors import codes_in
@@ -116,12 +115,12 @@ class Plan:
     @property
     def single(self) -> bool:
         """Whether one file is named, not a folder."""
-        return self.request.grid is not None or self.to_stdout or not _is_folder(self.request.output)
+        return self.request.grid is not None or not is_folder(self.request.output)
 
 
 def plan(request: Request) -> Plan:
     """Raises UsageError, DataError or CheckpointError."""
-    _check(request)
+    check(request)
     weights = find_weights(request.model, tuple(registry.plugins()))
     facts = read_facts(weights)
     refuse_translators(facts, request.model)
@@ -129,9 +128,9 @@ def plan(request: Request) -> Plan:
     how = tuple(_how(request, facts, piece) for piece in pieces)
     before = Before(Results(), how, only_last_word=not request.by_name)
     if request.grid is not None:
-        return _grid(request, weights, facts, pieces, how, before)
+        return _grid(request, weights, facts, pieces, how)
     out = request.output
-    if out == STREAM or not _is_folder(out):
+    if not is_folder(out):
         if len(pieces) > 1:
             raise UsageError(
                 f"{len(pieces)} pictures do not go into {'stdout' if out == STREAM else out}: name a folder, or take"
@@ -139,7 +138,7 @@ def plan(request: Request) -> Plan:
             )
         if request.ext is not None and out != STREAM:
             raise UsageError(f"{out} names the file already: {argument('ext')} is for folders")
-        format = checked_format(request.ext or FALLBACK, argument("ext")) if out == STREAM else _format(out)
+        format = checked_format(request.ext or FALLBACK, argument("ext")) if out == STREAM else format_of(out)
         jobs = [Job(Source(None, ""), None if out == STREAM else Path(out), format, may_change=False)]
     else:
         extension = (request.ext or FALLBACK).removeprefix(".")
@@ -150,12 +149,12 @@ def plan(request: Request) -> Plan:
         ]
     if out == STREAM:
         return Plan(request, weights, facts, pieces, tuple(jobs), how=how)
-    policy = request.existing or ("skip" if _is_folder(out) else "fail")
+    policy = request.existing or ("skip" if is_folder(out) else "fail")
     if policy == "fail":
         refuse_existing(jobs, before)
     todo, skipped, stale = sorted_out(jobs, policy, before)
     refuse_strangers([job for job in todo if job.replaces], before)
-    root = Path(out) if _is_folder(out) else Path(out).parent
+    root = Path(out) if is_folder(out) else Path(out).parent
     if todo:
         check_folder(root)
     return Plan(request, weights, facts, pieces, tuple(todo), tuple(skipped), stale, how, root)
@@ -216,12 +215,7 @@ def _how(request: Request, facts: Facts, piece: Piece) -> dict[str, str]:
 
 
 def _grid(
-    request: Request,
-    weights: Path,
-    facts: Facts,
-    pieces: tuple[Piece, ...],
-    how: tuple[dict[str, str], ...],
-    before: Before,
+    request: Request, weights: Path, facts: Facts, pieces: tuple[Piece, ...], how: tuple[dict[str, str], ...]
 ) -> Plan:
     assert request.grid is not None
     columns, rows = request.grid
@@ -235,33 +229,11 @@ def _grid(
     out = Path(request.output)
     if out.is_dir() or not out.suffix:
         raise UsageError(f"{argument('grid')} makes one picture: name it, such as grid.png")
-    refuse_file(out, request.existing, before)
-    return Plan(request, weights, facts, pieces, how=how, root=out.parent, grid_format=_format(request.output))
+    check_one(request.output, request.existing, by_name=request.by_name)
+    return Plan(request, weights, facts, pieces, how=how, root=out.parent, grid_format=format_of(request.output))
 
 
-def refuse_file(out: Path, existing: Existing | None, before: Before) -> None:
-    """Raises UsageError for a single file that exists and is not to be replaced, and for a place that takes none."""
-    job = Job(Source(None, ""), out, "", may_change=False)
-    refuse_strangers([job], before)
-    if existing != "overwrite":
-        refuse_existing([job], before)
-    check_writable(out)
-
-
-def _format(out: str) -> str:
-    try:
-        return writable_format(Path(out).suffix)
-    except DataError as error:
-        raise UsageError(f"{out}: {error.text}") from None
-
-
-def _is_folder(out: str) -> bool:
-    """A folder, or a name for one that does not exist yet."""
-    path = Path(out)
-    return path.is_dir() if path.exists() else out.endswith("/") or not is_picture_name(path.name)
-
-
-def _check(request: Request) -> None:
+def check(request: Request) -> None:
     """Raises UsageError for a value that is none of those possible."""
     check_name(request.device)
     grid = request.grid or (1, 1)

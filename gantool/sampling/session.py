@@ -17,7 +17,6 @@ from torch import Tensor
 
 from gantool.capabilities import Mixes
 from gantool.errors import DataError, Interrupted, argument
-from gantool.files import write_atomically
 from gantool.inference.devices import choose, half_precision_note
 from gantool.inference.sampler import Sampler
 from gantool.pictures.file import Array, encode, to_uint8
@@ -26,6 +25,7 @@ from gantool.report.console import Console
 from gantool.report.grids import grid
 from gantool.report.progress import files_progress
 from gantool.runs.checkpoint import load_model
+from gantool.sampling.places import put_one
 from gantool.sampling.request import Piece, Plan, Request
 from gantool.sampling.vectors import Codes, codes_in, vectors_in
 from gantool.signals import raised
@@ -171,19 +171,20 @@ class Inputs:
 
     def pictures(self, pieces: Sequence[Piece]) -> list[Array]:
         """(H, W, C) uint8 of each piece."""
-        sampler = self.sampler
         if self.codes is not None and self.codes.styles:
-            return sampler.of_styles(torch.from_numpy(self.codes.values[[piece.row for piece in pieces]]))
-        latents = torch.cat([self._latent(piece) for piece in pieces])
-        labels = [self.labels(piece) for piece in pieces]
-        told = torch.cat([label for label in labels if label is not None]) if labels[0] is not None else None
-        return sampler.pictures(latents, told, self.truncation)
+            return self.sampler.of_styles(self.points(pieces)[0])
+        latents, labels = self.points(pieces)
+        return self.sampler.pictures(latents, labels, self.truncation)
 
-    def _latent(self, piece: Piece) -> Tensor:
-        if piece.seed is None:
-            assert self.codes is not None
-            return torch.from_numpy(self.codes.values[piece.row : piece.row + 1])
-        return self.sampler.latent(piece.seed, self.truncation)
+    def points(self, pieces: Sequence[Piece]) -> tuple[Tensor, Tensor | None]:
+        """The latents (N, L), or the styles of a file of such, and the labels where the model is told something."""
+        if self.codes is not None:
+            codes = torch.from_numpy(self.codes.values[[piece.row for piece in pieces]])
+        else:
+            seeds = [piece.seed for piece in pieces if piece.seed is not None]
+            codes = torch.cat([self.sampler.latent(seed, self.truncation) for seed in seeds])
+        labels = [label for label in map(self.labels, pieces) if label is not None]
+        return codes, torch.cat(labels) if labels else None
 
 
 def _codes(file: Path, facts: Facts, sampler: Sampler) -> Codes:
@@ -229,20 +230,8 @@ def _sheet(plan: Plan, console: Console, write_stdout: Callable[[bytes], object]
                 made.append(pixels)
                 bar.advance()
     rows = [[to_uint8(pixels) for pixels in made[first : first + columns]] for first in range(0, len(made), columns)]
-    deliver(np.asarray(grid(rows)), plan, plan.grid_format, console, write_stdout)
-
-
-def deliver(pixels: Array, plan: Plan, format: str, console: Console, write_stdout: Callable[[bytes], object]) -> None:
-    """One picture (H, W, C) to the plan's output."""
-    data = encode(pixels, format, quality=plan.request.quality)
-    if plan.to_stdout:
-        write_stdout(data)
-        return
-    out = Path(plan.request.output)
-    write_atomically(out, data)
-    with closing(Recorder(out.parent)) as recorder:
-        recorder.note(out, None, "", {"grid": "grid"}, hashlib.sha256(data).hexdigest())
-    console.note(f"wrote {out}")
+    data = encode(np.asarray(grid(rows)), plan.grid_format, quality=plan.request.quality)
+    put_one(data, plan.request.output, console, write_stdout)
 
 
 def _about(piece: Piece) -> dict[str, object]:

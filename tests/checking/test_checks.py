@@ -1,4 +1,4 @@
-"""Every check can fail: the plugin of docs/writing-a-plugin.md with one mistake each."""
+"""Every check can fail: the plugin of docs/writing-a-plugin.md, or a sampler, with one mistake each."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from gantool.checking.subject import Subject
 from gantool.errors import GantoolError
 
 from .conftest import PAGE
+from .sampler import SAMPLER
+
+pytestmark = pytest.mark.usefixtures("one_exporter")
 
 CODE, PRESET, OFFICIAL = "__init__.py", "presets/smoke.yaml", "official.py"
 LOG, ROLES = "run.log(gan=gan, cycle=cycle, d=d)", 'roles = Roles(training_only=("d",))'
@@ -103,7 +106,7 @@ MISTAKES: dict[str, list[tuple[list[Edit], str]]] = {
                 (CODE, "run.backward(d)", "self.scale = 0.5; run.backward(d)"),
                 (CODE, RESULT, f"{RESULT} * getattr(self, 'scale', 1.0)"),
             ],
-            "the picture of B in the last sample is not what translate makes",
+            "the picture in the last sample is not what translate makes",
         ),
     ],
     "header": [
@@ -132,14 +135,14 @@ MISTAKES: dict[str, list[tuple[list[Edit], str]]] = {
     "repeats": [
         (
             [(CODE, RESULT, f"{RESULT} * float(__import__('numpy').random.rand())")],
-            "becomes another one the second time",
+            "becomes another picture the second time",
         ),
         (
             [
                 (CODE, D, f"{D}\n        self.register_buffer('seen', torch.zeros(1))"),
                 (CODE, RESULT, f"self.seen += 1\n        {RESULT}"),
             ],
-            "translating changes seen",
+            "making pictures changes seen",
         ),
     ],
     "styles": [
@@ -165,23 +168,53 @@ MISTAKES: dict[str, list[tuple[list[Edit], str]]] = {
             "the same code whatever its generator",
         ),
     ],
+    "seeds": [
+        ([(CODE, "    latent_size = 4", "    latent_size = 5")], r"latent is \(1, 5\)|mat1 and mat2|shapes"),
+        (
+            [(CODE, "return self.g(styles", "return self.g(__import__('numpy').random.rand() + styles")],
+            "belongs into the latent",
+        ),
+        ([(CODE, "return self.g(styles", "return self.g(0 * styles")], "every seed gives the same picture"),
+        (
+            [(CODE, "return self.g(styles.flatten(1))", "return self.g((styles - 9 * styles.mean(0)).flatten(1))")],
+            "where others share its batch",
+        ),
+    ],
+    "labels": [
+        ([(CODE, "torch.cat([latents, labels], dim=1)", "torch.cat([latents, 0 * labels], dim=1)")], "same picture")
+    ],
+    "truncation": [([(CODE, "return truncation * self", "return self")], "a truncation of 0.1 changes nothing")],
+    "mixing": [
+        ([(CODE, "style_shape = (2, 5)", "style_shape = (5, 2)")], r"styles are \(1, 2, 5\), and style_shape says"),
+        (
+            [(CODE, "return self.of_styles(self.styles(", "return -self.of_styles(self.styles(")],
+            "another picture than of_styles",
+        ),
+    ],
     "export": [([(CODE, RESULT, f"{RESULT} if images.mean() > 2 else -images")], "cannot be exported as onnx")],
 }
 """For each check: what is written instead, and what the check then finds."""
+OF_A_SAMPLER = ("seeds", "labels", "truncation", "mixing")
+"""The checks whose mistakes are made in the sampler."""
 
 
 @pytest.fixture
 def subject(installed, tmp_path) -> Callable[[list[Edit]], Subject]:
-    """The page's plugin with these edits."""
+    """A plugin with these edits: the page's, or the sampler."""
 
-    def edited(edits: list[Edit]) -> Subject:
-        files = {**PAGE, **{name: "" for name, right, _ in edits if not right}}
+    def edited(edits: list[Edit], plugin: dict[str, str] = PAGE) -> Subject:
+        files = {**plugin, **{name: "" for name, right, _ in edits if not right}}
         for name, right, wrong in edits:
             assert not right or files[name].count(right) == 1, right
             files[name] = files[name].replace(right, wrong) if right else wrong
         return Subject(installed(files), lambda data: training_pictures(data, tmp_path / "pictures"), tmp_path)
 
     return edited
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_the_sampler_itself_is_right(subject, check):
+    assert not CHECKS[check](subject([], SAMPLER))
 
 
 def test_every_check_is_seen_to_fail():
@@ -195,7 +228,7 @@ CASES = [
 
 @pytest.mark.parametrize(("check", "edits", "said"), CASES)
 def test_a_mistake_is_found(subject, check, edits, said):
-    checked = subject(edits)
+    checked = subject(edits, SAMPLER if check in OF_A_SAMPLER else PAGE)
     try:
         found = CHECKS[check](checked)
     except GantoolError as error:

@@ -24,9 +24,14 @@ PROSE = ("reference", "note", "notes")
 """Sections without figures."""
 
 SLOW = (
+    "biggan/networks/D_imagenet128",
+    "biggan/networks/G_imagenet128",
     "discogan/training/after_curriculum",
     "drit/training",
     "pix2pixhd/networks/G_local_official",
+    "stackgan/networks/stage1_G_coco",
+    "stackgan/networks/stage2_D_coco",
+    "stackgan/networks/stage2_G_coco",
     "stargan/networks/D_both256",
     "starganv2/training",
     "starganv2/networks/generator_afhq",

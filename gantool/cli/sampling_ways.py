@@ -1,0 +1,103 @@
+"""`gantool sample interpolate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gantool.cli import common
+from gantool.cli.common import flag
+from gantool.cli.sample import where
+from gantool.errors import UsageError
+
+_WHAT, _FILES, _MACHINE = "Pictures", "Files", "Machine"
+
+Device = Annotated[str, flag("--device", "auto, cpu, cuda, cuda:1 or mps.", _MACHINE)]
+Precision = Annotated[str, flag("--precision", "fp32 or bf16.", _MACHINE, metavar="P")]
+Out = Annotated[str | None, flag("-o --out", "OUT, by name: files there may be replaced.", _FILES)]
+Overwrite = Annotated[bool, flag("--overwrite", "Replace files that exist.", _FILES)]
+Truncation = Annotated[
+    float, flag("--truncation", "0 to 1: less variety for better pictures. 1 is off.", _WHAT, min=0, max=1)
+]
+
+
+def interpolate(
+    model: common.ModelName,
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[PICTURE PICTURE...] [OUT]",
+            help="OUT is a folder, a film (.gif, .webp, .apng), a picture of rows (.png, .jpg, ...) or - for stdout."
+            " Pictures are points of the way for a model that finds their latents (ali).",
+        ),
+    ] = None,
+    out: Out = None,
+    seeds: Annotated[str | None, flag("--seeds", "The points: seeds such as 3,7,12.", _WHAT, metavar="S")] = None,
+    to: Annotated[
+        str | None,
+        flag(
+            "--to",
+            "Classes of the points, with commas between: their labels mix on the way.",
+            _WHAT,
+            metavar="CLASS",
+            autocompletion=common.domains,
+        ),
+    ] = None,
+    text: Annotated[str | None, flag("--text", "What the pictures show, in words.", _WHAT, metavar="T")] = None,
+    text_file: Annotated[
+        Path | None, flag("--text-file", "A file of such texts, one a line: a point each.", _WHAT, metavar="FILE")
+    ] = None,
+    code: Annotated[
+        Path | None, flag("--code", "Latents or styles as points: .npy or .npz.", _WHAT, metavar="FILE")
+    ] = None,
+    steps: Annotated[int, flag("--steps", "Steps from one point to the next.", _WHAT, min=1, metavar="K")] = 8,
+    space: Annotated[
+        str | None,
+        flag("--space", "z: arcs between latents; w: lines between styles (default where there are).", _WHAT),
+    ] = None,
+    truncation: Truncation = 1.0,
+    ext: Annotated[str | None, flag("--ext", "Of the pictures in a folder (default: png).", _FILES)] = None,
+    quality: Annotated[int, flag("--quality", "Of jpg, webp and avif.", _FILES, min=1, max=100)] = 95,
+    overwrite: Overwrite = False,
+    device: Device = "auto",
+    precision: Precision = "fp32",
+    quiet: common.Quiet = 0,
+    verbose: common.Verbose = 0,
+) -> None:
+    """Go from one picture to the next, in small steps.
+
+    gantool sample interpolate --model stylegan --seeds 3,7,12 --steps 20 walk.gif
+
+    gantool sample interpolate --model biggan --seeds 3 --to cat,dog row.png
+
+    gantool sample interpolate --model ali a.png b.png frames/
+    """
+    console = common.console(quiet, verbose)
+    pictures = list(words or ())
+    target = where(pictures.pop() if pictures and out is None else None, out)
+    if target == "-" and common.is_terminal("stdout"):
+        raise UsageError("a picture is not for a terminal: redirect it (> picture.png) or name OUT")
+    from gantool.sampling.interpolation import Way, interpolate
+    from gantool.sampling.request import Request
+
+    weights = common.weights(model, console)
+    request = Request(
+        model=str(weights),
+        output=target,
+        by_name=out is not None,
+        seeds=seeds,
+        to=to,
+        text=() if text is None else (text,),
+        text_file=text_file,
+        code=code,
+        truncation=truncation,
+        ext=ext,
+        quality=quality,
+        existing="overwrite" if overwrite else None,
+        device=device,
+        precision=precision,
+    )
+    way = Way(pictures=tuple(map(Path, pictures)), steps=steps, space=space)
+    interpolate(request, way, weights, console, common.write_stdout)
