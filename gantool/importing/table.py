@@ -32,7 +32,7 @@ Leaves = Mapping[type[nn.Module], Mapping[str, str | None]]
 
 STATISTICS = dict.fromkeys(("running_mean", "running_var", "num_batches_tracked"))
 """Leaves that an instance norm drops: old files have them, and they were never used."""
-_UNUSED = "statistics of an instance norm, which are never used"
+_UNUSED = "statistics that are never used"
 _KINDS = {"G": "a generator", "D": "a discriminator", "E": "an encoder"}
 """Official letters of networks."""
 

@@ -9,13 +9,13 @@ import torch
 import torch.nn.functional as F
 from gantool_dcgan import DCGAN
 from gantool_dcgan.dense import LinearDiscriminator, LinearGenerator, MaxoutDiscriminator, MaxoutGenerator
-from gantool_dcgan.networks import Discriminator, Generator
 from torch import Tensor, nn
 
 from gantool.importing.table import load as load_official
 from gantool.importing.table import same
 from gantool.losses.adversarial import adversarial_loss, generator_loss
 from gantool.model import Batch, Model
+from gantool.networks.dcgan import DCDiscriminator, DCGenerator
 
 from .. import fill, suite
 from ..suite import Entry
@@ -61,7 +61,7 @@ class _Named(nn.Module):
             return {self.output: network.shares(x, *labels)}
         if isinstance(network, MaxoutDiscriminator):
             x = 2 * x - 1  # the network takes [-1, 1]
-        found = network(x.flatten(1) if isinstance(network, Generator) else x, *labels)
+        found = network(x.flatten(1) if isinstance(network, DCGenerator) else x, *labels)
         scores = torch.sigmoid(found) if self.output == "p" else found
         return {self.output: scores.view(-1, 1) if y is not None and scores.dim() == 1 else scores}
 
@@ -73,9 +73,9 @@ def _loaded(named: _Named, tensors: Mapping[str, Tensor], where: str) -> Mapping
 def _network(config: Entry) -> nn.Module:
     kind = config["class"]
     if kind == "Generator":
-        return Generator(_SIDE, config["nc"], latent=config["nz"], width=config["ngf"])
+        return DCGenerator(_SIDE, config["nc"], latent=config["nz"], width=config["ngf"])
     if kind == "Discriminator":
-        return Discriminator(_SIDE, config["nc"], width=config["ndf"])
+        return DCDiscriminator(_SIDE, config["nc"], width=config["ndf"])
     classes = config["n_classes"]
     if kind.startswith("cgan."):
         size, channels = config["img_size"], config["channels"]
