@@ -144,7 +144,9 @@ def _check_training(entry: Entry) -> None:
         }
         assert losses.keys() == ours.keys()
         for name, value in ours.items():
-            assert value == pytest.approx(losses[name], rel=suite.EXACT), f"step {step}: {name}"
+            assert value == pytest.approx(losses[name], rel=suite.EXACT), (
+                f"step {step}: {name} is {value}, not {losses[name]}"
+            )
     assert next(asked) > 0, "no mask was asked for"
     for name, figures in entry["float64"]["after"].items():
         state = model.get_submodule(name).state_dict()
