@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gantool.networks.norms import unless_constant
 from gantool.networks.precision import single
 
 LAYERS = {
@@ -39,6 +40,7 @@ class BatchNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if self.training:
+            x = unless_constant(x, x, (0, 2, 3))  # a blank batch stays blank: only rounding would be amplified
             with torch.no_grad():
                 whole = single(x)
                 self.running_mean.lerp_(whole.mean((0, 2, 3)), _MOMENTUM)
