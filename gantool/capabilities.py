@@ -159,6 +159,10 @@ class Mixes(Samples):
         """Pictures (N, C, H, W) in [-1, 1] of styles (N, *`style_shape`): `sample` is this of `styles`."""
         raise NotImplementedError
 
+    def noises(self) -> list[Tensor]:
+        """The maps of noise (H, W), buffers, that stay the same from picture to picture; a projection moves them."""
+        return []
+
 
 class Inverts(Samples):
     """Finds the latent that gives a picture, by a network (ALI's encoder)."""

@@ -24,6 +24,8 @@ PROSE = ("reference", "note", "notes")
 """Sections without figures."""
 
 SLOW = (
+    "biggan/networks/D_imagenet128",
+    "biggan/networks/G_imagenet128",
     "discogan/training/after_curriculum",
     "drit/training",
     "pix2pixhd/networks/G_local_official",
