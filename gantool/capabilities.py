@@ -219,7 +219,7 @@ class Graph:
 
 
 class Exports:
-    """Exports more than the translation, or the translation in a way of its own."""
+    """Exports more than the translation or the pictures of noise, or these in a way of its own."""
 
     outputs: tuple[str, ...] = ("translation",)
     """Outputs of the module of `translation`, in its order: the picture first."""
@@ -230,6 +230,13 @@ class Exports:
         It gives a tensor, or a tuple of all `outputs`. None for the default, which calls `translate`.
         """
         return None
+
+    def settled(self) -> Model[Any]:
+        """The model whose `sample` is exported: itself, unless its weights follow from others, as under spectral norm:
+        then a copy in which they are computed once for all.
+        """
+        assert isinstance(self, Model)
+        return self
 
     def graphs(self) -> Mapping[str, Graph]:
         """Networks that are exported by themselves, by name."""
