@@ -55,6 +55,8 @@ WEIGHTS = [
 ]
 DRAWN = [
     Change("aggan", "training", "both_stages", '"batch0/A"', '"another"'),
+    Change("ali", "networks", "encoder_small_train", '"input/eps"', '"another"'),
+    Change("ali", "training", "celeba_pattern", "noise('train/mask", "noise('another"),
     Change("aggan", "graphs", "forward_stage2", '"input/b"', '"another"'),
     Change("aggan", "networks", "discriminator_masked", '"g_A_ae/"', '"another/"'),
     Change("aggan", "losses", "discriminator_input", '"threshold": 0.45', '"threshold": 0.9'),
@@ -67,6 +69,11 @@ DRAWN = [
     Change("cyclegan", "training", "identity", '"batchb0/A"', '"another"'),
     Change("bicyclegan", "training", "default", "train/step{i}/z_random", "another/{i}"),
     Change("bicyclegan", "networks", "interpolate_slerp", "interp/z0", "another"),
+    Change("biggan", "functions", "spectral_norm_2_vectors_1_iterations", '"iterations": 1', '"iterations": 2'),
+    Change("biggan", "networks", "G_32_no_sn", "1+0.1*v", "1+0.2*v"),
+    Change("biggan", "sampling", "standing_statistics", "fn/stand/z2", "another"),
+    Change("biggan", "training", "paper_pattern", "fn/train/step0/z_G0", "another"),
+    Change("biggan", "training", "paper_pattern", '"split_D": true', '"split_D": false'),
     Change("pix2pixhd", "losses", "vgg", "loss/fake_image", "another"),
     Change("cut", "filters", "Upsample", "filter/x", "another"),
     Change("cut", "losses", "patch_nce_T_0.5", "nce2/q", "another"),
@@ -96,6 +103,9 @@ RENAMED = [
     Change("cartoongan", "losses", "G_adv_lsgan", '{"fake": {', '{"scores": {'),
 ]
 REFUSED = [
+    Change("ali", "training", "celeba_pattern", '"beta2"', '"beta3"'),
+    Change("biggan", "networks", "D_deep_64", '"D_depth": 2', '"D_depth": 3'),
+    Change("biggan", "training", "paper_pattern", '"G_B1": 0.0', '"G_B1": 0.5'),
     Change("cyclegan", "training", "identity", "Adam, betas", "AdamW, betas"),
     Change("pix2pix", "training", "default_no_dropout", "eps 1e-8", "eps 1e-7"),
     Change("pix2pixhd", "losses", "vgg", "w = 1/32", "w = 1/64"),
