@@ -17,6 +17,7 @@ from gantool.data.layouts.captioned import captioned
 from gantool.data.texts import LONGEST, as_bytes
 from gantool.data.transforms import Preparation
 from gantool.errors import DataError, UsageError
+from tests.test_torch7 import written as lua
 
 EXACT = Preparation("crop", 4, 4, flip=False)
 
@@ -206,12 +207,16 @@ def written(path: Path, form: str) -> Path:
             path.write_text(
                 "file,x0,x1,x2,x3\n" + "".join(",".join(row) + "\n" for row in reversed(rows[::2] + rows[1::2]))
             )
+        case "lua.t7":
+            path.write_bytes(lua({"raw_txt": ["words"] * 3, "fea_txt": list(VECTORS)}))
         case "list.pickle":
             path.write_bytes(pickle.dumps(list(VECTORS), protocol=2))
     return path
 
 
-@pytest.mark.parametrize("form", ["array.npy", "named.npz", "by name.npz", "table.csv", "header.csv", "list.pickle"])
+@pytest.mark.parametrize(
+    "form", ["array.npy", "named.npz", "by name.npz", "table.csv", "header.csv", "list.pickle", "lua.t7"]
+)
 def test_vectors_in_place_of_texts(tmp_path, form):
     dataset = opened(birds(tmp_path), written(tmp_path / form, form))
     (domain,) = dataset.domains
