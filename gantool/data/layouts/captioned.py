@@ -16,6 +16,8 @@ from gantool.data.layouts.folders import left_out, listed, pictures_of, train
 from gantool.data.layouts.folders import names as names_of
 from gantool.data.layouts.named import not_shared, paths_of
 from gantool.data.layouts.pictures import FEW
+from gantool.data.layouts.tables import lines_of
+from gantool.data.source import Box
 from gantool.data.texts import as_bytes, encoded
 from gantool.errors import DataError, UsageError
 from gantool.pictures.find import find_pictures
@@ -176,8 +178,37 @@ def _without(files: Sequence[Path], found: Iterable[Path]) -> tuple[Path, ...]:
     return tuple(file for file in files if file not in known)
 
 
+def _boxed(domain: Domain) -> Domain:
+    """CUB's birds cut out: a square around each one's box, half as large again, as the authors take it."""
+    for folder in (domain.root, domain.root.parent):
+        files = [folder / name for name in ("images.txt", "bounding_boxes.txt")]
+        if not all(file.is_file() for file in files):
+            continue
+        names, boxes = ([line.split() for line in lines_of(file) if line.strip()] for file in files)
+        try:
+            named = {number: folder / "images" / name for number, name in names}
+            found = {named[number]: _around(*map(float, box)) for number, *box in boxes}
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataError(
+                f"{files[1]} does not fit {files[0]}: expected CUB's tables of pictures and boxes"
+            ) from error
+        of_files = tuple(found.get(file) for file in domain.files)
+        if any(of_files):
+            note = f"birds are cut out by {files[1]}"
+            return replace(domain, boxes=of_files, note="; ".join(filter(None, (domain.note, note))))
+    return domain
+
+
+def _around(x: float, y: float, width: float, height: float) -> Box:
+    """The square around the middle of a box, with sides of one and a half times its larger one."""
+    reach = int(0.75 * max(width, height))
+    middle_x, middle_y = int(x + width / 2), int(y + height / 2)
+    return middle_x - reach, middle_y - reach, middle_x + reach, middle_y + reach
+
+
 def _noted(domain: Domain) -> Domain:
-    """With a message where the pictures are few."""
+    """With boxes, where there are any, and a message where the pictures are few."""
+    domain = _boxed(domain)
     count = len(domain.files)
     if count >= FEW:
         return domain
