@@ -66,11 +66,8 @@ class _Captioned:
             return (_noted(_with_vectors(pictures, file, read_embeddings(file))),)
         told = read_captions(file)
         found = paths_of(root, pictures.files, tuple(told), file)
-        captions = tuple(told[row] for row in found)
-        missing = _without(pictures.files, found.values())
         note = not_shared(root, pictures.files, told, found, file)
-        files_ = tuple(found.values())
-        return (_noted(_joined(pictures, files_, missing, note, captions=captions)),)
+        return (_noted(replace(_only(pictures, found.values(), note), captions=tuple(told[row] for row in found))),)
 
     def open(self, domains: Sequence[Domain], recipe: Recipe) -> Dataset:
         """The data set. Raises DataError for pictures that are too small to be cropped."""
@@ -109,9 +106,8 @@ def _beside(pictures: Domain, texts: Path) -> Domain:
             f" expected {missing[0].stem}.txt{'' if texts == root else f' below {texts}'} with a caption a line, or a"
             " file of captions behind the folder"
         )
-    notes = [left_out(missing, root, "without captions"), left_out(alone, texts, "captions without a picture")]
-    note = "; ".join(filter(None, notes))
-    return _joined(pictures, tuple(found), missing, note or None, captions=tuple(found.values()))
+    note = _both(left_out(missing, root, "without captions"), left_out(alone, texts, "captions without a picture"))
+    return replace(_only(pictures, found, note), captions=tuple(found.values()))
 
 
 def _with_vectors(pictures: Domain, file: Path, told: Embeddings) -> Domain:
@@ -128,11 +124,7 @@ def _with_vectors(pictures: Domain, file: Path, told: Embeddings) -> Domain:
         raise DataError(f"{file} names a picture twice")
     found = paths_of(pictures.root, pictures.files, told.names, file)
     note = not_shared(pictures.root, pictures.files, told.names, found, file)
-    missing = _without(pictures.files, found.values())
-    files = tuple(found.values())
-    return replace(
-        _joined(pictures, files, missing, note, captions=()), embeddings=tuple(vectors[row] for row in found)
-    )
+    return replace(_only(pictures, found.values(), note), embeddings=tuple(vectors[row] for row in found))
 
 
 def _released(root: Path) -> Domain | None:
@@ -161,16 +153,10 @@ def _released(root: Path) -> Domain | None:
     return replace(known, unmatched=(), note=None)
 
 
-def _joined(
-    pictures: Domain,
-    files: tuple[Path, ...],
-    missing: tuple[Path, ...],
-    note: str | None,
-    *,
-    captions: tuple[tuple[str, ...], ...],
-) -> Domain:
-    notes = "; ".join(filter(None, (pictures.note, note)))
-    return replace(pictures, files=files, unmatched=missing, note=notes or None, captions=captions)
+def _only(pictures: Domain, found: Iterable[Path], note: str | None) -> Domain:
+    """The domain of these of the pictures, in the order of their paths, with a message on the others."""
+    files = tuple(found)
+    return replace(pictures, files=files, unmatched=_without(pictures.files, files), note=_both(pictures.note, note))
 
 
 def _without(files: Sequence[Path], found: Iterable[Path]) -> tuple[Path, ...]:
@@ -195,7 +181,7 @@ def _boxed(domain: Domain) -> Domain:
         of_files = tuple(found.get(file) for file in domain.files)
         if any(of_files):
             note = f"birds are cut out by {files[1]}"
-            return replace(domain, boxes=of_files, note="; ".join(filter(None, (domain.note, note))))
+            return replace(domain, boxes=of_files, note=_both(domain.note, note))
     return domain
 
 
@@ -213,4 +199,8 @@ def _noted(domain: Domain) -> Domain:
     if count >= FEW:
         return domain
     few = f"{count} pictures are few to learn what words mean: below {FEW:,} a discriminator learns them by heart"
-    return replace(domain, note="; ".join(filter(None, (domain.note, few))))
+    return replace(domain, note=_both(domain.note, few))
+
+
+def _both(*notes: str | None) -> str | None:
+    return "; ".join(filter(None, notes)) or None
