@@ -155,9 +155,16 @@ class Mixes(Samples):
         raise NotImplementedError
 
     @abstractmethod
-    def of_styles(self, styles: Tensor) -> Tensor:
-        """Pictures (N, C, H, W) in [-1, 1] of styles (N, *`style_shape`): `sample` is this of `styles`."""
+    def of_styles(self, styles: Tensor, *, noise: Sequence[Tensor] | None = None) -> Tensor:
+        """Pictures (N, C, H, W) in [-1, 1] of styles (N, *`style_shape`): `sample` is this of `styles`.
+
+        `noise` are maps in place of those of `noise()`, (1, 1, h, w) or (N, 1, h, w) each.
+        """
         raise NotImplementedError
+
+    def noise(self) -> list[Tensor]:
+        """The maps (1, 1, h, w) of noise that it keeps for its pictures, from the coarsest; none by default."""
+        return []
 
 
 class Inverts(Samples):

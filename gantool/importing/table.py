@@ -266,7 +266,8 @@ def imported(
     spec = kind.data(options).spec(domains, size)
     with torch.device("meta"):
         model = kind(options, spec)
-    assert isinstance(model, Translates)
+    if directions is None:
+        directions = model.directions() if isinstance(model, Translates) else ()
     tensors: dict[str, Tensor] = {}
     all_used, all_dropped = dict(used or {}), dict(dropped or {})
     for part in parts:
@@ -282,7 +283,7 @@ def imported(
         tensors=tensors,
         used=all_used,
         dropped=all_dropped,
-        directions=model.directions() if directions is None else directions,
+        directions=directions,
         licence=licence,
     )
 
