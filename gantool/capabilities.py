@@ -155,15 +155,12 @@ class Mixes(Samples):
         raise NotImplementedError
 
     @abstractmethod
-    def of_styles(self, styles: Tensor, *, noise: Sequence[Tensor] | None = None) -> Tensor:
-        """Pictures (N, C, H, W) in [-1, 1] of styles (N, *`style_shape`): `sample` is this of `styles`.
-
-        `noise` are maps in place of those of `noise()`, (1, 1, h, w) or (N, 1, h, w) each.
-        """
+    def of_styles(self, styles: Tensor) -> Tensor:
+        """Pictures (N, C, H, W) in [-1, 1] of styles (N, *`style_shape`): `sample` is this of `styles`."""
         raise NotImplementedError
 
-    def noise(self) -> list[Tensor]:
-        """The maps (1, 1, h, w) of noise that it keeps for its pictures, from the coarsest; none by default."""
+    def noises(self) -> list[Tensor]:
+        """The maps of noise (H, W), buffers, that stay the same from picture to picture; a projection moves them."""
         return []
 
 
@@ -222,7 +219,7 @@ class Graph:
 
 
 class Exports:
-    """Exports more than the translation, or the translation in a way of its own."""
+    """Exports more than the translation or the pictures of noise, or these in a way of its own."""
 
     outputs: tuple[str, ...] = ("translation",)
     """Outputs of the module of `translation`, in its order: the picture first."""
@@ -233,6 +230,13 @@ class Exports:
         It gives a tensor, or a tuple of all `outputs`. None for the default, which calls `translate`.
         """
         return None
+
+    def settled(self) -> Model[Any]:
+        """The model whose `sample` is exported: itself, unless its weights follow from others, as under spectral norm:
+        then a copy in which they are computed once for all.
+        """
+        assert isinstance(self, Model)
+        return self
 
     def graphs(self) -> Mapping[str, Graph]:
         """Networks that are exported by themselves, by name."""

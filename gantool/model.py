@@ -56,6 +56,9 @@ class Data:
     """Pictures a domain and a step, unless a person says otherwise: the authors' choice."""
     smallest_batch: int = 1
     """Smallest useful batch per process. StarGAN needs 2: it shuffles labels within the batch."""
+    stable_batch: int = 1
+    """With fewer pictures a step, those of all processes together, trainings are known to collapse: a person is told.
+    """
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Other settings than those of `TrainSettings`, unless a person says otherwise: {"preprocess": "square",
     "size": 64}, as the authors prepare their pictures."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import re
@@ -63,6 +64,14 @@ def pytest_xdist_make_scheduler(config, log):
 def one_thread():
     """Two threads on a busy machine are slower than one, and sums in another order are not the same bytes."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def one_exporter():
+    """onnxscript parses its 500 functions anew for every export, a second each time: in tests once a process."""
+    from torch.onnx._internal._lazy_import import onnxscript_apis
+
+    onnxscript_apis.get_torchlib_ops = functools.cache(onnxscript_apis.get_torchlib_ops)
 
 
 @pytest.fixture(autouse=True, scope="session")

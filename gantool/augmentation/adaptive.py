@@ -74,7 +74,8 @@ class Augment(nn.Module):
         """Takes note of the discriminator's scores of real pictures, those of all processes.
 
         After `INTERVAL` batches of `batch` pictures p moves so far that it would rise from 0 to 1 within `kimg`
-        thousand pictures: up where the discriminator is too sure (the mean sign of the scores is above `target`), else down.
+        thousand pictures: up where the discriminator is too sure (the mean sign of the scores is above `target`), else
+        down.
         """
         self.signs += scores.sign().sum()
         self.seen += scores.numel()

@@ -33,6 +33,8 @@ def training_pictures(data: Data, root: Path) -> list[Path]:
         return unpaired(root)[:1]
     if layout.name == "pictures":
         return pictures(root)
+    if layout.name == "captioned":
+        return captioned(root)
     if layout.name == "domains" and data.attributes:
         return attributes(root, getattr(layout, "attributes", ()))
     if layout.name == "domains":
@@ -47,6 +49,15 @@ def training_pictures(data: Data, root: Path) -> list[Path]:
 def pictures(root: Path) -> list[Path]:
     """A folder of 8 pictures."""
     return [draw(root / "pictures", 8, seed=1, size=SIDE)]
+
+
+def captioned(root: Path) -> list[Path]:
+    """A folder of 8 pictures, each with two captions beside it."""
+    folder = draw(root / "captioned", 8, seed=1, size=SIDE)
+    for index, picture in enumerate(sorted(folder.glob("*.png"))):
+        colour = ("red", "green", "blue", "grey")[index % 4]
+        picture.with_suffix(".txt").write_text(f"a {colour} disc\nnumber {index}, {colour}\n", encoding="utf-8")
+    return [folder]
 
 
 def unpaired(root: Path) -> list[Path]:

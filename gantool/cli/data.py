@@ -161,6 +161,9 @@ def _rows(report: CheckReport) -> list[list[str]]:
         "of a single colour": [str(len(d.constant)) for d in report.domains],
         "smaller than the crop": [str(len(d.too_small)) for d in report.domains],
     }
+    if any(d.captions for d in report.domains):
+        lines["captions"] = [str(d.captions) for d in report.domains]
+        lines["captions of a picture"] = [span(d.captions_each) for d in report.domains]
     if any(d.unfit for d in report.domains):
         lines["unfit label maps"] = [str(len(d.unfit)) for d in report.domains]
     return [[name, *cells] for name, cells in lines.items()]

@@ -18,7 +18,8 @@ def evaluate(
         typer.Argument(
             metavar="A B",
             help="With --model: pictures of the source and of the target domain, or (models of any number of domains)"
-            " a folder that holds one for each, and another with real pictures. Without: REAL FAKE.",
+            " a folder that holds one for each, and another with real pictures; of a model that makes pictures of"
+            " noise real pictures alone. Without: REAL FAKE.",
         ),
     ],
     model: Annotated[
@@ -27,20 +28,26 @@ def evaluate(
             "--model",
             "-m",
             metavar="M",
-            help="Translate the first folder with this model, and compare with the second.",
+            help="Translate the first folder with this model, and compare with the second; or compare its pictures"
+            " of noise with the one folder.",
             autocompletion=common.model_or_run,
         ),
     ] = None,
     to: Annotated[
         str | None,
         typer.Option(
-            "--to", metavar="DOMAIN", help="Target domain (default: the second of two).", autocompletion=common.domains
+            "--to",
+            metavar="DOMAIN",
+            help="Target domain (default: the second of two), or one class alone.",
+            autocompletion=common.domains,
         ),
     ] = None,
     inception: Annotated[
         Path | None,
         typer.Option(
-            "--inception", metavar="FILE", help="Inception weights (pt_inception-2015-12-05): adds KID and FID."
+            "--inception",
+            metavar="FILE",
+            help="Inception weights (pt_inception-2015-12-05): adds KID, FID, precision, recall and more.",
         ),
     ] = None,
     lpips: Annotated[
@@ -48,7 +55,8 @@ def evaluate(
         typer.Option(
             "--lpips",
             metavar="FILE,FILE",
-            help="AlexNet's weights and LPIPS's heads (alex.pth): adds LPIPS. One file if it holds both.",
+            help="AlexNet's weights and LPIPS's heads (alex.pth): adds LPIPS; VGG-16's (vgg.pth) also the path lengths"
+            " of a model that makes pictures of noise. One file if it holds both.",
         ),
     ] = None,
     classifier: Annotated[
@@ -60,7 +68,25 @@ def evaluate(
     count: Annotated[
         int | None,
         typer.Option(
-            "-n", min=1, help="Translations of each picture by a model with styles (default: 10): their diversity."
+            "-n",
+            min=1,
+            help="Translations of each picture by a model with styles (default: 10): their diversity. Pictures of"
+            " noise (default: as many as real ones, at most 50,000), and pairs of path lengths.",
+        ),
+    ] = None,
+    truncation: Annotated[
+        float, typer.Option("--truncation", min=0, max=1, help="Of pictures of noise, as of gantool sample.")
+    ] = 1.0,
+    faces: Annotated[
+        bool, typer.Option("--faces", help="Path lengths of the middle of portraits, as StyleGAN's paper has them.")
+    ] = False,
+    attributes: Annotated[
+        str | None,
+        typer.Option(
+            "--attributes",
+            metavar="FILE,...",
+            help="A table of pictures of noise and what they have (.csv), or classifiers (.onnx): adds linear"
+            " separability.",
         ),
     ] = None,
     size: Annotated[
@@ -71,34 +97,48 @@ def evaluate(
             help="Compare all pictures at this size (default: as stored); of many domains, also translate at it.",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Of random projections, subsets and styles.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", help="Of random projections, subsets and styles; the first of pictures of noise.")
+    ] = 0,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
     json: common.Json = False,
     quiet: common.Quiet = 0,
     verbose: common.Verbose = 0,
 ) -> None:
     """Measure translations: PSNR, SSIM and L1 for pictures paired by name; sliced Wasserstein distance; diversity of
-    styles; with the files of their networks KID, FID, LPIPS and Inception scores.
+    styles; with the files of their networks KID, FID, precision, recall, LPIPS and Inception scores. Measure pictures
+    of noise: these, path lengths and linear separability.
 
     gantool eval --model runs/h2z testA testB
 
     gantool eval --model starganv2 afhq/val afhq/train
 
+    gantool eval --model stylegan faces --inception inception.pth -n 50000
+
     gantool eval real fake --json
     """
     console = common.console(quiet, verbose, json)
     from gantool.errors import UsageError
-    from gantool.evaluation.request import Request, check
+    from gantool.evaluation.request import Request, check, holds_all_domains, of_noise
+    from gantool.runs.header import read_facts
 
     weights = None if model is None else common.weights(model, console)
     files: dict[str, Any] = {"inception": inception, "lpips": _two_files(lpips), "classifier": classifier}
-    check(Request(folders=tuple(folders), weights=weights, to=to, styles=count, device=device, **files))
-    everything = weights is not None and _holds_all_domains(weights, folders[0])
-    if len(folders) != 2 and not (everything and len(folders) == 1):
-        raise UsageError(f"eval compares two folders, not {len(folders)}")
+    noise: dict[str, Any] = {
+        "truncation": truncation,
+        "faces": faces,
+        "attributes": tuple(map(Path, attributes.split(","))) if attributes else (),
+    }
+    check(Request(folders=tuple(folders), weights=weights, to=to, n=count, seed=seed, device=device, **noise, **files))
+    samples = weights is not None and of_noise(read_facts(weights), folders)
+    everything = weights is not None and not samples and holds_all_domains(weights, folders[0])
+    if len(folders) != 2 and not (samples or (everything and len(folders) == 1)):
+        more = "" if weights is None else ", pictures to translate and real ones of what they become"
+        raise UsageError(f"eval compares two folders{more}, not {len(folders)}")
     first, second = folders[0], folders[-1]
     from gantool.evaluation.folders import compare_folders
     from gantool.evaluation.judges import load_judges
+    from gantool.evaluation.samples import compare_samples
     from gantool.evaluation.translations import compare_translations
     from gantool.inference.devices import choose
     from gantool.report.progress import stages
@@ -129,31 +169,19 @@ def evaluate(
     with stages(replace(console, json=False)) as progress:
         if weights is None:
             found = compare_folders(first, second, progress=progress, **how)
+        elif samples:
+            found = compare_samples(weights, first, n=count, to=to, progress=progress, **noise, **how)
         else:
             found = compare_translations(weights, first, second, to=to, styles=count, progress=progress, **how)
     if json:
-        console.result(to_json(found.as_dict()))
+        console.result(to_json(replace(found, notes=[console.words(note) for note in found.notes]).as_dict()))
         return
     console.table("", ["metric", "value", "how to read it"], found.rows())
+    if found.classes:
+        console.table("by class", *found.class_rows())
     console.table("how it was measured", ["what", "value"], found.protocol_rows())
     for note in found.notes:
         console.note(f"note: {note}")
-
-
-def _holds_all_domains(weights: Path, folder: Path) -> bool:
-    """Whether a folder has a folder for each domain of a model that knows any number of them."""
-    from gantool import registry
-    from gantool.options import restore
-    from gantool.runs.header import read_facts
-
-    facts = read_facts(weights)
-    names = facts.spec.domains
-    if len(names) < 2 or not all((folder / name).is_dir() for name in names):
-        return False
-    # A and B of a model of two may well be below the folder of one domain's pictures.
-    kind = registry.plugin(facts.model).load()
-    many: bool = kind.data(restore(kind.Options, facts.options, where=facts.model)).layout.many
-    return many
 
 
 def _two_files(text: str | None) -> tuple[Path, Path] | None:

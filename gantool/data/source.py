@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -67,10 +68,20 @@ class Domain:
     """Of label maps: their instance maps, in the order of `files`; empty where none are used."""
     captions: tuple[tuple[str, ...], ...] = ()
     """Texts that describe each picture, in the order of `files`; empty where they come without."""
-    vectors: int = 0
-    """Numbers of the vectors that describe its pictures; 0 where none come with them."""
+    embeddings: Sequence[NDArray[Any]] = field(default=(), compare=False, repr=False)
+    """Vectors (captions, numbers) that describe each picture in place of texts, in the order of `files`."""
     note: str | None = None
     """A message about these files before a training on them; it may hold an `argument`. None where all is well."""
+
+    @property
+    def vectors(self) -> int:
+        """Numbers of the vectors that describe its pictures; 0 where none come with them."""
+        return int(self.embeddings[0].shape[-1]) if self.embeddings else 0
+
+    @property
+    def read_beside(self) -> tuple[str, ...]:
+        """Types of files, such as ".txt", that lie among the pictures and are read as well."""
+        return (".txt",) if self.captions else ()
 
     def sources(self, channels: int) -> list[Source]:
         """The files, in their order, read with so many channels."""

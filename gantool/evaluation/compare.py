@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any
+from types import MappingProxyType
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 
 from gantool.errors import DataError, UsageError, argument
-from gantool.evaluation import pictures, pixels
+from gantool.evaluation import features, pictures, pixels
 from gantool.evaluation import swd as sliced
-from gantool.evaluation.fid import KID_SUBSETS, fid, kid, kid_subset_size
-from gantool.evaluation.inception_score import inception_score
 from gantool.evaluation.judges import Judges
 from gantool.evaluation.networks.classifier import PROTOCOL, class_probabilities
-from gantool.evaluation.networks.inception import RESIZE, inception_features
+from gantool.evaluation.networks.inception import inception_features
 from gantool.evaluation.networks.lpips import LPIPS
-from gantool.evaluation.pictures import Pictures, Progress, as_rgb, silent
+from gantool.evaluation.pictures import Pictures, Progress, Some, as_rgb, silent
 from gantool.evaluation.report import Evaluation
 from gantool.version import __version__
 
@@ -29,10 +28,10 @@ ENOUGH_FOR_FID = 2048
 """With fewer pictures than features the covariances are singular, and FID says more about the count than the sets."""
 
 NO_JUDGES = Judges()
-SMALLEST_SIDE = 31
-"""LPIPS halves pictures until less than a pixel would be left of smaller ones."""
 
 Size = tuple[int, int]
+Group: TypeAlias = tuple[Sequence[int], Sequence[int]]
+"""Places of real pictures and of fake ones that belong together."""
 
 
 def compare(
@@ -44,14 +43,20 @@ def compare(
     size: int | None = None,
     seed: int = 0,
     device: torch.device | None = None,
+    groups: Mapping[str, Group] = MappingProxyType({}),
+    scores: bool = True,
     progress: Progress = silent,
 ) -> Evaluation:
     """Measures fake pictures against real ones, both opaque arrays (H, W, C) as `Pictures` says.
 
     - With `pairs` of indices (real, fake): PSNR, SSIM, L1 and, if `judges` has it, LPIPS, each the mean over the pairs.
     - Always: the sliced Wasserstein distance (SWD) between the sets.
-    - With an Inception network in `judges`: KID and FID between the sets. With a classifier: the Inception score of the
-      fakes. Networks compute on `device` (default CPU).
+    - With an Inception network in `judges`: KID, FID, precision, recall, density and coverage. Networks compute on
+      `device` (default CPU).
+    - With a classifier, or else with the Inception network, whose file has classes, too: the Inception score of the
+      fakes, unless `scores` is false.
+    - `groups` (classes, by name, of two pictures a side or more) are measured by themselves as well: their features,
+      or without an Inception network their SWD.
 
     `size` brings every picture to size x size first. Without it pairs are compared at the real picture's size, SWD is
     taken at the commonest size of the real pictures, and Inception resizes from the stored size. Raises DataError for
@@ -84,6 +89,12 @@ def compare(
     distances = sliced.sliced_wasserstein(real, fake, size=common, seed=seed, progress=progress)
     metrics["swd"] = distances.pop("mean")
     metrics |= {f"swd_{level}": value for level, value in distances.items()}
+    classes: dict[str, dict[str, float]] = {}
+    for name, (reals, fakes) in groups.items():
+        classes[name] = {"real": len(reals), "fake": len(fakes)}
+        if judges.inception is None:
+            some = sliced.sliced_wasserstein(Some(real, reals), Some(fake, fakes), size=common, seed=seed)
+            classes[name]["swd"] = some["mean"]
     protocol["swd"] = {
         "convention": "Karras et al. 2018, times 1000, colours normalised by the real set",
         "size": _text(common),
@@ -93,37 +104,58 @@ def compare(
         "directions": sliced.DIRECTIONS,
     }
 
-    if judges.inception is not None:
-        found = [
-            inception_features(pictures, judges.inception, size=square, device=device, stage=stage, progress=progress)
-            for stage, pictures in (("Inception, real", real), ("Inception, fake", fake))
-        ]
-        progress("KID and FID", 0, 1)
-        mean, deviation = kid(found[0], found[1], seed=seed)
-        metrics["kid"] = mean
-        if deviation is not None:
-            metrics["kid_std"] = deviation
-        metrics["fid"] = fid(found[0], found[1])
-        protocol["inception"] = {"features": "2048, last average pool", "resize": RESIZE}
-        protocol["kid"] = {
-            "subset_size": kid_subset_size(len(real), len(fake)),
-            "subsets": 1 if deviation is None else KID_SUBSETS,
-            "kernel": "(x . y / 2048 + 1)^3, unbiased",
-        }
-        if min(len(real), len(fake)) < ENOUGH_FOR_FID:
-            notes.append(
-                f"FID of fewer than {ENOUGH_FOR_FID} pictures a side is far too high and compares only with figures of "
-                "the same counts: use KID"
-            )
-    if judges.classifier is not None:
-        probabilities = class_probabilities(fake, judges.classifier, size=square, device=device, progress=progress)
-        metrics["is"], metrics["is_kl"] = inception_score(probabilities)
-        protocol["inception score"] = {"classes": probabilities.shape[1], "pictures": PROTOCOL}
+    judged = _judged(real, fake, judges, square, groups, seed, device, scores, progress)
+    metrics |= judged.metrics
+    protocol |= judged.protocol
+    for name, more in judged.classes.items():
+        classes[name] |= more
+    if judges.inception is not None and min(len(real), len(fake)) < ENOUGH_FOR_FID:
+        notes.append(
+            f"FID of fewer than {ENOUGH_FOR_FID} pictures a side is far too high and compares only with figures of "
+            "the same counts: use KID"
+        )
     if judges.files:
         protocol["weights"] = judges.files
         protocol["device"] = str(device)
     protocol["versions"] = {"gantool": __version__, "torch": torch.__version__}
-    return Evaluation(metrics, protocol, notes)
+    return Evaluation(metrics, protocol, notes, classes)
+
+
+def _judged(
+    real: Pictures,
+    fake: Pictures,
+    judges: Judges,
+    size: Size | None,
+    groups: Mapping[str, Group],
+    seed: int,
+    device: torch.device,
+    scores: bool,
+    progress: Progress,
+) -> Evaluation:
+    """What trained networks say of the sets, and of the groups."""
+    metrics: dict[str, float] = {}
+    protocol: dict[str, Any] = {}
+    classes: dict[str, dict[str, float]] = {}
+    shares = None
+    if judges.inception is not None:
+        real_features, fake_features = (
+            inception_features(pictures, judges.inception, size=size, device=device, stage=stage, progress=progress)
+            for stage, pictures in (("Inception, real", real), ("Inception, fake", fake))
+        )
+        progress("KID, FID, precision", 0, 1 + len(groups))
+        metrics |= features.distances(real_features, fake_features, seed=seed, device=device)
+        protocol |= features.protocol(len(real), len(fake))
+        for done, (name, (reals, fakes)) in enumerate(groups.items()):
+            progress("KID, FID, precision", 1 + done, 1 + len(groups))
+            classes[name] = features.distances(real_features[reals], fake_features[fakes], seed=seed, device=device)
+        shares, seen = features.class_shares(fake_features, judges.inception), features.OWN_CLASSES
+    if judges.classifier is not None and scores:
+        shares = class_probabilities(fake, judges.classifier, size=size, device=device, progress=progress)
+        seen = PROTOCOL
+    if shares is not None and scores:
+        metrics |= features.scores(shares, seed=seed)
+        protocol["inception score"] = {"classes": shares.shape[1], "pictures": seen}
+    return Evaluation(metrics, protocol, classes=classes)
 
 
 @dataclass(frozen=True)
@@ -197,10 +229,10 @@ def _paired(
         ssim.append(pixels.ssim(first, second))
         windows.add(pixels.ssim_window(*size))
         if lpips is not None:
-            if min(size) < SMALLEST_SIDE:
+            if min(size) < lpips.smallest_side:
                 raise DataError(
-                    f"LPIPS needs pictures of at least {SMALLEST_SIDE} pixels a side, not {_text(size)}: enlarge them"
-                    f" with {argument('size')}"
+                    f"LPIPS needs pictures of at least {lpips.smallest_side} pixels a side, not {_text(size)}: enlarge"
+                    f" them with {argument('size')}"
                 )
             images = [(as_rgb(picture, size) * 2 - 1).to(device) for picture in (real_picture, fake_picture)]
             perceived.append(float(lpips.to(device)(*images)))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 
-from gantool.errors import UsageError
+from gantool.errors import UsageError, argument
 
+TABLE, CLASSIFIER = ".csv", ".onnx"
+"""What says which pictures have an attribute."""
 INCEPTION = "pt_inception-2015-12-05-6726825d.pth"
 
 
@@ -16,7 +19,10 @@ def needed(
     """The files by what they are for. Raises UsageError for one that is not there."""
     named: dict[str, tuple[Sequence[Path | None], str]] = {
         "inception": ([inception], f"KID and FID need {INCEPTION}"),
-        "lpips": (lpips or (), "LPIPS needs torchvision's alexnet-owt-7be5be79.pth and the heads, alex.pth"),
+        "lpips": (
+            lpips or (),
+            "LPIPS needs torchvision's alexnet-owt-7be5be79.pth and the heads, alex.pth (or those of VGG-16)",
+        ),
         "classifier": ([classifier], "the Inception scores need an Inception v3 classifier by torchvision's names"),
     }
     found: dict[str, list[Path]] = {}
@@ -28,3 +34,15 @@ def needed(
                 raise UsageError(f"there is no file {path}: {what}. gantool downloads nothing: fetch it first")
             found.setdefault(name, []).append(path)
     return found
+
+
+def check_attributes(files: Sequence[Path]) -> None:
+    """Raises UsageError for files that are not there, or of another kind than they should be."""
+    for file in files:
+        if not file.is_file():
+            raise UsageError(f"{argument('attributes')}: there is no file {file}")
+    kinds = [file.suffix.lower() for file in files]
+    if kinds and kinds != [TABLE] and set(kinds) != {CLASSIFIER}:
+        raise UsageError(f"{argument('attributes')} takes a table (.csv), or classifiers (.onnx), one an attribute")
+    if CLASSIFIER in kinds and importlib.util.find_spec("onnxruntime") is None:
+        raise UsageError('classifiers of attributes need: pip install "gantool[onnx]"')

@@ -67,10 +67,10 @@ def pairing(evaluation: Evaluation, partners: Sequence[tuple[int, int]], count: 
 class Folder:
     """The pictures below a folder as `Pictures`, sorted by relative path and read when they are asked for."""
 
-    def __init__(self, root: Path) -> None:
-        """Raises DataError if `root` is not a folder or holds no picture."""
+    def __init__(self, root: Path, files: Sequence[Path] | None = None) -> None:
+        """`files` None: all. Raises DataError if `root` is not a folder or holds no picture."""
         self.root = root
-        self.files = find_pictures(root)
+        self.files = find_pictures(root) if files is None else files
         self._transparent: set[int] = set()
         self._stretched: set[int] = set()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -20,6 +22,20 @@ class Pictures(Protocol):
     def __len__(self) -> int: ...
 
     def __getitem__(self, index: int, /) -> Array: ...
+
+
+@dataclass(frozen=True)
+class Some:
+    """Those of some pictures that have these places, as `Pictures`."""
+
+    pictures: Pictures
+    places: Sequence[int]
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __getitem__(self, index: int, /) -> Array:
+        return self.pictures[self.places[index]]
 
 
 class Progress(Protocol):

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gantool import direction
-from gantool.errors import DataError, UsageError, argument
-from gantool.evaluation.files import needed
+from gantool import direction, registry
+from gantool.errors import DataError, UsageError, argument, command
+from gantool.evaluation.files import check_attributes, needed
 from gantool.inference.devices import check_name
+from gantool.options import restore
 from gantool.runs.header import read_facts
+from gantool.sampling.request import check_truncation
+from gantool.sampling.seeds import count_on
 from gantool.spec import Facts
 
 STYLES = 10
@@ -22,9 +26,14 @@ class Request:
 
     folders: tuple[Path, ...]
     weights: Path | None = None
-    """Of the model that translates the first folder; None compares two folders."""
+    """Of the model that translates the first folder or makes pictures of noise; None compares two folders."""
     to: str | None = None
-    styles: int | None = None
+    n: int | None = None
+    """Translations of each picture, or pictures of noise."""
+    truncation: float = 1.0
+    faces: bool = False
+    attributes: tuple[Path, ...] = ()
+    seed: int = 0
     inception: Path | None = None
     lpips: tuple[Path, Path] | None = None
     classifier: Path | None = None
@@ -34,19 +43,79 @@ class Request:
 def check(request: Request) -> None:
     """Raises UsageError, DataError or CheckpointError for the first word that is wrong."""
     check_name(request.device)
-    if request.weights is None:
-        for name, value in (("to", request.to), ("n", request.styles)):
-            if value is not None:
-                raise UsageError(f"{argument(name)} goes with {argument('model')}")
-    if request.weights is not None:
-        facts = read_facts(request.weights)
-        results_of_each(facts, request.styles)
+    facts = None if request.weights is None else read_facts(request.weights)
+    samples = facts is not None and of_noise(facts, request.folders)
+    given = {
+        "to": request.to is not None,
+        "n": request.n is not None,
+        "truncation": request.truncation != 1,
+        "faces": request.faces,
+        "attributes": bool(request.attributes),
+    }
+    for name in (name for name, is_given in given.items() if is_given):
+        if facts is None:
+            raise UsageError(f"{argument(name)} goes with {argument('model')}")
+        if not samples and name not in ("to", "n"):
+            raise UsageError(f"{facts.model} makes pictures of pictures, not of noise: leave out {argument(name)}")
+    if facts is not None and samples:
+        check_samples(request, facts)
+    elif facts is not None:
+        results_of_each(facts, request.n)
         if request.to is not None:
             direction.resolve(facts, request.to)
     for folder in request.folders:
         if not folder.exists():
             raise DataError(f"{folder} does not exist")
     needed(inception=request.inception, lpips=request.lpips, classifier=request.classifier)
+
+
+def of_noise(facts: Facts, folders: Sequence[Path]) -> bool:
+    """Whether it is pictures of noise that a model is measured by: one that can do both translates where there are two
+    folders.
+    """
+    return "sample" in facts.can and ("translate" not in facts.can or len(folders) == 1)
+
+
+def holds_all_domains(weights: Path, folder: Path) -> bool:
+    """Whether a folder has a folder for each domain of a model that knows any number of them. Imports the model."""
+    facts = read_facts(weights)
+    names = facts.spec.domains
+    if len(names) < 2 or not all((folder / name).is_dir() for name in names):
+        return False
+    # A and B of a model of two may well be below the folder of one domain's pictures.
+    kind = registry.plugin(facts.model).load()
+    many: bool = kind.data(restore(kind.Options, facts.options, where=facts.model)).layout.many
+    return many
+
+
+def check_samples(request: Request, facts: Facts) -> None:
+    """Raises UsageError for words that do not fit a model that makes pictures of noise."""
+    if len(request.folders) != 1:
+        raise UsageError(
+            f"{facts.model} makes pictures of noise: name one folder, of real pictures, not {len(request.folders)}"
+        )
+    if facts.told in ("text", "vector"):
+        told = {"text_file" if facts.told == "text" else "vectors": "FILE"}
+        raise UsageError(
+            f"{facts.model} is told by words or their vectors what to show: make the pictures of those that belong to"
+            f" the real ones ({command('sample', {'output': 'OUT'}, model=request.weights, **told)}), then compare"
+            f" folders ({command('eval', {'folders': ['REAL', 'OUT']})})"
+        )
+    if request.to is not None:
+        if facts.told != "class":
+            raise UsageError(f"{facts.model} is not told what to show: leave out {argument('to')}")
+        direction.named(facts.spec.domains, request.to)
+    check_truncation(facts, request.truncation)
+    if request.n is not None:
+        if request.n < 2:
+            raise UsageError(f"{argument('n')} is at least 2, not {request.n}: sets of pictures are compared")
+        count_on(request.seed, request.n)
+    if request.faces and request.lpips is None:
+        raise UsageError(f"{argument('faces')} is for path lengths, which need {argument('lpips')}")
+    if request.attributes and (facts.told or request.truncation != 1):
+        what = argument("truncation") if request.truncation != 1 else "classes"
+        raise UsageError(f"separability is measured without {what}: leave out {argument('attributes')}")
+    check_attributes(request.attributes)
 
 
 def results_of_each(facts: Facts, styles: int | None) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -75,7 +74,8 @@ def compare_translations(
             reals,
             fakes,
             pairs=partners if len(partners) == len(fakes) else None,
-            judges=judges if variety is None else replace(judges, classifier=None),  # it has seen all of them
+            judges=judges,
+            scores=variety is None or judges.classifier is None,  # otherwise the classifier has seen all of them
             size=size,
             seed=seed,
             device=engine.device,

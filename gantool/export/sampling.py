@@ -17,7 +17,8 @@ ROWS = 3
 def picture_graph(model: Model[Any]) -> Graph:
     """Latents to pictures, without truncation."""
     assert isinstance(model, Samples)
-    return Graph(_Sample(model), _inputs(model), ("picture",))
+    settled = model.settled() if isinstance(model, Exports) else model
+    return Graph(_Sample(settled), _inputs(model), ("picture",))
 
 
 def parts(model: Model[Any]) -> dict[str, Graph]:

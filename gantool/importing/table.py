@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import Any
 
@@ -32,7 +32,7 @@ Leaves = Mapping[type[nn.Module], Mapping[str, str | None]]
 
 STATISTICS = dict.fromkeys(("running_mean", "running_var", "num_batches_tracked"))
 """Leaves that an instance norm drops: old files have them, and they were never used."""
-_UNUSED = "statistics of an instance norm, which are never used"
+_UNUSED = "statistics that are never used"
 _KINDS = {"G": "a generator", "D": "a discriminator", "E": "an encoder"}
 """Official letters of networks."""
 
@@ -247,6 +247,7 @@ def imported(
     names: Callable[[nn.Module], Names] = same,
     domains: tuple[str, ...] = ("A", "B"),
     size: int,
+    vectors: int = 0,
     directions: tuple[Direction, ...] | None = None,
     used: Mapping[tuple[str, str], str] | None = None,
     dropped: Mapping[tuple[str, str], str] | None = None,
@@ -254,20 +255,19 @@ def imported(
 ) -> Imported:
     """The model of these option values with the networks in `parts`; `names` gives the keys of each.
 
-    `size` is the side of the authors' crops. `directions` are the model's own unless given. `used` and `dropped` say
-    what becomes of tensors that are in no part. Raises CheckpointError for values that are out of range, and for
-    networks that do not fit them.
+    `size` is the side of the authors' crops, `vectors` how many numbers say what a picture shows where those are no
+    classes. `directions` are the model's own unless given. `used` and `dropped` say what becomes of tensors that are in
+    no part. Raises CheckpointError for values that are out of range, and for networks that do not fit them.
     """
     parts = list(parts)
     try:
         options = opt.restore(kind.Options, values, where=", ".join(dict.fromkeys(part.file for part in parts)))
     except UsageError as error:
         raise CheckpointError(str(error)) from error
-    spec = kind.data(options).spec(domains, size)
+    spec = replace(kind.data(options).spec(domains, size), vectors=vectors)
     with torch.device("meta"):
         model = kind(options, spec)
-    if directions is None:
-        directions = model.directions() if isinstance(model, Translates) else ()
+    ways = model.directions() if isinstance(model, Translates) else ()
     tensors: dict[str, Tensor] = {}
     all_used, all_dropped = dict(used or {}), dict(dropped or {})
     for part in parts:
@@ -283,7 +283,7 @@ def imported(
         tensors=tensors,
         used=all_used,
         dropped=all_dropped,
-        directions=directions,
+        directions=ways if directions is None else directions,
         licence=licence,
     )
 

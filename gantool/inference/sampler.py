@@ -70,11 +70,11 @@ class Sampler:
 
         A picture is the same whatever stands in the other rows. Raises DataError and OutOfMemoryError.
         """
+        return [as_pixels(image) for images in self._made(latents, labels, truncation) for image in images]
 
-        def make(latents: Tensor, labels: Tensor | None = None) -> Tensor:
-            return self._samples.sample(latents, labels=labels, truncation=truncation)
-
-        return [as_pixels(image) for images in self._passes(make, latents, labels) for image in images]
+    def images(self, latents: Tensor, labels: Tensor | None = None, truncation: float = 1.0) -> Tensor:
+        """As `pictures`, but as the network gives them: (N, C, H, W) in [-1, 1], on the device, not rounded."""
+        return torch.cat(list(self._made(latents, labels, truncation)))
 
     def styles(self, latents: Tensor, labels: Tensor | None = None, truncation: float = 1.0) -> Tensor:
         """The styles (N, layers, numbers) of latents. Raises UsageError for a model without."""
@@ -97,6 +97,16 @@ class Sampler:
         levels = torch.from_numpy(np.ascontiguousarray(to_uint8(pixels).transpose(2, 0, 1)))[None]
         with self._explained(), ready(self.model, self.device, half=self.half):
             return self.model.invert(to_unit(levels.float()).to(self.device)).float().cpu()
+
+    def images_of_styles(self, styles: Tensor) -> Tensor:
+        """As `of_styles`, but as the network gives them: (N, C, H, W) in [-1, 1], on the device, not rounded."""
+        return torch.cat(list(self._passes(self._mixes.of_styles, styles)))
+
+    def _made(self, latents: Tensor, labels: Tensor | None, truncation: float) -> Iterator[Tensor]:
+        def make(latents: Tensor, labels: Tensor | None = None) -> Tensor:
+            return self._samples.sample(latents, labels=labels, truncation=truncation)
+
+        return self._passes(make, latents, labels)
 
     @property
     def _mixes(self) -> Mixes:

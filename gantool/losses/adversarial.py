@@ -17,6 +17,9 @@ from gantool.networks.precision import single
 
 GAN_MODES = ("lsgan", "vanilla", "wgangp", "hinge", *(name for name in F_DIVERGENCES if name != "vanilla"))
 
+UNPENALISED = tuple(mode for mode in GAN_MODES if mode != "wgangp")
+"""Those to which no gradient penalty belongs."""
+
 
 def adversarial_loss(scores: Tensor | Sequence[Tensor], real: bool, mode: str = "lsgan") -> Tensor:
     """How far `scores` (any shape) are from saying "real" or "fake". Of the scores of several scales, the sum.

@@ -40,5 +40,4 @@ F_DIVERGENCES: Mapping[str, Divergence] = {
     # f(u) = u log u - (u + 1) log(u + 1), f*(t) = -log(1 - exp t), g(v) = -log(1 + exp(-v))
     "vanilla": Divergence(lambda v: -F.softplus(-v), F.softplus),
 }
-"""By name. `vanilla` is the GAN of Goodfellow et al. 2014: 2 Jensen-Shannon (as `jensen_shannon` counts it, in halves
-of its own) less log 4."""
+"""By name. `vanilla` is the GAN of Goodfellow et al. 2014: `jensen_shannon` less log 4."""

@@ -24,6 +24,6 @@ def initialize(network: nn.Module, init: str = "normal", gain: float = 0.02) -> 
                 raise ValueError(f"there is no initialisation {init!r}; known: {', '.join(INITIALIZATIONS)}")
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
-        elif isinstance(module, nn.BatchNorm2d):
+        elif isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
             nn.init.normal_(module.weight, 1.0, gain)
             nn.init.zeros_(module.bias)

@@ -98,12 +98,17 @@ def below(folder: Path) -> Callable[[Path], str]:
     return lambda path: str(path)[start:].replace(os.sep, "/")
 
 
-def others_below(paths: Iterable[Path]) -> Counter[str]:
-    """How many files in these folders are no pictures by their name, by type. Files among the paths are left out."""
+def others_below(paths: Iterable[Path], read: Iterable[str] = ()) -> Counter[str]:
+    """How many files in these folders are no pictures by their name, by type.
+
+    Files among the paths are left out, and so are the types in `read`, which are read for other reasons (".txt").
+    """
     counts: Counter[str] = Counter()
     for path in dict.fromkeys(paths):
         if os.path.isdir(path):
             counts += look_below(path, demand=False).others
+    for kind in read:
+        del counts[kind]
     return counts
 
 

@@ -24,6 +24,11 @@ _KNOWN: dict[tuple[str, ...], Meaning] = {
         "How far the generator is from fooling the discriminator. It oscillates: neither rising nor falling says that "
         "pictures get better or worse. Look at the samples.",
     ),
+    ("wasserstein",): Meaning(
+        "Wasserstein estimate",
+        "How much higher the critic scores real pictures than generated ones: up to a factor, how far they are apart. "
+        "It rises while the critic learns; then it falls as pictures get better. Compare it within a run only.",
+    ),
     ("d", "dis", "disc", "discriminator"): Meaning(
         "Loss of the discriminator",
         "How badly it tells real pictures from generated ones. It should hover; close to zero for long means that it "

@@ -228,7 +228,8 @@ def begin_from(model: Model[Any], weights: Path) -> list[str]:
     found = {key: value for key, value in state.items() if part(key) in {part(name) for name in adopted}}
     model.load_state_dict(dict(adopted), strict=False)
     given = {**tensors, **found}
-    grown = {".".join(key.split(".")[:2]) for key, value in (taken | adopted).items() if value is not given.get(key)}
+    old = {id(value) for value in given.values()}  # a model may have it under another name
+    grown = {".".join(key.split(".")[:2]) for key, value in (taken | adopted).items() if id(value) not in old}
     return sorted((networks - {*model.roles.frozen, *map(part, given)}) | grown)
 
 

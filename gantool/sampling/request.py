@@ -167,10 +167,17 @@ def refuse_translators(facts: Facts, model: str) -> None:
         raise UsageError(f"{facts.model} makes pictures of pictures: {right}")
 
 
+def check_truncation(facts: Facts, truncation: float) -> None:
+    """Raises UsageError for one that is none, or of a model without."""
+    if not 0 <= truncation <= 1:
+        raise UsageError(f"{argument('truncation')} is 0 to 1, not {truncation}")
+    if truncation != 1 and not facts.truncates:
+        raise UsageError(f"{facts.model} has no truncation: leave out {argument('truncation')}")
+
+
 def pieces_of(request: Request, facts: Facts) -> tuple[Piece, ...]:
     """The pictures that are asked for. Raises UsageError, and DataError for files that are not what they should be."""
-    if request.truncation != 1 and not facts.truncates:
-        raise UsageError(f"{facts.model} has no truncation: leave out {argument('truncation')}")
+    check_truncation(facts, request.truncation)
     told = what_is_told(facts, request.to, request.text, request.text_file, request.vectors)
     if request.code is not None:
         given = [argument(name) for name in ("n", "seeds") if getattr(request, name) is not None]
@@ -233,7 +240,6 @@ def check(request: Request) -> None:
     rules = {
         "precision": (request.precision in PRECISIONS, " or ".join(PRECISIONS)),
         "existing": (request.existing in (None, *get_args(Existing)), " or ".join(get_args(Existing))),
-        "truncation": (0 <= request.truncation <= 1, "0 to 1"),
         "quality": (1 <= request.quality <= 100, "1 to 100"),
         "grid": (all(1 <= side <= _MOST_CELLS for side in grid), f"(columns, rows), 1 to {_MOST_CELLS} each"),
     }

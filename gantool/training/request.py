@@ -167,7 +167,7 @@ def write_settings(plan: Plan, folder: Path, world: int) -> None:
 
 
 def fingerprint(domains: Iterable[Domain]) -> str:
-    """A hash of which files belong to which domain, by their names below the domain's folder."""
+    """A hash of which files belong to which domain, by their names below the domain's folder, and of their captions."""
     digest = hashlib.sha256()
     for domain in domains:
         for file in domain.files:
@@ -175,4 +175,6 @@ def fingerprint(domains: Iterable[Domain]) -> str:
             digest.update(
                 f"{domain.name}/{file.relative_to(domain.root).as_posix()}{half}\n".encode(errors="surrogatepass")
             )
+        for captions in domain.captions:
+            digest.update("\n".join((*captions, "")).encode(errors="surrogatepass"))
     return digest.hexdigest()[:16]

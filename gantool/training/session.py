@@ -235,7 +235,13 @@ def _begin(plan: Plan, trainer: Trainer, console: Console) -> None:
     for domain in plan.domains:
         if domain.note:
             console.note(domain.note)
-    if others := others_below(plan.paths):
+    if trainer.pictures_a_step < plan.data.stable_batch:
+        console.note(
+            f"{trainer.pictures_a_step} pictures a step are few for {plan.name}: with fewer than"
+            f" {plan.data.stable_batch} trainings are known to collapse. Look at its samples, and keep its saves:"
+            f" {argument('keep', 0)}"
+        )
+    if others := others_below(plan.paths, [kind for domain in plan.domains for kind in domain.read_beside]):
         console.note(passed_over(others))
     console.note(f"training {plan.name} on {counts} pictures, {trainer.total_steps} steps, into {trainer.folder}")
 

@@ -30,7 +30,7 @@ from gantool.options import option
 from gantool.spec import Direction, Sizes, Spec
 from gantool.training import schedules
 from gantool_bicyclegan import historical
-from gantool_bicyclegan.losses import all_scores, gan_loss
+from gantool_bicyclegan.losses import all_scores, fooling_loss, gan_loss
 from gantool_bicyclegan.networks import ACTIVATIONS, discriminator, encoder, generator
 
 
@@ -190,7 +190,7 @@ class BicycleGAN(Translates, Encodes, Model["BicycleGAN.Options"]):
         if not o.encodes:
             return {}
         if self.d is not None and o.lambda_gan > 0:
-            losses["gan"] = o.lambda_gan * gan_loss(self.d(self.judged(a, fake)), True, o.gan)
+            losses["gan"] = o.lambda_gan * fooling_loss(self.d(self.judged(a, fake)), o.gan)
         losses["l1"] = o.lambda_l1 * l1(fake, b)
         losses["kl"] = o.lambda_kl * kl(mu, logvar)
         return losses
@@ -200,7 +200,7 @@ class BicycleGAN(Translates, Encodes, Model["BicycleGAN.Options"]):
         o, d2 = self.options, self.d if self.options.same_d else self.d2
         if d2 is None or o.lambda_gan2 == 0:
             return {}
-        return {"gan2": o.lambda_gan2 * gan_loss(d2(self.judged(a, fake)), True, o.gan)}
+        return {"gan2": o.lambda_gan2 * fooling_loss(d2(self.judged(a, fake)), o.gan)}
 
     def code_losses(self, fake: Tensor, z: Tensor, run: Run) -> dict[str, Tensor]:
         """|E(G(A, z)) - z|. It is for G alone: E must not learn to find codes that G hides in pictures.

@@ -16,7 +16,7 @@ from torch import Tensor
 from gantool.capabilities import Translates
 from gantool.data.layouts.unpaired import SMOOTHED, unpaired
 from gantool.errors import UsageError, argument
-from gantool.losses.adversarial import adversarial_loss
+from gantool.losses.adversarial import UNPENALISED, adversarial_loss, generator_loss
 from gantool.model import Batch, Data, Epochs, Model, Progress, Roles, Run
 from gantool.networks.passes import together
 from gantool.networks.vgg import VGG19
@@ -47,7 +47,7 @@ class CartoonGAN(Translates, Model["CartoonGAN.Options"]):
         )
         d_width: int = option(32, "channels of the discriminator's first layer", low=1)
         d_layers: int = option(3, "layers of the discriminator; all but one halve the sides", low=1, high=8)
-        gan: str = option("lsgan", "adversarial objective", choices=("lsgan", "vanilla"))
+        gan: str = option("lsgan", "adversarial objective", choices=UNPENALISED)
         edges: str = option(
             "drawn", "the smoothed cartoon of a step: drawn by itself, or the same as its cartoon", choices=SMOOTHED
         )
@@ -144,7 +144,7 @@ class CartoonGAN(Translates, Model["CartoonGAN.Options"]):
             run.update("D")
 
         with run.phase("G"):  # equations 2 and 4
-            gan, content = adversarial_loss(self.d(fake), True, o.gan), self.content(fake, photo)
+            gan, content = generator_loss(self.d(fake), o.gan), self.content(fake, photo)
             run.backward(gan + content)
             run.update("G")
 

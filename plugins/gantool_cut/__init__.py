@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from gantool.capabilities import Translates
 from gantool.data.layouts.unpaired import unpaired
-from gantool.losses.adversarial import GAN_MODES, adversarial_loss, discriminator_losses
+from gantool.losses.adversarial import GAN_MODES, discriminator_losses, generator_loss
 from gantool.model import Batch, Data, Epochs, Model, Progress, Roles, Run
 from gantool.networks.initialization import INITIALIZATIONS, initialize
 from gantool.networks.norms import NORMS
@@ -126,7 +126,7 @@ class CUT(Translates, Model["CUT.Options"]):
             run.update("D")
 
         with run.phase(*learners):
-            gan = o.adv * adversarial_loss(self.d(fake_b), True, o.gan)
+            gan = o.adv * generator_loss(self.d(fake_b), o.gan)
             nce = self.contrast(sources, [fake_b, *same_b], mirrored, run)
             # The paper adds what A and B give (equation 5); the authors' code takes the mean.
             run.backward(gan + torch.stack(nce).mean())

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from gantool.capabilities import Translates
 from gantool.data.layouts.unpaired import unpaired
 from gantool.errors import argument
-from gantool.losses.adversarial import GAN_MODES, adversarial_loss, discriminator_losses
+from gantool.losses.adversarial import GAN_MODES, discriminator_losses, generator_loss
 from gantool.losses.gradient_penalty import gradient_penalty, interpolated
 from gantool.losses.reconstruction import l1
 from gantool.model import Batch, Data, Epochs, Model, Progress, Roles, Run
@@ -109,8 +109,8 @@ class CycleGAN(Translates, Model["CycleGAN.Options"]):
             # Equation 3; the identity loss is that of section 5.2, weighted by the cycle of the domain it stays in.
             identity_b = o.identity * o.cycle_b * l1(same_b, b)
             identity_a = o.identity * o.cycle_a * l1(same_a, a)
-            gan_ab = adversarial_loss(self.d_b(fake_b), True, o.gan)
-            gan_ba = adversarial_loss(self.d_a(fake_a), True, o.gan)
+            gan_ab = generator_loss(self.d_b(fake_b), o.gan)
+            gan_ba = generator_loss(self.d_a(fake_a), o.gan)
             cycle_a = o.cycle_a * l1(rec_a, a)
             cycle_b = o.cycle_b * l1(rec_b, b)
             run.backward(gan_ab + gan_ba + cycle_a + cycle_b + identity_a + identity_b)

@@ -19,15 +19,12 @@ from gantool.data.layouts.pictures import pictures
 from gantool.errors import UsageError
 from gantool.losses.adversarial import GAN_MODES, adversarial_loss, generator_loss
 from gantool.model import Batch, Data, Epochs, Model, Progress, Roles, Run
+from gantool.networks.dcgan import SIZES, DCDiscriminator, DCGenerator
 from gantool.networks.initialization import initialize
 from gantool.option_groups import AdamOptions, OneKind, adam
 from gantool.options import option
 from gantool.spec import Sizes, Spec
 from gantool_dcgan.dense import LinearDiscriminator, LinearGenerator, MaxoutDiscriminator, MaxoutGenerator
-from gantool_dcgan.networks import Discriminator, Generator
-
-SIZES = (8, 16, 32, 64, 128, 256)
-"""Sides of the pictures that convolutions make."""
 
 
 class DCGAN(Samples, Averaged, Model["DCGAN.Options"]):
@@ -90,7 +87,8 @@ class DCGAN(Samples, Averaged, Model["DCGAN.Options"]):
         return {"G": adam(self.options, self.g), "D": adam(self.options, self.d)}
 
     def average_decay(self, now: Progress) -> float:
-        return self.options.ema
+        # It rises: first weights and statistics that have not seen much yet are soon forgotten.
+        return min(self.options.ema, now.step / (now.step + 10))
 
     def training_step(self, batch: Batch, run: Run) -> None:
         """D on a batch of pictures and a batch of fakes, then G against the D that has learnt, on the same fakes."""
@@ -133,7 +131,7 @@ class DCGAN(Samples, Averaged, Model["DCGAN.Options"]):
 def generator(o: DCGAN.Options, size: int, classes: int) -> nn.Module:
     """The generator of pictures of this size that the options describe. Raises UsageError for one they cannot have."""
     if o.network == "conv":
-        return Generator(_checked(size), o.channels, latent=o.latent, width=o.width, classes=classes)
+        return DCGenerator(_checked(size), o.channels, latent=o.latent, width=o.width, classes=classes)
     kind = LinearGenerator if o.network == "linear" else MaxoutGenerator
     return kind(size, o.channels, latent=o.latent, classes=classes)
 
@@ -141,7 +139,7 @@ def generator(o: DCGAN.Options, size: int, classes: int) -> nn.Module:
 def discriminator(o: DCGAN.Options, size: int, classes: int) -> nn.Module:
     """The discriminator of pictures of this size that the options describe."""
     if o.network == "conv":
-        return Discriminator(_checked(size), o.channels, width=o.d_width, classes=classes)
+        return DCDiscriminator(_checked(size), o.channels, width=o.d_width, classes=classes)
     kind = LinearDiscriminator if o.network == "linear" else MaxoutDiscriminator
     return kind(size, o.channels, classes=classes)
 

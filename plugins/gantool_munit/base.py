@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from gantool.capabilities import Translates
 from gantool.data.layouts.unpaired import unpaired
+from gantool.losses.adversarial import UNPENALISED
 from gantool.model import Data, Model, Progress, Roles, Steps
 from gantool.networks.initialization import INITIALIZATIONS, initialize
 from gantool.networks.multiscale import MultiScaleDiscriminator
@@ -47,7 +48,7 @@ class SharedOptions(TwoDomains, AdamOptions):
     d_activation: str = option("lrelu", "activation in the discriminators", choices=ACTIVATIONS)
     d_padding: str = option("reflect", "padding in the discriminators", choices=PADDINGS)
     init: str = option("kaiming", "initialisation of the generators", choices=INITIALIZATIONS)
-    gan: str = option("lsgan", "adversarial objective", choices=("lsgan", "vanilla"))
+    gan: str = option("lsgan", "adversarial objective", choices=UNPENALISED)
     adversarial: float = option(1.0, "weight of the adversarial objectives, on both sides", low=0)
     recon_x: float = option(10.0, "weight of the reconstruction of a picture from its own code", low=0)
     vgg: str = option("", "file with the weights of Caffe's VGG-16: turns the perceptual loss on", file=True)

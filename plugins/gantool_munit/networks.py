@@ -170,8 +170,3 @@ def discriminator_loss(network: nn.Module, fake: Tensor, real: Tensor, gan: str)
     terms = [adversarial_loss(scores, False, gan) for scores in on_fake]
     terms += [adversarial_loss(scores, True, gan) for scores in on_real]
     return torch.stack(terms).sum()
-
-
-def generator_loss(network: nn.Module, fake: Tensor, gan: str) -> Tensor:
-    """The sum over scales of how far the fake pictures are from passing as real."""
-    return adversarial_loss(network(fake), True, gan)

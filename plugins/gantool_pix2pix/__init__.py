@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from gantool.capabilities import Coded, Translates
 from gantool.data.layouts.paired import colour_pictures, paired
-from gantool.losses.adversarial import GAN_MODES, adversarial_loss, discriminator_losses
+from gantool.losses.adversarial import GAN_MODES, discriminator_losses, generator_loss
 from gantool.losses.gradient_penalty import gradient_penalty, interpolated
 from gantool.model import Batch, Data, Epochs, Model, Progress, Roles, Run
 from gantool.networks import evaluation_mode
@@ -118,7 +118,7 @@ class Pix2Pix(Translates, Coded, Model["Pix2Pix.Options"]):
             run.update("D")
 
         with run.phase("G"):
-            gan = adversarial_loss(self.d(torch.cat([a, fake], 1)), True, o.gan)
+            gan = generator_loss(self.d(torch.cat([a, fake], 1)), o.gan)
             l1 = o.l1 * (fake - b).abs().mean()  # equation 4
             run.backward(gan + l1)
             run.update("G")

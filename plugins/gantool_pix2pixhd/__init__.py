@@ -19,7 +19,7 @@ from gantool.capabilities import Coded, Grows, Translates
 from gantool.data.layouts.labelled import labelled
 from gantool.data.layouts.paired import paired
 from gantool.importing.reading import read_official
-from gantool.losses.adversarial import adversarial_loss
+from gantool.losses.adversarial import UNPENALISED, adversarial_loss, generator_loss
 from gantool.losses.feature_matching import feature_matching_loss
 from gantool.losses.perceptual import perceptual_loss
 from gantool.model import Batch, Data, Epochs, Model, Progress, Roles, Run
@@ -72,7 +72,7 @@ class Pix2PixHD(Translates, Coded, Grows, Model["Pix2PixHD.Options"]):
         channels_a: int = option(
             3, "channels of the pictures of A, if they are no label maps: 3 (RGB) or 1", low=1, high=3
         )
-        gan: str = option("lsgan", "adversarial objective", choices=("lsgan", "vanilla"))
+        gan: str = option("lsgan", "adversarial objective", choices=UNPENALISED)
         matching: float = option(10.0, "weight of the feature matching loss", low=0)
         vgg: str = option(
             "", "file with VGG-19's weights by torchvision's names; without it no perceptual loss", file=True
@@ -184,7 +184,7 @@ class Pix2PixHD(Translates, Coded, Grows, Model["Pix2PixHD.Options"]):
 
         with run.phase(trained):
             on_fake = self.d(torch.cat([x, fake], 1))
-            gan = self.gan_loss(on_fake, True)
+            gan = generator_loss([stages[-1] for stages in on_fake], o.gan)
             losses = {"gan": gan}
             if o.matching > 0:  # equation 4
                 losses["matching"] = o.matching * feature_matching_loss(on_fake, on_real)
@@ -199,7 +199,7 @@ class Pix2PixHD(Translates, Coded, Grows, Model["Pix2PixHD.Options"]):
         run.log(**losses, d_real=d_real, d_fake=d_fake)
 
     def gan_loss(self, outputs: list[list[Tensor]], real: bool) -> Tensor:
-        """The sum over the scales (equation 3)."""
+        """What D asks, summed over the scales (equation 3)."""
         return adversarial_loss([stages[-1] for stages in outputs], real, self.options.gan)
 
     def inputs(self, a: Tensor) -> Tensor:

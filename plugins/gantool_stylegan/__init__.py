@@ -10,7 +10,6 @@ can take the style of one latent and fine ones that of another.
 from __future__ import annotations
 
 from collections.abc import Mapping as Table
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -94,7 +93,7 @@ class StyleGAN(Mixes, Averaged, Grows, Model["StyleGAN.Options"]):
 
     @classmethod
     def data(cls, o: StyleGAN.Options) -> Data:
-        settings = {"preprocess": "square", "size": 256, "filter": "lanczos", "flip": False}
+        settings = {"preprocess": "square", "size": 256, "flip": False}
         return Data(domains() if o.classes else pictures(), o.kinds, batch=32, settings=settings)
 
     @classmethod
@@ -215,7 +214,7 @@ class StyleGAN(Mixes, Averaged, Grows, Model["StyleGAN.Options"]):
         crossover = self.crossover(run.rng)
         if crossover < g.synthesis.styles:
             others = g.mapping(second, asked)[:, None].expand_as(ws)
-            ws = torch.cat([ws[:, :crossover], others[:, crossover:]], 1)
+            ws = crossed(ws, others, crossover)
         noise = [run.randn(count, 1, *stored.shape[2:]) for stored in g.synthesis.stored_noise()]
         return g.synthesis(ws, noise, *lod), ws
 
@@ -267,15 +266,20 @@ class StyleGAN(Mixes, Averaged, Grows, Model["StyleGAN.Options"]):
             w if truncation == 1 else self.g.mapping.truncated(w, truncation, 8 if self.options.version == 1 else None)
         )
 
-    def of_styles(self, styles: Tensor, *, noise: Sequence[Tensor] | None = None) -> Tensor:
-        made: Tensor = self.g.synthesis(styles, noise)
+    def of_styles(self, styles: Tensor) -> Tensor:
+        made: Tensor = self.g.synthesis(styles)
         return made
 
-    def noise(self) -> list[Tensor]:
-        return self.g.synthesis.stored_noise()
+    def noises(self) -> list[Tensor]:
+        return [layer.noise_const for layer in self.g.synthesis.layers()]
 
     def sample(self, latents: Tensor, *, labels: Tensor | None = None, truncation: float = 1.0) -> Tensor:
         return self.of_styles(self.styles(latents, labels=labels, truncation=truncation))
+
+
+def crossed(ws: Tensor, others: Tensor, crossover: int) -> Tensor:
+    """Styles (N, layers, K) of two latents: from layer number `crossover` on those of the other."""
+    return torch.cat([ws[:, :crossover], others[:, crossover:]], 1)
 
 
 def generator(o: StyleGAN.Options, size: int, classes: int) -> Generator:

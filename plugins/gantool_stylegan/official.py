@@ -59,8 +59,7 @@ def recognise(files: Mapping[str, OfficialTensors]) -> Imported | None:
     size = values.pop("size")
     classes = values.pop("classes")
     parts = [
-        Part("g" if name == g else "d", file, {ours: value for ours, value in reading.found.values()}, name)
-        for name, reading in readings.items()
+        Part("g" if name == g else "d", file, dict(reading.found.values()), name) for name, reading in readings.items()
     ]
     made = imported(
         StyleGAN,
@@ -105,7 +104,7 @@ def _read(tensors: Tensors, where: str) -> _Reading:
     if any(key.startswith(("convs.", "conv1.", "style.")) for key in tensors):
         known = of_rosinality(tensors)
         dropped = {key: _FILTER for key in tensors if key.endswith(".kernel")}
-        return _Reading(_values({ours: value for ours, value in known.values()}, {}, where), known, dropped, "")
+        return _Reading(_values(dict(known.values()), {}, where), known, dropped, "")
     built = {key: float(value) for key, value in tensors.items() if key.startswith("init_kwargs.")}
     filters = {key: value for key, value in tensors.items() if key.endswith(".resample_filter")}
     line = torch.tensor(FILTER, dtype=torch.float32) / sum(FILTER)
@@ -125,7 +124,12 @@ def _values(own: Tensors, built: Mapping[str, float], where: str) -> dict[str, A
     if not widths:
         raise CheckpointError(f"{where} lacks {head}b8.{layer}.weight: is it cut short?")
     most = len(own["synthesis.b4.const"]) if generates else shape(own, "b4.fc.weight", where)[0]
-    values = {"size": max(widths), "version": 2, "channel_max": most, "channel_base": _base(widths, most)}
+    values: dict[str, Any] = {
+        "size": max(widths),
+        "version": 2,
+        "channel_max": most,
+        "channel_base": _base(widths, most),
+    }
     values["clamp"] = max((built[key] for key in built if key.endswith("conv_clamp")), default=0.0)
     layers = sum(re.fullmatch(r"mapping\.fc\d+\.weight", key) is not None for key in own)
     embedded = shape(own, "mapping.embed.weight", where) if "mapping.embed.weight" in own else None
@@ -193,8 +197,15 @@ def _of_version_1(tensors: Tensors, where: str) -> _Reading:
 
 
 _LAYERS = {
-    **{"Const": "conv0", "Dense": "conv0", "Conv": "conv1", "Conv0_up": "conv0", "Conv1": "conv1"},
-    **{"Conv0": "conv0", "Conv1_down": "conv1", "Dense0": "fc", "Dense1": "out"},
+    "Const": "conv0",
+    "Dense": "conv0",
+    "Conv": "conv1",
+    "Conv0_up": "conv0",
+    "Conv1": "conv1",
+    "Conv0": "conv0",
+    "Conv1_down": "conv1",
+    "Dense0": "fc",
+    "Dense1": "out",
 }
 _LEAVES = {"Noise/weight": "noise_strength", "StyleMod/weight": "affine.weight", "StyleMod/bias": "affine.bias"}
 
@@ -257,8 +268,12 @@ def _as_ours(ours: str, value: Tensor) -> Tensor:
 
 
 _OF_A_LAYER = {
-    **{"conv.weight": "weight", "conv.modulation.weight": "affine.weight", "conv.modulation.bias": "affine.bias"},
-    **{"activate.bias": "bias", "bias": "bias", "noise.weight": "noise_strength"},
+    "conv.weight": "weight",
+    "conv.modulation.weight": "affine.weight",
+    "conv.modulation.bias": "affine.bias",
+    "activate.bias": "bias",
+    "bias": "bias",
+    "noise.weight": "noise_strength",
 }
 
 
@@ -290,23 +305,29 @@ def _blocks(keys: Iterable[str]) -> int:
     return len({key.split(".")[1] for key in keys if re.match(r"convs\.\d+\.conv1\.", key)})
 
 
+_LAST = {
+    "final_conv.0.weight": "b4.conv.weight",
+    "final_conv.1.bias": "b4.conv.bias",
+    "final_linear.0.weight": "b4.fc.weight",
+    "final_linear.0.bias": "b4.fc.bias",
+    "final_linear.1.weight": "b4.out.weight",
+    "final_linear.1.bias": "b4.out.bias",
+}
+_OF_A_BLOCK = {
+    "0.weight": "fromrgb.weight",
+    "1.bias": "fromrgb.bias",
+    "conv1.0.weight": "conv0.weight",
+    "conv1.1.bias": "conv0.bias",
+    "conv2.1.weight": "conv1.weight",
+    "conv2.2.bias": "conv1.bias",
+    "skip.1.weight": "skip.weight",
+}
+
+
 def _discriminator_key(key: str, blocks: int) -> str | None:
-    last = {
-        **{"final_conv.0.weight": "b4.conv.weight", "final_conv.1.bias": "b4.conv.bias"},
-        **{f"final_linear.{i}.{leaf}": f"b4.{to}.{leaf}" for i, to in enumerate(("fc", "out")) for leaf in _WB},
-    }
     match = re.fullmatch(r"convs\.(\d+)\.(.+)", key)
     if match is None:
-        return last.get(key)
-    number, leaf = int(match[1]), match[2]
-    if number == 0:
-        first = {"0.weight": "fromrgb.weight", "1.bias": "fromrgb.bias"}.get(leaf)
-        return f"b{4 << blocks}.{first}" if first else None
-    ours = {
-        **{"conv1.0.weight": "conv0.weight", "conv1.1.bias": "conv0.bias", "skip.1.weight": "skip.weight"},
-        **{"conv2.1.weight": "conv1.weight", "conv2.2.bias": "conv1.bias"},
-    }.get(leaf)
-    return f"b{(4 << blocks) >> (number - 1)}.{ours}" if ours else None
-
-
-_WB = ("weight", "bias")
+        return _LAST.get(key)
+    leaf = _OF_A_BLOCK.get(match[2])
+    # The first of `convs` reads the picture, for the first block.
+    return f"b{(4 << blocks) >> max(int(match[1]) - 1, 0)}.{leaf}" if leaf else None

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from gantool.model import Run
 
-_DECAY = 0.01
+DECAY = 0.01
 
 
 def path_lengths(pictures: Tensor, ws: Tensor, direction: Tensor) -> Tensor:
@@ -33,10 +33,10 @@ class PathLength(nn.Module):
 
     def penalty(self, lengths: Tensor) -> Tensor:
         """Mean of the squared distance of lengths (N,) to the mean, which they move: the gradient knows it."""
-        mean = self.mean.lerp(lengths.mean(), _DECAY)
+        mean = self.mean.lerp(lengths.mean(), DECAY)
         return (lengths - mean).square().mean()
 
     @torch.no_grad()
     def follow(self, lengths: Tensor, run: Run) -> None:
         """Moves the mean length toward that of all processes."""
-        self.mean.lerp_(run.gather(lengths).mean().to(self.mean.dtype), _DECAY)
+        self.mean.lerp_(run.gather(lengths).mean().to(self.mean.dtype), DECAY)

@@ -16,6 +16,8 @@ from gantool.errors import GantoolError
 from .conftest import PAGE
 from .sampler import SAMPLER
 
+pytestmark = pytest.mark.usefixtures("one_exporter")
+
 CODE, PRESET, OFFICIAL = "__init__.py", "presets/smoke.yaml", "official.py"
 LOG, ROLES = "run.log(gan=gan, cycle=cycle, d=d)", 'roles = Roles(training_only=("d",))'
 D, INTO_D = "self.d = PatchDiscriminator(4, width=options.width)", "adam(self.options, self.d)"

@@ -16,8 +16,8 @@ from tests.runs import once
 
 @pytest.fixture(scope="session")
 def prepared(shared, trained, trained_tiny) -> Path:
-    """trainA, trainB, testA, testB, in/, translated/, photo.jpg, latest_net_G_*.pth, runs of CycleGAN and MUNIT, and
-    pictures for their styles.
+    """trainA, trainB, testA, testB, in/, translated/, photo.jpg, latest_net_G_*.pth, runs of CycleGAN, MUNIT,
+    DCGAN, StyleGAN and StackGAN, and pictures for their styles.
     """
 
     def make(folder: Path) -> None:
@@ -33,7 +33,9 @@ def prepared(shared, trained, trained_tiny) -> Path:
         for name in ("A", "B"):
             torch.save(Resnet(width=4, blocks=1).state_dict(), folder / f"latest_net_G_{name}.pth")
         shutil.copytree(trained_tiny, folder / "runs" / "h2z")
-        shutil.copytree(trained("munit"), folder / "runs" / "munit" / "001")
+        for name in ("munit", "dcgan", "stylegan", "stackgan"):
+            shutil.copytree(trained(name), folder / "runs" / name / "001")
+        shutil.copytree(trained("dcgan", set={"classes": True}), folder / "runs" / "animals")
         draw(folder / "paintings", 2, seed=7)
         Image.open(folder / "paintings" / "00.png").save(folder / "painting.jpg")
         for name, source in (("one.png", "00.png"), ("other.png", "01.png")):

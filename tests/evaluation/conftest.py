@@ -10,7 +10,7 @@ import torch
 
 from gantool.evaluation.judges import Judges, load_judges
 from gantool.evaluation.networks.inception import Inception
-from gantool.evaluation.networks.lpips import LPIPS
+from gantool.evaluation.networks.lpips import LPIPS, VGG
 
 
 @pytest.fixture(autouse=True)
@@ -57,6 +57,18 @@ def lpips_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("lpips") / "both.pth"
     heads = {f"lin{i}.model.1.weight": torch.rand_like(head) for i, head in enumerate(network.heads)}
     torch.save({**{k: v for k, v in network.state_dict().items() if k.startswith("features.")}, **heads}, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def vgg_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same of VGG-16, and a layer of its classifier."""
+    torch.manual_seed(0)
+    network = LPIPS(VGG)
+    path = tmp_path_factory.mktemp("vgg") / "vgg.pth"
+    heads = {f"lin{i}.model.1.weight": torch.rand_like(head) for i, head in enumerate(network.heads)}
+    features = {k: v for k, v in network.state_dict().items() if k.startswith("features.")}
+    torch.save({**features, **heads, "classifier.6.bias": torch.zeros(2)}, path)
     return path
 
 

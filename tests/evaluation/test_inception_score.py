@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from gantool.evaluation.inception_score import conditional_inception_score, inception_score
+from gantool.evaluation.inception_score import conditional_inception_score, inception_score, split_score
 
 
 def test_sure_and_even_answers_score_the_number_of_classes() -> None:
@@ -27,3 +27,13 @@ def test_the_conditional_score_counts_variety_within_an_input_only() -> None:
     assert inception_score(p.reshape(-1, 4)).score == pytest.approx(2)
     p[:] = np.eye(4)[:3]  # each style has one class, whatever the input
     assert conditional_inception_score(p).score == pytest.approx(3)
+
+
+def test_parts_have_scores_of_their_own_and_the_remainder_is_left_out() -> None:
+    p = np.zeros((9, 4))
+    p[:4] = np.eye(4)  # the first part has all classes
+    p[4:8, 0] = 1  # the second has one
+    p[8] = 0.25
+    assert split_score(p, 2) == pytest.approx((2.5, 1.5))
+    with pytest.raises(ValueError, match="9 pictures are no 10 parts"):
+        split_score(p)

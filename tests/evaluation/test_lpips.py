@@ -80,6 +80,32 @@ def test_the_distance_is_that_of_the_paper(files: tuple[Path, Path], backbone: d
     assert distance(pictures(1, side=31), pictures(2, side=31)).isfinite().all()
 
 
+def test_the_network_may_be_vgg(vgg_file: Path, files: tuple[Path, Path]):
+    """Its weights say that it is: convolutions of 3 x 3, pools after the 2nd, 4th, 7th and 10th, five of the maps."""
+    state = torch.load(vgg_file)
+    weights = [key for key in state if key.startswith("features.") and key.endswith("weight")]
+    x, y = pictures(1, side=32), pictures(2, side=32)
+
+    def maps(images: Tensor) -> list[Tensor]:
+        mean, std = torch.tensor([-0.03, -0.088, -0.188]), torch.tensor([0.458, 0.448, 0.45])
+        h = (images - mean.view(3, 1, 1)) / std.view(3, 1, 1)
+        found = []
+        for number, key in enumerate(weights, 1):
+            h = F.relu(F.conv2d(h, state[key], state[key.replace("weight", "bias")], padding=1))
+            if number in (2, 4, 7, 10, 13):
+                found.append(h / (h.square().sum(1, keepdim=True) + 1e-10).sqrt())
+                h = F.max_pool2d(h, 2)
+        return found
+
+    heads = [state[f"lin{i}.model.1.weight"] for i in range(5)]
+    expected = torch.zeros(2)
+    for a, b, head in zip(maps(x), maps(y), heads, strict=True):
+        expected += F.conv2d((a - b) ** 2, head).mean((1, 2, 3))
+    torch.testing.assert_close(load(vgg_file, vgg_file)(x, y), expected, rtol=1e-5, atol=1e-7)
+    with pytest.raises(CheckpointError, match=r"alex\.pth holds no weights of LPIPS with VGG-16: lin1"):
+        load(vgg_file, files[1])
+
+
 def test_gradients_reach_the_pictures_and_not_the_weights(files: tuple[Path, Path]):
     distance = load(*files)
     x = pictures(1).requires_grad_()

@@ -198,6 +198,8 @@ def test_a_pt2_file_needs_torch_alone(pt2, weights, tmp_path):
 import sys
 sys.modules.update(gantool=None, gantool_cyclegan=None)  # importing either fails
 import json, pathlib, torch
+
+pytestmark = pytest.mark.usefixtures("one_exporter")
 files = {{"gantool.json": ""}}
 module = torch.export.load({str(pt2[0])!r}, extra_files=files).module()
 assert json.loads(files["gantool.json"])["target"] == "horse"

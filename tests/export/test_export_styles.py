@@ -14,6 +14,8 @@ from gantool.runs import checkpoint
 from gantool.spec import Direction, LabelMaps, Pictures, Spec
 from tests.export.small import Labelled, OneSize, Styled, Told, exported, noise, run
 
+pytestmark = pytest.mark.usefixtures("one_exporter")
+
 
 def codes(count: int) -> np.ndarray:
     return np.random.default_rng(count).standard_normal((count, 4)).astype(np.float32)

@@ -12,6 +12,8 @@ from gantool.pictures.results import Recorder
 from tests.export import small
 from tests.export.small import exported
 
+pytestmark = pytest.mark.usefixtures("one_exporter")
+
 FAULTS = {
     small.AnotherNetwork: r"differs from the model by [0-9.]+ \(of pictures in \[-1, 1\]",
     small.AnotherScale: r"differs .* by 0\.02 ",

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gantool.losses.adversarial import adversarial_loss, discriminator_losses
+from gantool.losses.adversarial import GAN_MODES, adversarial_loss, discriminator_losses, generator_loss
 from gantool.losses.feature_matching import feature_matching_loss
 from gantool.losses.gradient_penalty import gradient_penalty, interpolated, r1
 from gantool.losses.kl import kl
@@ -27,6 +27,8 @@ SCORES = torch.tensor([[0.0, 2.0], [1.0, -1.0]])
         ("vanilla", False, sum(math.log(1 + math.exp(p)) for p in (0, 2, 1, -1)) / 4),
         ("wgangp", True, -0.5),
         ("wgangp", False, 0.5),
+        ("hinge", True, (1 + 0 + 0 + 2) / 4),
+        ("hinge", False, (1 + 3 + 2 + 0) / 4),
     ],
 )
 def test_adversarial_objectives(mode, real, loss):
@@ -38,8 +40,16 @@ def test_the_scores_of_several_scales_add_up_whatever_their_sizes():
 
 
 def test_an_objective_that_there_is_not():
-    with pytest.raises(ValueError, match="hinge"):
-        adversarial_loss(SCORES, True, "hinge")
+    with pytest.raises(ValueError, match="no adversarial objective 'wgan'; known: lsgan"):
+        adversarial_loss(SCORES, True, "wgan")
+
+
+@pytest.mark.parametrize("mode", GAN_MODES)
+def test_a_generator_wants_higher_scores_wherever_they_are(mode):
+    """Also where D is sure of its fakes, and, with a hinge, where fakes pass: there an objective of D may be flat."""
+    scores = torch.tensor([-8.0, 0.0, 0.5] if mode == "lsgan" else [-8.0, 0.0, 3.0], requires_grad=True)
+    generator_loss([scores, scores], mode).backward()
+    assert (scores.grad < 0).all()
 
 
 def test_a_discriminator_is_told_which_batch_is_real():

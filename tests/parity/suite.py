@@ -211,20 +211,25 @@ def without_gradient(network: nn.Module) -> set[str]:
 
 @contextmanager
 def masks(entry: Entry) -> Iterator[None]:
-    """Dropout as the entry defines it: call number i keeps what noise(NAME + i) says, and doubles it."""
-    if entry.get("dropout") is None:
+    """Dropout as the entry defines it: call number i keeps what noise(NAME + i) says, and divides by the share that is
+    kept: above 0 a half, unless the entry's words have another place and another share.
+    """
+    words = entry.get("random", "")
+    name = re.search(r"noise\('([^']*)<i>'", words)
+    place = re.search(r"shape\) > (-?[\d.]+) and divides by ([\d.]+)", words)
+    if entry.get("dropout") is None and not place:
         yield
         return
-    name = re.search(r"noise\('([^']*)<i>'", entry.get("random", ""))
-    if entry["dropout"] != "rule masks" or name is None:
-        raise NotImplementedError(f"dropout: {entry['dropout']}, {entry.get('random')}")
+    if entry.get("dropout", "rule masks") != "rule masks" or name is None:
+        raise NotImplementedError(f"dropout: {entry['dropout']}, {words}")
+    above, share = (float(place[1]), float(place[2].rstrip("."))) if place else (0.0, 0.5)
     calls = 0
 
     def masked(x: Tensor, *_: Any, **__: Any) -> Tensor:
         nonlocal calls
-        mask = fill.noise(f"{name[1]}{calls}", x.shape) > 0
+        mask = fill.noise(f"{name[1]}{calls}", x.shape) > above
         calls += 1
-        return x * 2 * mask.to(x.dtype)
+        return x * mask.to(x.dtype) / share
 
     real, F.dropout = F.dropout, masked
     try:

@@ -24,13 +24,25 @@ PROSE = ("reference", "note", "notes")
 """Sections without figures."""
 
 SLOW = (
+    "biggan/networks/D_imagenet128",
+    "biggan/networks/G_imagenet128",
     "discogan/training/after_curriculum",
     "drit/training",
     "pix2pixhd/networks/G_local_official",
+    "stackgan/networks/stage1_G_coco",
+    "stackgan/networks/stage2_D_coco",
+    "stackgan/networks/stage2_G_coco",
     "stargan/networks/D_both256",
     "starganv2/training",
     "starganv2/networks/generator_afhq",
     "starganv2/networks/generator_celeba_hq",
+    "stylegan/networks/v1_D_256",
+    "stylegan/networks/v1_G_ffhq1024",
+    "stylegan/networks/v2_D_256",
+    "stylegan/networks/v2_D_cifar_labels",
+    "stylegan/networks/v2_G_ffhq1024",
+    "stylegan/networks/v2_G_paper256",
+    "stylegan/imports",
 )
 """How the names of cases begin that take long: `make test-all` compares them."""
 

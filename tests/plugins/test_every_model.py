@@ -14,7 +14,10 @@ from gantool.checking.session import CHECKS
 from gantool.checking.subject import Subject
 from gantool.checking.translates import NotChecked
 
-pytestmark = pytest.mark.parametrize("name", sorted(registry.plugins()), scope="module")
+pytestmark = [
+    pytest.mark.parametrize("name", sorted(registry.plugins()), scope="module"),
+    pytest.mark.usefixtures("one_exporter"),
+]
 
 
 @pytest.fixture(scope="module")

@@ -26,6 +26,10 @@ class DomainReport:
     root: str
     pictures: int
     """Files taken for pictures, readable or not."""
+    captions: int
+    """Texts, or vectors, that describe them."""
+    captions_each: tuple[int, float, int] | None
+    """Least, median and greatest number of them for a picture; None where pictures come without."""
     widths: tuple[int, float, int] | None
     """Least, median and greatest width of the readable pictures, upright, in pixels; None if there are none."""
     heights: tuple[int, float, int] | None
@@ -107,7 +111,8 @@ def check_folders(
         count = "1 pair differs" if len(unequal) == 1 else f"{len(unequal)} pairs differ"
         line = f"{count} in size, such as {one} and {other}"
         warnings, fatal = (warnings, (*fatal, line)) if crop else ((*warnings, line), fatal)
-    others = others_below(paths or [domain.root for domain in domains])
+    beside = [kind for domain in domains for kind in domain.read_beside]
+    others = others_below(paths or [domain.root for domain in domains], beside)
     return CheckReport(reports, duplicates, unmatched, unequal, dict(others), warnings, fatal)
 
 
@@ -140,10 +145,13 @@ def _domain_report(domain: Domain, findings: Mapping[_Place, Finding | str], cro
 
     mine = [(file, findings[file, domain.half]) for file in domain.files]
     readable = [(file, finding) for file, finding in mine if isinstance(finding, Finding)]
+    described = [len(captions) for captions in (domain.captions or domain.embeddings)]
     return DomainReport(
         domain.name,
         str(domain.root),
         len(mine),
+        sum(described),
+        _range(described),
         _range([finding.width for _, finding in readable]),
         _range([finding.height for _, finding in readable]),
         dict(Counter(finding.format for _, finding in readable).most_common()),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from gantool.data.collection import Collection
 from gantool.data.dataset import Dataset, Domain, Item, Layout, Order, Recipe
 from gantool.data.layouts.attributes import attribute_domains
 from gantool.data.layouts.folders import SPLITS, names, pictures_of
+from gantool.data.layouts.pictures import few
 from gantool.data.source import Source
 from gantool.data.transforms import Planes
 from gantool.errors import DataError, UsageError
@@ -24,7 +25,9 @@ _TRAIN = re.compile(r"^train(?:[_-]|[A-Z0-9])")
 _REFERENCES = ("reference", "reference2")
 
 
-def domains(*, references: bool = False, attributes: Sequence[str] = (), test_split: int = 0) -> Layout:
+def domains(
+    *, references: bool = False, attributes: Sequence[str] = (), test_split: int = 0, to_make_more: bool = False
+) -> Layout:
     """Several domains: items {"image": (C, H, W) uint8, "label"}, where the label says what the picture shows.
 
     Folders are classes: the label is the number of the picture's domain, a scalar int64. With `attributes`, a file
@@ -36,8 +39,10 @@ def domains(*, references: bool = False, attributes: Sequence[str] = (), test_sp
     Without `references` every picture of each set comes once before any comes again. With them (StarGAN v2: classes
     alone) domains are drawn evenly, whatever their sizes, then a picture of the domain: "image", and independently
     of it "reference" and "reference2", two pictures of one domain "target".
+
+    `to_make_more`: the model makes pictures of these classes of noise, so a person is told of a class that has few.
     """
-    return _Domains(references, tuple(attributes), test_split)
+    return _Domains(references, tuple(attributes), test_split, to_make_more)
 
 
 @dataclass
@@ -45,6 +50,7 @@ class _Domains:
     references: bool
     attributes: tuple[str, ...]
     test_split: int
+    to_make_more: bool = False
 
     name = "domains"
     pairs = False
@@ -74,7 +80,8 @@ class _Domains:
                     f"attributes are named ({', '.join(self.attributes)}), but no table of them is given: name the "
                     "folder of pictures and then the table"
                 )
-            return _classes(paths)
+            found = _classes(paths)
+            return _told_of_few(found) if self.to_make_more else found
         if len(paths) == 1:
             raise DataError(f"{tables[0]} is a table of attributes: name the folder of its pictures before it")
         at = list(paths).index(tables[0])
@@ -181,6 +188,16 @@ def _classes(paths: Sequence[Path]) -> tuple[Domain, ...]:
             raise DataError(f"{same} and {folder} are the same folder: give one folder for each domain")
     found = names(folders)
     return tuple(pictures_of(name, folder) for name, folder in zip(found, folders, strict=True))
+
+
+def _told_of_few(classes: tuple[Domain, ...]) -> tuple[Domain, ...]:
+    """The classes, with a note for the smallest if it has few pictures to make more of."""
+    smallest = min(classes, key=lambda domain: len(domain.files))
+    message = few(len(smallest.files))
+    if message is None:
+        return classes
+    notes = "; ".join(filter(None, (smallest.note, f"{smallest.name}: {message}")))
+    return tuple(replace(domain, note=notes) if domain is smallest else domain for domain in classes)
 
 
 def _below(root: Path) -> list[Path]:

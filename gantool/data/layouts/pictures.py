@@ -11,7 +11,7 @@ import numpy as np
 from gantool.data.collection import Collection
 from gantool.data.dataset import Dataset, Domain, Item, Layout, Order, Recipe
 from gantool.data.layouts.folders import names, pictures_of, train
-from gantool.errors import DataError, UsageError, argument
+from gantool.errors import DataError, UsageError
 
 FEW = 1000
 """Fewer pictures than this are told of: a discriminator soon knows so few by heart."""
@@ -64,8 +64,7 @@ def few(count: int) -> str | None:
     """A message about so many pictures to make more of; None where they are enough."""
     if count >= FEW:
         return None
-    remedy = argument("set", "augment=true")
     return (
-        f"{count} pictures are few to make more of: below {FEW:,} a discriminator learns them by heart."
-        f" stylegan, which augments what it sees, does best with so few ({remedy})"
+        f"{count} pictures are few to make more of: below {FEW:,} a discriminator learns them by heart. stylegan, which"
+        " augments what its discriminator sees, does best with so few"
     )

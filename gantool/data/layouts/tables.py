@@ -46,7 +46,7 @@ _ARCHIVES = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # of Excel's and LibreOffice's
 
 def read_table(path: Path) -> Table:
     """Raises DataError that names the line for a file that is no such table."""
-    lines = _lines(path)
+    lines = lines_of(path)
     kind = path.suffix.lower()
     if kind in (".json", ".jsonl", ".ndjson"):
         names, found = _json_lines(lines, path)
@@ -55,14 +55,15 @@ def read_table(path: Path) -> Table:
     rows: dict[str, frozenset[str]] = {}
     for number, file, on in found:
         if file in rows:
-            raise _wrong(path, number, f"{file} is listed twice")
+            raise wrong(path, number, f"{file} is listed twice")
         rows[file] = frozenset(on)
     if not rows:
         raise DataError(f"{path} lists no pictures")
     return Table(tuple(names), rows)
 
 
-def _lines(path: Path) -> list[str]:
+def lines_of(path: Path) -> list[str]:
+    """The lines of a table in UTF-8, or UTF-16 with its mark. Raises DataError."""
     try:
         content = path.read_bytes()
         if content.startswith(_ARCHIVES):
@@ -80,7 +81,7 @@ def _is_separated(lines: Sequence[str]) -> bool:
 
 def _columns(lines: list[str], path: Path, separated: bool) -> tuple[list[str], list[_Row]]:
     """Names and rows of a table with a column for each attribute."""
-    cells = list(_separated(lines, path) if separated else _spaced(lines))
+    cells = list(separated_rows(lines, path) if separated else _spaced(lines))
     if not cells:
         raise DataError(f"{path} begins with no names of attributes; expected: {_form(separated)}")
     (first, names), *rest = cells
@@ -92,35 +93,41 @@ def _columns(lines: list[str], path: Path, separated: bool) -> tuple[list[str], 
     if not names:
         raise DataError(f"{path} begins with no names of attributes; expected: {_form(separated)}")
     if "" in names:
-        raise _wrong(path, first, "a column between others has no name")
+        raise wrong(path, first, "a column between others has no name")
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
-        raise _wrong(path, first, f"the attribute {twice} stands there twice")
+        raise wrong(path, first, f"the attribute {twice} stands there twice")
     rows = []
     for number, row in rest:
         file, *values = row
         if len(values) > len(names):
             values[len(names) :] = _without_empty_end(values[len(names) :])
         if len(values) != len(names):
-            raise _wrong(path, number, f"{len(values)} values for {len(names)} attributes")
+            raise wrong(path, number, f"{len(values)} values for {len(names)} attributes")
         on = [name for name, value in zip(names, values, strict=True) if _on(value, name, path, number)]
         rows.append((number, file, on))
     return names, rows
 
 
-def _separated(lines: list[str], path: Path) -> Iterator[tuple[int, list[str]]]:
-    """The rows that hold anything, with their line numbers."""
+def separated_rows(
+    lines: Sequence[str], path: Path, between: str = "", strict: bool = False
+) -> Iterator[tuple[int, list[str]]]:
+    """The rows that hold anything, with their line numbers. Without `between`, what separates most in the first row.
+
+    Raises DataError, with `strict` also for a quotation mark that is not closed.
+    """
     skipped = int(bool(lines) and lines[0].lower().startswith("sep="))  # spreadsheets read their separator there
     head = next((line for line in lines[skipped:] if line.strip()), "")
-    between = max(_SEPARATORS, key=head.count)  # spreadsheets write semicolons where a comma is the decimal point
-    reader = csv.reader(lines[skipped:], delimiter=between)
+    # Spreadsheets write semicolons where a comma is the decimal point.
+    between = between or max(_SEPARATORS, key=head.count)
+    reader = csv.reader(lines[skipped:], delimiter=between, skipinitialspace=True, strict=strict)
     while True:
         try:
             row = [cell.strip() for cell in next(reader)]
         except StopIteration:
             return
         except csv.Error as error:
-            raise _wrong(path, skipped + reader.line_num, f"no row of a table ({error})") from error
+            raise wrong(path, skipped + reader.line_num, f"no row of a table ({error})") from error
         if any(row):
             yield skipped + reader.line_num, row
 
@@ -158,13 +165,13 @@ def _json_lines(lines: Sequence[str], path: Path) -> tuple[list[str], list[_Row]
         try:
             entry = schema.parse_json(line)
         except ValueError as error:
-            raise _wrong(path, number, f"no JSON object ({error})") from error
+            raise wrong(path, number, f"no JSON object ({error})") from error
         if not isinstance(entry, dict) or not isinstance(entry.get("file"), str):
-            raise _wrong(path, number, 'expected {"file": ..., "labels": [...]}')
+            raise wrong(path, number, 'expected {"file": ..., "labels": [...]}')
         labels = entry.pop("labels", [])
         file = entry.pop("file")
         if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
-            raise _wrong(path, number, '"labels" must be a list of texts')
+            raise wrong(path, number, '"labels" must be a list of texts')
         on = [name for name, value in entry.items() if _on(value, name, path, number)]
         names |= dict.fromkeys(map(composed, [*entry, *labels]))
         rows.append((number, file, [composed(name) for name in (*labels, *on)]))
@@ -176,15 +183,16 @@ def _on(value: Any, name: str, path: Path, number: int) -> bool:
     if text in _ON or text in _OFF:
         return text in _ON
     if text in _NO_VALUE:
-        raise _wrong(path, number, f"{name} has no value: write 1 or 0, or take the line out")
+        raise wrong(path, number, f"{name} has no value: write 1 or 0, or take the line out")
     try:
         # A decimal comma, and the minus of typesetters.
         return _VALUES[float(text.replace(",", ".").replace("\N{MINUS SIGN}", "-"))]
     except (ValueError, KeyError):
-        raise _wrong(
+        raise wrong(
             path, number, f'"{schema.printable(str(value)[:40])}" is none of 1, 0, -1, yes, no, true and false'
         ) from None
 
 
-def _wrong(path: Path, number: int, what: str) -> DataError:
+def wrong(path: Path, number: int, what: str) -> DataError:
+    """The error for a line of a table."""
     return DataError(f"{path}, line {number}: {schema.printable(what)}")

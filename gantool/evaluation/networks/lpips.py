@@ -1,8 +1,9 @@
 """LPIPS, a perceptual distance of two pictures, and diversity, its mean over several translations of one picture.
 
-Zhang et al., CVPR 2018, arXiv 1801.03924: squared differences of AlexNet's features, weighted by what people said.
-AlexNet's weights (torchvision's file `alexnet-owt-7be5be79.pth`) and the five linear heads (`alex.pth` of the package
-`lpips`, version 0.1) are files that gantool neither ships nor downloads.
+Zhang et al., CVPR 2018, arXiv 1801.03924: squared differences of a network's features, weighted by what people said.
+The network is AlexNet or VGG-16. Its weights (torchvision's `alexnet-owt-7be5be79.pth` or `vgg16-397923af.pth`) and the
+five linear heads (`alex.pth` or `vgg.pth` of the package `lpips`, version 0.1) are files that gantool neither ships nor
+downloads.
 """
 
 from __future__ import annotations
@@ -17,30 +18,29 @@ from torch import Tensor, nn
 from gantool.errors import CheckpointError
 from gantool.importing.reading import leaves, read_official
 
-CHANNELS = (64, 192, 384, 256, 256)
-"""Channels of the five feature maps."""
 HEADS = ("lin{}.model.1.weight", "lpips_weights.{}.main.1.weight")
 """Names of the heads in known files: the package's, and StarGAN v2's."""
-_TAPS = (1, 4, 7, 9, 11)  # the ReLUs whose outputs are compared
+ALEX, VGG = "AlexNet", "VGG-16"
+CHANNELS = {ALEX: (64, 192, 384, 256, 256), VGG: (64, 128, 256, 512, 512)}
+"""Channels of the five feature maps."""
+_TAPS = {ALEX: (1, 4, 7, 9, 11), VGG: (3, 8, 15, 22, 29)}  # the ReLUs whose outputs are compared
+_SMALLEST = {ALEX: 31, VGG: 16}
 
 
 class LPIPS(nn.Module):
-    """The distance (N,) of pictures (N, 3, H, W) in [-1, 1] and others, 0 for equal ones. Sides are at least 31."""
+    """The distance (N,) of pictures (N, 3, H, W) in [-1, 1] and others, 0 for equal ones. Sides are at least
+    `smallest_side`: a network halves pictures until less than a pixel would be left of smaller ones.
+    """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self) -> None:
+    def __init__(self, network: str = ALEX) -> None:
         super().__init__()
-        relu, pool = nn.ReLU, nn.MaxPool2d
-        self.features = nn.Sequential(
-            *(nn.Conv2d(3, 64, 11, 4, 2), relu(), pool(3, 2)),
-            *(nn.Conv2d(64, 192, 5, padding=2), relu(), pool(3, 2)),
-            *(nn.Conv2d(192, 384, 3, padding=1), relu()),
-            *(nn.Conv2d(384, 256, 3, padding=1), relu()),
-            *(nn.Conv2d(256, 256, 3, padding=1), relu()),
-        )
-        self.heads = nn.ParameterList(torch.empty(1, channels, 1, 1) for channels in CHANNELS)
+        self.network = network
+        self.smallest_side = _SMALLEST[network]
+        self.features = _alexnet() if network == ALEX else _vgg16()
+        self.heads = nn.ParameterList(torch.empty(1, channels, 1, 1) for channels in CHANNELS[network])
         self.register_buffer("mean", torch.tensor([-0.030, -0.088, -0.188]).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor([0.458, 0.448, 0.450]).view(3, 1, 1), persistent=False)
 
@@ -57,28 +57,53 @@ class LPIPS(nn.Module):
         maps = []
         for place, layer in enumerate(self.features):
             x = layer(x)
-            if place in _TAPS:
+            if place in _TAPS[self.network]:
                 maps.append(x * (x.square().sum(1, keepdim=True) + 1e-10).rsqrt())
         return maps
 
 
-def load(backbone: Path, heads: Path) -> LPIPS:
-    """The distance with AlexNet's weights from one file and the linear heads from another; nothing in it trains.
+def _alexnet() -> nn.Sequential:
+    relu, pool = nn.ReLU, nn.MaxPool2d
+    return nn.Sequential(
+        *(nn.Conv2d(3, 64, 11, 4, 2), relu(), pool(3, 2)),
+        *(nn.Conv2d(64, 192, 5, padding=2), relu(), pool(3, 2)),
+        *(nn.Conv2d(192, 384, 3, padding=1), relu()),
+        *(nn.Conv2d(384, 256, 3, padding=1), relu()),
+        *(nn.Conv2d(256, 256, 3, padding=1), relu()),
+    )
 
-    `backbone` has torchvision's keys (`features.0.weight`; its classifier is not needed), `heads` one of `HEADS`.
-    Raises CheckpointError for files that cannot be read or do not hold these weights.
+
+def _vgg16() -> nn.Sequential:
+    layers: list[nn.Module] = []
+    inside = 3
+    for channels, convolutions in zip(CHANNELS[VGG], (2, 2, 3, 3, 3), strict=True):
+        if layers:
+            layers.append(nn.MaxPool2d(2))
+        for _ in range(convolutions):
+            layers += [nn.Conv2d(inside, channels, 3, padding=1), nn.ReLU()]
+            inside = channels
+    return nn.Sequential(*layers)
+
+
+def load(backbone: Path, heads: Path) -> LPIPS:
+    """The distance with a network's weights from one file and the linear heads from another; nothing in it trains.
+
+    `backbone` has torchvision's keys (`features.0.weight`; its classifier is not needed) and says which network it is,
+    `heads` one of `HEADS`. Raises CheckpointError for files that cannot be read or do not hold these weights.
     """
-    network = LPIPS()
-    expected = network.state_dict()
     features, linear = (dict(leaves(read_official(path))) for path in (backbone, heads))
+    first = features.get("features.0.weight")
+    network = LPIPS(VGG if first is not None and tuple(first.shape) == (64, 3, 3, 3) else ALEX)
+    expected = network.state_dict()
     names = next((n for n in HEADS if n.format(0) in linear), HEADS[0])
     found = {key: (backbone, key, features) for key in expected if key.startswith("features.")}
-    found |= {f"heads.{i}": (heads, names.format(i), linear) for i in range(len(CHANNELS))}
+    found |= {f"heads.{i}": (heads, names.format(i), linear) for i in range(len(network.heads))}
     for ours, (path, theirs, content) in found.items():
         shape = tuple(content[theirs].shape) if theirs in content else "missing"
         if shape != tuple(expected[ours].shape):
             raise CheckpointError(
-                f"{path} holds no weights of LPIPS with AlexNet: {theirs} is {shape}, not {tuple(expected[ours].shape)}"
+                f"{path} holds no weights of LPIPS with {network.network}: {theirs} is {shape}, not"
+                f" {tuple(expected[ours].shape)}"
             )
     network.load_state_dict({ours: content[theirs] for ours, (_, theirs, content) in found.items()})
     return network.eval().requires_grad_(False)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from gantool.losses.adversarial import generator_loss
 from gantool.losses.reconstruction import l1
 from gantool.model import Batch, Run
 from gantool.networks.passes import together
@@ -18,7 +19,7 @@ from gantool.networks.precision import single
 from gantool.options import option
 from gantool.spec import Spec
 from gantool_munit.base import SharedLatent, SharedOptions, Terms, by_name, total
-from gantool_munit.networks import LatentGenerator, discriminator_loss, generator_loss
+from gantool_munit.networks import LatentGenerator, discriminator_loss
 
 
 class UNIT(SharedLatent["UNIT.Options"]):
@@ -62,8 +63,8 @@ class UNIT(SharedLatent["UNIT.Options"]):
                 (
                     o.adversarial,
                     {
-                        "gan_a": generator_loss(self.d_a, x_ba, o.gan),
-                        "gan_b": generator_loss(self.d_b, x_ab, o.gan),
+                        "gan_a": generator_loss(self.d_a(x_ba), o.gan),
+                        "gan_b": generator_loss(self.d_b(x_ab), o.gan),
                     },
                 ),
                 (o.recon_x, {"recon_x_a": l1(rec_a, x_a), "recon_x_b": l1(rec_b, x_b)}),

@@ -15,7 +15,6 @@ from gantool_munit.networks import (
     StyleEncoder,
     StyleGenerator,
     discriminator_loss,
-    generator_loss,
 )
 from gantool_munit.perceptual import perceptual_loss
 from torch import Tensor, nn
@@ -23,6 +22,7 @@ from torch import Tensor, nn
 from gantool.evaluation.inception_score import conditional_inception_score, inception_score
 from gantool.importing.table import load as load_official
 from gantool.importing.table import official_keys
+from gantool.losses.adversarial import generator_loss
 from gantool.losses.reconstruction import l1
 from gantool.model import Batch
 from gantool.networks.norms import AdaIN, DeviationLayerNorm
@@ -298,7 +298,7 @@ def _check_loss(entry: Entry) -> None:
         value = (
             discriminator_loss(scales, inputs["fake"], inputs["real"], gan)
             if name.endswith("dis")
-            else generator_loss(scales, inputs["fake"], gan)
+            else generator_loss(scales(inputs["fake"]), gan)
         )
     elif name == "recon":
         value = l1(inputs["input"], inputs["target"])

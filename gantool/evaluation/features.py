@@ -1,0 +1,65 @@
+"""What is read off two sets of Inception features, and off the classes that its weights see."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from gantool.evaluation.fid import KID_SUBSETS, fid, kid, kid_subset_size
+from gantool.evaluation.inception_score import inception_score, split_score
+from gantool.evaluation.manifold import K_DENSITY, K_PRECISION, manifold
+from gantool.evaluation.networks.inception import RESIZE, Inception
+
+PARTS = 10
+"""Parts of a set that have Inception scores of their own, as in most papers."""
+OWN_CLASSES = "1008 classes of the Inception weights, without their bias"
+
+Features = NDArray[np.float32]
+
+
+def distances(real: Features, fake: Features, *, seed: int = 0, device: torch.device | None = None) -> dict[str, float]:
+    """By the names of `Evaluation.metrics`, of features (N, D) and (M, D), N and M at least 2."""
+    mean, deviation = kid(real, fake, seed=seed)
+    spread = {} if deviation is None else {"kid_std": deviation}
+    shares = manifold(real, fake, device=device)._asdict()
+    return {"kid": mean, **spread, "fid": fid(real, fake), **shares}
+
+
+def protocol(real: int, fake: int) -> dict[str, Any]:
+    """How that was measured of so many pictures."""
+    size = kid_subset_size(real, fake)
+    return {
+        "inception": {"features": "2048, last average pool", "resize": RESIZE},
+        "kid": {
+            "subset_size": size,
+            "subsets": 1 if real == fake == size else KID_SUBSETS,
+            "kernel": "(x . y / 2048 + 1)^3, unbiased",
+        },
+        "neighbours": {
+            "precision": min(K_PRECISION, real - 1),
+            "recall": min(K_PRECISION, fake - 1),
+            "density, coverage": min(K_DENSITY, real - 1),
+            "features": "of Inception: compare only with figures of the same (the papers take VGG-16's)",
+        },
+    }
+
+
+def class_shares(features: Features, network: Inception) -> NDArray[np.float64]:
+    """p(y|x) (N, 1008) of features (N, 2048), as the Inception score is taken: the classifier's bias is left out."""
+    head = network.fc.weight.detach().cpu().double()
+    return (torch.from_numpy(features).double() @ head.T).softmax(dim=1).numpy()
+
+
+def scores(probabilities: NDArray[np.float64], *, seed: int = 0) -> dict[str, float]:
+    """Inception scores by the names of `Evaluation.metrics`, of (N, classes): of all together and, with ten pictures
+    or more, of ten parts drawn from the seed, so that each holds pictures of all kinds.
+    """
+    found: dict[str, float] = dict(zip(("is", "is_kl"), inception_score(probabilities), strict=True))
+    if len(probabilities) >= PARTS:
+        order = np.random.default_rng(seed).permutation(len(probabilities))
+        parts = split_score(probabilities[order], PARTS)
+        found |= {"is_10": parts.mean, "is_10_std": parts.deviation}
+    return found

@@ -1,0 +1,238 @@
+"""A model that makes pictures of noise, measured: its pictures against real ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gantool import direction
+from gantool.errors import DataError, UsageError, argument
+from gantool.evaluation.attributes import classified, table_in
+from gantool.evaluation.compare import NO_JUDGES, Group, compare
+from gantool.evaluation.files import TABLE
+from gantool.evaluation.judges import Judges
+from gantool.evaluation.kept import Kept
+from gantool.evaluation.networks.lpips import VGG
+from gantool.evaluation.path_length import path_length
+from gantool.evaluation.pictures import Pictures, Progress, silent
+from gantool.evaluation.reals import Prepared, Reals, real_pictures
+from gantool.evaluation.report import Evaluation
+from gantool.evaluation.request import Request, check_samples
+from gantool.evaluation.separability import separability
+from gantool.inference.sampler import Sampler
+from gantool.pictures.decoding import Array
+from gantool.runs.checkpoint import load_model
+from gantool.sampling.seeds import LARGEST, count_on
+from gantool.spec import Facts
+
+MOST = 50_000
+"""Pictures that are made unless a person says otherwise, at most: what papers take for FID."""
+
+
+def compare_samples(
+    weights: Path,
+    real: Path,
+    *,
+    n: int | None = None,
+    to: str | None = None,
+    truncation: float = 1.0,
+    faces: bool = False,
+    attributes: Sequence[Path] = (),
+    judges: Judges = NO_JUDGES,
+    size: int | None = None,
+    seed: int = 0,
+    device: torch.device | None = None,
+    progress: Progress = silent,
+) -> Evaluation:
+    """Makes `n` pictures (None: as many as there are real ones, 50,000 at most) of the seeds from `seed` on, and
+    measures them against those below `real`, which are prepared as for training: cut to squares of the model's size.
+
+    Of a model with classes `real` holds a folder for each, by its name: as large a share of the pictures is made of
+    each class as it has of the real ones, and each is measured by itself, too. Without such folders all classes take
+    turns; `to` measures one class alone. With LPIPS of VGG-16 in `judges` path lengths are measured, of n pairs, with
+    `attributes` (see `gantool.evaluation.attributes`) linear separability. Raises DataError for the pictures,
+    CheckpointError for the weights and for classifiers, UsageError for words that do not fit the model.
+    """
+    facts, network = load_model(weights)
+    words = Request(
+        folders=(real,), weights=weights, to=to, n=n, truncation=truncation, attributes=tuple(attributes), seed=seed
+    )
+    check_samples(words, facts)
+    sampler = Sampler(network, device or "cpu", can=facts.can)
+    found = real_pictures(real, facts, to)
+    wanted = min(len(found.files), MOST) if n is None else n
+    if wanted < 2:
+        raise DataError(f"{real} holds one picture, and sets of pictures are compared: name more, or {argument('n')}")
+    told = _classes(found, facts, to, wanted)
+    seeds = count_on(seed, wanted)
+    with Kept() as fakes:
+        for number, pixels in enumerate(_pictures(sampler, seeds, told, truncation, progress)):
+            fakes.add(f"{number:08d}", pixels, None)
+        reals = Prepared(real, found.files, facts, fakes[0].shape)
+        groups, notes = _groups(found.classes, told, facts)
+        evaluation = compare(
+            reals,
+            fakes,
+            judges=judges,
+            size=size,
+            seed=seed,
+            device=sampler.device,
+            groups=groups,
+            progress=progress,
+        )
+        evaluation.notes.extend(notes)
+        if judges.lpips is not None and judges.lpips.network == VGG:
+            _path_lengths(evaluation, sampler, judges, told, wanted, faces, seed, progress)
+        if attributes:
+            _separability(evaluation, sampler, attributes, fakes, seeds, progress)
+    evaluation.notes.extend(_left_out(judges))
+    evaluation.protocol["real"] |= {"path": str(real), **reals.described()}
+    evaluation.protocol["fake"] |= {
+        "seeds": f"{seeds[0]} to {seeds[-1]}",
+        "truncation": truncation if facts.truncates else "none",
+        **({"classes": _share_of_classes(found, facts, to)} if facts.told else {}),
+    }
+    evaluation.protocol["model"] = {
+        "weights": str(weights),
+        "sha256": facts.sha256,
+        "model": facts.model,
+        "step": facts.step,
+        "precision": "fp32",
+    }
+    return evaluation
+
+
+def _classes(reals: Reals, facts: Facts, to: str | None, count: int) -> list[int]:
+    """The class of each of `count` pictures; none where the model is told nothing."""
+    if facts.told != "class":
+        return []
+    if not reals.classes:
+        return [number % facts.label_size for number in range(count)]
+    numbers, counts = np.unique(reals.classes, return_counts=True)
+    ends = np.rint(np.cumsum(counts) / len(reals.classes) * count).astype(int)  # rounded so that the sum is right
+    return [int(number) for number in np.repeat(numbers, np.diff(ends, prepend=0))]
+
+
+def _pictures(
+    sampler: Sampler, seeds: Sequence[int], told: Sequence[int], truncation: float, progress: Progress
+) -> Iterator[Array]:
+    for first in range(0, len(seeds), sampler.together):
+        progress("sampling", first, len(seeds))
+        latents = torch.cat([sampler.latent(one, truncation) for one in seeds[first : first + sampler.together]])
+        labels = [sampler.label(number) for number in told[first : first + sampler.together]]
+        yield from sampler.pictures(latents, torch.cat(labels) if labels else None, truncation)
+
+
+def _groups(reals: Sequence[int], fakes: Sequence[int], facts: Facts) -> tuple[dict[str, Group], list[str]]:
+    """The classes of which there are two pictures a side or more, and a note on those of which there are not."""
+    if len(set(reals)) < 2:
+        return {}, []
+    real, fake = np.asarray(reals), np.asarray(fakes)
+    groups: dict[str, Group] = {}
+    few = []
+    for number in np.unique(real):
+        name = facts.spec.domains[number]
+        places = np.flatnonzero(real == number).tolist(), np.flatnonzero(fake == number).tolist()
+        if min(map(len, places)) < 2:
+            few.append(name)
+        else:
+            groups[name] = places
+    shown = ", ".join(few[:3]) + (f" and {len(few) - 3} more" if len(few) > 3 else "")
+    return groups, [f"too few pictures to measure by themselves: {shown}"] if few else []
+
+
+def _path_lengths(
+    evaluation: Evaluation,
+    sampler: Sampler,
+    judges: Judges,
+    told: Sequence[int],
+    pairs: int,
+    faces: bool,
+    seed: int,
+    progress: Progress,
+) -> None:
+    assert judges.lpips is not None
+    if seed + 2 * pairs > LARGEST + 1:
+        raise UsageError(f"path lengths take twice as many seeds: lower {argument('seed')} or {argument('n')}")
+
+    def label(pair: int) -> Tensor | None:
+        return sampler.label(told[pair]) if told else None
+
+    for space in ("z", "w") if "mix" in sampler.can else ("z",):
+        for ends in (False, True):
+            name = f"ppl_{space}_{'end' if ends else 'full'}"
+            evaluation.metrics[name] = path_length(
+                sampler,
+                judges.lpips,
+                lambda number: sampler.latent(seed + number),
+                label,
+                pairs=pairs,
+                styles=space == "w",
+                ends=ends,
+                faces=faces,
+                seed=seed,
+                stage=f"path length, {space}, {'ends' if ends else 'full'}",
+                progress=progress,
+            )
+    evaluation.protocol["path length"] = {
+        "pairs": pairs,
+        "step": "1e-4, on arcs between latents (z), on lines between styles (w); without truncation",
+        "distance": "LPIPS of VGG-16 over the step squared, of pictures in floating point",
+        "noise": "the model's own, the same for both pictures of a pair",
+        "seen": f"{'the face alone' if faces else 'the whole picture'}, means over boxes from 512 pixels on",
+        "mean": "from the 1st to the 99th percentile",
+    }
+
+
+def _separability(
+    evaluation: Evaluation,
+    sampler: Sampler,
+    files: Sequence[Path],
+    fakes: Pictures,
+    seeds: Sequence[int],
+    progress: Progress,
+) -> None:
+    if files[0].suffix.lower() == TABLE:
+        seeds, known = table_in(files[0])
+    else:
+        known = [classified(file, fakes, progress=progress) for file in files]
+    latents = torch.cat([sampler.latent(one) for one in seeds])
+    attributes = [(one.has, one.sure) for one in known]
+    progress("separability", 0, 1)
+    evaluation.metrics["separability_z"] = separability(latents.numpy(), attributes)
+    if "mix" in sampler.can:
+        styles = torch.cat([sampler.styles(some)[:, -1] for some in latents.split(sampler.together)])
+        evaluation.metrics["separability_w"] = separability(styles.numpy(), attributes)
+    evaluation.protocol["separability"] = {
+        "attributes": ", ".join(one.name for one in known),
+        "said by": ", ".join(file.name for file in files),
+        "pictures": len(seeds),
+        "of these count": "all" if known[0].sure.all() else "the half of which the classifier is surest",
+        "machine": "linear, squared hinge, C 1, penalised intercept; w of the last layer",
+    }
+
+
+def _left_out(judges: Judges) -> list[str]:
+    """What these files do not suffice for."""
+    missing = []
+    if judges.inception is None:
+        missing.append(f"FID, KID, precision, recall, density and coverage need {argument('inception', 'FILE')}")
+        if judges.classifier is None:
+            missing.append(f"the Inception score needs it, too, or {argument('classifier', 'FILE')}")
+    if judges.lpips is None or judges.lpips.network != VGG:
+        files = argument("lpips", "vgg16-397923af.pth,vgg.pth")
+        missing.append(f"path lengths need LPIPS of VGG-16, {files}")
+    return [f"not measured: {'; '.join(missing)}"] if missing else []
+
+
+def _share_of_classes(reals: Reals, facts: Facts, to: str | None) -> str:
+    if to is not None:
+        return direction.named(facts.spec.domains, to)
+    if not reals.classes:
+        return "all in turns"
+    known, there = len(facts.spec.domains), len(set(reals.classes))
+    return "as many of each as its share of the real pictures" + (f", {there} of {known}" if there < known else "")
