@@ -51,6 +51,7 @@ WEIGHTS = [
     Change("dualgan", "losses", "gradient_penalty", "10 * mean", "5 * mean", {"value": 0.5, "float64_value": 0.5}),
     Change("cartoongan", "losses", "content_plain", "10 * mean", "2.5 * mean", {"value": 0.25}),
     Change("cartoongan", "training", "initialisation_then_training", '"lambda": 10.0', '"lambda": 5', {"content": 0.5}),
+    Change("wgan", "losses", "gp64_gradient_penalty", "10 * mean", "5 * mean", {"value": 0.5}),
 ]
 DRAWN = [
     Change("aggan", "training", "both_stages", '"batch0/A"', '"another"'),
@@ -87,6 +88,13 @@ DRAWN = [
     Change("dualgan", "functions", "same_transposed_conv_5x5", "fn/v5", "another"),
     Change("cartoongan", "losses", "edge_promoting_D_lsgan", "loss/edge", "another"),
     Change("cartoongan", "functions", "edge_smoothing", "(x-90)^2", "(x-80)^2"),
+    Change("dcgan", "losses", "bce_D", "loss/real", "another"),
+    Change("dcgan", "training", "dcgan", "train/step0/z", "another"),
+    Change("dcgan", "training", "cgan", "noise('ctrain/mask", "noise('another/"),
+    Change("dcgan", "training", "cgan", "> -0.2533471", "> 0.2533471"),
+    Change("dcgan", "training", "cgan", '"y_fake": {"value": [2, 3', '"y_fake": {"value": [2, 1'),
+    Change("wgan", "training", "wgan_gp_gp64", "gp64/step0/alpha1", "another"),
+    Change("wgan", "training", "wgan_rmsprop", '"Diters": 2', '"Diters": 1'),
 ]
 RENAMED = [
     Change("pix2pix", "losses", "gan_vanilla_target_real", '{"p": {', '{"scores": {'),
@@ -107,6 +115,8 @@ REFUSED = [
     Change("dualgan", "losses", "gradient_penalty", "sqrt(1e-8", "sqrt(1e-6"),
     Change("cartoongan", "losses", "content_plain", "conv4_4 before ReLU", "conv4_4 after ReLU"),
     Change("cartoongan", "training", "initialisation_then_training", "NO resizing", "resizing to 224x224"),
+    Change("dcgan", "training", "cgan", '"b2": 0.999', '"b2": 0.99'),
+    Change("wgan", "training", "wgan_rmsprop", '"clamp_lower": -0.01', '"clamp_lower": -0.02'),
 ]
 
 
