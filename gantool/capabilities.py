@@ -159,6 +159,10 @@ class Mixes(Samples):
         """Pictures (N, C, H, W) in [-1, 1] of styles (N, *`style_shape`): `sample` is this of `styles`."""
         raise NotImplementedError
 
+    def noises(self) -> list[Tensor]:
+        """The maps of noise (H, W), buffers, that stay the same from picture to picture; a projection moves them."""
+        return []
+
 
 class Inverts(Samples):
     """Finds the latent that gives a picture, by a network (ALI's encoder)."""
@@ -215,7 +219,7 @@ class Graph:
 
 
 class Exports:
-    """Exports more than the translation, or the translation in a way of its own."""
+    """Exports more than the translation or the pictures of noise, or these in a way of its own."""
 
     outputs: tuple[str, ...] = ("translation",)
     """Outputs of the module of `translation`, in its order: the picture first."""
@@ -226,6 +230,13 @@ class Exports:
         It gives a tensor, or a tuple of all `outputs`. None for the default, which calls `translate`.
         """
         return None
+
+    def settled(self) -> Model[Any]:
+        """The model whose `sample` is exported: itself, unless its weights follow from others, as under spectral norm:
+        then a copy in which they are computed once for all.
+        """
+        assert isinstance(self, Model)
+        return self
 
     def graphs(self) -> Mapping[str, Graph]:
         """Networks that are exported by themselves, by name."""

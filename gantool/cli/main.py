@@ -22,6 +22,7 @@ from gantool.cli import (
     info,
     models,
     plugins,
+    projecting,
     sample,
     sampling_ways,
     train,
@@ -61,6 +62,8 @@ app.command("train")(train.train)
 app.command("translate")(translate.translate)
 app.command("sample")(sample.sample)
 app.command("sample interpolate")(sampling_ways.interpolate)
+app.command("sample mix")(sampling_ways.mix)
+app.command("sample project")(projecting.project)
 app.command("eval")(evaluate.evaluate)
 app.command("export")(export.export)
 app.command("import")(importing.import_)

@@ -1,4 +1,4 @@
-"""`gantool sample interpolate`."""
+"""`gantool sample interpolate` and `sample mix`."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from gantool.cli.common import flag
 from gantool.cli.sample import where
 from gantool.errors import UsageError
 
-_WHAT, _FILES, _MACHINE = "Pictures", "Files", "Machine"
+WHAT, FILES, MACHINE = "Pictures", "Files", "Machine"
 
-Device = Annotated[str, flag("--device", "auto, cpu, cuda, cuda:1 or mps.", _MACHINE)]
-Precision = Annotated[str, flag("--precision", "fp32 or bf16.", _MACHINE, metavar="P")]
-Out = Annotated[str | None, flag("-o --out", "OUT, by name: files there may be replaced.", _FILES)]
-Overwrite = Annotated[bool, flag("--overwrite", "Replace files that exist.", _FILES)]
+Device = Annotated[str, flag("--device", "auto, cpu, cuda, cuda:1 or mps.", MACHINE)]
+Precision = Annotated[str, flag("--precision", "fp32 or bf16.", MACHINE, metavar="P")]
+Out = Annotated[str | None, flag("-o --out", "OUT, by name: files there may be replaced.", FILES)]
+Overwrite = Annotated[bool, flag("--overwrite", "Replace files that exist.", FILES)]
 Truncation = Annotated[
-    float, flag("--truncation", "0 to 1: less variety for better pictures. 1 is off.", _WHAT, min=0, max=1)
+    float, flag("--truncation", "0 to 1: less variety for better pictures. 1 is off.", WHAT, min=0, max=1)
 ]
 
 
@@ -34,32 +34,32 @@ def interpolate(
         ),
     ] = None,
     out: Out = None,
-    seeds: Annotated[str | None, flag("--seeds", "The points: seeds such as 3,7,12.", _WHAT, metavar="S")] = None,
+    seeds: Annotated[str | None, flag("--seeds", "The points: seeds such as 3,7,12.", WHAT, metavar="S")] = None,
     to: Annotated[
         str | None,
         flag(
             "--to",
             "Classes of the points, with commas between: their labels mix on the way.",
-            _WHAT,
+            WHAT,
             metavar="CLASS",
             autocompletion=common.domains,
         ),
     ] = None,
-    text: Annotated[str | None, flag("--text", "What the pictures show, in words.", _WHAT, metavar="T")] = None,
+    text: Annotated[str | None, flag("--text", "What the pictures show, in words.", WHAT, metavar="T")] = None,
     text_file: Annotated[
-        Path | None, flag("--text-file", "A file of such texts, one a line: a point each.", _WHAT, metavar="FILE")
+        Path | None, flag("--text-file", "A file of such texts, one a line: a point each.", WHAT, metavar="FILE")
     ] = None,
     code: Annotated[
-        Path | None, flag("--code", "Latents or styles as points: .npy or .npz.", _WHAT, metavar="FILE")
+        Path | None, flag("--code", "Latents or styles as points: .npy or .npz.", WHAT, metavar="FILE")
     ] = None,
-    steps: Annotated[int, flag("--steps", "Steps from one point to the next.", _WHAT, min=1, metavar="K")] = 8,
+    steps: Annotated[int, flag("--steps", "Steps from one point to the next.", WHAT, min=1, metavar="K")] = 8,
     space: Annotated[
         str | None,
-        flag("--space", "z: arcs between latents; w: lines between styles (default where there are).", _WHAT),
+        flag("--space", "z: arcs between latents; w: lines between styles (default where there are).", WHAT),
     ] = None,
     truncation: Truncation = 1.0,
-    ext: Annotated[str | None, flag("--ext", "Of the pictures in a folder (default: png).", _FILES)] = None,
-    quality: Annotated[int, flag("--quality", "Of jpg, webp and avif.", _FILES, min=1, max=100)] = 95,
+    ext: Annotated[str | None, flag("--ext", "Of the pictures in a folder (default: png).", FILES)] = None,
+    quality: Annotated[int, flag("--quality", "Of jpg, webp and avif.", FILES, min=1, max=100)] = 95,
     overwrite: Overwrite = False,
     device: Device = "auto",
     precision: Precision = "fp32",
@@ -101,3 +101,50 @@ def interpolate(
     )
     way = Way(pictures=tuple(map(Path, pictures)), steps=steps, space=space)
     interpolate(request, way, weights, console, common.write_stdout)
+
+
+def mix(
+    model: common.ModelName,
+    rows: Annotated[str, flag("--rows", "Seeds of the rows, such as 85,100.", WHAT, metavar="S")],
+    columns: Annotated[str, flag("--columns", "Seeds of the columns, such as 55,821.", WHAT, metavar="S")],
+    word: Annotated[
+        str | None, typer.Argument(metavar="[OUT]", help="A picture (.png, .jpg, ...), or - for stdout.")
+    ] = None,
+    out: Out = None,
+    layers: Annotated[
+        str, flag("--layers", "Layers whose styles are the columns'; the first are the coarse ones.", WHAT)
+    ] = "0-6",
+    to: Annotated[
+        str | None, flag("--to", "Class of all pictures.", WHAT, metavar="CLASS", autocompletion=common.domains)
+    ] = None,
+    truncation: Truncation = 1.0,
+    overwrite: Overwrite = False,
+    device: Device = "auto",
+    precision: Precision = "fp32",
+    quiet: common.Quiet = 0,
+    verbose: common.Verbose = 0,
+) -> None:
+    """Mix styles: some layers from one picture, all others from another (StyleGAN).
+
+    gantool sample mix --model stylegan --rows 85,100 --columns 55,821 --layers 0-3 sheet.png
+    """
+    console = common.console(quiet, verbose)
+    target = where(word, out)
+    if target == "-" and common.is_terminal("stdout"):
+        raise UsageError("a picture is not for a terminal: redirect it (> picture.png) or name OUT")
+    from gantool.sampling import mixing
+    from gantool.sampling.request import Request
+
+    weights = common.weights(model, console)
+    request = Request(
+        model=str(weights),
+        output=target,
+        by_name=out is not None,
+        to=to,
+        truncation=truncation,
+        existing="overwrite" if overwrite else None,
+        device=device,
+        precision=precision,
+    )
+    mixture = mixing.Mixture(rows=rows, columns=columns, layers=layers)
+    mixing.mix(request, mixture, weights, console, common.write_stdout)

@@ -8,6 +8,7 @@ made the first author's released weights. Without the shared embedding and the p
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -17,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gantool.capabilities import Averaged, Samples
+from gantool.capabilities import Averaged, Exports, Samples
 from gantool.data.layouts.domains import domains
 from gantool.data.layouts.pictures import pictures
 from gantool.errors import argument
@@ -30,13 +31,13 @@ from gantool_biggan.discriminator import Discriminator
 from gantool_biggan.generator import WIDTHS, Generator
 from gantool_biggan.norms import with_standing_statistics
 from gantool_biggan.orthogonality import orthogonality
-from gantool_biggan.spectral import INITIALIZATIONS, SpectralNorm, initialize
+from gantool_biggan.spectral import INITIALIZATIONS, SpectralNorm, initialize, settled
 
 STANDING_BATCH = 32
 """Pictures of each pass that collects statistics."""
 
 
-class BigGAN(Samples, Averaged, Model["BigGAN.Options"]):
+class BigGAN(Samples, Averaged, Exports, Model["BigGAN.Options"]):
     contract = 2
     paper = (
         "Brock et al., Large Scale GAN Training for High Fidelity Natural Image Synthesis, ICLR 2019, arXiv 1809.11096"
@@ -211,6 +212,11 @@ class BigGAN(Samples, Averaged, Model["BigGAN.Options"]):
         for numbers in seeds.split(STANDING_BATCH):
             z = torch.cat([self.latent(int(seed), truncation) for seed in numbers])
             yield z.to(device), F.one_hot(numbers % self.classes, self.classes).float().to(device)
+
+    def settled(self) -> BigGAN:
+        copied = copy.deepcopy(self)
+        copied.g = settled(self.g)
+        return copied
 
     def train(self, mode: bool = True) -> BigGAN:
         if mode:  # the weights will change

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable
-from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gantool_biggan.spectral import Embedding, Linear, SpectralNorm
+from gantool_biggan.spectral import Embedding, Linear, Network, SpectralNorm
 
 MOMENTUM = 0.1
 """Share of a batch in the running statistics."""
-
-Network = TypeVar("Network", bound=nn.Module)
-"""A generator."""
 
 
 class BatchNorm(nn.Module):

@@ -28,6 +28,7 @@ from gantool.importing.table import (
     shape,
 )
 from gantool_biggan import BigGAN
+from gantool_biggan.attention import NARROWEST
 from gantool_biggan.norms import BatchNorm
 from gantool_biggan.spectral import Conv, Embedding, Linear
 
@@ -68,6 +69,7 @@ def recognise(files: Mapping[str, OfficialTensors]) -> Imported | None:
     g = (averages or trained)[0]
     own = ("d_width", "wide")
     values = agreed([(network.file, network.values) for network in found], own)
+    values["d_width"] = max(values["width"], NARROWEST)  # as the authors choose, where no file says
     values |= {key: value for network in discriminators for key, value in network.values.items() if key in own}
     size, classes = values.pop("size"), values.pop("classes")
     told = imported(

@@ -7,14 +7,18 @@ those in evaluation keep nothing of them. So gantool.networks.spectral, which ke
 
 from __future__ import annotations
 
+import copy
 from contextlib import nullcontext
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gantool.networks.precision import single
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,15 @@ class _Normalised(nn.Module):
         for i in range(norm.vectors if norm else 0):
             self.register_buffer(f"u{i}", torch.randn(1, len(self.weight)))  # (1, O)
             self.register_buffer(f"sv{i}", torch.ones(1))
+
+    @torch.no_grad()
+    def settle(self) -> None:
+        """Makes the weight of evaluation mode the weight itself."""
+        self.weight = nn.Parameter(self.eval().normalised())
+        for i in range(self.norm.vectors if self.norm else 0):
+            delattr(self, f"u{i}")
+            delattr(self, f"sv{i}")
+        self.norm = None
 
     def normalised(self) -> Tensor:
         """The weight of this pass. In training the vectors and the singular values are kept."""
@@ -111,6 +124,15 @@ class Embedding(nn.Embedding, _Normalised):
     def forward(self, labels: Tensor) -> Tensor:
         weight = self.normalised()
         return labels.to(weight.dtype) @ weight  # (N, width)
+
+
+def settled(network: Network) -> Network:
+    """A copy without spectral norm that gives what the network gives in evaluation mode."""
+    copied = copy.deepcopy(network)
+    for module in copied.modules():
+        if isinstance(module, _Normalised):
+            module.settle()
+    return copied
 
 
 INITIALIZATIONS = ("orthogonal", "normal", "xavier")

@@ -150,7 +150,7 @@ class WGAN(Samples, Averaged, Model["WGAN.Options"]):
 
     def sample(self, latents: Tensor, *, labels: Tensor | None = None, truncation: float = 1.0) -> Tensor:
         made: Tensor = self.g(latents)
-        return made.clamp(-1, 1)
+        return made.clamp(-1, 1)  # a perceptron's numbers have no bounds
 
 
 def generator(o: WGAN.Options, size: int) -> nn.Module:

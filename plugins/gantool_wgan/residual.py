@@ -23,7 +23,7 @@ class ResidualGenerator(nn.Module):
         self.input = nn.Linear(latent, widths[0] * 16)
         self.blocks = nn.Sequential()  # from (N, width size / 8, 4, 4), at most 8 width, to (N, width, size, size)
         for inside, outside in pairwise(widths):
-            self.blocks.append(Block(inside, outside, norm, NORMS[norm](outside), up=True))
+            self.blocks.append(Block(inside, outside, norm, up=True))
         self.norm = NORMS[norm](width)
         self.output = nn.Conv2d(width, channels, 3, padding=1)
         self.tanh = Tanh()
@@ -43,7 +43,7 @@ class ResidualCritic(nn.Module):
         self.input = nn.Conv2d(channels, width, 3, padding=1)
         self.blocks = nn.Sequential()  # from (N, width, size, size) to (N, width size / 8, 4, 4), at most 8 width
         for inside, outside in pairwise(widths):
-            self.blocks.append(Block(inside, outside, norm, NORMS[norm](inside), up=False))
+            self.blocks.append(Block(inside, outside, norm, up=False))
         self.output = nn.Linear(widths[-1] * 16, 1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -54,11 +54,12 @@ class ResidualCritic(nn.Module):
 class Block(nn.Module):
     """Norm, ReLU, convolution, twice, beside a shortcut: (N, inside, H, W) to (N, outside, 2H, 2W), or to H/2, W/2."""
 
-    def __init__(self, inside: int, outside: int, norm: str, norm2: nn.Module, *, up: bool) -> None:
+    def __init__(self, inside: int, outside: int, norm: str, *, up: bool) -> None:
         super().__init__()
-        self.norm1, self.norm2 = NORMS[norm](inside), norm2
-        self.conv1 = nn.Conv2d(inside, outside if up else inside, 3, padding=1, bias=False)
-        self.conv2 = nn.Conv2d(outside if up else inside, outside, 3, padding=1)
+        between = outside if up else inside
+        self.norm1, self.norm2 = NORMS[norm](inside), NORMS[norm](between)
+        self.conv1 = nn.Conv2d(inside, between, 3, padding=1, bias=False)
+        self.conv2 = nn.Conv2d(between, outside, 3, padding=1)
         self.shortcut = nn.Conv2d(inside, outside, 1)
         self.larger: Callable[[Tensor], Tensor] = _doubled if up else _same
         self.smaller: Callable[[Tensor], Tensor] = _same if up else _halved

@@ -55,7 +55,7 @@ def network(
     """
 
     def drawn(name: str, shape: Sequence[int]) -> Tensor:
-        rule = next((rule for pattern, rule in rules if re.fullmatch(pattern, prefix + name)), None)
+        rule = next((rule for pattern, rule in rules if re.fullmatch(pattern, name)), None)
         return given({**rule, "name": prefix + name, "shape": shape}) if rule else parameter(prefix + name, shape)
 
     return {name: drawn(name, shape) for name, shape in parameters}

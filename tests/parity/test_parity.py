@@ -24,6 +24,9 @@ PROSE = ("reference", "note", "notes")
 """Sections without figures."""
 
 SLOW = (
+    "ali/networks/decoder_celeba",
+    "ali/networks/discriminator_celeba",
+    "ali/networks/encoder_celeba",
     "biggan/networks/D_imagenet128",
     "biggan/networks/G_imagenet128",
     "discogan/training/after_curriculum",
@@ -36,6 +39,13 @@ SLOW = (
     "starganv2/training",
     "starganv2/networks/generator_afhq",
     "starganv2/networks/generator_celeba_hq",
+    "stylegan/networks/v1_D_256",
+    "stylegan/networks/v1_G_ffhq1024",
+    "stylegan/networks/v2_D_256",
+    "stylegan/networks/v2_D_cifar_labels",
+    "stylegan/networks/v2_G_ffhq1024",
+    "stylegan/networks/v2_G_paper256",
+    "stylegan/imports",
 )
 """How the names of cases begin that take long: `make test-all` compares them."""
 

@@ -1,0 +1,1 @@
+"""Augmentation inside a training step, behind the data: what a discriminator sees."""
