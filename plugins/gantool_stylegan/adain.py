@@ -18,7 +18,8 @@ from gantool.networks.precision import single
 from gantool_stylegan.layers import BatchSpread, Dense, filtered
 from gantool_stylegan.modulation import channels_at
 
-BLUR = (1, 2, 1)
+BLUR = 2
+"""Means of the low-pass filter, [1, 2, 1]: see `layers.filtered`."""
 FUSED = 128
 """From this side on the authors' growing convolution is one transposed convolution, which mirrors the kernel."""
 
