@@ -34,7 +34,7 @@ from gantool.inference.sampler import slerp
 from gantool.report.grids import grid
 
 SAMPLES = 200
-_COLUMNS = 10
+_COLUMNS = 8
 
 
 def sized(pixels: Pixels) -> Pixels:
@@ -52,9 +52,9 @@ def sampled(trained: Trained, seeds: Sequence[int], number: int | None, truncati
 
 
 def between(trained: Trained, number: int | None, truncation: float = 1.0) -> list[Pixels]:
-    """The way from the latent of seed 0 to that of seed 1."""
+    """The way from the latent of seed 0 to that of the last seed in the first row."""
     sampler = trained.sampler
-    one, other = (sampler.latent(seed, truncation) for seed in (0, 1))
+    one, other = (sampler.latent(seed, truncation) for seed in (0, _COLUMNS - 1))
     latents = torch.cat([slerp(one, other, step / (_COLUMNS - 1)) for step in range(_COLUMNS)])
     labels = None if number is None else sampler.label(number).expand(_COLUMNS, -1)
     return [sized(pixels) for pixels in sampler.pictures(latents, labels, truncation)]
@@ -139,7 +139,7 @@ def main() -> None:
             write(f"| {name} | {shares[0]:.1%} | {shares[1]:.1%} |\n")
 
     if arguments.picture:
-        per_class = 4 if len(numbers) == 1 else 2 if len(numbers) < 4 else 1
+        per_class = max(1, 3 // len(numbers))
         rows = [made[n][row * _COLUMNS :][:_COLUMNS] for n in numbers for row in range(per_class)]
         shown = mixed[:_COLUMNS]
         rows += [between(trained, numbers[0], truncation), shown, nearest(shown, real)]

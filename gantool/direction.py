@@ -33,7 +33,8 @@ def resolve(known: Known, to: str | None = None) -> Direction:
     if not possible:
         raise UsageError(f"these weights can translate between no two of their domains: {', '.join(domains)}")
     if to is None:
-        return next((way for way in possible if way.target == domains[1]), possible[0])
+        second = domains[min(1, len(domains) - 1)]
+        return next((way for way in possible if way.target == second), possible[0])
     target = named(domains, to)
     for way in possible:
         if way.target == target:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import copy
 import json
+import pickle
 import random
 import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 
 from gantool import direction, options
+from gantool.data.layouts.captions import read_captions
+from gantool.data.layouts.embeddings import read_embeddings
 from gantool.data.layouts.tables import read_table
 from gantool.errors import GantoolError
 from gantool.report import runlog
@@ -25,6 +29,7 @@ from gantool.training import sources
 from gantool.training.settings import TrainSettings
 from tests.old.records import HERE
 from tests.runs import untrained
+from tests.test_torch7 import written as torch7
 
 SEED = 20_240_611
 
@@ -268,3 +273,33 @@ def test_attribute_tables(tmp_path, share):
         data = "\n".join(lines).encode()
         path.write_bytes(flipped(data, rng, len(data)) if kind != "jsonl" else data)
         survives(lambda path=path: read_table(path), data)
+
+
+def test_captions_and_vectors(tmp_path, share):
+    rng = random.Random(SEED + 8)
+    entries = [{"file": f"{n}.png", "captions": ["a bird", "small"]} for n in "abc"]
+    coco = {"images": [{"id": 1, "file_name": "a.png"}], "annotations": [{"image_id": 1, "caption": "a bird"}]}
+    vectors = np.arange(12.0).reshape(2, 2, 3)
+    np.savez(tmp_path / "x.npz", vectors=vectors, files=["a.png", "b.png"])
+    np.save(tmp_path / "x.npy", vectors)
+    wholes = {
+        "csv": b'file,caption\na.png,"a bird, small"\nb.png#1,a gull\n',
+        "tsv": b"a.png\t1\t2\t3\nb.png\t4\t5\t6\n",
+        "npy": (tmp_path / "x.npy").read_bytes(),
+        "npz": (tmp_path / "x.npz").read_bytes(),
+        "pickle": pickle.dumps(list(vectors), protocol=2),
+        "t7": torch7({"raw_txt": ["a bird"], "fea_txt": list(vectors)}),
+    }
+    for number in range(1800 // share):
+        kind = [*wholes, "jsonl", "json", "coco.json"][number % 9]
+        path = tmp_path / f"captions.{kind}"
+        if kind in wholes:
+            data = flipped(wholes[kind], rng, len(wholes[kind]))
+        elif kind == "jsonl":
+            found = changed(entries, rng)
+            data = "\n".join(map(text_of, found if isinstance(found, list) else [found])).encode()
+        else:
+            data = text_of(changed(entries if kind == "json" else coco, rng)).encode()
+        path.write_bytes(data)
+        words = kind in ("csv", "jsonl", "json", "coco.json")
+        survives(lambda path=path, words=words: read_captions(path) if words else read_embeddings(path), data)

@@ -136,7 +136,9 @@ def export(subject: Subject) -> str:
 def _made(of: api.Trained, seed: int = 0) -> list[bytes]:
     """What weights make of noise, in up to three ways."""
     if "translate" in of.facts.can:
-        return [_translated(of, way, 50, 41, seed).tobytes() for way in ways(of.facts)[:3]]
+        exact = of.facts.sizes.exact
+        width, height = (exact, exact) if exact else (50, 41)
+        return [_translated(of, way, width, height, seed).tobytes() for way in ways(of.facts)[:3]]
     return [image.tobytes() for image in of.sample(3, seed, text="a word" if of.facts.told == "text" else None)]
 
 

@@ -143,7 +143,7 @@ def evaluate(
     from gantool.inference.devices import choose
     from gantool.report.progress import stages
 
-    common.say_passed_over(folders, console)
+    common.say_passed_over([folder for folder in folders if folder.is_dir()], console)
     chosen = choose(device)
     judges = load_judges(**files)
     how: dict[str, Any] = {"judges": judges, "size": size, "seed": seed, "device": chosen}
@@ -170,7 +170,7 @@ def evaluate(
         if weights is None:
             found = compare_folders(first, second, progress=progress, **how)
         elif samples:
-            found = compare_samples(weights, first, n=count, to=to, progress=progress, **noise, **how)
+            found = compare_samples(weights, folders, n=count, to=to, progress=progress, **noise, **how)
         else:
             found = compare_translations(weights, first, second, to=to, styles=count, progress=progress, **how)
     if json:

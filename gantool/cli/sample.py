@@ -47,7 +47,7 @@ def sample(
     ] = None,
     vectors: Annotated[
         Path | None,
-        flag("--vectors", "Vectors in place of words: a .npy, .npz or .csv file.", _WHAT, metavar="FILE"),
+        flag("--vectors", "Vectors in place of words: .npy, .npz, .csv, .pickle or .t7.", _WHAT, metavar="FILE"),
     ] = None,
     code: Annotated[
         Path | None, flag("--code", "Latents or styles in place of seeds: .npy or .npz.", _WHAT, metavar="FILE")

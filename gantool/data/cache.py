@@ -169,6 +169,7 @@ def _key(sources: Sequence[Source], sizes: Sequence[tuple[int, int]], preparatio
             raise DataError(f"cannot read {source.path}: {error.strerror or error}") from error
         facts = [os.path.abspath(source.path), status.st_size, status.st_mtime_ns, source.channels, source.half, size]
         facts += [f"edges smoothed, {edges.VERSION}"] if source.smoothed else []
+        facts += [source.box] if source.box else []
         digest.update(json.dumps(facts).encode())
     return digest.hexdigest()[:32]
 

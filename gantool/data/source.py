@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from numpy.typing import NDArray
 
@@ -13,6 +13,9 @@ from gantool.errors import DataError
 from gantool.pictures.file import read_pixels
 from gantool.pictures.ids import read_planes
 from gantool.pictures.opening import refuse_bomb
+
+Box: TypeAlias = tuple[int, int, int, int]
+"""A part of a picture: left, top, right, bottom, in pixels. What lies outside of the picture is none of it."""
 
 
 @dataclass(frozen=True)
@@ -28,12 +31,20 @@ class Source:
     """Of a label map: its ids are less than this. 0 for a picture."""
     instances: Path | None = None
     """The instance map that belongs to a label map."""
+    box: Box | None = None
+    """The part of the file that the picture is; None for the whole."""
     smoothed: bool = False
     """Its edges are softened after the resize, as `gantool.data.edges` does it."""
 
     def size(self, of_file: tuple[int, int]) -> tuple[int, int]:
-        """(width, height) of the picture, given that of its file. Raises DataError for an odd width with two halves."""
+        """(width, height) of the picture, given that of its file.
+
+        Raises DataError for an odd width with two halves, and for a box that lies outside.
+        """
         width, height = of_file
+        if self.box is not None:
+            left, top, right, bottom = _inside(self.path, self.box, width, height)
+            return right - left, bottom - top
         return of_file if self.half is None else (_half_width(self.path, width), height)
 
     def read(self) -> NDArray[Any]:
@@ -41,6 +52,9 @@ class Source:
         if self.classes:
             return read_planes(self.path, self.classes, self.instances, refuse_bomb)
         pixels = read_pixels(self.path, self.channels)
+        if self.box is not None:
+            left, top, right, bottom = _inside(self.path, self.box, pixels.shape[1], pixels.shape[0])
+            return pixels[top:bottom, left:right]
         if self.half is None:
             return pixels
         width = _half_width(self.path, pixels.shape[1])
@@ -58,6 +72,8 @@ class Domain:
     """Sorted by path relative to `root`."""
     half: str | None = None
     """Which half of each file the picture is, "left" or "right"; None where a file is one picture."""
+    boxes: tuple[Box | None, ...] = ()
+    """Which part of each file the picture is, in the order of `files`; empty where all are whole."""
     unmatched: tuple[Path, ...] = ()
     """Files below `root` that are left out because they have no counterpart, where the layout asks for pairs."""
     without: tuple[Path, ...] | None = None
@@ -85,11 +101,20 @@ class Domain:
 
     def sources(self, channels: int) -> list[Source]:
         """The files, in their order, read with so many channels."""
-        instances = self.instances or (None,) * len(self.files)
+        none = (None,) * len(self.files)
         return [
-            Source(file, channels, self.half, self.classes, instance)
-            for file, instance in zip(self.files, instances, strict=True)
+            Source(file, channels, self.half, self.classes, instance, box)
+            for file, instance, box in zip(self.files, self.instances or none, self.boxes or none, strict=True)
         ]
+
+
+def _inside(path: Path, box: Box, width: int, height: int) -> Box:
+    """What of a box lies in a picture of this size."""
+    left, top, right, bottom = box
+    left, top, right, bottom = max(left, 0), max(top, 0), min(right, width), min(bottom, height)
+    if left >= right or top >= bottom:
+        raise DataError(f"{path} is {width}x{height} pixels, and the box of what it shows lies outside")
+    return left, top, right, bottom
 
 
 def _half_width(path: Path, width: int) -> int:

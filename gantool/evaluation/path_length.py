@@ -104,5 +104,5 @@ def path_length(
             images = torch.cat([sampler.images(step.float(), told) for step in steps])
         seen = boxed(face(images) if faces else images)
         before, after = seen.float().expand(-1, 3, -1, -1).chunk(2)
-        found.append(distance(before, after).double().cpu() / EPSILON**2)
+        found.append(distance(before, after).cpu().double() / EPSILON**2)
     return trimmed_mean(torch.cat(found).numpy()).mean

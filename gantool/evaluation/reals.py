@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gantool import direction
-from gantool.data.transforms import Preparation, resize
-from gantool.errors import UsageError
+from gantool.data.transforms import Preparation, middle, resize
+from gantool.errors import DataError, UsageError
 from gantool.evaluation.folders import Folder
+from gantool.model import Model
 from gantool.pictures.decoding import Array
 from gantool.pictures.file import Picture, as_channels
 from gantool.pictures.find import find_pictures
@@ -21,27 +23,46 @@ from gantool.spec import Facts
 
 @dataclass(frozen=True)
 class Reals:
-    """Real pictures, and the class of each where the model has classes and there is a folder for each class."""
+    """Real pictures, and what is known of each."""
 
+    root: Path
     files: Sequence[Path]
-    classes: Sequence[int]
+    classes: Sequence[int] = ()
     """Numbers of classes, one for each file; none where that is not known."""
+    captions: Sequence[Sequence[str]] = ()
+    """For a model that reads."""
+    vectors: Sequence[NDArray[Any]] = ()
+    """(captions, numbers), for a model that is told by vectors."""
 
 
-def real_pictures(root: Path, facts: Facts, to: str | None) -> Reals:
-    """Those below a folder, or of class `to` alone. Raises DataError where there are none, UsageError for no class."""
-    names = facts.spec.domains
-    if facts.told != "class":
-        return Reals(find_pictures(root), ())
+def real_pictures(paths: Sequence[Path], facts: Facts, network: Model[Any], to: str | None) -> Reals:
+    """Those below a folder, or of class `to` alone; of a model that is told by words or their vectors those that have
+    such, as its layout finds them for training. Raises DataError where there are none, UsageError for no class.
+    """
+    root, names = paths[0], facts.spec.domains
+    if facts.told in ("text", "vector"):
+        (domain,) = network.data(network.options).layout.find(paths)
+        if facts.told == "text" and not domain.captions:
+            raise DataError(f"{facts.model} is told by words, and {paths[-1]} describes the pictures by vectors")
+        if facts.told == "vector" and domain.vectors != facts.label_size:
+            described = f"by vectors of {domain.vectors} numbers" if domain.vectors else "in words"
+            raise DataError(
+                f"{facts.model} is told by vectors of {facts.label_size} numbers, and {paths[-1]} describes the"
+                f" pictures {described}"
+            )
+        return Reals(domain.root, domain.files, captions=domain.captions, vectors=domain.embeddings)
+    if facts.told == "":
+        return Reals(root, find_pictures(root))
     if to is not None:
         name = direction.named(names, to)
         files = find_pictures(root / name if (root / name).is_dir() else root)
-        return Reals(files, [names.index(name)] * len(files))
+        return Reals(root, files, [names.index(name)] * len(files))
     folders = {number: root / name for number, name in enumerate(names) if (root / name).is_dir()}
     if not folders:
-        return Reals(find_pictures(root), ())
+        return Reals(root, find_pictures(root))
     each = {number: find_pictures(folder) for number, folder in folders.items()}
-    return Reals([file for files in each.values() for file in files], [number for number in each for _ in each[number]])
+    classes = [number for number in each for _ in each[number]]
+    return Reals(root, [file for files in each.values() for file in files], classes)
 
 
 class Prepared(Folder):
@@ -50,18 +71,25 @@ class Prepared(Folder):
     def __init__(self, root: Path, files: Sequence[Path], facts: Facts, shape: tuple[int, ...]) -> None:
         """`shape` (H, W, C) is that of the model's own pictures."""
         super().__init__(root, files)
-        height, width, self._channels = shape
-        square = Preparation("square", size=height, crop=height, flip=False)
+        side, _, self._channels = shape
+        self._square = Preparation("square", size=side, crop=side, flip=False)
         try:
             learned = Preparation(**facts.preparation)
         except (TypeError, UsageError):  # imported weights tell nothing
-            learned = square
-        self.preparation = learned if learned.common_size == (width, height) else square
+            learned = self._square
+        self.preparation = learned if learned.crops and learned.crop == side else self._square
 
     def __getitem__(self, index: int, /) -> Array:
         pixels = as_channels(Picture(super().__getitem__(index), None, "", None), self._channels)
-        return np.ascontiguousarray(resize(pixels, self.preparation).transpose(1, 2, 0))
+        side = self._square.crop
+        for how in (self.preparation, self._square):  # a picture that is too small for its crop is enlarged
+            found = middle(resize(pixels, how).transpose(1, 2, 0), side)
+            if found.shape[:2] == (side, side):
+                break
+        return np.ascontiguousarray(found)
 
     def described(self) -> dict[str, Any]:
         how = self.preparation
-        return {**super().described(), "prepared": f"{how.preprocess}, {how.crop}x{how.crop}, {how.filter}"}
+        resized = f" of {how.size}" if how.size != how.crop else ""
+        crop = f"{how.crop}x{how.crop}{resized}, from the middle"
+        return {**super().described(), "prepared": f"{how.preprocess}, {crop}, {how.filter}"}

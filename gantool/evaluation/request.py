@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gantool import direction, registry
-from gantool.errors import DataError, UsageError, argument, command
+from gantool.errors import DataError, UsageError, argument
 from gantool.evaluation.files import check_attributes, needed
 from gantool.inference.devices import check_name
 from gantool.options import restore
@@ -90,16 +90,12 @@ def holds_all_domains(weights: Path, folder: Path) -> bool:
 
 def check_samples(request: Request, facts: Facts) -> None:
     """Raises UsageError for words that do not fit a model that makes pictures of noise."""
-    if len(request.folders) != 1:
+    words = facts.told in ("text", "vector")
+    if len(request.folders) > 1 + words:
+        told = ", and the file of what describes them" if words else ""
         raise UsageError(
-            f"{facts.model} makes pictures of noise: name one folder, of real pictures, not {len(request.folders)}"
-        )
-    if facts.told in ("text", "vector"):
-        told = {"text_file" if facts.told == "text" else "vectors": "FILE"}
-        raise UsageError(
-            f"{facts.model} is told by words or their vectors what to show: make the pictures of those that belong to"
-            f" the real ones ({command('sample', {'output': 'OUT'}, model=request.weights, **told)}), then compare"
-            f" folders ({command('eval', {'folders': ['REAL', 'OUT']})})"
+            f"{facts.model} makes pictures of noise: name one folder, of real pictures{told}, not"
+            f" {len(request.folders)}"
         )
     if request.to is not None:
         if facts.told != "class":

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -29,13 +30,16 @@ from gantool.runs.checkpoint import load_model
 from gantool.sampling.seeds import LARGEST, count_on
 from gantool.spec import Facts
 
+Label: TypeAlias = Callable[[int], Tensor | None]
+"""What the picture of a number shows: a label (1, S), or None where the model is told nothing."""
 MOST = 50_000
 """Pictures that are made unless a person says otherwise, at most: what papers take for FID."""
+_TOGETHER = 64  # texts
 
 
 def compare_samples(
     weights: Path,
-    real: Path,
+    reals: Sequence[Path],
     *,
     n: int | None = None,
     to: str | None = None,
@@ -49,33 +53,37 @@ def compare_samples(
     progress: Progress = silent,
 ) -> Evaluation:
     """Makes `n` pictures (None: as many as there are real ones, 50,000 at most) of the seeds from `seed` on, and
-    measures them against those below `real`, which are prepared as for training: cut to squares of the model's size.
+    measures them against those of `reals`, a folder, which are prepared as for training: cut to squares of its size.
 
-    Of a model with classes `real` holds a folder for each, by its name: as large a share of the pictures is made of
+    Of a model with classes the folder holds a folder for each, by its name: as large a share of the pictures is made of
     each class as it has of the real ones, and each is measured by itself, too. Without such folders all classes take
-    turns; `to` measures one class alone. With LPIPS of VGG-16 in `judges` path lengths are measured, of n pairs, with
-    `attributes` (see `gantool.evaluation.attributes`) linear separability. Raises DataError for the pictures,
-    CheckpointError for the weights and for classifiers, UsageError for words that do not fit the model.
+    turns; `to` measures one class alone. A model that is told by words makes pictures of the captions that the real
+    ones have, beside them or in a second path, as for training.
+
+    With LPIPS of VGG-16 in `judges` path lengths are measured, of n pairs; with `attributes` (the files of
+    `gantool.evaluation.attributes`) linear separability. Raises DataError for the pictures, CheckpointError for the
+    weights and for classifiers, UsageError for words that do not fit the model.
     """
     facts, network = load_model(weights)
-    words = Request(
-        folders=(real,), weights=weights, to=to, n=n, truncation=truncation, attributes=tuple(attributes), seed=seed
-    )
-    check_samples(words, facts)
+    words: dict[str, Any] = {"to": to, "n": n, "truncation": truncation, "attributes": tuple(attributes), "seed": seed}
+    check_samples(Request(folders=tuple(reals), weights=weights, **words), facts)
     sampler = Sampler(network, device or "cpu", can=facts.can)
-    found = real_pictures(real, facts, to)
+    found = real_pictures(reals, facts, network, to)
     wanted = min(len(found.files), MOST) if n is None else n
     if wanted < 2:
-        raise DataError(f"{real} holds one picture, and sets of pictures are compared: name more, or {argument('n')}")
-    told = _classes(found, facts, to, wanted)
+        raise DataError(
+            f"{found.root} holds one picture, and sets of pictures are compared: name more, or {argument('n')}"
+        )
+    classes = _classes(found, facts, wanted)
+    label = _labels(found, classes, sampler, wanted)
     seeds = count_on(seed, wanted)
     with Kept() as fakes:
-        for number, pixels in enumerate(_pictures(sampler, seeds, told, truncation, progress)):
+        for number, pixels in enumerate(_pictures(sampler, seeds, label, truncation, progress)):
             fakes.add(f"{number:08d}", pixels, None)
-        reals = Prepared(real, found.files, facts, fakes[0].shape)
-        groups, notes = _groups(found.classes, told, facts)
+        prepared = Prepared(found.root, found.files, facts, fakes[0].shape)
+        groups, notes = _groups(found.classes, classes, facts)
         evaluation = compare(
-            reals,
+            prepared,
             fakes,
             judges=judges,
             size=size,
@@ -86,15 +94,15 @@ def compare_samples(
         )
         evaluation.notes.extend(notes)
         if judges.lpips is not None and judges.lpips.network == VGG:
-            _path_lengths(evaluation, sampler, judges, told, wanted, faces, seed, progress)
+            _path_lengths(evaluation, sampler, judges, label, wanted, faces, seed, progress)
         if attributes:
             _separability(evaluation, sampler, attributes, fakes, seeds, progress)
     evaluation.notes.extend(_left_out(judges))
-    evaluation.protocol["real"] |= {"path": str(real), **reals.described()}
+    evaluation.protocol["real"] |= {"path": str(found.root), **prepared.described()}
     evaluation.protocol["fake"] |= {
         "seeds": f"{seeds[0]} to {seeds[-1]}",
         "truncation": truncation if facts.truncates else "none",
-        **({"classes": _share_of_classes(found, facts, to)} if facts.told else {}),
+        **_shown(found, facts, to),
     }
     evaluation.protocol["model"] = {
         "weights": str(weights),
@@ -106,8 +114,8 @@ def compare_samples(
     return evaluation
 
 
-def _classes(reals: Reals, facts: Facts, to: str | None, count: int) -> list[int]:
-    """The class of each of `count` pictures; none where the model is told nothing."""
+def _classes(reals: Reals, facts: Facts, count: int) -> list[int]:
+    """The class of each of `count` pictures; none where the model has no classes."""
     if facts.told != "class":
         return []
     if not reals.classes:
@@ -117,14 +125,31 @@ def _classes(reals: Reals, facts: Facts, to: str | None, count: int) -> list[int
     return [int(number) for number in np.repeat(numbers, np.diff(ends, prepend=0))]
 
 
+def _labels(reals: Reals, classes: Sequence[int], sampler: Sampler, count: int) -> Label:
+    """The label (1, S) of each of `count` pictures: of its class, or of the next caption of the next real picture."""
+    if classes:
+        return lambda number: sampler.label(classes[number])
+    told = reals.captions or reals.vectors
+    if not told:
+        return lambda number: None
+    rounds = (divmod(number, len(told)) for number in range(count))
+    chosen = [told[file][turn % len(told[file])] for turn, file in rounds]
+    if reals.captions:
+        table = torch.cat([sampler.read(chosen[first : first + _TOGETHER]) for first in range(0, count, _TOGETHER)])
+    else:
+        table = torch.from_numpy(np.asarray(chosen, np.float32))
+    return lambda number: table[number : number + 1]
+
+
 def _pictures(
-    sampler: Sampler, seeds: Sequence[int], told: Sequence[int], truncation: float, progress: Progress
+    sampler: Sampler, seeds: Sequence[int], label: Label, truncation: float, progress: Progress
 ) -> Iterator[Array]:
     for first in range(0, len(seeds), sampler.together):
         progress("sampling", first, len(seeds))
-        latents = torch.cat([sampler.latent(one, truncation) for one in seeds[first : first + sampler.together]])
-        labels = [sampler.label(number) for number in told[first : first + sampler.together]]
-        yield from sampler.pictures(latents, torch.cat(labels) if labels else None, truncation)
+        latents = [sampler.latent(one, truncation) for one in seeds[first : first + sampler.together]]
+        labels = [label(first + number) for number in range(len(latents))]
+        told = None if labels[0] is None else torch.cat([one for one in labels if one is not None])
+        yield from sampler.pictures(torch.cat(latents), told, truncation)
 
 
 def _groups(reals: Sequence[int], fakes: Sequence[int], facts: Facts) -> tuple[dict[str, Group], list[str]]:
@@ -149,7 +174,7 @@ def _path_lengths(
     evaluation: Evaluation,
     sampler: Sampler,
     judges: Judges,
-    told: Sequence[int],
+    label: Label,
     pairs: int,
     faces: bool,
     seed: int,
@@ -158,9 +183,6 @@ def _path_lengths(
     assert judges.lpips is not None
     if seed + 2 * pairs > LARGEST + 1:
         raise UsageError(f"path lengths take twice as many seeds: lower {argument('seed')} or {argument('n')}")
-
-    def label(pair: int) -> Tensor | None:
-        return sampler.label(told[pair]) if told else None
 
     for space in ("z", "w") if "mix" in sampler.can else ("z",):
         for ends in (False, True):
@@ -229,10 +251,16 @@ def _left_out(judges: Judges) -> list[str]:
     return [f"not measured: {'; '.join(missing)}"] if missing else []
 
 
-def _share_of_classes(reals: Reals, facts: Facts, to: str | None) -> str:
+def _shown(reals: Reals, facts: Facts, to: str | None) -> dict[str, str]:
+    """What the pictures show, for the protocol."""
+    if facts.told == "":
+        return {}
+    if facts.told != "class":
+        return {"told by": "captions" if facts.told == "text" else "vectors", "of": "the real pictures in turns"}
     if to is not None:
-        return direction.named(facts.spec.domains, to)
+        return {"classes": direction.named(facts.spec.domains, to)}
     if not reals.classes:
-        return "all in turns"
+        return {"classes": "all in turns"}
     known, there = len(facts.spec.domains), len(set(reals.classes))
-    return "as many of each as its share of the real pictures" + (f", {there} of {known}" if there < known else "")
+    some = f", {there} of {known}" if there < known else ""
+    return {"classes": f"as many of each as its share of the real pictures{some}"}

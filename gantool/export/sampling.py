@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gantool.capabilities import Exports, Graph, Mixes, Samples
+from gantool.capabilities import Exports, Graph, Inverts, Mixes, Samples, Translates
 from gantool.model import Model
 
 ROWS = 3
@@ -23,7 +23,8 @@ def picture_graph(model: Model[Any]) -> Graph:
 
 def parts(model: Model[Any]) -> dict[str, Graph]:
     """The networks that are exported by themselves: the model's own, and where it has styles `mapping` (latents to
-    styles) and `synthesis` (styles to pictures). Whoever truncates does it with the styles in between.
+    styles) and `synthesis` (styles to pictures). Whoever truncates does it with the styles in between. Where the whole
+    model is a translation, `sample` makes pictures of latents; `invert` finds the latents of pictures.
     """
     found = dict(model.graphs()) if isinstance(model, Exports) else {}
     if isinstance(model, Mixes):
@@ -36,6 +37,14 @@ def parts(model: Model[Any]) -> dict[str, Graph]:
             "synthesis": Graph(_OfStyles(model), {"styles": styles}, ("picture",)),
             **found,
         }
+    if isinstance(model, Samples) and isinstance(model, Translates):
+        found["sample"] = picture_graph(model)
+    if isinstance(model, Inverts):
+        side = model.spec.size
+        images = (
+            torch.rand(ROWS, model.spec.channels[0], side, side, generator=torch.Generator().manual_seed(0)) * 2 - 1
+        )
+        found["invert"] = Graph(_Invert(model), {"picture": images}, ("latent",))
     return found
 
 
@@ -55,6 +64,12 @@ class _Sample(nn.Module):
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
         pictures: Tensor = self.model.sample(latents, labels=labels)
         return pictures
+
+
+class _Invert(_Sample):
+    def forward(self, images: Tensor) -> Tensor:  # type: ignore[override]
+        latents: Tensor = self.model.invert(images)
+        return latents
 
 
 class _Styles(_Sample):

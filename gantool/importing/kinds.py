@@ -149,5 +149,8 @@ def _text(head: bytes) -> str | None:
     if begin.startswith("<"):
         return f"is text in XML, such as the error message of a server: {_AGAIN}"
     if begin.startswith(("{", "[")):
-        return f"is text in JSON, such as the error message of a server: {_AGAIN}"
+        return (
+            f"is text in JSON: the error message of a server ({_AGAIN}), or settings, which an import does without"
+            " (leave it out)"
+        )
     return f"is text, no checkpoint: {_AGAIN}"

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gantool.data.layouts.embeddings import read_embeddings
 from gantool.errors import DataError
 from gantool.files import reason
 from gantool.schema import first_line
@@ -58,8 +59,10 @@ def rows_of(file: Path, size: int) -> int:
 
 
 def vectors_in(file: Path, size: int) -> Numbers:
-    """The vectors (N, size) of a .npy, .npz or .csv file. Raises DataError."""
-    if file.suffix.lower() == ".csv":
+    """The vectors (N, size) of a .npy, .npz or .csv file, or of all captions in a .pickle or .t7. Raises DataError."""
+    if file.suffix.lower() in (".pickle", ".pkl", ".t7"):
+        values = np.concatenate(read_embeddings(file).vectors)
+    elif file.suffix.lower() == ".csv":
         try:
             values = np.loadtxt(file, delimiter=",", ndmin=2)
         except (OSError, ValueError) as error:

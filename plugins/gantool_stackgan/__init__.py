@@ -101,21 +101,15 @@ class StackGAN(Reads, Grows, Model["StackGAN.Options"]):
     def adopt(self, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         """Stage II takes the generator of stage I, and its encoder of words; all else begins anew."""
         self.adopted = True
-        if self.options.stage == 1 or any(key.startswith("g.stage1.") for key in tensors):
+        if self.options.stage == 1 or "g.fc.0.weight" not in tensors:  # that of stage I; inside stage II it is deeper
             return tensors
         inner = {key.replace("g.", "g.stage1.", 1) if key.startswith("g.") else key: x for key, x in tensors.items()}
-        own = {
-            key: x for key, x in self.state_dict().items() if key.startswith("g.") and "g.stage1.fc.0.weight" in inner
-        }
-        return own | {key: x for key, x in inner.items() if not key.startswith(("d.", "pictures."))}
+        return {key: x for key, x in self.state_dict().items() if key.startswith("g.")} | inner
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         o = self.options
-        trained = [p for p in self.g.parameters() if p.requires_grad]
-        optimizers: dict[str, torch.optim.Optimizer] = {
-            "G": torch.optim.Adam(trained, lr=o.lr, betas=(o.beta1, 0.999), fused=True),
-            "D": adam(o, self.d),
-        }
+        trained = [layers for name, layers in self.g.named_children() if name != "stage1"]
+        optimizers: dict[str, torch.optim.Optimizer] = {"G": adam(o, *trained), "D": adam(o, self.d)}
         if self.pictures is not None:
             optimizers["words"] = adam(o, self.text, self.pictures)
         return optimizers

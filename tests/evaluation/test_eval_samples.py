@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,11 +13,13 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from gantool.capabilities import Mixes, Samples, Translates
+from gantool.capabilities import Mixes, Reads, Samples, Translates
+from gantool.data.layouts.captioned import captioned
 from gantool.errors import DataError
 from gantool.evaluation.attributes import table_in
+from gantool.evaluation.folders import compare_folders
 from gantool.evaluation.samples import compare_samples
-from gantool.model import Model
+from gantool.model import Data, Model
 from gantool.runs import checkpoint
 from gantool.runs.find import find_weights
 from gantool.spec import Pictures, Spec
@@ -53,6 +56,8 @@ class Plain(Noisy):
 
 
 class Both(Plain, Translates):
+    """It translates, too."""
+
     def translate(self, images: Tensor, *, source: int, target: int, code=None, condition=None) -> Tensor:
         return images * self.strength
 
@@ -68,6 +73,23 @@ class Classy(Noisy):
         assert labels is not None
         brighter = labels @ torch.arange(float(self.label_size)) / 4
         return (super().sample(latents, truncation=truncation) + brighter.view(-1, 1, 1, 1)).clamp(-1, 1)
+
+
+class Wordy(Noisy, Reads):
+    """Longer words make brighter pictures."""
+
+    label_size = 1
+
+    @classmethod
+    def data(cls, o: object) -> Data:
+        return Data(captioned())
+
+    def read(self, texts: Sequence[str]) -> Tensor:
+        return torch.tensor([[len(text) / 50] for text in texts])
+
+    def sample(self, latents: Tensor, *, labels: Tensor | None = None, truncation: float = 1.0) -> Tensor:
+        assert labels is not None
+        return (super().sample(latents) + labels[:, :, None, None]).clamp(-1, 1)
 
 
 class Styled(Noisy, Mixes):
@@ -117,14 +139,14 @@ def test_as_many_are_made_as_there_are_real_ones_which_become_squares_of_the_mod
         wide = Image.new("RGB", (2 * SIDE, SIDE), "red")
         wide.paste(Image.open(file), (SIDE // 2, 0))
         wide.save(file)
-    found = compare_samples(find_weights("run"), tmp_path / "real")
+    found = compare_samples(find_weights("run"), [tmp_path / "real"])
     assert found.metrics["swd"] == 0
     assert found.protocol["real"]["blake2b"] == found.protocol["fake"]["blake2b"]
     draw(tmp_path / "real", 3, seed=1, size=100)
-    found = compare_samples(find_weights("run"), tmp_path / "real")
+    found = compare_samples(find_weights("run"), [tmp_path / "real"])
     assert found.protocol["real"]["size"] == found.protocol["fake"]["size"] == "32x32"
     assert found.protocol["fake"]["pictures"] == 6
-    assert found.protocol["real"]["prepared"] == "square, 32x32, bicubic"
+    assert found.protocol["real"]["prepared"] == "square, 32x32, from the middle, bicubic"
 
 
 def test_what_is_not_measured_is_said_with_the_files_that_it_needs(main, tmp_path, run):
@@ -196,6 +218,22 @@ def test_one_class_alone_and_all_in_turns(main, tmp_path, run):
     found = json.loads(main("eval", "-m", "run", "mixed", "--json")[1])
     assert found["protocol"]["fake"]["classes"] == "all in turns"
     assert found["protocol"]["fake"]["blake2b"] == found["protocol"]["real"]["blake2b"]
+
+
+def test_pictures_of_words_are_those_of_the_real_pictures_captions(main, tmp_path, run):
+    """The first caption of the first picture with the first seed, and so on."""
+    run(Wordy)
+    draw(tmp_path / "real", 2, seed=1, size=SIDE)
+    (tmp_path / "real" / "00.txt").write_text("a fish\na red fish\n")
+    (tmp_path / "real" / "01.txt").write_text("one long and narrow bird\n")
+    found = json.loads(main("eval", "-m", "run", "real", "-n", 3, "--json")[1])
+    for seed, caption in enumerate(("a fish", "one long and narrow bird", "a red fish")):
+        main("sample", "-m", "run", "--text", caption, "--seed", seed, f"made/{seed}.png")
+    made = compare_folders(tmp_path / "made", tmp_path / "made")
+    assert found["protocol"]["fake"]["blake2b"] == made.protocol["fake"]["blake2b"]
+    assert found["protocol"]["fake"]["told by"] == "captions"
+    np.save(tmp_path / "vectors.npy", np.zeros((2, 4), np.float32))
+    assert "is told by words, and vectors.npy describes" in main("eval", "-m", "run", "real", "vectors.npy", code=3)[2]
 
 
 def test_features_of_classes(tmp_path, run, main, weights_file):

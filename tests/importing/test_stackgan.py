@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +53,9 @@ def test_a_generator_makes_pictures_of_vectors(tmp_path, prefix):
         expected = model.g(text(1), torch.zeros(1, Z), None)[0]
     assert np.abs(made - (expected[0].permute(1, 2, 0).numpy() + 1) * 127.5).max() <= 1
     assert made.std() > 5
+    (tmp_path / "text.pickle").write_bytes(pickle.dumps([text(2).numpy(), text(1).numpy()], protocol=2))
+    gantool.sample(tmp_path / "run", tmp_path / "out", n=1, vectors=tmp_path / "text.pickle")
+    assert len(list((tmp_path / "out").rglob("*.png"))) == 3, "every caption of a released file"
     with pytest.raises(UsageError, match="no encoder of words"):
         gantool.sample(tmp_path / "run", tmp_path / "x.png", text="a red bird")
 

@@ -126,6 +126,14 @@ def test_perceptrons_tell_their_pictures_by_the_numbers(tmp_path, channels, size
         assert (model.sample(z) - expected).abs().max() < 1e-6
 
 
+def test_the_authors_settings_are_not_needed_and_that_is_said(tmp_path):
+    files = write(tmp_path, netG=generator())
+    settings = tmp_path / "generator_config.json"
+    settings.write_text('{"imageSize": 32, "nz": 7, "nc": 3, "ngf": 4, "ngpu": 1, "n_extra_layers": 0, "noBN": false}')
+    with pytest.raises(CheckpointError, match=r"generator_config.json is text in JSON: .*settings.*leave it out"):
+        import_files([*files, settings], tmp_path / "run")
+
+
 def test_networks_of_two_trainings_are_refused(tmp_path):
     files = write(tmp_path, netG=generator(), netD=critic(channels=1))
     with pytest.raises(CheckpointError, match="do not belong to one model: channels is 3 and 1"):

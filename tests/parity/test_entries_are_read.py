@@ -51,9 +51,12 @@ WEIGHTS = [
     Change("dualgan", "losses", "gradient_penalty", "10 * mean", "5 * mean", {"value": 0.5, "float64_value": 0.5}),
     Change("cartoongan", "losses", "content_plain", "10 * mean", "2.5 * mean", {"value": 0.25}),
     Change("cartoongan", "training", "initialisation_then_training", '"lambda": 10.0', '"lambda": 5', {"content": 0.5}),
+    Change("wgan", "losses", "gp64_gradient_penalty", "10 * mean", "5 * mean", {"value": 0.5}),
 ]
 DRAWN = [
     Change("aggan", "training", "both_stages", '"batch0/A"', '"another"'),
+    Change("ali", "networks", "encoder_small_train", '"input/eps"', '"another"'),
+    Change("ali", "training", "celeba_pattern", "noise('train/mask", "noise('another"),
     Change("aggan", "graphs", "forward_stage2", '"input/b"', '"another"'),
     Change("aggan", "networks", "discriminator_masked", '"g_A_ae/"', '"another/"'),
     Change("aggan", "losses", "discriminator_input", '"threshold": 0.45', '"threshold": 0.9'),
@@ -66,6 +69,11 @@ DRAWN = [
     Change("cyclegan", "training", "identity", '"batchb0/A"', '"another"'),
     Change("bicyclegan", "training", "default", "train/step{i}/z_random", "another/{i}"),
     Change("bicyclegan", "networks", "interpolate_slerp", "interp/z0", "another"),
+    Change("biggan", "functions", "spectral_norm_2_vectors_1_iterations", '"iterations": 1', '"iterations": 2'),
+    Change("biggan", "networks", "G_32_no_sn", "1+0.1*v", "1+0.2*v"),
+    Change("biggan", "sampling", "standing_statistics", "fn/stand/z2", "another"),
+    Change("biggan", "training", "paper_pattern", "fn/train/step0/z_G0", "another"),
+    Change("biggan", "training", "paper_pattern", '"split_D": true', '"split_D": false'),
     Change("pix2pixhd", "losses", "vgg", "loss/fake_image", "another"),
     Change("cut", "filters", "Upsample", "filter/x", "another"),
     Change("cut", "losses", "patch_nce_T_0.5", "nce2/q", "another"),
@@ -80,6 +88,13 @@ DRAWN = [
     Change("dualgan", "functions", "same_transposed_conv_5x5", "fn/v5", "another"),
     Change("cartoongan", "losses", "edge_promoting_D_lsgan", "loss/edge", "another"),
     Change("cartoongan", "functions", "edge_smoothing", "(x-90)^2", "(x-80)^2"),
+    Change("dcgan", "losses", "bce_D", "loss/real", "another"),
+    Change("dcgan", "training", "dcgan", "train/step0/z", "another"),
+    Change("dcgan", "training", "cgan", "noise('ctrain/mask", "noise('another/"),
+    Change("dcgan", "training", "cgan", "> -0.2533471", "> 0.2533471"),
+    Change("dcgan", "training", "cgan", '"y_fake": {"value": [2, 3', '"y_fake": {"value": [2, 1'),
+    Change("wgan", "training", "wgan_gp_gp64", "gp64/step0/alpha1", "another"),
+    Change("wgan", "training", "wgan_rmsprop", '"Diters": 2', '"Diters": 1'),
 ]
 RENAMED = [
     Change("pix2pix", "losses", "gan_vanilla_target_real", '{"p": {', '{"scores": {'),
@@ -88,6 +103,9 @@ RENAMED = [
     Change("cartoongan", "losses", "G_adv_lsgan", '{"fake": {', '{"scores": {'),
 ]
 REFUSED = [
+    Change("ali", "training", "celeba_pattern", '"beta2"', '"beta3"'),
+    Change("biggan", "networks", "D_deep_64", '"D_depth": 2', '"D_depth": 3'),
+    Change("biggan", "training", "paper_pattern", '"G_B1": 0.0', '"G_B1": 0.5'),
     Change("cyclegan", "training", "identity", "Adam, betas", "AdamW, betas"),
     Change("pix2pix", "training", "default_no_dropout", "eps 1e-8", "eps 1e-7"),
     Change("pix2pixhd", "losses", "vgg", "w = 1/32", "w = 1/64"),
@@ -97,6 +115,8 @@ REFUSED = [
     Change("dualgan", "losses", "gradient_penalty", "sqrt(1e-8", "sqrt(1e-6"),
     Change("cartoongan", "losses", "content_plain", "conv4_4 before ReLU", "conv4_4 after ReLU"),
     Change("cartoongan", "training", "initialisation_then_training", "NO resizing", "resizing to 224x224"),
+    Change("dcgan", "training", "cgan", '"b2": 0.999', '"b2": 0.99'),
+    Change("wgan", "training", "wgan_rmsprop", '"clamp_lower": -0.01', '"clamp_lower": -0.02'),
 ]
 
 

@@ -24,6 +24,9 @@ PROSE = ("reference", "note", "notes")
 """Sections without figures."""
 
 SLOW = (
+    "ali/networks/decoder_celeba",
+    "ali/networks/discriminator_celeba",
+    "ali/networks/encoder_celeba",
     "biggan/networks/D_imagenet128",
     "biggan/networks/G_imagenet128",
     "discogan/training/after_curriculum",

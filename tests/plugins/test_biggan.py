@@ -190,10 +190,10 @@ def test_a_batch_that_cannot_be_cut_is_refused(tmp_path):
         plan(Request("biggan", folders, preset="smoke", settings={"batch": 2}, set={"d_steps": 2}))
 
 
-def test_one_folder_without_classes_and_what_it_is_warned_of(gantool, tmp_path):
+def test_one_folder_without_classes_and_what_it_is_warned_of(main, tmp_path):
     draw(tmp_path / "pictures", 5, seed=1)
     words = ["--preset", "smoke", "--set", "classes=false", "--steps", 1, "--workers", 0, "-o", "run"]
-    said = gantool("train", "biggan", "pictures", *map(str, words)).stderr
+    _, _, said = main("train", "biggan", "pictures", *words)
     assert "5 pictures are few to make more of" in said
     assert "4 pictures a step are few for biggan: with fewer than 256 trainings are known to collapse" in said
     made = package.load(tmp_path / "run", device="cpu").sampler.pictures(torch.zeros(1, 8))

@@ -158,7 +158,7 @@ def _output_of(layer: torch.nn.Module, call) -> list[Tensor]:
 # -- training
 
 
-@pytest.mark.parametrize("gan", ["lsgan", "vanilla", "wgangp"])
+@pytest.mark.parametrize("gan", ["lsgan", "vanilla", "wgangp", "hinge", "kl"])
 @pytest.mark.parametrize(
     "networks",
     [
@@ -178,6 +178,20 @@ def test_every_objective_trains_every_pair_of_networks(gan, networks):
     assert np.isfinite(list(run.losses().values())).all()
     moved = {key.partition(".")[0] for key, value in built.named_parameters() if not torch.equal(value, before[key])}
     assert moved == {"g", "d"}
+
+
+def test_with_a_hinge_g_goes_on_learning_where_its_pictures_pass():
+    built = model(gan="hinge", l1=0.0).train()
+    with torch.no_grad():
+        list(built.d.parameters())[-1].fill_(5.0)  # far beyond the hinge
+    run = TrainingRun(built, built.optimizers())
+    before = [p.detach().clone() for p in built.g.parameters()]
+    run.begin(Progress(0, 1), 1.0)
+    for _ in run.batches():
+        built.training_step({"A": noise(2, 1), "B": noise(2, 2)}, run)
+    run.end()
+    assert run.losses()["gan"] < -3
+    assert not any(torch.equal(p, old) for p, old in zip(built.g.parameters(), before, strict=True) if p.dim() > 1)
 
 
 def test_only_a_to_b(trained):

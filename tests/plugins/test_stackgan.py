@@ -79,6 +79,7 @@ def test_words_are_learned_first_and_then_stay_as_they_are():
 def test_without_epochs_for_words_their_encoder_stays_as_it_is():
     model = build(text_epochs=0)
     assert model.optimizers().keys() == {"G", "D"}
+    assert not any(p.requires_grad for p in model.text.parameters())
     assert stepped(model, WORDS, schedule=0)[0] == {"g", "d"}
 
 

@@ -16,6 +16,8 @@ from gantool.data.layouts.folders import left_out, listed, pictures_of, train
 from gantool.data.layouts.folders import names as names_of
 from gantool.data.layouts.named import not_shared, paths_of
 from gantool.data.layouts.pictures import FEW
+from gantool.data.layouts.tables import lines_of
+from gantool.data.source import Box
 from gantool.data.texts import as_bytes, encoded
 from gantool.errors import DataError, UsageError
 from gantool.pictures.find import find_pictures
@@ -64,11 +66,8 @@ class _Captioned:
             return (_noted(_with_vectors(pictures, file, read_embeddings(file))),)
         told = read_captions(file)
         found = paths_of(root, pictures.files, tuple(told), file)
-        captions = tuple(told[row] for row in found)
-        missing = _without(pictures.files, found.values())
         note = not_shared(root, pictures.files, told, found, file)
-        files_ = tuple(found.values())
-        return (_noted(_joined(pictures, files_, missing, note, captions=captions)),)
+        return (_noted(replace(_only(pictures, found.values(), note), captions=tuple(told[row] for row in found))),)
 
     def open(self, domains: Sequence[Domain], recipe: Recipe) -> Dataset:
         """The data set. Raises DataError for pictures that are too small to be cropped."""
@@ -107,9 +106,8 @@ def _beside(pictures: Domain, texts: Path) -> Domain:
             f" expected {missing[0].stem}.txt{'' if texts == root else f' below {texts}'} with a caption a line, or a"
             " file of captions behind the folder"
         )
-    notes = [left_out(missing, root, "without captions"), left_out(alone, texts, "captions without a picture")]
-    note = "; ".join(filter(None, notes))
-    return _joined(pictures, tuple(found), missing, note or None, captions=tuple(found.values()))
+    note = _both(left_out(missing, root, "without captions"), left_out(alone, texts, "captions without a picture"))
+    return replace(_only(pictures, found, note), captions=tuple(found.values()))
 
 
 def _with_vectors(pictures: Domain, file: Path, told: Embeddings) -> Domain:
@@ -126,11 +124,7 @@ def _with_vectors(pictures: Domain, file: Path, told: Embeddings) -> Domain:
         raise DataError(f"{file} names a picture twice")
     found = paths_of(pictures.root, pictures.files, told.names, file)
     note = not_shared(pictures.root, pictures.files, told.names, found, file)
-    missing = _without(pictures.files, found.values())
-    files = tuple(found.values())
-    return replace(
-        _joined(pictures, files, missing, note, captions=()), embeddings=tuple(vectors[row] for row in found)
-    )
+    return replace(_only(pictures, found.values(), note), embeddings=tuple(vectors[row] for row in found))
 
 
 def _released(root: Path) -> Domain | None:
@@ -159,16 +153,10 @@ def _released(root: Path) -> Domain | None:
     return replace(known, unmatched=(), note=None)
 
 
-def _joined(
-    pictures: Domain,
-    files: tuple[Path, ...],
-    missing: tuple[Path, ...],
-    note: str | None,
-    *,
-    captions: tuple[tuple[str, ...], ...],
-) -> Domain:
-    notes = "; ".join(filter(None, (pictures.note, note)))
-    return replace(pictures, files=files, unmatched=missing, note=notes or None, captions=captions)
+def _only(pictures: Domain, found: Iterable[Path], note: str | None) -> Domain:
+    """The domain of these of the pictures, in the order of their paths, with a message on the others."""
+    files = tuple(found)
+    return replace(pictures, files=files, unmatched=_without(pictures.files, files), note=_both(pictures.note, note))
 
 
 def _without(files: Sequence[Path], found: Iterable[Path]) -> tuple[Path, ...]:
@@ -176,10 +164,43 @@ def _without(files: Sequence[Path], found: Iterable[Path]) -> tuple[Path, ...]:
     return tuple(file for file in files if file not in known)
 
 
+def _boxed(domain: Domain) -> Domain:
+    """CUB's birds cut out: a square around each one's box, half as large again, as the authors take it."""
+    for folder in (domain.root, domain.root.parent):
+        files = [folder / name for name in ("images.txt", "bounding_boxes.txt")]
+        if not all(file.is_file() for file in files):
+            continue
+        names, boxes = ([line.split() for line in lines_of(file) if line.strip()] for file in files)
+        try:
+            named = {number: folder / "images" / name for number, name in names}
+            found = {named[number]: _around(*map(float, box)) for number, *box in boxes}
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataError(
+                f"{files[1]} does not fit {files[0]}: expected CUB's tables of pictures and boxes"
+            ) from error
+        of_files = tuple(found.get(file) for file in domain.files)
+        if any(of_files):
+            note = f"birds are cut out by {files[1]}"
+            return replace(domain, boxes=of_files, note=_both(domain.note, note))
+    return domain
+
+
+def _around(x: float, y: float, width: float, height: float) -> Box:
+    """The square around the middle of a box, with sides of one and a half times its larger one."""
+    reach = int(0.75 * max(width, height))
+    middle_x, middle_y = int(x + width / 2), int(y + height / 2)
+    return middle_x - reach, middle_y - reach, middle_x + reach, middle_y + reach
+
+
 def _noted(domain: Domain) -> Domain:
-    """With a message where the pictures are few."""
+    """With boxes, where there are any, and a message where the pictures are few."""
+    domain = _boxed(domain)
     count = len(domain.files)
     if count >= FEW:
         return domain
     few = f"{count} pictures are few to learn what words mean: below {FEW:,} a discriminator learns them by heart"
-    return replace(domain, note="; ".join(filter(None, (domain.note, few))))
+    return replace(domain, note=_both(domain.note, few))
+
+
+def _both(*notes: str | None) -> str | None:
+    return "; ".join(filter(None, notes)) or None

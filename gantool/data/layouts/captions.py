@@ -92,7 +92,8 @@ def _of_columns(rows: list[tuple[int, list[str]]], path: Path) -> Iterator[tuple
         if not captions and len(head) == 2:
             captions = [1 - files]
         if not captions:
-            raise DataError(f"{path}: none of the columns {', '.join(head)[:200]} is named `caption`")
+            there = schema.printable(", ".join(head)[:200])
+            raise DataError(f"{path}: none of the columns {there} is named `caption`")
     for number, row in rows:
         if (files, columns) == (0, 2) and len(row) > 2:
             row = [row[0], ", ".join(row[1:])]  # the commas of a caption without quotation marks

@@ -6,6 +6,7 @@
 .csv, .tsv      a row for each caption: the picture's file, then the numbers; or numbers alone
 .pickle, .pkl   the released form: a list of arrays (captions, numbers), in the order of the names in filenames.pickle
                 beside it; nothing in the file is run
+.t7             of Lua's Torch, as the authors' encoder writes them: the tensors under "fea_txt"
 
 Without names they are in the order of the pictures' paths.
 """
@@ -26,9 +27,10 @@ from gantool.data.layouts.tables import lines_of, wrong
 from gantool.errors import DataError
 from gantool.files import reason
 from gantool.schema import first_line
+from gantool.torch7 import read_torch7
 from gantool.unpickling import unpickled
 
-SUFFIXES = (".npy", ".npz", ".pickle", ".pkl")
+SUFFIXES = (".npy", ".npz", ".pickle", ".pkl", ".t7")
 """Files that hold vectors whatever is in them; a table may hold words."""
 FILENAMES = "filenames.pickle"
 
@@ -62,6 +64,8 @@ def read_embeddings(path: Path) -> Embeddings:
             beside = path.with_name(FILENAMES)
             names = tuple(map(str, _unpickled(beside))) if beside.is_file() else None
             found = _of(_unpickled(path), names, path)
+        elif kind == ".t7":
+            found = _of(_of_torch7(path), None, path)
         else:
             found = _of_arrays(path)
     except OSError as error:
@@ -138,6 +142,14 @@ def _is_number(cell: str) -> bool:
         return math.isfinite(float(cell))
     except ValueError:
         return False
+
+
+def _of_torch7(path: Path) -> Any:
+    try:
+        found = read_torch7(path.read_bytes())
+    except ValueError as error:
+        raise DataError(f"{path} is not read: {error}") from error
+    return found.get("fea_txt", found) if isinstance(found, dict) else found
 
 
 def _unpickled(path: Path) -> Any:

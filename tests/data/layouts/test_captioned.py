@@ -17,6 +17,7 @@ from gantool.data.layouts.captioned import captioned
 from gantool.data.texts import LONGEST, as_bytes
 from gantool.data.transforms import Preparation
 from gantool.errors import DataError, UsageError
+from tests.test_torch7 import written as lua
 
 EXACT = Preparation("crop", 4, 4, flip=False)
 
@@ -206,12 +207,16 @@ def written(path: Path, form: str) -> Path:
             path.write_text(
                 "file,x0,x1,x2,x3\n" + "".join(",".join(row) + "\n" for row in reversed(rows[::2] + rows[1::2]))
             )
+        case "lua.t7":
+            path.write_bytes(lua({"raw_txt": ["words"] * 3, "fea_txt": list(VECTORS)}))
         case "list.pickle":
             path.write_bytes(pickle.dumps(list(VECTORS), protocol=2))
     return path
 
 
-@pytest.mark.parametrize("form", ["array.npy", "named.npz", "by name.npz", "table.csv", "header.csv", "list.pickle"])
+@pytest.mark.parametrize(
+    "form", ["array.npy", "named.npz", "by name.npz", "table.csv", "header.csv", "list.pickle", "lua.t7"]
+)
 def test_vectors_in_place_of_texts(tmp_path, form):
     dataset = opened(birds(tmp_path), written(tmp_path / form, form))
     (domain,) = dataset.domains
@@ -270,6 +275,28 @@ def test_the_authors_released_data_are_read_as_they_are(tmp_path):
     assert [file.relative_to(root).as_posix() for file in domain.files] == ["jpg/x/a.jpg", "jpg/x/b.jpg", "jpg/y/c.jpg"]
     assert [int(vectors[0, 0]) for vectors in domain.embeddings] == [16, 0, 8]
     assert domain.unmatched == ()
+
+
+@pytest.mark.parametrize("given", [("CUB_200_2011",), ("CUB_200_2011/images", "captions.csv")])
+def test_cub_s_birds_are_cut_out_around_their_boxes(tmp_path, given):
+    root, images = tmp_path / "CUB_200_2011", tmp_path / "CUB_200_2011/images"
+    images.mkdir(parents=True)
+    for name in ("a", "b"):
+        pixels = np.arange(20 * 30, dtype=np.uint16).reshape(20, 30) % 251
+        Image.fromarray(pixels.astype(np.uint8)).convert("RGB").save(images / f"{name}.png")
+        (images / f"{name}.txt").write_text("a bird", encoding="utf-8")
+    (tmp_path / "captions.csv").write_text("a.png,a bird\nb.png,a bird\n", encoding="utf-8")
+    (root / "images.txt").write_text("1 a.png\n2 b.png\n", encoding="utf-8")
+    (root / "bounding_boxes.txt").write_text("1 10.0 5.0 8.0 6.0\n2 0.0 0.0 30.0 20.0\n", encoding="utf-8")
+    dataset = opened(*(tmp_path / path for path in given))
+    assert [size for _, size in dataset.sizes()] == [(12, 12), (30, 20)], "the second reaches beyond its picture"
+    cut, whole = (source.read() for source in dataset.domains[0].sources(3))
+    assert (cut.shape, whole.shape) == ((12, 12, 3), (20, 30, 3))
+    assert np.array_equal(cut, whole[2:14, 8:20]), "both pictures are the same"
+    assert "birds are cut out by" in dataset.domains[0].note
+    (root / "bounding_boxes.txt").write_text("1 10.0 5.0\n", encoding="utf-8")
+    with pytest.raises(DataError, match="expected CUB's tables"):
+        found(*(tmp_path / path for path in given))
 
 
 # -- items

@@ -354,7 +354,9 @@ def _check_training(entry: Entry) -> None:
         }
         assert losses.keys() == ours.keys()
         for name, value in ours.items():
-            assert value == pytest.approx(losses[name], rel=suite.EXACT, abs=1e-11), f"step {step}: {name}"
+            assert value == pytest.approx(losses[name], rel=suite.EXACT, abs=1e-11), (
+                f"step {step}: {name} is {value}, not {losses[name]}"
+            )
     networks = {"G": model.g, "D": model.d, "G_ema": averages.averages["g"]}
     for name, figures in expected["after"].items():
         state = networks[name].state_dict()

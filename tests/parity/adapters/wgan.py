@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import pytest
 import torch
 from gantool_wgan import WGAN, critic, generator, official
 from gantool_wgan.residual import ResidualCritic, ResidualGenerator
@@ -100,7 +99,9 @@ def _check_loss(entry: Entry) -> None:
     name, formula = entry["name"], entry["formula"]
     if name == "penalty_of_a_linear_critic":
         w = torch.tensor([1.0, 2.0, 2.0])
-        value = 10 * gradient_penalty(lambda x: x.flatten(1) @ w, torch.rand(4, 3, 1, 1))
+        assert w.norm() == suite.stated(r"\|w\| = ([\d.]+)", formula)
+        weight = suite.stated(r"the penalty is ([\d.]+) \*", formula)
+        value = weight * gradient_penalty(lambda x: x.flatten(1) @ w, torch.rand(4, 3, 1, 1))
     elif name.endswith("_gradient_penalty"):
         assert "norm over all numbers of a sample" in formula
         weight = suite.stated(r"^([\d.]+) \* mean \(\|grad D\(x \+ a \(g - x\)\)\|_2 - 1\)\^2", formula)
@@ -115,7 +116,7 @@ def _check_loss(entry: Entry) -> None:
         else:
             assert name == "wasserstein_critic", f"{_UNKNOWN} the loss {name!r}"
             value = adversarial_loss(given["real"], True, "wgangp") + adversarial_loss(given["fake"], False, "wgangp")
-    assert value.item() == pytest.approx(entry["value"], rel=suite.VALUE)
+    suite.assert_value(value, entry["value"])
 
 
 class _Run(suite.Recording):
