@@ -152,7 +152,7 @@ class SynthesisBlock(nn.Module):
     ) -> tuple[Tensor, Tensor | None]:
         """`ws`: a style a layer, and that of the picture; `noise`: a map a layer."""
         if x is None:
-            x = self.conv1(self.const.expand(len(ws[0]), -1, -1, -1), ws[0], noise[0])
+            x = self.conv1(self.const.expand(ws[0].shape[0], -1, -1, -1), ws[0], noise[0])
         elif self.connections == "resnet":
             beside = self.skip(x, gain=math.sqrt(0.5))
             x = self.conv0(x, ws[0], noise[0])
