@@ -56,12 +56,11 @@ def cut_out(images: Tensor, p: Tensor, draws: Draws) -> Tensor:
 
 
 def _mirrored(x: Tensor, dim: int, reach: int) -> Tensor:
-    """With as much before and behind as the filter reaches, by slices: torch's own padding has a way back that is not
-    deterministic on a GPU."""
-    reach = min(reach, x.shape[dim] - 1)
-    before = x.narrow(dim, 1, reach).flip(dim)
-    behind = x.narrow(dim, x.shape[dim] - 1 - reach, reach).flip(dim)
-    return torch.cat([before, x, behind], dim)
+    """With so many rows or columns before and behind, as in mirrors: also of a picture that is smaller than these."""
+    count = x.shape[dim]
+    period = max(2 * count - 2, 1)
+    place = torch.arange(-reach, count + reach, device=x.device) % period
+    return x.index_select(dim, torch.minimum(place, period - place))
 
 
 def _bank() -> np.ndarray:

@@ -13,7 +13,7 @@ from gantool.files import refuse_irregular
 
 _AGAIN = "download it again"
 _UNPACK = "unpack it, and import the checkpoint inside"
-_STATE_DICT = "load it in PyTorch and save its state_dict() alone: torch.save(network.state_dict(), FILE)"
+STATE_DICT = "load it in PyTorch and save its state_dict() alone: torch.save(network.state_dict(), FILE)"
 _PYTORCH = "gantool reads PyTorch's checkpoints (.pth, .pt, .ckpt) and safetensors"
 
 _SIGNATURES: tuple[tuple[bytes, str], ...] = (
@@ -54,8 +54,15 @@ def is_safetensors(path: Path) -> bool:
     return len(head) == 9 and head[8:] == b"{" and struct.unpack("<Q", head[:8])[0] < path.stat().st_size
 
 
+def is_plain_pickle(path: Path) -> bool:
+    """Whether the file is a pickle of a protocol since 2, and none of torch.save."""
+    head = _begin(path, len(_LEGACY))
+    return len(head) > 1 and head[0] == 0x80 and 2 <= head[1] <= 5 and not head.startswith(_LEGACY)
+
+
 def check(path: Path) -> None:
-    """Raises CheckpointError that says what the file is, and the way out, if that is no checkpoint of PyTorch."""
+    """Raises CheckpointError that says what the file is, and the way out, if that is no checkpoint of PyTorch, nor a
+    plain pickle, of which only reading tells what it holds."""
     head = _begin(path, 4096)
     if not head:
         raise CheckpointError(f"{path} is empty: {_AGAIN}")
@@ -93,10 +100,6 @@ def _told(path: Path, head: bytes) -> str | None:
         return "is a picture or a film, no checkpoint"
     if head[4:8] == b"TFL3":
         return f"is a model of TensorFlow Lite: {_PYTORCH}"
-    if head[:1] == b"\x80" and not head.startswith(_LEGACY):
-        return (
-            f"is a pickle that torch.save did not write, and reading it could run code. If you trust it, {_STATE_DICT}"
-        )
     if _onnx(head):
         return f"is an ONNX model, which cannot be trained on: {_PYTORCH}"
     return _text(head) if not head.startswith(b"\x80") else None
@@ -117,11 +120,11 @@ def _zip(path: Path) -> str | None:
     ends = {name.rpartition("/")[2] for name in names}
     folders = {part for name in names for part in name.split("/")[:-1]}
     if "constants.pkl" in ends or "code" in folders:
-        return f"is TorchScript, which holds code: {_STATE_DICT}"
+        return f"is TorchScript, which holds code: {STATE_DICT}"
     if "data.pkl" in ends:
         return None
     if any(name.endswith("exported_program.json") for name in names) or "archive_format" in ends:
-        return f"is a program that torch.export wrote: {_STATE_DICT}"
+        return f"is a program that torch.export wrote: {STATE_DICT}"
     if names and all(name.endswith(".npy") for name in names):
         return f"is an archive of NumPy arrays (.npz): {_PYTORCH}"
     if any(name.endswith(".weights.h5") for name in names):

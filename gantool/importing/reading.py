@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import pickle
 import re
 import warnings
@@ -16,6 +17,7 @@ from torch import Tensor
 from gantool.errors import CheckpointError, argument
 from gantool.importing import kinds
 from gantool.importing.official import OfficialTensors
+from gantool.importing.pickled import read_pickled
 from gantool.runs.header import KEY
 
 _WRAPPERS = ("module.", "_orig_mod.")
@@ -25,11 +27,14 @@ _WRAPPERS = ("module.", "_orig_mod.")
 def read_official(path: Path) -> OfficialTensors:
     """The tensors of a .pth, .pt, .ckpt or .safetensors file, on the CPU, without wrappers around them or their keys.
 
-    Anything that is no tensor is left out. Raises CheckpointError for a file that cannot be read, holds no tensors, or
-    needs more than `torch.load(weights_only=True)`: unpickling such a file would run code that it brings along.
+    Networks that were pickled whole (.pkl) are read by `read_pickled`. Anything that is no tensor is left out. Raises
+    CheckpointError for a file that cannot be read, holds no tensors, or needs more than
+    `torch.load(weights_only=True)`: unpickling such a file would run code that it brings along.
     """
     if path.suffix == ".safetensors" or kinds.is_safetensors(path):
         content: Any = _read_safetensors(path)
+    elif kinds.is_plain_pickle(path):
+        content = read_pickled(path)
     else:
         kinds.check(path)
         content = _read_pickle(path)
@@ -68,7 +73,9 @@ def _read_pickle(path: Path) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about its own old formats
-            return torch.load(path, map_location="cpu", weights_only=True)
+            # A table of a program's arguments is no code.
+            with torch.serialization.safe_globals([argparse.Namespace]):
+                return torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise CheckpointError(f"cannot read {path}: {error.strerror or error}") from error
     except pickle.UnpicklingError as error:

@@ -105,6 +105,8 @@ class StyleGAN(Mixes, Averaged, Grows, Model["StyleGAN.Options"]):
         o, size = options, spec.size
         if size not in SIZES:
             raise UsageError(f"stylegan makes squares of {', '.join(map(str, SIZES))} pixels, not {size}: choose one")
+        if o.channel_base < size:
+            raise UsageError(f"stylegan: channel_base is at least the size, {size}, not {o.channel_base}")
         self.latent_size, self.label_size = o.latent, len(spec.domains) if o.classes else 0
         self.g, self.d = generator(o, size, self.label_size), discriminator(o, size, self.label_size)
         self.style_shape = (self.g.synthesis.styles, o.style)

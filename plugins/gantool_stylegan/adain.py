@@ -18,7 +18,8 @@ from gantool.networks.precision import single
 from gantool_stylegan.layers import BatchSpread, Dense, filtered
 from gantool_stylegan.modulation import channels_at
 
-BLUR = (1, 2, 1)
+BLUR = 2
+"""Means of the low-pass filter, [1, 2, 1]: see `layers.filtered`."""
 FUSED = 128
 """From this side on the authors' growing convolution is one transposed convolution, which mirrors the kernel."""
 
@@ -94,10 +95,10 @@ class SynthesisBlock(nn.Module):
     def forward(self, x: Tensor | None, ws: Tensor, noise: Sequence[Tensor | None]) -> Tensor:
         """`ws` (N, 2, `style`); a map of noise a layer."""
         if x is None and hasattr(self, "const"):
-            x = self.const.expand(len(ws), -1, -1, -1)
+            x = self.const.expand(ws.shape[0], -1, -1, -1)
         elif x is None:  # as Dense, with the gain of the layers after it and a bias a map, which conv0 has
             scale = math.sqrt(2) / 4 / math.sqrt(self.dense.shape[1])
-            x = F.linear(ws[:, 0], self.dense * scale).view(len(ws), -1, 4, 4)
+            x = F.linear(ws[:, 0], self.dense * scale).view(ws.shape[0], -1, 4, 4)
         made: Tensor = self.conv1(self.conv0(x, ws[:, 0], noise[0]), ws[:, 1], noise[1])
         return made
 

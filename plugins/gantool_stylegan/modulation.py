@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gantool_stylegan.layers import (
-    FILTER,
+    MEANS,
     BatchSpread,
     Dense,
     activated,
@@ -50,7 +50,7 @@ class StyledLayer(nn.Module):
         *,
         up: bool = False,
         clamp: float | None = None,
-        taps: Sequence[float] = FILTER,
+        means: int = MEANS,
     ) -> None:
         super().__init__()
         self.affine = Dense(style, inside, bias=1)
@@ -58,11 +58,11 @@ class StyledLayer(nn.Module):
         self.noise_strength = nn.Parameter(torch.zeros(()))
         self.bias = nn.Parameter(torch.zeros(outside))
         self.register_buffer("noise_const", torch.randn(side, side))
-        self.up, self.clamp, self.taps = up, clamp, taps
+        self.up, self.clamp, self.means = up, clamp, means
 
     def forward(self, x: Tensor, w: Tensor, noise: Tensor | None, gain: float = 1.0) -> Tensor:
         """`noise` (N, 1, side, side), or None for none."""
-        x = modulated(x, self.weight, self.affine(w), up=self.up, taps=self.taps)
+        x = modulated(x, self.weight, self.affine(w), up=self.up, means=self.means)
         if noise is not None:
             x = x + (noise * self.noise_strength).to(x.dtype)
         return activated(x + self.bias[:, None, None].to(x.dtype), gain, self.clamp)
@@ -97,20 +97,20 @@ class Convolution(nn.Module):
         down: bool = False,
         bias: bool = True,
         clamp: float | None = None,
-        taps: Sequence[float] = FILTER,
+        means: int = MEANS,
     ) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(outside, inside, kernel, kernel))
         self.bias = nn.Parameter(torch.zeros(outside)) if bias else None
         self.scale = 1 / math.sqrt(inside * kernel**2)
-        self.up, self.down, self.clamp, self.taps = up, down, clamp, taps
+        self.up, self.down, self.clamp, self.means = up, down, clamp, means
 
     def forward(self, x: Tensor, gain: float = 1.0) -> Tensor:
         weight = self.weight * self.scale
         if self.up:
-            x = convolved_up(x, weight, self.taps)
+            x = convolved_up(x, weight, self.means)
         elif self.down:
-            x = convolved_down(x, weight, self.taps)
+            x = convolved_down(x, weight, self.means)
         else:
             x = F.conv2d(x, weight, padding=weight.shape[2] // 2)
         if self.bias is None:
@@ -132,27 +132,27 @@ class SynthesisBlock(nn.Module):
         connections: str,
         last: bool,
         clamp: float | None,
-        taps: Sequence[float],
+        means: int,
     ) -> None:
         super().__init__()
         self.connections = connections
         if side == 4:
             self.const = nn.Parameter(torch.randn(outside, 4, 4))
         else:
-            self.conv0 = StyledLayer(inside, outside, side, style, up=True, clamp=clamp, taps=taps)
+            self.conv0 = StyledLayer(inside, outside, side, style, up=True, clamp=clamp, means=means)
         self.conv1 = StyledLayer(outside, outside, side, style, clamp=clamp)
         self.torgb = ToPicture(outside, channels, style, clamp=clamp) if last or connections == "skip" else None
         if side > 4 and connections == "resnet":
-            self.skip = Convolution(inside, outside, 1, up=True, bias=False, taps=taps)
+            self.skip = Convolution(inside, outside, 1, up=True, bias=False, means=means)
         self.layers = 1 if side == 4 else 2
-        self.taps = taps
+        self.means = means
 
     def forward(
         self, x: Tensor | None, picture: Tensor | None, ws: Sequence[Tensor], noise: Sequence[Tensor | None]
     ) -> tuple[Tensor, Tensor | None]:
         """`ws`: a style a layer, and that of the picture; `noise`: a map a layer."""
         if x is None:
-            x = self.conv1(self.const.expand(len(ws[0]), -1, -1, -1), ws[0], noise[0])
+            x = self.conv1(self.const.expand(ws[0].shape[0], -1, -1, -1), ws[0], noise[0])
         elif self.connections == "resnet":
             beside = self.skip(x, gain=math.sqrt(0.5))
             x = self.conv0(x, ws[0], noise[0])
@@ -160,7 +160,7 @@ class SynthesisBlock(nn.Module):
         else:
             x = self.conv1(self.conv0(x, ws[0], noise[0]), ws[1], noise[1])
         if picture is not None:
-            picture = upsampled(picture, self.taps)
+            picture = upsampled(picture, self.means)
         if self.torgb is not None:
             made = self.torgb(x, ws[self.layers])
             picture = made if picture is None else picture + made
@@ -181,7 +181,7 @@ class Synthesis(nn.Module):
         most: int,
         connections: str = "skip",
         clamp: float | None = None,
-        taps: Sequence[float] = FILTER,
+        means: int = MEANS,
     ) -> None:
         super().__init__()
         self.sides = [2**i for i in range(2, size.bit_length())]
@@ -193,7 +193,7 @@ class Synthesis(nn.Module):
                 connections=connections,
                 last=side == size,
                 clamp=clamp,
-                taps=taps,
+                means=means,
             )
             self.add_module(f"b{side}", block)
             inside = outside
@@ -242,15 +242,15 @@ class DiscriminatorBlock(nn.Module):
         connections: str,
         first: bool,
         clamp: float | None,
-        taps: Sequence[float],
+        means: int,
     ) -> None:
         super().__init__()
-        self.connections, self.taps = connections, taps
+        self.connections, self.means = connections, means
         self.fromrgb = Convolution(channels, middle, 1, clamp=clamp) if first or connections == "skip" else None
         self.conv0 = Convolution(middle, middle, 3, clamp=clamp)
-        self.conv1 = Convolution(middle, outside, 3, down=True, clamp=clamp, taps=taps)
+        self.conv1 = Convolution(middle, outside, 3, down=True, clamp=clamp, means=means)
         if connections == "resnet":
-            self.skip = Convolution(middle, outside, 1, down=True, bias=False, taps=taps)
+            self.skip = Convolution(middle, outside, 1, down=True, bias=False, means=means)
 
     def forward(self, x: Tensor | None, picture: Tensor) -> tuple[Tensor, Tensor]:
         x, picture = _seen(self.fromrgb, x, picture)
@@ -259,7 +259,7 @@ class DiscriminatorBlock(nn.Module):
             x = beside + self.conv1(self.conv0(x), gain=math.sqrt(0.5))
         else:
             x = self.conv1(self.conv0(x))
-        return x, downsampled(picture, self.taps) if self.connections == "skip" else picture
+        return x, downsampled(picture, self.means) if self.connections == "skip" else picture
 
 
 class Judgement(nn.Module):
@@ -310,7 +310,7 @@ class Discriminator(nn.Module):
         group: int = 4,
         maps: int = 1,
         clamp: float | None = None,
-        taps: Sequence[float] = FILTER,
+        means: int = MEANS,
     ) -> None:
         super().__init__()
         self.sides = [2**i for i in range(size.bit_length() - 1, 2, -1)]
@@ -321,7 +321,7 @@ class Discriminator(nn.Module):
                 connections=connections,
                 first=side == size,
                 clamp=clamp,
-                taps=taps,
+                means=means,
             )
             self.add_module(f"b{side}", block)
         inside = channels_at(4, base, most)

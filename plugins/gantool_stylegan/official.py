@@ -20,7 +20,6 @@ from gantool.importing.official import Imported, OfficialTensors
 from gantool.importing.reading import leaves
 from gantool.importing.table import Part, Tensors, agreed, from_tensorflow, imported, inside, shape
 from gantool_stylegan import StyleGAN
-from gantool_stylegan.layers import FILTER
 
 Renamed = dict[str, tuple[str, Tensor]]
 """Theirs -> (ours, the tensor in our order)."""
@@ -53,6 +52,8 @@ def recognise(files: Mapping[str, OfficialTensors]) -> Imported | None:
     g = next((name for name in (*_AVERAGE, *_G) if _is_generator(networks.get(name, {}))), None)
     if g is None:
         return None
+    if isinstance(mean := content.get("latent_avg"), Tensor):  # the port keeps it beside its networks
+        networks[g] = {**networks[g], "latent_avg": mean}
     d = next((name for name in _D if name in networks), None)
     readings = {name: _read(networks[name], f"{file}: {name}") for name in (g, d) if name is not None}
     values = agreed((f"{file}: {name}", reading.values) for name, reading in readings.items())
@@ -70,7 +71,7 @@ def recognise(files: Mapping[str, OfficialTensors]) -> Imported | None:
         licence=next(iter(readings.values())).licence,
     )
     used = {
-        (file, f"{name}.{theirs}"): f"{'g' if name == g else 'd'}.{ours}"
+        (file, theirs if theirs == "latent_avg" else f"{name}.{theirs}"): f"{'g' if name == g else 'd'}.{ours}"
         for name, reading in readings.items()
         for theirs, (ours, _) in reading.found.items()
     }
@@ -107,8 +108,9 @@ def _read(tensors: Tensors, where: str) -> _Reading:
         return _Reading(_values(dict(known.values()), {}, where), known, dropped, "")
     built = {key: float(value) for key, value in tensors.items() if key.startswith("init_kwargs.")}
     filters = {key: value for key, value in tensors.items() if key.endswith(".resample_filter")}
-    line = torch.tensor(FILTER, dtype=torch.float32) / sum(FILTER)
-    if odd := [key for key, value in filters.items() if not torch.allclose(value, line.outer(line))]:
+    line = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8
+    usual = line.outer(line)
+    if odd := [k for k, value in filters.items() if value.shape != usual.shape or not torch.allclose(value, usual)]:
         raise CheckpointError(f"{where}: {odd[0]} is another filter than that of StyleGAN2")
     own = {key: value for key, value in tensors.items() if key not in built and key not in filters}
     dropped = dict.fromkeys(built, _BUILT) | dict.fromkeys(filters, _FILTER)

@@ -7,7 +7,7 @@ import itertools
 import math
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MethodType, SimpleNamespace
 from typing import Any
 
@@ -93,7 +93,7 @@ def network(config: Entry) -> nn.Module:
             most=synthesis["channel_max"],
             connections=synthesis.get("architecture", "skip"),
             clamp=synthesis.get("conv_clamp"),
-            taps=synthesis.get("resample_filter", layers.FILTER),
+            means=_means(synthesis.get("resample_filter", _FILTER)),
         )
         return Generator(mapper, made)
     assert kind == "Discriminator", f"{_UNKNOWN} the class {kind!r}"
@@ -156,7 +156,7 @@ def load(network: nn.Module, tensors: Mapping[str, Tensor], where: str) -> Mappi
             taps = _taps(network, head)
         else:
             assert key.endswith(".kernel"), f"{where}: {key} is left out"
-            taps = layers.FILTER
+            taps = _FILTER
         line = torch.tensor(taps, dtype=torch.float32) / sum(taps)
         # Where the port makes pictures larger, its filter has the gain.
         fits = any(torch.allclose(tensors[key], gain * line.outer(line), atol=1e-9) for gain in (1, 4))
@@ -166,14 +166,23 @@ def load(network: nn.Module, tensors: Mapping[str, Tensor], where: str) -> Mappi
     return names | dict.fromkeys(tensors.keys() - names.keys(), f"a filter of {where}")
 
 
-def _taps(network: nn.Module, head: str) -> tuple[float, ...]:
+_FILTER = (1, 3, 3, 1)
+
+
+def _means(taps: Sequence[float]) -> int:
+    """How many means of neighbours make a filter of these taps."""
+    assert list(taps) == [math.comb(len(taps) - 1, i) for i in range(len(taps))], f"{_UNKNOWN} the filter {taps}"
+    return len(taps) - 1
+
+
+def _taps(network: nn.Module, head: str) -> Sequence[float]:
     """Those of a layer, or of the block that it is in."""
     while head:
         layer = dict(network.named_modules()).get(head)
-        if isinstance(taps := getattr(layer, "taps", None), (tuple, list)):
-            return tuple(taps)
+        if isinstance(means := getattr(layer, "means", None), int):
+            return [math.comb(means, i) for i in range(means + 1)]
         head = head.rpartition(".")[0]
-    return layers.FILTER
+    return _FILTER
 
 
 class _Called(nn.Module):
@@ -233,7 +242,7 @@ def _check_function(entry: Entry) -> None:
 
 
 def _resampled(entry: Entry, x: Tensor) -> dict[str, Tensor]:
-    return {"y": (layers.upsampled if "upsample" in entry["name"] else layers.downsampled)(x, entry["filter"])}
+    return {"y": (layers.upsampled if "upsample" in entry["name"] else layers.downsampled)(x, _means(entry["filter"]))}
 
 
 def _convolved(entry: Entry, x: Tensor, w: Tensor) -> dict[str, Tensor]:
