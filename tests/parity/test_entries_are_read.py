@@ -95,6 +95,8 @@ DRAWN = [
     Change("dcgan", "training", "cgan", '"y_fake": {"value": [2, 3', '"y_fake": {"value": [2, 1'),
     Change("wgan", "training", "wgan_gp_gp64", "gp64/step0/alpha1", "another"),
     Change("wgan", "training", "wgan_rmsprop", '"Diters": 2', '"Diters": 1'),
+    Change("stackgan", "training", "stage1", "train1/step0/eps", "another"),
+    Change("stackgan", "losses", "discriminator_two_heads", "sigmoid(h[0] - 0.3)", "sigmoid(h[0] - 0.5)"),
 ]
 RENAMED = [
     Change("pix2pix", "losses", "gan_vanilla_target_real", '{"p": {', '{"scores": {'),
@@ -114,6 +116,7 @@ REFUSED = [
     Change("discogan", "training", "discogan", '"betas": [0.5, 0.999]', '"betas": [0.5, 0.99]'),
     Change("dualgan", "losses", "gradient_penalty", "sqrt(1e-8", "sqrt(1e-6"),
     Change("cartoongan", "losses", "content_plain", "conv4_4 before ReLU", "conv4_4 after ReLU"),
+    Change("stackgan", "training", "stage1", '"GENERATOR_LR": 0.0002', '"GENERATOR_LR": 0.0001'),
     Change("cartoongan", "training", "initialisation_then_training", "NO resizing", "resizing to 224x224"),
     Change("dcgan", "training", "cgan", '"b2": 0.999', '"b2": 0.99'),
     Change("wgan", "training", "wgan_rmsprop", '"clamp_lower": -0.01', '"clamp_lower": -0.02'),
