@@ -200,7 +200,7 @@ def test_version_2_of_tensorflow_is_read_as_well(tmp_path, dnnlib):
 
     def mapped(key: str, value: Tensor) -> tuple[str, Any]:
         number, leaf = key.removeprefix("mapping.fc").split(".")
-        return f"Dense{number}/{leaf}", value.T.numpy()
+        return f"Dense{number}/{leaf}", (value.T if value.dim() == 2 else value).numpy()
 
     state = {key: value.detach() for key, value in made.g.state_dict().items()}
     w_avg = state.pop("mapping.w_avg")
