@@ -36,7 +36,7 @@ from gantool.pictures.file import read_pixels
 from gantool.report.grids import grid
 
 SAMPLES = 200
-_COLUMNS = 10
+_COLUMNS = 8
 TEXTS = ("red heart", "yellow face", "blue car", "green leaves", "grey building", "orange animal")
 
 
@@ -101,7 +101,7 @@ def main() -> None:
         shown = made[:_COLUMNS]
         rows += [between(trained, TEXTS[0], TEXTS[2]), shown, nearest(shown, real)]
         arguments.picture.parent.mkdir(parents=True, exist_ok=True)
-        grid(rows).save(arguments.picture, **({"quality": 80} if arguments.picture.suffix == ".jpg" else {}))
+        grid(rows).save(arguments.picture, **({"quality": 50} if arguments.picture.suffix == ".jpg" else {}))
         write(f"\nexamples: {arguments.picture}\ncaptions of the last rows: {', '.join(told[:_COLUMNS])}\n")
 
 

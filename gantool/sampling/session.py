@@ -235,6 +235,6 @@ def _sheet(plan: Plan, console: Console, write_stdout: Callable[[bytes], object]
 
 
 def _about(piece: Piece) -> dict[str, object]:
-    """A piece, for `--json`."""
+    """A piece, for JSON."""
     told = {piece.told.kind: piece.told.words or piece.told.number} if piece.told.kind else {}
     return {**({"row": piece.row} if piece.seed is None else {"seed": piece.seed}), **told}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from gantool.evaluation.judges import Judges, load_judges
 from gantool.evaluation.networks.inception import Inception
@@ -62,9 +63,12 @@ def lpips_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def vgg_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same of VGG-16, and a layer of its classifier."""
+    """The same of VGG-16, whose activations keep their scale, and a layer of its classifier."""
     torch.manual_seed(0)
     network = LPIPS(VGG)
+    for layer in network.features:
+        if isinstance(layer, nn.Conv2d):
+            nn.init.kaiming_normal_(layer.weight)
     path = tmp_path_factory.mktemp("vgg") / "vgg.pth"
     heads = {f"lin{i}.model.1.weight": torch.rand_like(head) for i, head in enumerate(network.heads)}
     features = {k: v for k, v in network.state_dict().items() if k.startswith("features.")}

@@ -15,7 +15,9 @@ from gantool.errors import DataError, UsageError
 from gantool.evaluation import pixels
 from gantool.evaluation.compare import compare
 from gantool.evaluation.fid import fid, kid
+from gantool.evaluation.inception_score import inception_score
 from gantool.evaluation.judges import load_judges
+from gantool.evaluation.manifold import manifold
 from gantool.evaluation.networks.inception import inception_features
 
 
@@ -108,13 +110,22 @@ def test_kid_and_fid_come_with_the_weights_and_their_protocol(weights_file: Path
     real, fake = pictures(3, seed=1), pictures(2, seed=2)
     stages = []
     judges = load_judges(inception=weights_file)
-    result = compare(real, fake, judges=judges, size=20, seed=5, progress=lambda *stage: stages.append(stage[0]))
+    how = {"judges": judges, "size": 20, "seed": 5, "groups": {"cats": ([1, 2], [0, 1])}}
+    result = compare(real, fake, **how, progress=lambda *stage: stages.append(stage[0]))
     network = judges.inception
     features = [inception_features(each, network, size=(20, 20), device=torch.device("cpu")) for each in (real, fake)]
     mean, deviation = kid(*features, seed=5)
     # The same batches of the same pictures, so the same bytes.
     assert result.metrics["fid"] == fid(*features)
     assert (result.metrics["kid"], result.metrics["kid_std"]) == (mean, deviation)
+    assert result.metrics["coverage"] == manifold(*features).coverage
+    cats = {"fid": fid(features[0][1:], features[1]), **manifold(features[0][1:], features[1])._asdict()}
+    assert {"real": 2, "fake": 2, **cats}.items() <= result.classes["cats"].items()
+    # The Inception score of the 1008 classes that the file knows, without their bias.
+    shares = (torch.from_numpy(features[1]).double() @ network.fc.weight.double().T).softmax(dim=1)
+    assert result.metrics["is"] == pytest.approx(inception_score(shares.numpy()).score)
+    assert result.protocol["inception score"]["classes"] == 1008
+    assert "is_10" not in result.metrics  # of two pictures
     assert result.protocol["kid"]["subset_size"] == 2
     assert result.protocol["weights"] == {"inception": {"weights.pth": sha256(weights_file.read_bytes()).hexdigest()}}
     assert "299x299 without anti-aliasing" in result.protocol["inception"]["resize"]

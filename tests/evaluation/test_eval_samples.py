@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from gantool.capabilities import Mixes, Reads, Samples, Translates
 from gantool.data.layouts.captioned import captioned
 from gantool.errors import DataError
-from gantool.evaluation.attributes import table_in
+from gantool.evaluation.attributes import classified, table_in
 from gantool.evaluation.folders import compare_folders
 from gantool.evaluation.samples import compare_samples
 from gantool.model import Data, Model
@@ -210,6 +210,7 @@ def test_each_class_is_measured_and_made_as_often_as_it_is_there(main, tmp_path,
 def test_one_class_alone_and_all_in_turns(main, tmp_path, run):
     run(Classy, ("cat", "dog"))
     main("sample", "-m", "run", "-n", 4, "--to", "dog", "real/dog")
+    draw(tmp_path / "real" / "cat", 3, seed=1, size=SIDE)
     for folder in ("real", "real/dog"):
         found = json.loads(main("eval", "-m", "run", folder, "--to", "dog", "--json")[1])
         assert found["swd"] == 0
@@ -234,19 +235,6 @@ def test_pictures_of_words_are_those_of_the_real_pictures_captions(main, tmp_pat
     assert found["protocol"]["fake"]["told by"] == "captions"
     np.save(tmp_path / "vectors.npy", np.zeros((2, 4), np.float32))
     assert "is told by words, and vectors.npy describes" in main("eval", "-m", "run", "real", "vectors.npy", code=3)[2]
-
-
-def test_features_of_classes(tmp_path, run, main, weights_file):
-    """By class and over all, with the Inception score of the classes that its weights know."""
-    run(Classy, ("cat", "dog"))
-    main("sample", "-m", "run", "-n", 2, "--to", "all", "real")
-    found = json.loads(main("eval", "-m", "run", "real", "--inception", weights_file, "--json")[1])
-    assert found["fid"] > 0  # dogs have the seeds behind those of cats
-    assert found["classes"]["cat"]["fid"] == pytest.approx(0, abs=1e-6)
-    assert {"kid", "precision", "recall", "density", "coverage"} <= found["classes"]["dog"].keys()
-    assert found["classes"]["cat"]["precision"] == found["classes"]["cat"]["recall"] == 1
-    assert found["is"] >= 1
-    assert found["protocol"]["inception score"]["classes"] == 1008
 
 
 def test_path_lengths_come_with_lpips_of_vgg(main, tmp_path, run, vgg_file):
@@ -316,5 +304,11 @@ def test_separability_by_a_classifier_counts_the_pictures_of_which_it_is_sure(ma
     said = found["protocol"]["separability"]
     assert (said["attributes"], said["pictures"]) == ("red", 60)
     assert said["of these count"] == "the half of which the classifier is surest"
+    pictures = list(np.random.default_rng(0).integers(0, 256, (20, 8, 8, 3)).astype(np.uint8))
+    one = classified(tmp_path / "red.onnx", pictures)
+    red = np.array([picture[..., 0].mean() - 127.5 for picture in pictures])
+    assert (one.has == (red > 0)).all()
+    assert one.sure.sum() == 10
+    assert np.abs(red[one.sure]).min() >= np.abs(red[~one.sure]).max()
     (tmp_path / "red.onnx").write_bytes(b"no")
     assert "red.onnx is no classifier" in main(*words, code=4)[2]

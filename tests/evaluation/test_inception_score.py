@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from gantool.evaluation.features import scores
 from gantool.evaluation.inception_score import conditional_inception_score, inception_score, split_score
 
 
@@ -37,3 +38,14 @@ def test_parts_have_scores_of_their_own_and_the_remainder_is_left_out() -> None:
     assert split_score(p, 2) == pytest.approx((2.5, 1.5))
     with pytest.raises(ValueError, match="9 pictures are no 10 parts"):
         split_score(p)
+
+
+def test_parts_of_a_sorted_set_hold_all_kinds() -> None:
+    """As of pictures made class by class: in their order, each tenth would have one class, and score 1."""
+    p = np.eye(4).repeat(50, axis=0)
+    found = scores(p, seed=3)
+    assert found["is"] == pytest.approx(4)
+    assert 3 < found["is_10"] <= 4
+    assert 0 < found["is_10_std"] < 1
+    assert found == scores(p, seed=3) != scores(p, seed=4)
+    assert scores(p[:9]).keys() == {"is", "is_kl"}
