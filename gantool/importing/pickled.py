@@ -20,6 +20,7 @@ from torch import Tensor
 
 from gantool.errors import CheckpointError
 from gantool.importing.kinds import STATE_DICT
+from gantool.schema import first_line
 from gantool.unpickling import NUMPY, Allowed, unpickled
 
 Tree = dict[str, "Tensor | Tree"]
@@ -72,7 +73,7 @@ def _known() -> Allowed:
 def read_pickled(path: Path) -> Tree:
     """The networks of a pickle, by name: G_ema, G, D of PyTorch, or G, D, Gs of TensorFlow.
 
-    Raises CheckpointError for a pickle that names anything else than such networks need.
+    Raises CheckpointError for a pickle that names anything else than such networks need, or is damaged.
     """
     try:
         content = unpickled(path.read_bytes(), _known())
@@ -82,15 +83,22 @@ def read_pickled(path: Path) -> Tree:
         raise _refused(path, str(error)) from error
     if isinstance(content, tuple) and len(content) == 3:
         content = dict(zip(("G", "D", "Gs"), content, strict=True))
-    networks: Tree = {}
-    if isinstance(content, Mapping):
-        for name, network in content.items():
-            if isinstance(network, _Module):
-                networks[str(name)] = {**_of_module(network, path), "init_kwargs": _numbers(network.state)}
-            elif isinstance(network, _Network):
-                networks[str(name)] = _of_network(network, path)
+    try:
+        networks = _networks(content, path) if isinstance(content, Mapping) else {}
+    except (AttributeError, RecursionError, TypeError, ValueError) as error:  # a state that is none, or is in itself
+        raise CheckpointError(f"{path} is damaged: {first_line(error)}") from error
     if not networks:
         raise _refused(path, "it holds no networks as StyleGAN's do")
+    return networks
+
+
+def _networks(content: Mapping[Any, Any], path: Path) -> Tree:
+    networks: Tree = {}
+    for name, network in content.items():
+        if isinstance(network, _Module):
+            networks[str(name)] = {**_of_module(network, path), "init_kwargs": _numbers(network.state)}
+        elif isinstance(network, _Network):
+            networks[str(name)] = _of_network(network, path)
     return networks
 
 

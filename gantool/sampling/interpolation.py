@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ from gantool.report.grids import grid
 from gantool.report.progress import files_progress
 from gantool.runs.header import read_facts
 from gantool.sampling.places import check_one, check_several, format_of, is_folder, put_one
-from gantool.sampling.request import Request, check, pieces_of, refuse_translators
+from gantool.sampling.request import Request, check, check_truncation, pieces_of, refuse_translators
 from gantool.sampling.session import Inputs, ready_sampler
 from gantool.spec import Facts
 from gantool.translation.inputs import STREAM
@@ -61,6 +62,7 @@ def interpolate(
     check(request)
     facts = read_facts(weights)
     refuse_translators(facts, request.model)
+    check_truncation(facts, request.truncation)
     in_styles = _in_styles(way, facts, request)
     pieces = () if way.pictures else pieces_of(request, facts)
     points = len(way.pictures or pieces)
@@ -76,17 +78,23 @@ def interpolate(
         codes = torch.cat([_inverted(sampler, path) for path in way.pictures])
     else:
         codes, labels = Inputs(request, pieces, facts, sampler).points(pieces)
+    if codes.dim() == 3 and way.space == "z":
+        raise UsageError(
+            f"{request.code} holds styles, between which no latents are: leave out {argument('space', 'z')}"
+        )
     if in_styles and codes.dim() == 2:
         codes, labels = sampler.styles(codes, labels, request.truncation), None
 
     with files_progress(console, count) as bar:
 
         def frames() -> Iterator[Array]:
-            for code, label in between(codes, labels, way.steps):
-                styled = code.dim() == 3
-                (made,) = sampler.of_styles(code) if styled else sampler.pictures(code, label, request.truncation)
-                bar.advance()
-                yield to_uint8(made)
+            points = between(codes, labels, way.steps)
+            while part := list(islice(points, sampler.together)):
+                at = torch.cat([code for code, _ in part])
+                told = None if labels is None else torch.cat([label for _, label in part if label is not None])
+                for made in sampler.of_styles(at) if at.dim() == 3 else sampler.pictures(at, told, request.truncation):
+                    bar.advance()
+                    yield to_uint8(made)
 
         if is_folder(request.output):
             _put_frames(frames(), Path(request.output), count, request, format)
@@ -126,8 +134,8 @@ def _in_styles(way: Way, facts: Facts, request: Request) -> bool:
         raise UsageError(f"{facts.model} has no styles: leave out {argument('space')}")
     if way.pictures and "invert" not in facts.can:
         raise UsageError(f"{facts.model} finds no latent of a picture: name seeds ({argument('seeds', '3,7')})")
-    for name in ("seeds", "code", "to"):
-        if way.pictures and getattr(request, name) is not None:
+    for name in ("seeds", "code", "to", "text", "text_file", "vectors"):
+        if way.pictures and getattr(request, name) not in (None, ()):
             raise UsageError(f"the pictures are the points: leave out {argument(name)}")
     return way.space != "z" and "mix" in facts.can
 

@@ -240,8 +240,11 @@ class StyleGAN(Mixes, Averaged, Grows, Model["StyleGAN.Options"]):
         return first if float(torch.rand((), generator=rng)) < self.options.mixing else layers
 
     def asked(self, label: Tensor | None, run: Run) -> Tensor | None:
-        """Labels (N, classes) for pictures to be made: drawn from those of the batch."""
-        return None if label is None else label[(run.rand(len(label)) * len(label)).long()]
+        """Labels (N, classes) for pictures to be made: drawn from those of the batch, of all processes together."""
+        if label is None:
+            return None
+        labels = run.gather(label)
+        return labels[(run.rand(len(label)) * len(labels)).long()]
 
     def told(self, label: Tensor) -> Tensor:
         """Numbers of classes (N,) as labels (N, classes)."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from gantool_stylegan import StyleGAN, official
@@ -250,6 +251,25 @@ def test_a_pickle_that_names_anything_else_is_refused(tmp_path):
     file = tmp_path / "network.pkl"
     file.write_bytes(pickle.dumps({"G_ema": print}))
     with pytest.raises(CheckpointError, match=r"could run code: it names builtins\.print"):
+        import_files([file], tmp_path / "run")
+
+
+@pytest.mark.parametrize("variables", [[1], [("lod", np.array(["none"]))]])
+def test_a_damaged_pickle_is_told(tmp_path, dnnlib, variables):
+    network = dnnlib.Network({"variables": variables})
+    file = tmp_path / "network.pkl"
+    file.write_bytes(pickle.dumps((network, network, network)))
+    with pytest.raises(CheckpointError, match=r"network\.pkl is damaged"):
+        import_files([file], tmp_path / "run")
+
+
+def test_a_pickle_of_a_network_within_itself_is_told(tmp_path, dnnlib):
+    state: dict[str, Any] = {"variables": []}
+    network = dnnlib.Network(state)
+    state["components"] = {"mapping": network}
+    file = tmp_path / "network.pkl"
+    file.write_bytes(pickle.dumps((network, network, network), 2))
+    with pytest.raises(CheckpointError, match=r"network\.pkl is damaged"):
         import_files([file], tmp_path / "run")
 
 

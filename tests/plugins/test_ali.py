@@ -64,6 +64,9 @@ def test_a_reconstruction_is_the_picture_of_the_latent_that_is_found(run):
 def test_a_way_between_pictures_begins_and_ends_with_what_is_made_of_them(run, main, tmp_path):
     draw(tmp_path / "in", 2, seed=5)
     words = ["sample", "interpolate", "in/00.png", "in/01.png", "way", "--steps", "2", "--model", run]
+    for given, says in ((["--text", "a bird"], "leave out --text"), (["--truncation", "0.5"], "has no truncation")):
+        _, _, err = main(*words, *given, code=2)
+        assert says in err
     main(*words)
     made = [np.asarray(Image.open(path)).astype(int) for path in sorted((tmp_path / "way").glob("*.png"))]
     assert len(made) == 3

@@ -16,6 +16,7 @@ from gantool.augmentation.geometry import rotation, warped
 from gantool.errors import UsageError
 from gantool.model import Progress
 from gantool.options import read_yaml
+from gantool.training.distributed import Processes
 from gantool.training.run import TrainingRun
 from tests.conftest import data_of
 
@@ -123,6 +124,23 @@ def test_labels_decide_what_both_networks_do():
         made = model.sample(model.latent(0), labels=one)
         assert not torch.equal(made, model.sample(model.latent(0), labels=other))
         assert not torch.equal(model.d(made, one), model.d(made, other))
+
+
+def test_two_processes_ask_for_the_labels_that_one_does():
+    model = built(classes=4)
+    label = model.told(torch.arange(4))
+
+    class OfTwo(Processes):
+        def gather(self, tensor: Tensor) -> Tensor:
+            return label
+
+    def asked(part: Tensor, processes: Processes) -> Tensor:
+        run = TrainingRun(model, model.optimizers(), processes=processes)
+        run.begin(Progress(0, 100, batch=4), 1.0)
+        return model.asked(part, run)
+
+    halves = [asked(part, OfTwo(rank=rank, world=2)) for rank, part in enumerate(label.chunk(2))]
+    assert torch.equal(torch.cat(halves), asked(label, Processes()))
 
 
 def test_the_average_follows_g_at_once_in_the_beginning_and_slowly_later():

@@ -174,7 +174,7 @@ def _boxed(domain: Domain) -> Domain:
         try:
             named = {number: folder / "images" / name for number, name in names}
             found = {named[number]: _around(*map(float, box)) for number, *box in boxes}
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, OverflowError, TypeError, ValueError) as error:
             raise DataError(
                 f"{files[1]} does not fit {files[0]}: expected CUB's tables of pictures and boxes"
             ) from error

@@ -294,9 +294,10 @@ def test_cub_s_birds_are_cut_out_around_their_boxes(tmp_path, given):
     assert (cut.shape, whole.shape) == ((12, 12, 3), (20, 30, 3))
     assert np.array_equal(cut, whole[2:14, 8:20]), "both pictures are the same"
     assert "birds are cut out by" in dataset.domains[0].note
-    (root / "bounding_boxes.txt").write_text("1 10.0 5.0\n", encoding="utf-8")
-    with pytest.raises(DataError, match="expected CUB's tables"):
-        found(*(tmp_path / path for path in given))
+    for wrong in ("1 10.0 5.0\n", "1 10.0 5.0 inf 6.0\n"):
+        (root / "bounding_boxes.txt").write_text(wrong, encoding="utf-8")
+        with pytest.raises(DataError, match="expected CUB's tables"):
+            found(*(tmp_path / path for path in given))
 
 
 # -- items
