@@ -12,7 +12,8 @@
   takes for the class that was asked for.
 
 The sheet has samples of the seeds from 0 on (of classes, the same seeds for each); a way from one latent to another;
-and the first samples, each above the training picture that is nearest to it, pixel by pixel.
+and the first samples, each above the training picture that is nearest to it, pixel by pixel. Of a model that finds
+latents, the sheet ends with training pictures and what comes back of them.
 """
 
 from __future__ import annotations
@@ -58,6 +59,12 @@ def between(trained: Trained, number: int | None, truncation: float = 1.0) -> li
     latents = torch.cat([slerp(one, other, step / (_COLUMNS - 1)) for step in range(_COLUMNS)])
     labels = None if number is None else sampler.label(number).expand(_COLUMNS, -1)
     return [sized(pixels) for pixels in sampler.pictures(latents, labels, truncation)]
+
+
+def reconstructed(trained: Trained, pictures: Sequence[Pixels]) -> list[Pixels]:
+    """What a model that finds latents makes of those of pictures."""
+    sampler = trained.sampler
+    return [sized(sampler.pictures(sampler.invert(pixels))[0]) for pixels in pictures]
 
 
 def nearest(pictures: Sequence[Pixels], real: Sequence[Pixels]) -> list[Pixels]:
@@ -143,6 +150,9 @@ def main() -> None:
         rows = [made[n][row * _COLUMNS :][:_COLUMNS] for n in numbers for row in range(per_class)]
         shown = mixed[:_COLUMNS]
         rows += [between(trained, numbers[0], truncation), shown, nearest(shown, real)]
+        if "invert" in trained.facts.can:
+            given = shuffled[:_COLUMNS]
+            rows += [given, reconstructed(trained, given)]
         arguments.picture.parent.mkdir(parents=True, exist_ok=True)
         grid(rows).save(arguments.picture, **({"quality": 80} if arguments.picture.suffix == ".jpg" else {}))
         write(f"\nexamples: {arguments.picture}\n")

@@ -189,6 +189,9 @@ class Averaged:
 class Grows:
     """Begins with the weights of a smaller model of its kind."""
 
+    grown_from: str = ""
+    """What a new run has to begin with, in a few words ("a run of stage 1"); empty where it can begin with none."""
+
     @abstractmethod
     def adopt(self, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         """The tensors of another run, with this model's own where that one has none.

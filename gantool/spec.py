@@ -165,11 +165,14 @@ class Facts:
     def as_json(self) -> dict[str, Any]:
         """As JSON has it; `facts_from_json` is the inverse. What is empty is left out, unless every header has it."""
         table = {**vars(self), "spec": _spec_as_json(self.spec), "sizes": asdict(self.sizes), "can": sorted(self.can)}
-        return {key: value for key, value in table.items() if value not in ((), {}, None, "") or key in _ALWAYS}
+        kept = {key: value for key, value in table.items() if value not in ((), {}, None, "") or key in _ALWAYS}
+        return kept if "sample" in self.can else {key: kept[key] for key in kept.keys() - _OF_SAMPLES}
 
 
 _ALWAYS = ("model", "step", "options", "spec", "sizes", "can", "directions")
 """Keys that every header has."""
+_OF_SAMPLES = {"latent_size", "label_size"}
+"""Those of weights that make pictures of noise alone."""
 
 
 def facts_from_json(table: Mapping[str, Any]) -> Facts:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -28,13 +29,16 @@ FULL = Facts(
     model="pix2pixhd",
     step=0,
     options={},
-    spec=Spec(("labels", "photos"), (LabelMaps(35, instances=True), Pictures()), 1024, attributes=True),
+    spec=Spec(("labels", "photos"), (LabelMaps(35, instances=True), Pictures()), 1024, attributes=True, vectors=9),
     sizes=Sizes(multiple=32, minimum=64, exact=512),
-    can=frozenset({"translate", "code", "encode", "grow"}),
+    can=frozenset({"translate", "code", "encode", "grow", "sample"}),
     directions=(Direction("labels", "photos"),),
     code_size=105,
     condition_names=("Male", "Smiling"),
     maps=("generator", "global"),
+    latent_size=512,
+    label_size=9,
+    truncates="brings styles together",
     missing=("e", "g_ba"),
     own={"rho": {"mean": 0.5, "blocks": [0.25, 0.75]}},
     pictures={"labels": 7, "photos": 7},
@@ -54,6 +58,20 @@ def test_facts_come_back_from_json(facts):
 def test_json_leaves_out_what_is_empty():
     assert set(PLAIN.as_json()) == {"model", "step", "options", "spec", "sizes", "can", "directions", "code_size"}
     assert set(FULL.as_json()) == set(vars(FULL))
+
+
+@pytest.mark.parametrize(
+    ("can", "label_size", "vectors", "told"),
+    [
+        ({"sample"}, 0, 0, ""),
+        ({"sample"}, 2, 0, "class"),
+        ({"sample"}, 9, 9, "vector"),
+        ({"sample", "read"}, 9, 0, "text"),
+    ],
+)
+def test_what_a_model_is_told_follows_from_its_label(can, label_size, vectors, told):
+    facts = replace(PLAIN, can=frozenset(can), label_size=label_size, spec=replace(PLAIN.spec, vectors=vectors))
+    assert facts.told == told
 
 
 def test_facts_come_back_from_a_file(tmp_path):
@@ -127,7 +145,7 @@ def test_a_damaged_table_is_refused_in_one_line_that_names_the_place(path, value
         facts_from_json(table)
     assert all(str(key) in str(found.value) for key in path if isinstance(key, str))
     assert "\n" not in str(found.value)
-    assert len(str(found.value)) < 120
+    assert len(str(found.value)) < 140
 
 
 @pytest.mark.parametrize("value", [["horses", ["zebras"]], ["horses", "x" * 10_000]])

@@ -19,15 +19,15 @@ class Draws(Protocol):
         """Standard normal draws."""
 
 
-Sometimes = Callable[[Tensor, Tensor | float], Tensor]
-"""Values (N, ...) of some pictures, and for the others what changes nothing."""
+Sometimes = Callable[[Tensor, float], Tensor]
+"""Values (N, ...) of some pictures, and for the others the one that changes nothing."""
 
 
 def sometimes(draws: Draws, p: Tensor) -> Sometimes:
     """Chooses each picture with probability p, anew at each call."""
 
-    def chosen(values: Tensor, otherwise: Tensor | float) -> Tensor:
+    def chosen(values: Tensor, otherwise: float) -> Tensor:
         lots = draws.rand(len(values)).view(-1, *[1] * (values.dim() - 1))
-        return torch.where(lots < p, values, torch.as_tensor(otherwise, dtype=values.dtype, device=values.device))
+        return torch.where(lots < p, values, otherwise)
 
     return chosen

@@ -43,8 +43,9 @@ def by_pair(engine: Engine, pictures: Pictures) -> Grid:
         for direction in (one for one in engine.directions if one.source == source):
             for number in range(STYLES if "code" in engine.can else 1):
                 columns.append([_translated(engine, one, direction, number) for one in originals])
-                header.append(f"{source} to {direction.target}")
-            if (back := Direction(direction.target, source)) in engine.directions:
+                again = direction.target == source  # a reconstruction
+                header.append(f"{source} again" if again else f"{source} to {direction.target}")
+            if not again and (back := Direction(direction.target, source)) in engine.directions:
                 there = columns[-STYLES if "code" in engine.can else -1]
                 columns.append([_translated(engine, one, back, 0) for one in there])
                 header.append("and back")
@@ -86,6 +87,13 @@ def by_seed(sampler: Sampler, texts: Sequence[str] = ()) -> Grid:
     labels = _labels(sampler, texts)
     rows = [[sampler.pictures(sampler.latent(seed), label[None])[0] for seed in range(SEEDS)] for label in labels]
     return rows, [f"seed {seed}" for seed in range(SEEDS)]
+
+
+def with_seeds(cells: Grid, sampler: Sampler) -> Grid:
+    """The cells of a model that translates, and in each row the picture of a seed, for one that makes such as well."""
+    rows, header = cells
+    made = [sampler.pictures(sampler.latent(seed))[0] for seed in range(len(rows))]
+    return [[*row, picture] for row, picture in zip(rows, made, strict=True)], [*(header or ()), "of noise"]
 
 
 def _labels(sampler: Sampler, texts: Sequence[str]) -> Tensor:

@@ -83,6 +83,21 @@ _KNOWN: dict[tuple[str, ...], Meaning] = {
         "Attention classifier",
         "Whether the attention map tells the two domains apart. It should fall and flatten.",
     ),
+    ("scores",): Meaning(
+        "Scores",
+        "What the discriminator says of real and of made pictures: above zero means real. They should stay within "
+        "reach of each other.",
+    ),
+    ("path",): Meaning(
+        "Path length",
+        "How far a small step in the space of styles changes a picture. It should settle: then steps everywhere count "
+        "alike.",
+    ),
+    ("p",): Meaning(
+        "Probability of augmentation",
+        "How often the discriminator sees pictures transformed. It rises while real pictures are too easily told, and "
+        "should settle well below 1.",
+    ),
     ("mask",): Meaning(
         "Mean of the masks",
         "The share of a picture that is replaced. It should settle between the ends: at 0 nothing is translated, at 1 "

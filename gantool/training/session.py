@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from gantool import direction
+from gantool.capabilities import Grows
 from gantool.data.dataset import Dataset, Recipe
 from gantool.errors import CheckpointError, DataError, GantoolError, UsageError, argument, command
 from gantool.files import reason
@@ -160,13 +161,16 @@ def opened(plan: Plan) -> Dataset:
 
 
 def built(plan: Plan) -> Model[Any]:
-    """The model with its first weights. Raises UsageError for options that contradict each other."""
+    """The model with its first weights. Raises UsageError for options that contradict each other, or that need the
+    weights of another run where none are named."""
     try:
         model = checkpoint.build_model(plan.kind, plan.options, plan.spec, plan.settings.seed)
         model.optimizers()
         model.rate_factor(Progress(0, 1))
     except ValueError as error:
         raise UsageError(f"{plan.name}: {error}") from error
+    if isinstance(model, Grows) and model.grown_from and plan.start_from is None and not plan.place.saves:
+        raise UsageError(f"{plan.name} with these options begins with {model.grown_from}: {argument('from_', 'RUN')}")
     return model
 
 

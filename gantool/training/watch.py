@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from gantool.capabilities import Translates
+from gantool.capabilities import Samples, Translates
 from gantool.data.dataset import Dataset
 from gantool.errors import GantoolError
 from gantool.files import write_atomically
@@ -101,7 +101,8 @@ class Watch:
         engine = Engine(model, device)
         if len(self.plan.spec.domains) > 2:
             return grids.by_domain(engine, self.pictures)
-        return grids.by_pair(engine, self.pictures)
+        cells = grids.by_pair(engine, self.pictures)
+        return grids.with_seeds(cells, Sampler(model, device)) if isinstance(model, Samples) else cells
 
     def saved(self, done: int, folder: Path) -> None:
         self.console.event("saved", step=done, folder=str(folder))

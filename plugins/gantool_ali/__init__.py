@@ -44,7 +44,8 @@ class ALI(Inverts, Translates, Model["ALI.Options"]):
         )
         random_encoder: bool = option(True, "the encoder draws latents, as ALI's; false: it gives one, as BiGAN's")
         init_gain: float = option(0.01, "deviation of the first weights", low=0)
-        lr: float = option(1e-4, "learning rate of both Adams", low=0)
+        lr: float = option(1e-4, "learning rate of the encoder's and the decoder's Adam", low=0)
+        d_lr: float = option(1e-4, "learning rate of the discriminator's Adam: lower it where that wins", low=0)
         beta2: float = option(0.999, "second moment's decay of both Adams", low=0, high=1)
 
         def __post_init__(self) -> None:
@@ -87,7 +88,7 @@ class ALI(Inverts, Translates, Model["ALI.Options"]):
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         o = self.options
-        return {"G": adam(o, self.encoder, self.decoder), "D": adam(o, self.discriminator)}
+        return {"G": adam(o, self.encoder, self.decoder), "D": adam(o, self.discriminator, lr=o.d_lr)}
 
     def training_step(self, batch: Batch, run: Run) -> None:
         """Algorithm 1 of the paper. All networks learn from one pass, each with the others as they were."""

@@ -17,7 +17,6 @@ from torch import Tensor
 from gantool.capabilities import Grows, Reads
 from gantool.data.layouts.captioned import captioned
 from gantool.data.texts import as_bytes
-from gantool.errors import UsageError, argument
 from gantool.model import Batch, Data, Epochs, Model, Progress, Roles, Run
 from gantool.networks.initialization import initialize
 from gantool.option_groups import AdamOptions, adam
@@ -96,11 +95,10 @@ class StackGAN(Reads, Grows, Model["StackGAN.Options"]):
         self.roles = Roles(training_only=("d", "pictures"))
         self.crops = Sizes(exact=SIZES[o.stage])
         self.latent_size = o.noise + (o.stage * o.condition if o.sample_eps else 0)
-        self.adopted = o.stage == 1
+        self.grown_from = "a run of stage 1" if o.stage == 2 else ""
 
     def adopt(self, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         """Stage II takes the generator of stage I, and its encoder of words; all else begins anew."""
-        self.adopted = True
         if self.options.stage == 1 or "g.fc.0.weight" not in tensors:  # that of stage I; inside stage II it is deeper
             return tensors
         inner = {key.replace("g.", "g.stage1.", 1) if key.startswith("g.") else key: x for key, x in tensors.items()}
@@ -121,8 +119,6 @@ class StackGAN(Reads, Grows, Model["StackGAN.Options"]):
     def training_step(self, batch: Batch, run: Run) -> None:
         """Section 3 of the paper, in the authors' order: D learns first, then G against the D that has learnt."""
         o, x = self.options, batch["image"]
-        if not self.adopted and run.now.step == 0:
-            raise UsageError(f"stage 2 begins with a run of stage 1: {argument('from_', 'RUN')}")
         if self.reads and run.now.schedule < o.reading:
             self.learn_words(x, batch["text"], run)
             return

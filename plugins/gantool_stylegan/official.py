@@ -1,7 +1,7 @@
 """The authors' files, and those of the port whose files are the most common (rosinality/stylegan2-pytorch).
 
 - NVlabs/stylegan2-ada-pytorch and later: `network-snapshot-NNNNNN.pkl`, modules G_ema, G and D (version 2);
-- NVlabs/stylegan: pickles of TensorFlow's G, D and Gs (version 1);
+- NVlabs/stylegan and stylegan2: pickles of TensorFlow's G, D and Gs;
 - rosinality/stylegan2-pytorch: `NNNNNN.pt`, tables g_ema, g and d (version 2).
 """
 
@@ -31,6 +31,7 @@ _NVIDIA_1 = "for files of NVIDIA: CC BY-NC 4.0, non-commercial use only"
 _FILTER = "a filter, which is always the same"
 _BUILT = "says how the network is built"
 _OTHERS = "the averaged generator is taken"
+_GROWN = "how far growing had come"
 _REST = "only further training with the authors' program needs it"
 
 
@@ -100,6 +101,10 @@ def _is_generator(tensors: Tensors) -> bool:
 
 
 def _read(tensors: Tensors, where: str) -> _Reading:
+    if any(key.endswith("/mod_weight") or key == "Output/weight" for key in tensors):
+        unused = {key: _GROWN for key in tensors if key.rpartition("/")[2] == "lod"}
+        known = of_stylegan2_in_tensorflow({key: value for key, value in tensors.items() if key not in unused}, where)
+        return _Reading(_values(dict(known.values()), {}, where), known, unused, _NVIDIA)
     if any("/" in key for key in tensors):
         return _of_version_1(tensors, where)
     if any(key.startswith(("convs.", "conv1.", "style.")) for key in tensors):
@@ -176,7 +181,7 @@ def _of_version_1(tensors: Tensors, where: str) -> _Reading:
     if not widths:
         raise CheckpointError(f"{where} holds no network of StyleGAN (version 1)")
     size = max(widths)
-    unused = {key: "how far growing had come" for key in tensors if key.rpartition("/")[2] == "lod"}
+    unused = {key: _GROWN for key in tensors if key.rpartition("/")[2] == "lod"}
     known = of_tensorflow({key: value for key, value in tensors.items() if key not in unused}, size)
     values: dict[str, Any] = {"version": 1, "size": size}
     if generates:
@@ -241,6 +246,45 @@ def _variable(key: str, value: Tensor, size: int) -> tuple[str, Tensor]:
     layer = "conv" if match[3] == "Conv" and not match[1] else _LAYERS[match[3]]
     head = "synthesis." if match[1] else ""
     return f"{head}b{match[2]}.{layer}.{_LEAVES.get(match[4], match[4])}", from_tensorflow(value)
+
+
+# Version 2 in TensorFlow
+
+_LEAVES_2 = {"mod_weight": "affine.weight", "mod_bias": "affine.bias"}
+_LAYERS_2 = {**_LAYERS, "Skip": "skip", "ToRGB": "torgb", "FromRGB": "fromrgb"}
+
+
+def of_stylegan2_in_tensorflow(tensors: Tensors, where: str) -> Renamed:
+    """A network of version 2 as TensorFlow's pickles have it: their variables in our order, by our names.
+
+    Raises CheckpointError for one of classes: its labels are mapped in another way.
+    """
+    return {key: _variable_2(key, value, where) for key, value in tensors.items()}
+
+
+def _variable_2(key: str, value: Tensor, where: str) -> tuple[str, Tensor]:
+    if key == "dlatent_avg":
+        return "mapping.w_avg", value
+    if match := re.fullmatch(r"mapping/Dense(\d+)/(weight|bias)", key):
+        return f"mapping.fc{match[1]}.{match[2]}", from_tensorflow(value)
+    if match := re.fullmatch(r"synthesis/noise(\d+)", key):
+        number = int(match[1]) + 1  # a layer less at 4 pixels than version 1
+        return f"synthesis.b{4 << number // 2}.conv{number % 2}.noise_const", value[0, 0]
+    if key == "synthesis/4x4/Const/const":
+        return "synthesis.b4.const", value[0]
+    if match := re.fullmatch(r"Output/(weight|bias)", key):
+        return f"b4.out.{match[1]}", from_tensorflow(value)
+    match = re.fullmatch(r"(synthesis/)?(\d+)x\2/(\w+)/(\w+)", key)
+    if match is None or match[3] not in _LAYERS_2:
+        raise CheckpointError(f"{where}: gantool does not read {key} of TensorFlow's StyleGAN2")
+    layer = "conv" if match[3] == "Conv" and not match[1] else _LAYERS_2[match[3]]
+    value = from_tensorflow(value)
+    if match[3] in ("Conv0_up", "Skip") and match[4] == "weight":
+        value = value.flip(2, 3)  # a convolution there, a correlation here
+    if match[4] == "mod_bias":
+        value = value + 1
+    head = "synthesis." if match[1] else ""
+    return f"{head}b{match[2]}.{layer}.{_LEAVES_2.get(match[4], match[4])}", value
 
 
 # rosinality/stylegan2-pytorch

@@ -35,7 +35,7 @@ def prepared(shared, trained, trained_tiny) -> Path:
         shutil.copytree(trained_tiny, folder / "runs" / "h2z")
         for name in ("munit", "dcgan", "stylegan", "stackgan"):
             shutil.copytree(trained(name), folder / "runs" / name / "001")
-        shutil.copytree(trained("dcgan", set={"classes": True}), folder / "runs" / "animals")
+        shutil.copytree(trained("biggan"), folder / "runs" / "animals")
         draw(folder / "paintings", 2, seed=7)
         Image.open(folder / "paintings" / "00.png").save(folder / "painting.jpg")
         for name, source in (("one.png", "00.png"), ("other.png", "01.png")):

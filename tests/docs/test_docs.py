@@ -93,7 +93,8 @@ def test_generated_pages_are_fresh():
     assert not stale, f"stale: {', '.join(stale)}. Write them anew: make docs"
 
 
-PAGE_OF = {"plugins": "models", "info": "models"}
+WAYS = ("sample interpolate", "sample mix", "sample project")
+PAGE_OF = {"plugins": "models", "info": "models", **dict.fromkeys(WAYS, "sample")}
 """The verbs that share a page."""
 OURS = [plugin.name for plugin in registry.plugins().values() if plugin.distribution == "gantool"]
 
@@ -105,7 +106,7 @@ def test_every_verb_has_a_page_with_examples_first_and_its_exit_codes(verb):
     assert text.startswith("# gantool ")
     assert verb in text.splitlines()[0]
     assert "## " not in before_first_block.removeprefix("# ")
-    assert f"help/{verb}.md" in text
+    assert f"help/{verb.replace(' ', '-')}.md" in text
     assert "## Exit codes" in text
     assert f"gantool {verb}" in (ROOT / "README.md").read_text(encoding="utf-8")
 

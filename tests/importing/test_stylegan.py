@@ -164,6 +164,62 @@ def test_a_pickle_of_tensorflow_is_read_without_it(tmp_path, dnnlib):
     suite.assert_close(scores, d_told["outputs"]["scores"], suite.NETWORK, "the scores")
 
 
+def test_version_2_of_tensorflow_is_read_as_well(tmp_path, dnnlib):
+    """Its names and conventions as the fact sheet of the authors' converter has them: no figures are at hand."""
+    torch.manual_seed(0)
+    o = StyleGAN.Options(latent=6, style=5, mapping_layers=2, channel_base=64, channel_max=8)
+    made = StyleGAN(o, StyleGAN.data(o).spec(("x",), 16))
+    for layer in made.g.synthesis.layers():
+        layer.noise_strength.data += 0.5
+
+    def theirs(key: str, value: Tensor) -> tuple[str, Any]:
+        block, _, rest = key.removeprefix("synthesis.").partition(".")
+        side = block[1:]
+        layer, _, leaf = rest.partition(".")
+        generates = key.startswith("synthesis.")
+        if leaf == "noise_const":
+            log2 = int(side).bit_length() - 1
+            number = 0 if side == "4" else 2 * log2 - 5 + int(layer[-1])
+            return f"synthesis/noise{number}", value[None, None].numpy()
+        if layer == "const":
+            return "synthesis/4x4/Const/const", value[None].numpy()
+        up = layer == "conv0" and generates
+        if value.dim() == 4:
+            value = (value.flip(2, 3) if up else value).permute(2, 3, 1, 0)
+        elif value.dim() == 2:
+            value = value.T
+        if leaf == "affine.bias":
+            value = value - 1
+        name = {"torgb": "ToRGB", "fromrgb": "FromRGB", "skip": "Skip", "fc": "Dense0"}.get(layer)
+        if layer == "conv" or (generates and side == "4" and layer == "conv1"):
+            name = "Conv"
+        conv = {"conv0": "Conv0_up" if up else "Conv0", "conv1": "Conv1" if generates else "Conv1_down"}
+        leaf = {"affine.weight": "mod_weight", "affine.bias": "mod_bias"}.get(leaf, leaf)
+        if layer == "out":
+            return f"Output/{leaf}", value.numpy()
+        return f"{'synthesis/' * generates}{side}x{side}/{name or conv[layer]}/{leaf}", value.numpy()
+
+    def mapped(key: str, value: Tensor) -> tuple[str, Any]:
+        number, leaf = key.removeprefix("mapping.fc").split(".")
+        return f"Dense{number}/{leaf}", (value.T if value.dim() == 2 else value).numpy()
+
+    state = {key: value.detach() for key, value in made.g.state_dict().items()}
+    w_avg = state.pop("mapping.w_avg")
+    mapping = dnnlib.Network({"variables": [mapped(*item) for item in state.items() if item[0].startswith("mapping")]})
+    variables = [theirs(*item) for item in state.items() if item[0].startswith("synthesis")]
+    synthesis = dnnlib.Network({"variables": [(key.removeprefix("synthesis/"), value) for key, value in variables]})
+    parts = {"mapping": mapping, "synthesis": synthesis}
+    g = dnnlib.Network({"variables": [("dlatent_avg", w_avg.numpy())], "components": parts})
+    d = dnnlib.Network({"variables": [theirs(key, value.detach()) for key, value in made.d.state_dict().items()]})
+    file = tmp_path / "stylegan2-ffhq-config-f.pkl"
+    file.write_bytes(pickle.dumps((g, d, g)))
+    report, model = imported(file)
+    assert (report.options.version, report.options.latent) == (2, 6)
+    for key, value in made.state_dict().items():
+        if key.startswith(("g.", "d.")):
+            assert torch.equal(model.state_dict()[key], value), key
+
+
 def test_a_file_of_the_port_is_read_with_its_arguments(tmp_path):
     tensors = {}
     for name in ("rosinality_G", "rosinality_D"):

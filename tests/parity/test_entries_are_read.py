@@ -52,6 +52,8 @@ WEIGHTS = [
     Change("cartoongan", "losses", "content_plain", "10 * mean", "2.5 * mean", {"value": 0.25}),
     Change("cartoongan", "training", "initialisation_then_training", '"lambda": 10.0', '"lambda": 5', {"content": 0.5}),
     Change("wgan", "losses", "gp64_gradient_penalty", "10 * mean", "5 * mean", {"value": 0.5}),
+    Change("stylegan", "losses", "v2_r1", '"gamma": 10', '"gamma": 5', {"value": 0.5, "float64_value": 0.5}),
+    Change(*("stylegan", "losses", "v2_path_length_penalty", "2 * mean", "4 * mean"), {"value": 2, "float64_value": 2}),
 ]
 DRAWN = [
     Change("aggan", "training", "both_stages", '"batch0/A"', '"another"'),
@@ -93,8 +95,14 @@ DRAWN = [
     Change("dcgan", "training", "cgan", "noise('ctrain/mask", "noise('another/"),
     Change("dcgan", "training", "cgan", "> -0.2533471", "> 0.2533471"),
     Change("dcgan", "training", "cgan", '"y_fake": {"value": [2, 3', '"y_fake": {"value": [2, 1'),
+    Change("stylegan", "augment", "color_0.2_3", '"percentile": 0.2', '"percentile": 0.3'),
+    Change("stylegan", "networks", "v2_G_skip_labels", '"truncation_psi": 0.5', '"truncation_psi": 0.6'),
+    Change("stylegan", "training", "v2_lazy_regularisation", "train/step0/Greg/pl_noise", "another"),
+    Change("stylegan", "training", "v1_fixed", "'train1/step<t>/D/noise", "'another/<t>/D/noise"),
     Change("wgan", "training", "wgan_gp_gp64", "gp64/step0/alpha1", "another"),
     Change("wgan", "training", "wgan_rmsprop", '"Diters": 2', '"Diters": 1'),
+    Change("stackgan", "training", "stage1", "train1/step0/eps", "another"),
+    Change("stackgan", "losses", "discriminator_two_heads", "sigmoid(h[0] - 0.3)", "sigmoid(h[0] - 0.5)"),
 ]
 RENAMED = [
     Change("pix2pix", "losses", "gan_vanilla_target_real", '{"p": {', '{"scores": {'),
@@ -114,8 +122,11 @@ REFUSED = [
     Change("discogan", "training", "discogan", '"betas": [0.5, 0.999]', '"betas": [0.5, 0.99]'),
     Change("dualgan", "losses", "gradient_penalty", "sqrt(1e-8", "sqrt(1e-6"),
     Change("cartoongan", "losses", "content_plain", "conv4_4 before ReLU", "conv4_4 after ReLU"),
+    Change("stackgan", "training", "stage1", '"GENERATOR_LR": 0.0002', '"GENERATOR_LR": 0.0001'),
     Change("cartoongan", "training", "initialisation_then_training", "NO resizing", "resizing to 224x224"),
     Change("dcgan", "training", "cgan", '"b2": 0.999', '"b2": 0.99'),
+    Change("stylegan", "networks", "v2_D_skip", '"conv_clamp"', '"conv_clip"'),
+    Change("stylegan", "training", "v2_lazy_regularisation", '"pl_decay": 0.01', '"pl_decay": 0.02'),
     Change("wgan", "training", "wgan_rmsprop", '"clamp_lower": -0.01', '"clamp_lower": -0.02'),
 ]
 

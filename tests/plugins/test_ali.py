@@ -77,6 +77,15 @@ def test_a_way_between_pictures_begins_and_ends_with_what_is_made_of_them(run, m
     assert near < 0.25 * np.abs(made[0] - made[2]).mean()
 
 
+def test_samples_of_a_training_show_reconstructions_and_pictures_of_noise(run):
+    with Image.open(sorted((run / "samples").glob("*.png"))[-1]) as sheet:
+        shown = np.asarray(sheet.convert("RGB"))
+    sampler = package.load(run, device="cpu").sampler
+    (made,) = sampler.pictures(sampler.latent(0))
+    corners = np.argwhere((shown[:-31, :-31] == made[0, 0]).all(axis=2))
+    assert any(np.array_equal(shown[y : y + 32, x : x + 32], made) for y, x in corners)
+
+
 def test_both_ways_can_be_exported_by_themselves():
     ali = model().eval()
     graphs = parts(ali)

@@ -40,9 +40,7 @@ def build(*, vectors: int = 0, **options) -> StackGAN:
     torch.manual_seed(0)
     chosen = StackGAN.Options(**{**TINY, **options})
     spec = replace(StackGAN.data(chosen).spec(("birds",), 64 if chosen.stage == 1 else 256), vectors=vectors)
-    model = StackGAN(chosen, spec)
-    model.adopted = True
-    return model
+    return StackGAN(chosen, spec)
 
 
 def noise(*size: int, seed: int = 1) -> Tensor:
@@ -184,8 +182,9 @@ def test_stage_2_begins_with_a_run_of_stage_1(tmp_path):
             p.copy_(noise(*p.shape, seed=p.numel()) / 4)
     save(tmp_path / "one", first, "stackgan")
     settings = {"size": 304, "crop": 256, "batch": 2, "steps": 1, "workers": 0, "device": "cpu"}
-    with pytest.raises(UsageError, match="stage 2 begins with a run of stage 1"):
+    with pytest.raises(UsageError, match="with these options begins with a run of stage 1: from_=RUN"):
         gantool.train("stackgan", data, set={**TINY, "stage": 2}, out=tmp_path / "alone", **settings)
+    assert not (tmp_path / "alone").exists()
     run = gantool.train("stackgan", data, set={"stage": 2}, from_=tmp_path / "one", out=tmp_path / "two", **settings)
     _, second = checkpoint.load_model(folders.saves(run)[-1] / folders.WEIGHTS)
     assert (second.options.stage, second.options.width) == (2, 4)

@@ -154,7 +154,8 @@ def _check_graph(entry: Entry) -> None:
     ((cycle_b, mask_acycle),), ((cycle_a, mask_bcycle),) = aggan.attended(0, fake_a), aggan.attended(1, fake_b)
     one, mask, back, other = aggan.there_and_back(0, a, b)
     for ours, theirs in ((one, fake_b), (mask, mask_a), (back, cycle_a), (other, cycle_b)):
-        torch.testing.assert_close(ours, theirs)
+        # Other batches, other orders of sums: by how much, the processor decides.
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=suite.NETWORK)
     outputs = {"mask_a": mask_a, "mask_b": mask_b, "mask_acycle": mask_acycle, "mask_bcycle": mask_bcycle}
     outputs |= {"fake_a": fake_a, "fake_b": fake_b, "cycle_a": cycle_a, "cycle_b": cycle_b}
     for name, judge, pictures, its in (

@@ -114,6 +114,7 @@ def _check_training(entry: Entry) -> None:
         joint_widths=tuple(seen["joint_widths"]),
         slope=_SLOPE,
         channels=seen["channels"],
+        d_lr=config["lr"],
         **{name: config[name] for name in ("lr", "beta1", "beta2", "dropout")},
     )
     model = ALI(options, ALI.data(options).spec(("faces",), _SIZE))

@@ -133,7 +133,9 @@ def _check_loss(entry: Entry) -> None:
             value = adversarial_loss(given["fake"], player == "G", mode)
             if player == "D":
                 value = value + adversarial_loss(given["real"], True, mode)
-        tolerance = suite.VALUE if kind is torch.float32 else suite.EXACT
+        # The norm of 200,000 numbers in single precision: other processors add them up 1e-6 apart, squaring doubles it.
+        single = suite.VALUE * (4 if name == "gradient_penalty" else 1)
+        tolerance = single if kind is torch.float32 else suite.EXACT
         assert value.item() == pytest.approx(figure, rel=tolerance, abs=1e-7 if kind is torch.float32 else 0)
 
 

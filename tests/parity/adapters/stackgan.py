@@ -112,9 +112,7 @@ class _Training:
             text_epochs=0,
             **{_OPTIONS[name]: value for name, value in g.items()},
         )
-        model = StackGAN(options, replace(StackGAN.data(options).spec(("captioned",), 64), vectors=text))
-        model.adopted = True
-        return model
+        return StackGAN(options, replace(StackGAN.data(options).spec(("captioned",), 64), vectors=text))
 
     def load(self, network: nn.Module, tensors: Mapping[str, Tensor], where: str) -> Mapping[str, str]:
         return load(network, tensors, where)
