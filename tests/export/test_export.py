@@ -31,6 +31,8 @@ from gantool.spec import Direction
 from tests.export.small import exported, run
 from tests.runs import untrained
 
+pytestmark = pytest.mark.usefixtures("one_exporter")
+
 FURTHER = [(1, 8, 12), (3, 20, 8), (5, 36, 44), (1, 100, 52)]
 """(N, H, W), none of which is among the three that the exporter compares."""
 
@@ -198,8 +200,6 @@ def test_a_pt2_file_needs_torch_alone(pt2, weights, tmp_path):
 import sys
 sys.modules.update(gantool=None, gantool_cyclegan=None)  # importing either fails
 import json, pathlib, torch
-
-pytestmark = pytest.mark.usefixtures("one_exporter")
 files = {{"gantool.json": ""}}
 module = torch.export.load({str(pt2[0])!r}, extra_files=files).module()
 assert json.loads(files["gantool.json"])["target"] == "horse"
