@@ -9,6 +9,7 @@ from collections.abc import Collection
 import torch
 from torch import Tensor
 
+from gantool.augmentation.constants import constant
 from gantool.augmentation.draws import Draws, sometimes
 
 COLOR = ("brightness", "contrast", "lumaflip", "hue", "saturation")
@@ -23,7 +24,7 @@ def color_matrix(images: Tensor, kinds: Collection[str], p: Tensor, draws: Draws
     n, channels = images.shape[:2]
     chosen = sometimes(draws, p)
     one = torch.eye(4, dtype=images.dtype, device=images.device)
-    luma = torch.tensor([1.0, 1.0, 1.0, 0.0], dtype=images.dtype, device=images.device) / math.sqrt(3)
+    luma = constant((1.0, 1.0, 1.0, 0.0), images) / math.sqrt(3)
     along = luma.outer(luma)
     matrix = one.expand(n, -1, -1)
     if "brightness" in kinds:
@@ -56,7 +57,7 @@ def _turned(angle: Tensor) -> Tensor:
     """(N, 4, 4): colours turned around the axis of greys by angles (N,)."""
     c, s = angle.cos().view(-1, 1, 1), angle.sin().view(-1, 1, 1)
     third = torch.full((3, 3), 1 / 3, dtype=angle.dtype, device=angle.device)
-    cross = torch.tensor([[0, -1, 1], [1, 0, -1], [-1, 1, 0]], dtype=angle.dtype, device=angle.device) / math.sqrt(3)
+    cross = constant(((0, -1, 1), (1, 0, -1), (-1, 1, 0)), angle) / math.sqrt(3)
     one = torch.eye(3, dtype=angle.dtype, device=angle.device)
     turned = torch.eye(4, dtype=angle.dtype, device=angle.device).repeat(len(angle), 1, 1)
     turned[:, :3, :3] = one * c + cross * s + third * (1 - c)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from gantool.augmentation.constants import constant
 from gantool.augmentation.draws import Draws, sometimes
 
 CORRUPTION = ("imgfilter", "noise", "cutout")
@@ -21,7 +23,7 @@ _POWER = (10 / 13, 1 / 13, 1 / 13, 1 / 13)
 def filtered(images: Tensor, p: Tensor, draws: Draws) -> Tensor:
     """Pictures (N, C, H, W) whose four bands of frequencies are amplified, each at random with probability p."""
     n, channels = images.shape[:2]
-    power = torch.tensor(_POWER, dtype=images.dtype, device=images.device)
+    power = constant(_POWER, images)
     chosen = sometimes(draws, p)
     gain = torch.ones(n, 4, dtype=images.dtype, device=images.device)
     for band in range(4):
@@ -29,7 +31,7 @@ def filtered(images: Tensor, p: Tensor, draws: Draws) -> Tensor:
         one = torch.ones(n, 4, dtype=images.dtype, device=images.device)
         one[:, band] = scale
         gain = gain * one / (one.square() * power).sum(1, keepdim=True).sqrt()  # as much power as before
-    bank = torch.from_numpy(_bank()).to(images)
+    bank = constant(_bank(), images)
     line = (gain @ bank).repeat_interleave(channels, 0)[:, None]  # (N C, 1, taps)
     reach = bank.shape[1] // 2
     x = _mirrored(_mirrored(images, 2, reach), 3, reach).flatten(0, 1)[None]
@@ -63,7 +65,8 @@ def _mirrored(x: Tensor, dim: int, reach: int) -> Tensor:
     return x.index_select(dim, torch.minimum(place, period - place))
 
 
-def _bank() -> np.ndarray:
+@cache
+def _bank() -> tuple[tuple[float, ...], ...]:
     """(4, taps): filters of the bands up to pi / 8, pi / 4, pi / 2 and pi, whose sum is the identity.
 
     By sym2: H(z) H(1/z) / 2 halves a band, H(-z) H(-1/z) / 2 is the other half; lower bands are halved again by
@@ -78,4 +81,4 @@ def _bank() -> np.ndarray:
         bank = np.stack([np.convolve(taps, low) for taps in spread])
         at = (bank.shape[1] - len(high)) // 2
         bank[band, at : at + len(high)] += high
-    return bank
+    return tuple(map(tuple, bank.tolist()))

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from gantool.augmentation.constants import constant
 from gantool.augmentation.draws import Draws, sometimes
 
 BLIT = ("xflip", "rotate90", "xint")
@@ -36,7 +37,7 @@ def warp_back(images: Tensor, kinds: Collection[str], p: Tensor, draws: Draws) -
     """
     n, _, height, width = images.shape
     chosen = sometimes(draws, p)
-    size = torch.tensor([width, height], dtype=images.dtype, device=images.device)
+    size = constant((width, height), images)
     back = torch.eye(3, dtype=images.dtype, device=images.device).expand(n, -1, -1)
     if "xflip" in kinds:
         mirrored = chosen((draws.rand(n) * 2).floor(), 0.0)
@@ -102,7 +103,7 @@ def _halved(x: Tensor) -> Tensor:
 
 
 def _line(like: Tensor) -> Tensor:
-    line = torch.tensor(SYM6, dtype=like.dtype, device=like.device)
+    line = constant(SYM6, like)
     return line / line.sum()
 
 

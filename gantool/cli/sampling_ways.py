@@ -112,8 +112,9 @@ def mix(
     ] = None,
     out: Out = None,
     layers: Annotated[
-        str, flag("--layers", "Layers whose styles are the columns'; the first are the coarse ones.", WHAT)
-    ] = "0-6",
+        str | None,
+        flag("--layers", "Layers whose styles are the columns', such as 0-6 (default: the coarser half).", WHAT),
+    ] = None,
     to: Annotated[
         str | None, flag("--to", "Class of all pictures.", WHAT, metavar="CLASS", autocompletion=common.domains)
     ] = None,

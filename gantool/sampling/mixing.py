@@ -32,8 +32,8 @@ class Mixture:
     """Seeds whose pictures begin the rows."""
     columns: str
     """Seeds whose pictures head the columns."""
-    layers: str = "0-6"
-    """Layers whose styles are the columns'."""
+    layers: str | None = None
+    """Layers whose styles are the columns', as "0-6"; None for the coarser half."""
 
 
 def mix(
@@ -49,14 +49,12 @@ def mix(
     if "mix" not in facts.can:
         raise UsageError(f"{facts.model} has no styles to mix: StyleGAN has")
     rows, columns = (parse_seeds(getattr(mixture, name), name) for name in ("rows", "columns"))
-    layers = parse_seeds(mixture.layers, "layers")
     check_one(request.output, request.existing, by_name=request.by_name)
     format = "PNG" if request.output == STREAM else format_of(request.output)
     sampler = ready_sampler(weights, request.device, request.precision, console)
     assert isinstance(sampler.model, Mixes)
     count, _ = sampler.model.style_shape
-    if max(layers) >= count:
-        raise UsageError(f"these weights have the layers 0 to {count - 1}: {argument('layers', mixture.layers)}")
+    layers = parse_seeds(mixture.layers or f"0-{count // 2 - 1}", "layers", count - 1)
 
     def styles(seeds: Sequence[int]) -> Tensor:
         pieces = pieces_of(Request(**{**vars(request), "seeds": ",".join(map(str, seeds))}), facts)
@@ -77,18 +75,16 @@ def mixed(
     have the columns' styles (N, layers, numbers) in these layers.
     """
 
-    def picture(styles: Tensor) -> Array:
-        (made,) = sampler.of_styles(styles[None])
-        advance()
-        return to_uint8(made)
+    def pictures(styles: Tensor) -> list[Array]:
+        made = sampler.of_styles(styles)
+        for _ in made:
+            advance()
+        return [to_uint8(one) for one in made]
 
-    above = [picture(column) for column in columns]
+    above = pictures(columns)
     cells = [[np.full_like(above[0], 255), *above]]
     for row in rows:
-        line = [picture(row)]
-        for column in columns:
-            both = row.clone()
-            both[list(layers)] = column[list(layers)]
-            line.append(picture(both))
-        cells.append(line)
+        line = row.repeat(1 + len(columns), 1, 1)
+        line[1:, list(layers)] = columns[:, list(layers)]
+        cells.append(pictures(line))
     return cells

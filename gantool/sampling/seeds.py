@@ -10,8 +10,10 @@ MOST = 10_000_000
 """Seeds in one command, at most."""
 
 
-def parse_seeds(text: str, name: str = "seeds") -> tuple[int, ...]:
-    """The numbers of "0-7,85", in their order; `name` is the argument that they stand in. Raises UsageError."""
+def parse_seeds(text: str, name: str = "seeds", largest: int = LARGEST) -> tuple[int, ...]:
+    """The numbers of "0-7,85", in their order; `name` is the argument that they stand in. Raises UsageError, also for
+    one beyond the largest.
+    """
     found: list[int] = []
     for part in text.split(","):
         first, dash, last = part.strip().partition("-")
@@ -19,10 +21,10 @@ def parse_seeds(text: str, name: str = "seeds") -> tuple[int, ...]:
         if not all(end.strip().isdecimal() and len(end.strip()) <= 10 for end in ends):
             raise UsageError(f"{argument(name)} wants numbers and ranges, such as 0-7,85, not {quoted(text)}")
         low, high = int(first), int(last if dash else first)
-        if high < low or high > LARGEST:
-            raise UsageError(f"{argument(name)}: {part.strip()} is no range of seeds; they go from 0 to {LARGEST}")
+        if high < low or high > largest:
+            raise UsageError(f"{argument(name)}: {part.strip()} is no range of numbers from 0 to {largest}")
         if len(found) + high - low >= MOST:
-            raise UsageError(f"{argument(name)} names more than {MOST:,} seeds: call gantool several times")
+            raise UsageError(f"{argument(name)} names more than {MOST:,}: call gantool several times")
         found += range(low, high + 1)
     return tuple(found)
 

@@ -24,15 +24,19 @@ class Told:
     kind: str = ""
     """"class", "classes" (all in turns), "text", "vector", or "" for nothing."""
     number: int = 0
-    """Of the class, of the text, or of the row of the file of vectors; for "classes", how many there are."""
+    """Of the class, of the text, or of the row of the file of vectors."""
     words: str = ""
     """For people, and for the record."""
     folder: str = ""
     """Of these pictures, below that of all; empty where there is but one kind."""
+    names: tuple[str, ...] = ()
+    """Of "classes"."""
 
     def of(self, number: int) -> Told:
         """That of the picture with this seed or row: classes in turns become one."""
-        return Told("class", number % self.number) if self.kind == "classes" else self
+        if self.kind != "classes":
+            return self
+        return Told("class", number % len(self.names), self.names[number % len(self.names)])
 
 
 def what_is_told(
@@ -91,7 +95,7 @@ def _instead(takes: Sequence[str]) -> str:
 def _classes(facts: Facts, to: str | None) -> list[Told]:
     names = facts.spec.domains
     if to is None:
-        return [Told("classes", len(names))]
+        return [Told("classes", names=names)]
     if to == "all" and "all" not in names:
         chosen = list(names)
     elif to in names:

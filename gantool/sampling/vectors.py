@@ -38,9 +38,9 @@ def codes_in(file: Path, facts: Facts) -> Codes:
     Whether styles have the layers that the model has, only the model can tell.
     """
     arrays = _arrays(file)
-    name = next((name for name in ("w", "z", *arrays) if name in arrays), None)
-    values = np.empty(0) if name is None else arrays[name]
     can_mix = "mix" in facts.can
+    name = next(name for name in (*(("w", "z") if can_mix else ("z",)), *arrays) if name in arrays)
+    values = arrays[name]
     if values.ndim == 3 and can_mix:
         return Codes(_checked(values, file), styles=True)
     if values.ndim == 2 and can_mix and name == "w":

@@ -178,7 +178,7 @@ def test_json_says_what_was_made(main, classes, tmp_path):
         (["-n", "0", "out"], "-n is 1 to"),
         (["--seeds", "3-1", "out"], "3-1 is no range"),
         (["--seeds", "a", "out"], "numbers and ranges, such as 0-7,85"),
-        (["--seeds", "4294967296", "out"], "no range of seeds"),
+        (["--seeds", "4294967296", "out"], "no range of numbers"),
         (["--seeds", "1", "-n", "2", "out"], "leave out -n"),
         (["--seed", "-1", "out"], "seeds go from 0"),
         (["--truncation", "0.5", "out"], "dcgan has no truncation: leave out --truncation"),

@@ -1,0 +1,21 @@
+"""Numbers that never change, on a device."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+def constant(values: tuple[Any, ...], like: Tensor) -> Tensor:
+    """These numbers (nested tuples for several dimensions) in the type and on the device of a tensor; not to be
+    changed. A device gets them once: a copy from the CPU makes it wait.
+    """
+    return _constant(values, like.dtype, like.device)
+
+
+@cache
+def _constant(values: tuple[Any, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    return torch.tensor(values, dtype=dtype, device=device)
