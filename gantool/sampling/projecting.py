@@ -56,14 +56,14 @@ def project_file(
     told = what_is_told(facts, request.to, request.text, request.text_file, request.vectors)
     if facts.told == "class" and (len(told) > 1 or told[0].kind == "classes"):
         raise UsageError(f"a picture is of one class: say with {argument('to')} of which")
+    if len(told) > 1 or told[0].kind == "vector":
+        raise UsageError(f"a picture is described by one text: {argument('text')} is it")
     sampler = ready_sampler(weights, request.device, request.precision, console)
     label = None
     if facts.told == "class":
         label = sampler.label(told[0].number)
     elif facts.told == "text":
         label = sampler.read([told[0].words])
-    elif facts.told:
-        raise UsageError(f"{facts.model} is told by vectors what to show, and a projection knows none")
     spec = sampler.model.spec
     pixels, _ = prepared(read_picture(wanted.picture), spec.channels[0], (spec.size, spec.size))
     levels = torch.from_numpy(np.ascontiguousarray(to_uint8(pixels).transpose(2, 0, 1)))[None]

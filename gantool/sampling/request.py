@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import get_args
@@ -125,7 +127,8 @@ def plan(request: Request) -> Plan:
     facts = read_facts(weights)
     refuse_translators(facts, request.model)
     pieces = pieces_of(request, facts)
-    how = tuple(_how(request, facts, piece) for piece in pieces)
+    files = {name: _content(getattr(request, name)) for name in ("code", "vectors")}
+    how = tuple(_how(request, facts, piece, files) for piece in pieces)
     before = Before(Results(), how, only_last_word=not request.by_name)
     if request.grid is not None:
         return _grid(request, weights, facts, pieces, how)
@@ -203,15 +206,22 @@ def pieces_of(request: Request, facts: Facts) -> tuple[Piece, ...]:
     return tuple(Piece(one.of(seed), seed) for one in told for seed in seeds)
 
 
-def _how(request: Request, facts: Facts, piece: Piece) -> dict[str, str]:
+def _how(request: Request, facts: Facts, piece: Piece, files: Mapping[str, str]) -> dict[str, str]:
     given = {"model": facts.sha256[:16], "truncation": f"{request.truncation:g}"}
-    if piece.told.words:
+    if piece.told.kind == "vector":
+        given["to"] = f"{files['vectors']} {piece.told.number}"
+    elif piece.told.words:
         given["to"] = piece.told.words
     if piece.seed is None:
-        given["code"] = f"{request.code} {piece.row}"
+        given["code"] = f"{files['code']} {piece.row}"
     else:
         given["seed"] = str(piece.seed)
     return given
+
+
+def _content(file: Path | None) -> str:
+    """A file by its content."""
+    return "" if file is None else hashlib.sha256(file.read_bytes()).hexdigest()[:16]
 
 
 def _grid(

@@ -244,3 +244,15 @@ def test_weights_alone_suffice(main, plain, tmp_path):
     main("sample", "--model", alone, "one.png")
     main("sample", "--model", plain, "other.png")
     assert (tmp_path / "one.png").read_bytes() == (tmp_path / "other.png").read_bytes()
+
+
+def test_a_file_of_codes_is_known_by_its_content(main, plain, tmp_path):
+    size = package.load(plain).facts.latent_size
+    np.save(tmp_path / "z.npy", np.zeros((1, size)))
+    main("sample", "--model", plain, "--code", "z.npy", "out")
+    before = (tmp_path / "out/code0000.png").read_bytes()
+    np.save(tmp_path / "z.npy", 3 * np.random.RandomState(1).standard_normal((1, size)))
+    _, _, err = main("sample", "--model", plain, "--code", "z.npy", "out")
+    assert "1 picture is kept, though of another code: --newer makes them anew" in err
+    main("sample", "--model", plain, "--code", "z.npy", "out", "--newer")
+    assert (tmp_path / "out/code0000.png").read_bytes() != before
