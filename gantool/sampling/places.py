@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 from gantool.errors import DataError, UsageError, argument
-from gantool.files import check_writable, write_atomically
+from gantool.files import check_writable, reason, write_atomically
 from gantool.pictures.file import writable_format
 from gantool.pictures.find import is_picture_name
 from gantool.pictures.results import Recorder, Results
@@ -58,8 +58,16 @@ def put_one(data: bytes, out: str, console: Console, write_stdout: Callable[[byt
     if out == STREAM:
         write_stdout(data)
         return
-    path = Path(out)
+    put_file(Path(out), data)
+    console.note(f"wrote {out}")
+
+
+def put_file(path: Path, data: bytes) -> None:
+    """Writes a file, in a folder that need not exist, and notes that gantool did. Raises DataError."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"cannot write {path}: {reason(error, path.parent)}") from error
     write_atomically(path, data)
     with closing(Recorder(path.parent)) as recorder:
         recorder.note_other(path, data)
-    console.note(f"wrote {out}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,15 +13,13 @@ from torch import nn
 
 from gantool.capabilities import Mixes
 from gantool.errors import UsageError, argument, command
-from gantool.files import write_atomically
 from gantool.inference.pixels import prepared
 from gantool.pictures.file import encode, read_picture, to_uint8
 from gantool.pictures.resize import to_unit
-from gantool.pictures.results import Recorder
 from gantool.report.console import Console
 from gantool.report.progress import progress
 from gantool.runs.header import read_facts
-from gantool.sampling.places import check_one
+from gantool.sampling.places import check_one, put_file
 from gantool.sampling.projection import STEPS, Distance, project
 from gantool.sampling.request import Request, check, refuse_translators
 from gantool.sampling.session import ready_sampler
@@ -96,9 +93,7 @@ def project_file(
         np.savez(buffer, w=found.numpy())
     else:
         np.savez(buffer, z=found.numpy())
-    with closing(Recorder(out.parent)) as recorder:
-        for path, data in ((out, buffer.getvalue()), (shown, encode(to_uint8(made), "PNG"))):
-            write_atomically(path, data)
-            recorder.note_other(path, data)
+    put_file(out, buffer.getvalue())
+    put_file(shown, encode(to_uint8(made), "PNG"))
     again = command("sample", {"output": "OUT.png"}, model=request.model, code=out)
     console.note(f"wrote {out} and what it gives, {shown} (distance {apart[0]:.3g}). {again}")

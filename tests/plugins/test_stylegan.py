@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from gantool_stylegan import StyleGAN, adain, schedules
@@ -14,8 +15,10 @@ import gantool
 from gantool.augmentation.adaptive import INTERVAL, SETS, Augment, kinds_of
 from gantool.augmentation.geometry import rotation, warped
 from gantool.errors import UsageError
+from gantool.inference.sampler import Sampler
 from gantool.model import Progress
 from gantool.options import read_yaml
+from gantool.sampling.mixing import mixed
 from gantool.training.distributed import Processes
 from gantool.training.run import TrainingRun
 from tests.conftest import data_of
@@ -75,6 +78,17 @@ def test_a_picture_has_noise_of_its_own_in_training_and_the_kept_one_outside(ver
         kept, drawn = model.of_styles(styles), model.g.synthesis(styles, maps)
     assert torch.allclose(kept[0], kept[1], atol=1e-5)
     assert (drawn[0] - drawn[1]).abs().max() > 0.01
+
+
+def test_a_mixture_has_the_columns_styles_in_the_chosen_layers_alone():
+    sampler = Sampler(built())
+    rows, columns = (sampler.styles(sampler.latent(seed)) for seed in (1, 2))
+    whole, mixture = (mixed(sampler, rows, columns, layers) for layers in (range(6), [0, 1]))
+    assert np.array_equal(whole[1][1], whole[0][1])
+    expected = torch.cat([columns[:, :2], rows[:, 2:]], 1)
+    assert np.array_equal(mixture[1][1], sampler.of_styles(expected)[0])
+    assert np.array_equal(mixture[1][0], sampler.of_styles(rows)[0])
+    assert not np.array_equal(mixture[1][1], mixture[1][0])
 
 
 def test_regularisations_come_every_so_many_steps():

@@ -44,9 +44,9 @@ def test_a_film_has_all_steps(main, plain, tmp_path, name):
 
 
 def test_a_picture_has_a_row_for_each_way(main, plain, tmp_path):
-    main("sample", "interpolate", "--model", plain, "--seeds", "1,2,3", "--steps", 4, "rows.png")
+    main("sample", "interpolate", "--model", plain, "--seeds", "1,2,3", "--steps", 4, "new/rows.png")
     main("sample", "--model", plain, "--seed", 2, "two.png")
-    sheet, two = pixels(tmp_path / "rows.png"), pixels(tmp_path / "two.png")
+    sheet, two = pixels(tmp_path / "new/rows.png"), pixels(tmp_path / "two.png")
     side = two.shape[0]
     step = side + 4
     assert sheet.shape == (4 + 2 * step, 4 + 5 * step, 3)

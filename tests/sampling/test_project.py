@@ -32,10 +32,10 @@ def test_it_writes_a_latent_and_what_that_gives(main, plain, tmp_path):
     Image.new("RGB", (50, 40), "red").save(tmp_path / "red.png")
     _, _, err = main("sample", "project", "--model", plain, "red.png", "red.npz", code=2)
     assert "red.png exists already" in err or "gantool did not write it" in err
-    main("sample", "project", "--model", plain, "red.png", "found.npz", "--steps", 3)
-    main("sample", "--model", plain, "--code", "found.npz", "again.png")
-    assert (tmp_path / "again.png").read_bytes() == (tmp_path / "found.png").read_bytes()
-    assert np.load(tmp_path / "found.npz")["z"].shape == (1, package.load(plain).facts.latent_size)
+    main("sample", "project", "--model", plain, "red.png", "new/found.npz", "--steps", 3)
+    main("sample", "--model", plain, "--code", "new/found.npz", "again.png")
+    assert (tmp_path / "again.png").read_bytes() == (tmp_path / "new/found.png").read_bytes()
+    assert np.load(tmp_path / "new/found.npz")["z"].shape == (1, package.load(plain).facts.latent_size)
 
 
 @pytest.mark.parametrize(
