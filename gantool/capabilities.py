@@ -276,6 +276,8 @@ def abilities(model: Model[Any], missing: Collection[str] = ()) -> frozenset[str
         can -= {"encode"}
     if isinstance(model, Attends) and not model.maps:
         can -= {"attend"}
+    if isinstance(model, Averaged) and not model.averaged:
+        can -= {"average"}
     if isinstance(model, Reads) and not model.reads:
         can -= {"read"}
     return frozenset(can)

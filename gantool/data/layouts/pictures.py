@@ -65,6 +65,6 @@ def few(count: int) -> str | None:
     if count >= FEW:
         return None
     return (
-        f"{count} pictures are few to make more of: below {FEW:,} a discriminator learns them by heart. stylegan, which"
-        " augments what its discriminator sees, does best with so few"
+        f"{count} pictures are few to make more of: below {FEW:,} a discriminator learns them by heart, unless it"
+        " sees them augmented, as that of stylegan does"
     )
