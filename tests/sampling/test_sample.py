@@ -221,6 +221,13 @@ def test_a_training_says_how_to_make_pictures(main, pictures, tmp_path):
     assert "Make pictures with: gantool sample OUT --model run -n 16" in err
 
 
+def test_a_training_without_pictures_or_with_too_many_folders_is_told_what_the_model_needs(main, pictures):
+    _, _, err = main("train", "dcgan", "--preset", "smoke", code=2)
+    assert "dcgan needs a folder of pictures, or a folder for each class" in err
+    _, _, err = main("train", "dcgan", *pictures, "--preset", "smoke", code=3)
+    assert "an option classes take a folder for each class where it is true" in " ".join(err.split())
+
+
 def test_a_signal_leaves_whole_pictures_and_the_same_command_goes_on(commands, plain, tmp_path):
     words = [commands / "gantool", "sample", "--model", str(plain), "-n", "4000", "out", "--print"]
     process = subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
