@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gantool.errors import CheckpointError, GantoolError, UsageError, did_you_mean
+from gantool.errors import CheckpointError, GantoolError, Interrupted, UsageError, did_you_mean
 from gantool.options import read_yaml
 
 if TYPE_CHECKING:
@@ -64,6 +64,8 @@ class Plugin:
 
         try:
             found = getattr(importlib.import_module(self.module), self.attribute)
+        except Interrupted:  # a signal says nothing of the plugin
+            raise
         except GantoolError as error:
             raise CheckpointError(f"{self.named()} cannot be used: {error.text}") from error
         except Exception as error:

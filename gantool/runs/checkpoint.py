@@ -22,7 +22,7 @@ from torch import Tensor
 
 from gantool import options, registry
 from gantool.capabilities import Attends, Coded, Conditioned, Grows, Samples, Tells, Translates, abilities
-from gantool.errors import CheckpointError, DataError, UsageError
+from gantool.errors import CheckpointError, DataError, Interrupted, UsageError
 from gantool.files import claimed, reason
 from gantool.model import Model
 from gantool.runs import folders
@@ -132,6 +132,8 @@ def load_model(path: Path) -> tuple[Facts, Model[Any]]:
         model: Model[Any] | None = skeleton(kind, choices, facts.spec, len(header.tensors))
     except UsageError as error:
         raise CheckpointError(f"{where}: {error.text}") from error
+    except Interrupted:  # a signal says nothing of the file
+        raise
     except Exception as error:
         if "meta" not in str(error).lower():  # of a plugin that looks at the numbers in its weights
             raise CheckpointError(f"{where}: {first_line(error)}") from error

@@ -209,9 +209,9 @@ def pieces_of(request: Request, facts: Facts) -> tuple[Piece, ...]:
 def _how(request: Request, facts: Facts, piece: Piece, files: Mapping[str, str]) -> dict[str, str]:
     given = {"model": facts.sha256[:16], "truncation": f"{request.truncation:g}"}
     if piece.told.kind == "vector":
-        given["to"] = f"{files['vectors']} {piece.told.number}"
+        given["vector"] = f"{files['vectors']} {piece.told.number}"
     elif piece.told.words:
-        given["to"] = piece.told.words
+        given[piece.told.kind] = piece.told.words
     if piece.seed is None:
         given["code"] = f"{files['code']} {piece.row}"
     else:

@@ -94,7 +94,8 @@ def understood(request: Request) -> Words:
     _check_folders(request.data)
     paths = request.data or _folders(remembered or config, Path(here) if remembered else request.config)
     if not paths:
-        raise UsageError(f"which pictures? gantool train {name} A B (two folders)")
+        needs = entry.about().get("needs", "folders of pictures")
+        raise UsageError(f"which pictures? gantool train {name} DATA... ({name} needs {needs})")
     stored = remembered if place.saves else {}
     return Words(request, entry, place, stored, files, paths, weights, facts)
 

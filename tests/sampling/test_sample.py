@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,8 @@ from PIL import Image
 
 import gantool as package
 from gantool.errors import GantoolError, UsageError
+from gantool.runs import checkpoint
+from tests.runs import save
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +76,12 @@ def test_pictures_of_other_weights_are_kept_and_told_of(main, plain, classes, tm
     assert "2 pictures are kept, though of another model: --newer makes them anew" in err
     main("sample", "--model", classes, "--to", "red", "-n", 2, "out", "--newer")
     assert (tmp_path / "out/seed0000.png").read_bytes() != first
+
+
+def test_pictures_of_another_class_are_told_of_as_such(main, classes, tmp_path):
+    main("sample", "--model", classes, "--to", "red", "-n", 2, "out")
+    _, _, err = main("sample", "--model", classes, "--to", "blue", "-n", 2, "out")
+    assert "2 pictures are kept, though of another class: --newer makes them anew" in err
 
 
 def test_a_file_that_gantool_did_not_write_stays(main, plain, tmp_path):
@@ -212,6 +221,13 @@ def test_a_training_says_how_to_make_pictures(main, pictures, tmp_path):
     assert "Make pictures with: gantool sample OUT --model run -n 16" in err
 
 
+def test_a_training_without_pictures_or_with_too_many_folders_is_told_what_the_model_needs(main, pictures):
+    _, _, err = main("train", "dcgan", "--preset", "smoke", code=2)
+    assert "dcgan needs a folder of pictures, or a folder for each class" in err
+    _, _, err = main("train", "dcgan", *pictures, "--preset", "smoke", code=3)
+    assert "an option classes take a folder for each class where it is true" in " ".join(err.split())
+
+
 def test_a_signal_leaves_whole_pictures_and_the_same_command_goes_on(commands, plain, tmp_path):
     words = [commands / "gantool", "sample", "--model", str(plain), "-n", "4000", "out", "--print"]
     process = subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -224,6 +240,38 @@ def test_a_signal_leaves_whole_pictures_and_the_same_command_goes_on(commands, p
     for name in files(tmp_path / "out"):
         pixels(tmp_path / "out" / name)
     assert not [name for name in os.listdir(tmp_path / "out") if name.startswith(".")]
+
+
+STOPPED = """
+import os, signal
+from gantool_dcgan import DCGAN
+
+def stop(where):
+    if os.environ.get("STOP") == where:
+        os.kill(os.getpid(), signal.SIGINT)
+
+stop("import")
+
+class Stopped(DCGAN):
+    def __init__(self, *given):
+        stop("model")
+        super().__init__(*given)
+"""
+
+
+@pytest.mark.parametrize("where", ["import", "model"])
+def test_a_signal_while_the_model_is_loaded_is_no_fault_of_its_file(
+    main, plain, install_plugin, monkeypatch, tmp_path, where
+):
+    (install_plugin("stopped", "stopped_model:Stopped") / "stopped_model.py").write_text(STOPPED)
+    facts, model = checkpoint.load_model(next(plain.glob("checkpoints/*4/weights.safetensors")))
+    save(tmp_path / "run", checkpoint.build_model(type(model), model.options, facts.spec), "stopped")
+    monkeypatch.setenv("STOP", where)
+    monkeypatch.delitem(sys.modules, "stopped_model", raising=False)
+    _, _, err = main("sample", "--model", "run", "-n", 3, "out", code=130)
+    assert "stopped: 0 of 3 pictures are written; the same command goes on from there" in err
+    assert "installed" not in err
+    assert "cannot be" not in err
 
 
 def test_from_python(plain, classes, tmp_path):

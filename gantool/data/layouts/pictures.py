@@ -35,7 +35,7 @@ class _Pictures:
         if len(paths) != 1:
             raise DataError(
                 f"this model takes one folder, with all pictures below it, and {len(paths)} were given: put them into"
-                " one"
+                " one. Models that have an option classes take a folder for each class where it is true"
             )
         (root,) = paths
         found = pictures_of(names([root])[0], train(root))
