@@ -116,13 +116,13 @@ class Trained:
         n: int = 1,
         seed: int = 0,
         *,
-        to: str | None = None,
+        to: str | Sequence[str] | None = None,
         text: str | None = None,
         truncation: float = 1.0,
     ) -> list[Image.Image]:
         """`n` pictures of the seeds from `seed` on; a seed always gives the same picture.
 
-        For a model of classes, `to` is one or several with commas between (None: all in turns), each with `n` pictures;
+        For a model of classes, `to` is one or several (None: all in turns), each with `n` pictures;
         for one that reads, `text` says what they show. `truncation` from 0 to 1 gives less variety and better pictures.
         Raises UsageError for what the model is not told, and OutOfMemoryError.
         """
@@ -132,7 +132,7 @@ class Trained:
             output="OUT",
             n=n,
             seed=seed,
-            to=to,
+            to=_joined(to),
             text=() if text is None else (text,),
             truncation=truncation,
         )
@@ -141,6 +141,11 @@ class Trained:
         return [
             Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels) for pixels in inputs.pictures(pieces)
         ]
+
+    def read(self, texts: str | Sequence[str]) -> np.ndarray[Any, Any]:
+        """The labels (N, L) of texts, as an exported file takes them. Raises UsageError for a model that reads none."""
+        labels: np.ndarray[Any, Any] = self.sampler.read([texts] if isinstance(texts, str) else list(texts)).numpy()
+        return labels
 
     def style(self, image: Image.Image, domain: str | None = None) -> np.ndarray[Any, Any]:
         """The style code (S,) of a picture of this domain (None: the second of two), for `translate(style=...)`."""
@@ -246,6 +251,7 @@ def sample(
     n: int | None = None,
     seed: int = 0,
     seeds: str | Sequence[int] | None = None,
+    to: str | Sequence[str] | None = None,
     text: str | Sequence[str] = (),
     existing: Existing | None = None,
     progress: Callable[[Made], None] | None = None,
@@ -269,6 +275,7 @@ def sample(
         n=n,
         seed=seed,
         seeds=seeds if listed else ",".join(map(str, seeds or ())),  # type: ignore[arg-type]
+        to=_joined(to),
         text=(text,) if isinstance(text, str) else tuple(text),
         existing=existing,
         **more,
@@ -312,6 +319,11 @@ def train(
         set=set or {},
     )
     return training_session.start(training.plan(request), console or Console(verbosity=_GRAVE_ALONE))
+
+
+def _joined(to: str | Sequence[str] | None) -> str | None:
+    """Several classes as the command line has them."""
+    return to if to is None or isinstance(to, str) else ",".join(to)
 
 
 def _several(paths: Paths) -> Sequence[str | Path]:

@@ -51,7 +51,7 @@ def project(
 
     weights = common.weights(model, console)
     request = Request(
-        model=str(weights),
+        model=model,
         output=target,
         by_name=out is not None,
         seed=seed,

@@ -96,8 +96,9 @@ def sample(
     if text == "-" and common.is_terminal("stdin"):
         raise UsageError("--text - reads lines from stdin, which is a terminal")
     given = common.read_stdin().decode("utf-8", "replace").splitlines() if text == "-" else [text] if text else []
+    common.weights(model, console)  # says which run a model's name means
     request = Request(
-        model=str(common.weights(model, console)),
+        model=model,
         output=where(out_word, out),
         by_name=out is not None,
         n=count,

@@ -84,7 +84,7 @@ def interpolate(
 
     weights = common.weights(model, console)
     request = Request(
-        model=str(weights),
+        model=model,
         output=target,
         by_name=out is not None,
         seeds=seeds,
@@ -138,7 +138,7 @@ def mix(
 
     weights = common.weights(model, console)
     request = Request(
-        model=str(weights),
+        model=model,
         output=target,
         by_name=out is not None,
         to=to,

@@ -109,7 +109,7 @@ def _train(
 
 def _what_next(facts: Facts, folder: Path) -> str:
     """What these weights are for, as a command."""
-    if "translate" not in facts.can:
+    if "sample" in facts.can:
         told = {"text": {"text": "WORDS"}, "vector": {"vectors": "FILE"}}.get(facts.told, {})
         return f"Make pictures with: {command('sample', {'output': 'OUT'}, model=folder, n=16, **told)}"
     targets = direction.to_choose_from(facts)

@@ -280,6 +280,8 @@ def test_from_python(plain, classes, tmp_path):
     assert [(one.piece.seed, one.skipped) for one in made] == [(1, False), (5, False)]
     package.sample(plain, tmp_path / "sheet.jpg", grid=(2, 2))
     assert len(package.load(classes).sample(n=2, to="red,blue")) == 4
+    several = package.load(classes).sample(to=["red", "blue"])
+    assert np.array_equal(np.asarray(several[1]), np.asarray(package.load(classes).sample(to="blue")[0]))
     with pytest.raises(UsageError, match="there is no argument amount"):
         package.sample(plain, tmp_path / "out", amount=3)
     with pytest.raises(GantoolError, match="no pipe"):
