@@ -37,7 +37,13 @@ def name(page: Path) -> str:
     return page.relative_to(ROOT).as_posix()
 
 
-@pytest.mark.parametrize("page", EXECUTED, ids=name)
+def executed() -> list[object]:
+    """The pages; those of models, which say in other words what their tests do, run with `make test-all`."""
+    slow = [pytest.mark.slow]
+    return [pytest.param(page, id=name(page), marks=slow if page.parent.name == "models" else []) for page in EXECUTED]
+
+
+@pytest.mark.parametrize("page", executed())
 def test_every_block_of_a_page_runs(page, prepared, commands, tmp_path):
     folder = tmp_path / "work"
     shutil.copytree(prepared, folder)
