@@ -12,6 +12,7 @@ from gantool_stylegan import StyleGAN, adain, schedules
 from torch import Tensor
 
 import gantool
+from gantool import registry
 from gantool.augmentation.adaptive import INTERVAL, SETS, Augment, kinds_of
 from gantool.augmentation.geometry import rotation, warped
 from gantool.errors import UsageError
@@ -268,3 +269,8 @@ def test_a_run_of_twice_the_size_goes_on_from_another(tmp_path, pictures_of):
 def test_version_2_does_not_grow():
     with pytest.raises(UsageError, match="does not grow"):
         built(size=16).adopt(built(size=8).state_dict())
+
+
+def test_paper256_is_paper():
+    one, other = (read_yaml(registry.plugin("stylegan").presets()[name]) for name in ("paper", "paper256"))
+    assert {**one, "summary": ""} == {**other, "summary": ""}
