@@ -94,9 +94,8 @@ class Sampler:
         finds none."""
         if "invert" not in self.can or not isinstance(self.model, Inverts):
             raise UsageError("these weights find no latent of a picture")
-        levels = torch.from_numpy(np.ascontiguousarray(to_uint8(pixels).transpose(2, 0, 1)))[None]
         with self._explained(), ready(self.model, self.device, half=self.half):
-            return self.model.invert(to_unit(levels.float()).to(self.device)).float().cpu()
+            return self.model.invert(as_images(pixels).to(self.device)).float().cpu()
 
     def images_of_styles(self, styles: Tensor) -> Tensor:
         """As `of_styles`, but as the network gives them: (N, C, H, W) in [-1, 1], on the device, not rounded."""
@@ -137,6 +136,11 @@ class Sampler:
                     f"the memory does not suffice for a picture: try {argument('precision', 'bf16')}"
                 ) from error
             raise DataError(f"the model fails on its latents: {first_line(error)}") from error
+
+
+def as_images(pixels: Array) -> Tensor:
+    """A picture (H, W, C) as a network takes it: (1, C, H, W) in [-1, 1]."""
+    return to_unit(torch.from_numpy(np.ascontiguousarray(to_uint8(pixels).transpose(2, 0, 1)))[None].float())
 
 
 def slerp(one: Tensor, other: Tensor, share: float) -> Tensor:

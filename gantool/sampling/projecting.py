@@ -14,8 +14,8 @@ from torch import nn
 from gantool.capabilities import Mixes
 from gantool.errors import UsageError, argument, command
 from gantool.inference.pixels import prepared
+from gantool.inference.sampler import as_images
 from gantool.pictures.file import encode, read_picture, to_uint8
-from gantool.pictures.resize import to_unit
 from gantool.report.console import Console
 from gantool.report.progress import progress
 from gantool.runs.header import read_facts
@@ -66,8 +66,7 @@ def project_file(
         label = sampler.read([told[0].words])
     spec = sampler.model.spec
     pixels, _ = prepared(read_picture(wanted.picture), spec.channels[0], (spec.size, spec.size))
-    levels = torch.from_numpy(np.ascontiguousarray(to_uint8(pixels).transpose(2, 0, 1)))[None]
-    target = to_unit(levels.float()).to(sampler.device)
+    target = as_images(pixels).to(sampler.device)
     apart = [0.0]
     with (
         torch.random.fork_rng(devices=[sampler.device] if sampler.device.type == "cuda" else []),
