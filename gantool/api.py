@@ -106,7 +106,7 @@ class Trained:
             layers = np.concatenate([layers, result.alpha[..., None]], axis=2)
         if layers.shape[2] > 1:
             layers = to_uint8(layers)  # Pillow's pictures have no 16-bit colour
-        translated = Image.fromarray(layers[..., 0] if layers.shape[2] == 1 else layers)
+        translated = _opened(layers)
         if result.icc_profile is not None:
             translated.info["icc_profile"] = result.icc_profile
         return translated
@@ -138,9 +138,7 @@ class Trained:
         )
         pieces = sampling.pieces_of(words, self.facts)
         inputs = Inputs(words, pieces, self.facts, sampler)
-        return [
-            Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels) for pixels in inputs.pictures(pieces)
-        ]
+        return [_opened(pixels) for pixels in inputs.pictures(pieces)]
 
     def read(self, texts: str | Sequence[str]) -> np.ndarray[Any, Any]:
         """The labels (N, L) of texts, as an exported file takes them. Raises UsageError for a model that reads none."""
@@ -319,6 +317,11 @@ def train(
         set=set or {},
     )
     return training_session.start(training.plan(request), console or Console(verbosity=_GRAVE_ALONE))
+
+
+def _opened(pixels: Array) -> Image.Image:
+    """Pixels (H, W, C) as Pillow's picture."""
+    return Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
 
 
 def _joined(to: str | Sequence[str] | None) -> str | None:

@@ -138,6 +138,12 @@ def is_terminal(name: Literal["stdin", "stdout"]) -> bool:
     return stream is not None and bool(stream.isatty())
 
 
+def refuse_terminal() -> None:
+    """Raises UsageError where stdout, to which a picture shall go, is a terminal."""
+    if is_terminal("stdout"):
+        raise UsageError("a picture is not for a terminal: redirect it (> picture.png) or name OUT")
+
+
 ModelName = Annotated[
     str,
     typer.Option(

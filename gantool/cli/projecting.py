@@ -9,8 +9,7 @@ import typer
 
 from gantool.cli import common
 from gantool.cli.common import flag
-from gantool.cli.sample import where
-from gantool.cli.sampling_ways import WHAT, Device, Out, Overwrite
+from gantool.cli.sample import WHAT, Device, Out, Overwrite, where
 
 if TYPE_CHECKING:
     from gantool.sampling.projection import Distance

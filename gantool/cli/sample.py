@@ -16,7 +16,15 @@ if TYPE_CHECKING:
 
     from gantool.sampling.session import Made
 
-_WHAT, _FILES, _MACHINE, _REPORT = "Pictures", "Files", "Machine", "Report"
+WHAT, FILES, MACHINE, REPORT = "Pictures", "Files", "Machine", "Report"
+
+Device = Annotated[str, flag("--device", "auto, cpu, cuda, cuda:1 or mps.", MACHINE)]
+Precision = Annotated[str, flag("--precision", "fp32 or bf16.", MACHINE, metavar="P")]
+Out = Annotated[str | None, flag("-o --out", "OUT, by name: files there may be replaced.", FILES)]
+Overwrite = Annotated[bool, flag("--overwrite", "Replace files that exist.", FILES)]
+Truncation = Annotated[
+    float, flag("--truncation", "0 to 1: less variety for better pictures. 1 is off.", WHAT, min=0, max=1)
+]
 
 
 def sample(
@@ -25,53 +33,51 @@ def sample(
         str | None,
         typer.Argument(metavar="[OUT]", help="A folder, a file for one picture or a grid, or - for stdout."),
     ] = None,
-    out: Annotated[str | None, flag("-o --out", "OUT, by name: files there may be replaced.", _FILES)] = None,
-    count: Annotated[int | None, flag("-n", "Pictures, with the seeds from --seed on.", _WHAT, metavar="N")] = None,
-    seed: Annotated[int, flag("--seed", "Seed of the first picture.", _WHAT)] = 0,
-    seeds: Annotated[str | None, flag("--seeds", "The seeds to make, such as 0-7,85.", _WHAT, metavar="S")] = None,
+    out: Out = None,
+    count: Annotated[int | None, flag("-n", "Pictures, with the seeds from --seed on.", WHAT, metavar="N")] = None,
+    seed: Annotated[int, flag("--seed", "Seed of the first picture.", WHAT)] = 0,
+    seeds: Annotated[str | None, flag("--seeds", "The seeds to make, such as 0-7,85.", WHAT, metavar="S")] = None,
     to: Annotated[
         str | None,
         flag(
             "--to",
             "Class, several with commas between, or all (default: all in turns).",
-            _WHAT,
+            WHAT,
             metavar="CLASS",
             autocompletion=common.domains,
         ),
     ] = None,
     text: Annotated[
-        str | None, flag("--text", "What the pictures show, in words; - for lines on stdin.", _WHAT, metavar="T")
+        str | None, flag("--text", "What the pictures show, in words; - for lines on stdin.", WHAT, metavar="T")
     ] = None,
     text_file: Annotated[
-        Path | None, flag("--text-file", "A file of such texts, one a line.", _WHAT, metavar="FILE")
+        Path | None, flag("--text-file", "A file of such texts, one a line.", WHAT, metavar="FILE")
     ] = None,
     vectors: Annotated[
         Path | None,
-        flag("--vectors", "Vectors in place of words: .npy, .npz, .csv, .pickle or .t7.", _WHAT, metavar="FILE"),
+        flag("--vectors", "Vectors in place of words: .npy, .npz, .csv, .pickle or .t7.", WHAT, metavar="FILE"),
     ] = None,
     code: Annotated[
-        Path | None, flag("--code", "Latents or styles in place of seeds: .npy or .npz.", _WHAT, metavar="FILE")
+        Path | None, flag("--code", "Latents or styles in place of seeds: .npy or .npz.", WHAT, metavar="FILE")
     ] = None,
-    truncation: Annotated[
-        float, flag("--truncation", "0 to 1: less variety for better pictures. 1 is off.", _WHAT, min=0, max=1)
-    ] = 1.0,
+    truncation: Truncation = 1.0,
     grid: Annotated[
-        str | None, flag("--grid", "OUT is one picture of C columns and R rows.", _WHAT, metavar="CxR")
+        str | None, flag("--grid", "OUT is one picture of C columns and R rows.", WHAT, metavar="CxR")
     ] = None,
-    ext: Annotated[str | None, flag("--ext", "png, jpg, webp, tif, ... (default: png).", _FILES)] = None,
-    quality: Annotated[int, flag("--quality", "Of jpg, webp and avif.", _FILES, min=1, max=100)] = 95,
-    overwrite: Annotated[bool, flag("--overwrite", "Replace files that exist.", _FILES)] = False,
-    newer: Annotated[bool, flag("--newer", "Replace those that were made otherwise.", _FILES)] = False,
+    ext: Annotated[str | None, flag("--ext", "png, jpg, webp, tif, ... (default: png).", FILES)] = None,
+    quality: Annotated[int, flag("--quality", "Of jpg, webp and avif.", FILES, min=1, max=100)] = 95,
+    overwrite: Overwrite = False,
+    newer: Annotated[bool, flag("--newer", "Replace those that were made otherwise.", FILES)] = False,
     skip_existing: Annotated[
-        bool, flag("--skip-existing", "Keep files that exist (default for folders).", _FILES)
+        bool, flag("--skip-existing", "Keep files that exist (default for folders).", FILES)
     ] = False,
     fail_existing: Annotated[
-        bool, flag("--fail-existing", "Begin only if none exists (default for one file).", _FILES)
+        bool, flag("--fail-existing", "Begin only if none exists (default for one file).", FILES)
     ] = False,
-    device: Annotated[str, flag("--device", "auto, cpu, cuda, cuda:1 or mps.", _MACHINE)] = "auto",
-    precision: Annotated[str, flag("--precision", "fp32 or bf16.", _MACHINE, metavar="P")] = "fp32",
-    print_: Annotated[bool, flag("--print", "Written files on stdout, one a line.", _REPORT)] = False,
-    nul: Annotated[bool, flag("-0 --nul", "--print has NUL in place of line ends.", _REPORT)] = False,
+    device: Device = "auto",
+    precision: Precision = "fp32",
+    print_: Annotated[bool, flag("--print", "Written files on stdout, one a line.", REPORT)] = False,
+    nul: Annotated[bool, flag("-0 --nul", "--print has NUL in place of line ends.", REPORT)] = False,
     json: common.Json = False,
     quiet: common.Quiet = 0,
     verbose: common.Verbose = 0,
@@ -120,8 +126,8 @@ def sample(
     decided = plan(request)
     if (grid or decided.to_stdout) and (json or print_):
         raise UsageError("one picture is made, at OUT: leave out --json and --print")
-    if decided.to_stdout and common.is_terminal("stdout"):
-        raise UsageError("a picture is not for a terminal: redirect it (> picture.png) or name OUT")
+    if decided.to_stdout:
+        common.refuse_terminal()
     from gantool.sampling import session
 
     report = _printer(nul) if print_ else None

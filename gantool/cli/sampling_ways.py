@@ -9,18 +9,7 @@ import typer
 
 from gantool.cli import common
 from gantool.cli.common import flag
-from gantool.cli.sample import where
-from gantool.errors import UsageError
-
-WHAT, FILES, MACHINE = "Pictures", "Files", "Machine"
-
-Device = Annotated[str, flag("--device", "auto, cpu, cuda, cuda:1 or mps.", MACHINE)]
-Precision = Annotated[str, flag("--precision", "fp32 or bf16.", MACHINE, metavar="P")]
-Out = Annotated[str | None, flag("-o --out", "OUT, by name: files there may be replaced.", FILES)]
-Overwrite = Annotated[bool, flag("--overwrite", "Replace files that exist.", FILES)]
-Truncation = Annotated[
-    float, flag("--truncation", "0 to 1: less variety for better pictures. 1 is off.", WHAT, min=0, max=1)
-]
+from gantool.cli.sample import FILES, WHAT, Device, Out, Overwrite, Precision, Truncation, where
 
 
 def interpolate(
@@ -77,8 +66,8 @@ def interpolate(
     console = common.console(quiet, verbose)
     pictures = list(words or ())
     target = where(pictures.pop() if pictures and out is None else None, out)
-    if target == "-" and common.is_terminal("stdout"):
-        raise UsageError("a picture is not for a terminal: redirect it (> picture.png) or name OUT")
+    if target == "-":
+        common.refuse_terminal()
     from gantool.sampling.interpolation import Way, interpolate
     from gantool.sampling.request import Request
 
@@ -131,8 +120,8 @@ def mix(
     """
     console = common.console(quiet, verbose)
     target = where(word, out)
-    if target == "-" and common.is_terminal("stdout"):
-        raise UsageError("a picture is not for a terminal: redirect it (> picture.png) or name OUT")
+    if target == "-":
+        common.refuse_terminal()
     from gantool.sampling import mixing
     from gantool.sampling.request import Request
 

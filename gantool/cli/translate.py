@@ -165,8 +165,8 @@ def translate(
     if dry_run:
         translation_report.show(decided, console)
         return
-    if decided.to_stdout and common.is_terminal("stdout"):
-        raise UsageError("a picture is not for a terminal: redirect it (> picture.png) or name OUT")
+    if decided.to_stdout:
+        common.refuse_terminal()
     if decided.reads_stdin and common.is_terminal("stdin"):
         raise UsageError("- reads a picture from stdin, which is a terminal: cat picture.jpg | gantool translate ...")
     from gantool.translation import session

@@ -34,7 +34,6 @@ Label: TypeAlias = Callable[[int], Tensor | None]
 """What the picture of a number shows: a label (1, S), or None where the model is told nothing."""
 MOST = 50_000
 """Pictures that are made unless a person says otherwise, at most: what papers take for FID."""
-_TOGETHER = 64  # texts
 
 
 def compare_samples(
@@ -134,10 +133,7 @@ def _labels(reals: Reals, classes: Sequence[int], sampler: Sampler, count: int) 
         return lambda number: None
     rounds = (divmod(number, len(told)) for number in range(count))
     chosen = [told[file][turn % len(told[file])] for turn, file in rounds]
-    if reals.captions:
-        table = torch.cat([sampler.read(chosen[first : first + _TOGETHER]) for first in range(0, count, _TOGETHER)])
-    else:
-        table = torch.from_numpy(np.asarray(chosen, np.float32))
+    table = sampler.read(chosen) if reals.captions else torch.from_numpy(np.asarray(chosen, np.float32))
     return lambda number: table[number : number + 1]
 
 

@@ -169,6 +169,26 @@ def networks(
     return found
 
 
+def generator_and_discriminator(
+    files: Mapping[str, OfficialTensors],
+    generator: Callable[[Tensors], Values | None],
+    discriminator: Callable[[Tensors], Values | None],
+    usual: str,
+) -> tuple[dict[str, Found], Values] | None:
+    """The generator, and the discriminator if it is there, by their letters, and the values on which they agree; None
+    if a file holds neither. `usual` is a generator's usual file.
+
+    Raises CheckpointError where a network is there twice, the generator is missing, or the two do not fit each other.
+    """
+    found = networks(files, {"G": generator, "D": discriminator})
+    if found is None:
+        return None
+    roles = once((network.kind, network) for network in found)
+    if "G" not in roles:
+        raise no_generator(files, usual)
+    return roles, agreed((network.file, network.values) for network in found)
+
+
 def inside(content: OfficialTensors) -> dict[str, Tensors]:
     """The networks of a file that holds several, by their official names."""
     return {name: dict(leaves(part)) for name, part in content.items() if isinstance(part, Mapping)}

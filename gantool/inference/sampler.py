@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,14 @@ from torch import Tensor
 
 from gantool.capabilities import Inverts, Mixes, Reads, Samples, abilities
 from gantool.errors import CheckpointError, DataError, OutOfMemoryError, UsageError, argument, ran_out
-from gantool.inference.pixels import as_pixels
+from gantool.inference.pixels import as_pixels, prepared
 from gantool.inference.ready import ready
 from gantool.model import Model
-from gantool.pictures.file import Array, to_uint8
+from gantool.pictures.file import Array, read_picture, to_uint8
 from gantool.pictures.resize import to_unit
 from gantool.schema import first_line
+
+_READ_TOGETHER = 64  # texts
 
 
 class Sampler:
@@ -62,8 +65,14 @@ class Sampler:
         """The labels (N, label_size) of texts. Raises UsageError for a model that does not read."""
         if "read" not in self.can or not isinstance(self.model, Reads):
             raise UsageError(f"these weights read no text: leave out {argument('text')}")
+        parts = [texts[first : first + _READ_TOGETHER] for first in range(0, len(texts), _READ_TOGETHER)]
         with ready(self.model, self.device):
-            return self.model.read(texts).float().cpu()
+            return torch.cat([self.model.read(part).float().cpu() for part in parts])
+
+    def own_picture(self, path: Path) -> Array:
+        """A file as a picture (H, W, C) of the model's own size and channels. Raises DataError."""
+        spec = self.model.spec
+        return prepared(read_picture(path), spec.channels[0], (spec.size, spec.size))[0]
 
     def pictures(self, latents: Tensor, labels: Tensor | None = None, truncation: float = 1.0) -> list[Array]:
         """Pictures (H, W, C) uint8 of latents (N, L), and of labels (N, label_size) where the model is told something.

@@ -14,9 +14,8 @@ from torch import Tensor
 
 from gantool.errors import UsageError, argument
 from gantool.files import check_folder
-from gantool.inference.pixels import prepared
-from gantool.inference.sampler import Sampler, slerp
-from gantool.pictures.file import Array, encode, read_picture, to_uint8
+from gantool.inference.sampler import slerp
+from gantool.pictures.file import Array, encode, to_uint8
 from gantool.pictures.frames import Film, encode_frames
 from gantool.pictures.results import Recorder
 from gantool.report.console import Console
@@ -75,7 +74,7 @@ def interpolate(
     sampler = ready_sampler(weights, request.device, request.precision, console)
     labels: Tensor | None = None
     if way.pictures:
-        codes = torch.cat([_inverted(sampler, path) for path in way.pictures])
+        codes = torch.cat([sampler.invert(sampler.own_picture(path)) for path in way.pictures])
     else:
         codes, labels = Inputs(request, pieces, facts, sampler).points(pieces)
     if codes.dim() == 3 and way.space == "z":
@@ -167,10 +166,3 @@ def _put_frames(frames: Iterator[Array], root: Path, count: int, request: Reques
             data = encode(frame, format, quality=request.quality)
             outbox.write(out, data)
             recorder.note_other(out, data)
-
-
-def _inverted(sampler: Sampler, path: Path) -> Tensor:
-    """The latent (1, L) of a picture."""
-    side = sampler.model.spec.size
-    pixels, _ = prepared(read_picture(path), sampler.model.spec.channels[0], (side, side))
-    return sampler.invert(pixels)

@@ -13,9 +13,8 @@ from torch import nn
 
 from gantool.capabilities import Mixes
 from gantool.errors import UsageError, argument, command
-from gantool.inference.pixels import prepared
 from gantool.inference.sampler import as_images
-from gantool.pictures.file import encode, read_picture, to_uint8
+from gantool.pictures.file import encode, to_uint8
 from gantool.report.console import Console
 from gantool.report.progress import progress
 from gantool.runs.header import read_facts
@@ -64,9 +63,7 @@ def project_file(
         label = sampler.label(told[0].number)
     elif facts.told == "text":
         label = sampler.read([told[0].words])
-    spec = sampler.model.spec
-    pixels, _ = prepared(read_picture(wanted.picture), spec.channels[0], (spec.size, spec.size))
-    target = as_images(pixels).to(sampler.device)
+    target = as_images(sampler.own_picture(wanted.picture)).to(sampler.device)
     apart = [0.0]
     with (
         torch.random.fork_rng(devices=[sampler.device] if sampler.device.type == "cuda" else []),

@@ -34,7 +34,6 @@ from gantool.translation.jobs import Job
 from gantool.translation.outbox import Outbox
 
 _WAITING = 32  # pictures that may wait for a place on the disk
-_READ_TOGETHER = 64  # texts
 
 
 @dataclass(frozen=True)
@@ -212,8 +211,7 @@ def _labels(
     else:
         texts = {piece.told.number: piece.told.words for piece in pieces}
         lines = [texts[number] for number in sorted(texts)]
-        parts = [lines[first : first + _READ_TOGETHER] for first in range(0, len(lines), _READ_TOGETHER)]
-        table = torch.cat([sampler.read(part) for part in parts])
+        table = sampler.read(lines)
     return lambda piece: table[piece.told.number : piece.told.number + 1]
 
 

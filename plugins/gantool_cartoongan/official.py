@@ -16,11 +16,8 @@ from gantool.importing.table import (
     Part,
     Tensors,
     Values,
-    agreed,
+    generator_and_discriminator,
     imported,
-    networks,
-    no_generator,
-    once,
     places,
     shape,
 )
@@ -42,13 +39,10 @@ def recognise(files: Mapping[str, OfficialTensors]) -> Imported | None:
 
     Raises CheckpointError for files that do not fit each other or lack keys.
     """
-    found = networks(files, {"G": generator, "D": discriminator})
+    found = generator_and_discriminator(files, generator, discriminator, "generator_latest.pkl")
     if found is None:
         return None
-    roles = once((network.kind, network) for network in found)
-    if "G" not in roles:
-        raise no_generator(files, "generator_latest.pkl")
-    values = agreed((network.file, network.values) for network in roles.values())
+    roles, values = found
     style = _STYLE.fullmatch(PurePath(roles["G"].file).stem)
     return imported(
         CartoonGAN,

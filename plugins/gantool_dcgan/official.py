@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gantool.importing.official import Imported, OfficialTensors
-from gantool.importing.table import Part, Tensors, Values, agreed, imported, networks, no_generator, once, places
+from gantool.importing.table import Part, Tensors, Values, generator_and_discriminator, imported, places
 from gantool_dcgan import DCGAN
 
 
@@ -17,13 +17,10 @@ def recognise(files: Mapping[str, OfficialTensors]) -> Imported | None:
 
     Raises CheckpointError for files that do not belong together or lack keys.
     """
-    found = networks(files, {"G": generator, "D": discriminator})
+    found = generator_and_discriminator(files, generator, discriminator, "netG_epoch_N.pth")
     if found is None:
         return None
-    roles = once((network.kind, network) for network in found)
-    if "G" not in roles:
-        raise no_generator(files, "netG_epoch_N.pth")
-    values = agreed((network.file, network.values) for network in found)
+    roles, values = found
     return imported(
         DCGAN,
         [Part(role.lower(), network.file, network.tensors) for role, network in roles.items()],

@@ -13,11 +13,8 @@ from gantool.importing.table import (
     Part,
     Tensors,
     Values,
-    agreed,
+    generator_and_discriminator,
     imported,
-    networks,
-    no_generator,
-    once,
     places,
     shape,
 )
@@ -36,13 +33,10 @@ def recognise(files: Mapping[str, OfficialTensors]) -> Imported | None:
 
     Raises CheckpointError for a discriminator alone, and for files that do not belong together or lack keys.
     """
-    found = networks(files, {"G": _generator, "D": _discriminator})
+    found = generator_and_discriminator(files, _generator, _discriminator, "netG_epoch_90.pth")
     if found is None:
         return None
-    roles = once((one.kind, one) for one in found)
-    if "G" not in roles:
-        raise no_generator(files, "netG_epoch_90.pth")
-    values = agreed((one.file, one.values) for one in found)
+    roles, values = found
     text = values.pop("text")
     return imported(
         StackGAN,

@@ -17,11 +17,8 @@ from gantool.importing.table import (
     Part,
     Tensors,
     Values,
-    agreed,
+    generator_and_discriminator,
     imported,
-    networks,
-    no_generator,
-    once,
     places,
     same,
 )
@@ -37,13 +34,10 @@ def recognise(files: Mapping[str, OfficialTensors]) -> Imported | None:
 
     Raises CheckpointError for files that do not belong together or lack keys.
     """
-    found = networks(files, {"G": generator, "D": critic})
+    found = generator_and_discriminator(files, generator, critic, "netG_epoch_N.pth")
     if found is None:
         return None
-    roles = once((network.kind, network) for network in found)
-    if "G" not in roles:
-        raise no_generator(files, "netG_epoch_N.pth")
-    values = agreed((network.file, network.values) for network in found)
+    roles, values = found
     tensors = {role: turned(network.tensors) if role == "D" else network.tensors for role, network in roles.items()}
     return imported(
         WGAN,
