@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gantool.errors import CheckpointError, argument, did_you_mean
-from gantool.runs.folders import DEMO, RUNS, STOPPED_EARLY, WEIGHTS, aside, is_run, saves
+from gantool.runs.folders import BEST, DEMO, RUNS, STOPPED_EARLY, WEIGHTS, aside, best, is_run, saves
 from gantool.runs.header import read_header
 
 
@@ -29,18 +29,31 @@ def newest_run(model: str, root: Path = RUNS, *, stopped_early: bool = False) ->
     return max(found)[2] if found else None
 
 
+def meant(path: Path) -> Path:
+    """The save that `RUN/best` means, and every other path as it is. Raises CheckpointError where no save is best."""
+    if path.name != BEST or not is_run(path.parent):
+        return path
+    if (save := best(path.parent)) is None:
+        raise CheckpointError(
+            f"{path.parent} has no best save: {argument('validate', 'DIR')} measures the saves of a training"
+        )
+    return save
+
+
 def is_resumable(name: str) -> bool:
     """True for the path of a run or of one of its saves."""
     path = Path(name)
-    return is_run(path) or (path / WEIGHTS).is_file() or path.suffix == ".safetensors"
+    is_best = path.name == BEST and is_run(path.parent)
+    return is_run(path) or is_best or (path / WEIGHTS).is_file() or path.suffix == ".safetensors"
 
 
 def find_weights(name: str, models: tuple[str, ...] = (), root: Path = RUNS) -> Path:
-    """The weights file that a person names: a weights file, a run folder, a save, or a model's newest run.
+    """The weights file that a person names: a weights file, a run folder (its newest save), a save, a run's best save
+    (RUN/best), or a model's newest run.
 
     Raises CheckpointError that says what was looked for.
     """
-    path = Path(name)
+    path = meant(Path(name))
     if path.is_file():
         return path
     if (path / WEIGHTS).is_file():

@@ -3,23 +3,28 @@
 runs/cyclegan/001/
     run.yaml  log.jsonl  gallery.html  samples/00001000.png
     checkpoints/00001000/{weights,state}.safetensors
+    best -> checkpoints/00001000
 """
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from pathlib import Path
 
 from gantool.errors import DataError
-from gantool.files import TEMPORARY, reason, remove_abandoned
+from gantool.files import TEMPORARY, reason, remove_abandoned, write_atomically
 
 RUNS = Path("runs")
 CHECKPOINTS = "checkpoints"
 WEIGHTS = "weights.safetensors"
 STATE = "state.safetensors"
 SETTINGS = "run.yaml"
-WRITTEN = (SETTINGS, "log.jsonl", "gallery.html", "demo.html", "samples", "translations")
+LOG = "log.jsonl"
+BEST = "best"
+"""A link to the best save; where the system refuses links a file that holds what the link would."""
+WRITTEN = (SETTINGS, LOG, BEST, "gallery.html", "demo.html", "samples", "translations")
 """What a training and a demo write beside the saves."""
 ASIDE = ".aside"
 """A file that says why a run is not meant by its model's name alone: `DEMO` or `STOPPED_EARLY`."""
@@ -80,6 +85,36 @@ def remove_save(save: Path) -> None:
     going = save.with_name(f".{save.name}.old")
     save.rename(going)
     shutil.rmtree(going, ignore_errors=True)
+
+
+def best(run: Path) -> Path | None:
+    """The save that the run's validations found best; None where there is none."""
+    link = run / BEST
+    try:
+        target = os.readlink(link) if link.is_symlink() else link.read_bytes()[:100].decode("ascii")
+    except (OSError, ValueError):
+        return None
+    found = re.fullmatch(rf"{CHECKPOINTS}[/\\](\d+)\s*", target)
+    save = run / CHECKPOINTS / found[1] if found else None
+    return save if save is not None and (save / WEIGHTS).is_file() else None
+
+
+def set_best(run: Path, save: Path) -> None:
+    """Says which save of the run is best. Atomic. Raises DataError where it cannot be written."""
+    if best(run) == save:
+        return
+    target, link, temporary = f"{CHECKPOINTS}/{save.name}", run / BEST, run / f".{BEST}"
+    try:
+        temporary.unlink(missing_ok=True)  # of a killed process: one trains in a folder at a time
+        temporary.symlink_to(target, target_is_directory=True)
+    except OSError:  # Windows lets few people make links
+        write_atomically(link, target.encode())
+        return
+    try:
+        temporary.replace(link)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise DataError(f"cannot write {link}: {reason(error, run)}") from error
 
 
 def sweep(run: Path) -> None:

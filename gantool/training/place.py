@@ -10,7 +10,7 @@ from gantool.errors import CheckpointError, UsageError, argument, did_you_mean
 from gantool.options import read_yaml
 from gantool.pictures.find import is_picture_name
 from gantool.runs import folders
-from gantool.runs.find import newest_run
+from gantool.runs.find import meant, newest_run
 
 _ANOTHER = argument("out", "ANOTHER_FOLDER")
 
@@ -39,7 +39,7 @@ def find_place(name: str, out: Path | None, resume: str | None) -> Place:
         if folder is None:
             return replace(_new(name, None), anew=f"there is no run of {name} below {folders.RUNS}: a new one begins")
         return _continued(name, folder)
-    path = Path(resume)
+    path = meant(Path(resume))
     if path.is_file():
         path = path.parent
     if (path / folders.WEIGHTS).is_file() and path.parent.name == folders.CHECKPOINTS:
