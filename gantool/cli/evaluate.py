@@ -9,7 +9,6 @@ from typing import Annotated, Any
 import typer
 
 from gantool.cli import common
-from gantool.report.text import to_json
 
 
 def evaluate(
@@ -89,6 +88,9 @@ def evaluate(
             " separability.",
         ),
     ] = None,
+    all_saves: Annotated[
+        bool, typer.Option("--all-saves", help="Measure every save of the run, and mark the best by each metric.")
+    ] = False,
     size: Annotated[
         int | None,
         typer.Option(
@@ -115,81 +117,55 @@ def evaluate(
 
     gantool eval --model stylegan faces --inception inception.pth -n 50000
 
+    gantool eval --model runs/h2z testA testB --all-saves
+
     gantool eval real fake --json
     """
     console = common.console(quiet, verbose, json)
     from gantool.errors import UsageError
-    from gantool.evaluation.request import Request, check, holds_all_domains, of_noise
+    from gantool.evaluation.request import Request, check, check_run, holds_all_domains, of_noise
     from gantool.runs.header import read_facts
 
     weights = None if model is None else common.weights(model, console)
-    files: dict[str, Any] = {"inception": inception, "lpips": _two_files(lpips), "classifier": classifier}
-    noise: dict[str, Any] = {
-        "truncation": truncation,
-        "faces": faces,
-        "attributes": tuple(map(Path, attributes.split(","))) if attributes else (),
-    }
-    check(Request(folders=tuple(folders), weights=weights, to=to, n=count, seed=seed, device=device, **noise, **files))
+    if all_saves:
+        check_run(model)
+    files: dict[str, Any] = {"inception": inception, "lpips": common.two_files(lpips), "classifier": classifier}
+    request = Request(
+        folders=tuple(folders),
+        weights=weights,
+        to=to,
+        n=count,
+        truncation=truncation,
+        faces=faces,
+        attributes=tuple(map(Path, attributes.split(","))) if attributes else (),
+        seed=seed,
+        device=device,
+        **files,
+    )
+    check(request)
     samples = weights is not None and of_noise(read_facts(weights), folders)
     everything = weights is not None and not samples and holds_all_domains(weights, folders[0])
     if len(folders) != 2 and not (samples or (everything and len(folders) == 1)):
         more = "" if weights is None else ", pictures to translate and real ones of what they become"
         raise UsageError(f"eval compares two folders{more}, not {len(folders)}")
-    first, second = folders[0], folders[-1]
+    from gantool.cli import evaluation_report
+    from gantool.evaluation.any_model import compare_model
+    from gantool.evaluation.domains import Tasks
     from gantool.evaluation.folders import compare_folders
     from gantool.evaluation.how import How
     from gantool.evaluation.judges import load_judges
-    from gantool.evaluation.samples import compare_samples
-    from gantool.evaluation.translations import compare_translations
     from gantool.inference.devices import choose
     from gantool.report.progress import stages
 
     common.say_passed_over([folder for folder in folders if folder.is_dir()], console)
-    chosen = choose(device)
-    judges = load_judges(**files)
-    how = How(judges=judges, size=size, seed=seed, device=chosen)
-    if weights is not None and everything:
-        from gantool.evaluation.domains import compare_domains
-        from gantool.evaluation.report import flat
-
-        with stages(replace(console, json=False)) as progress:
-            tasks = compare_domains(weights, first, second, to=to, styles=count, how=replace(how, progress=progress))
-        if json:
-            console.result(to_json(tasks.as_dict()))
-            return
-        measured = list(tasks.means[0].metrics)
-        rows = [
-            [task.styles, task.source, task.target, *(task.metrics[name] for name in measured)]
-            for task in (*tasks.tasks, *tasks.means)
-        ]
-        console.table("", ["styles", "source", "target", *measured], rows)
-        console.table("how it was measured", ["what", "value"], flat("", tasks.protocol))
-        for note in tasks.notes:
-            console.note(f"note: {note}")
+    how = How(judges=load_judges(**files), size=size, seed=seed, device=choose(device))
+    if all_saves:
+        evaluation_report.show_saves(Path(model or ""), request, how, console)
         return
     with stages(replace(console, json=False)) as progress:
-        if weights is None:
-            found = compare_folders(first, second, how=replace(how, progress=progress))
-        elif samples:
-            found = compare_samples(weights, folders, n=count, to=to, **noise, how=replace(how, progress=progress))
-        else:
-            found = compare_translations(
-                weights, first, second, to=to, styles=count, how=replace(how, progress=progress)
-            )
-    if json:
-        console.result(to_json(replace(found, notes=[console.words(note) for note in found.notes]).as_dict()))
-        return
-    console.table("", ["metric", "value", "how to read it"], found.rows())
-    if found.classes:
-        console.table("by class", *found.class_rows())
-    console.table("how it was measured", ["what", "value"], found.protocol_rows())
-    for note in found.notes:
-        console.note(f"note: {note}")
-
-
-def _two_files(text: str | None) -> tuple[Path, Path] | None:
-    """The backbone and the heads of `--lpips`: "FILE,FILE", or one file that holds both."""
-    if text is None:
-        return None
-    first, comma, second = text.partition(",")
-    return (Path(text), Path(text)) if Path(text).is_file() or not comma else (Path(first), Path(second))
+        how = replace(how, progress=progress)
+        found = compare_folders(*folders, how=how) if weights is None else compare_model(request, how)
+    if isinstance(found, Tasks):
+        evaluation_report.show_tasks(found, console)
+    else:
+        evaluation_report.show(found, console)

@@ -21,7 +21,7 @@ class Metric(NamedTuple):
     digits: int = 4
 
 
-_METRICS = {
+METRICS = {
     "psnr": Metric("PSNR", "dB", "higher is better", "higher", 2),
     "ssim": Metric("SSIM", "", "higher is better, at most 1", "higher"),
     "l1": Metric("L1", "", "lower is better, range 0 to 1", "lower"),
@@ -61,7 +61,7 @@ def metric(name: str) -> Metric:
     """How the metric of this name, one of `Evaluation.metrics`, is shown and read."""
     if name.startswith("swd_"):  # a level
         return Metric(f"  at {name.removeprefix('swd_')}", "", "", "lower", 2)
-    return _METRICS[name]
+    return METRICS[name]
 
 
 def better(name: str) -> Better | None:

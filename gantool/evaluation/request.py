@@ -11,6 +11,7 @@ from gantool.errors import DataError, UsageError, argument
 from gantool.evaluation.files import check_attributes, needed
 from gantool.inference.devices import check_name
 from gantool.options import restore
+from gantool.runs import folders
 from gantool.runs.header import read_facts
 from gantool.sampling.request import check_truncation
 from gantool.sampling.seeds import count_on
@@ -67,6 +68,15 @@ def check(request: Request) -> None:
         if not folder.exists():
             raise DataError(f"{folder} does not exist")
     needed(inception=request.inception, lpips=request.lpips, classifier=request.classifier)
+
+
+def check_run(model: str | None) -> None:
+    """Raises UsageError for anything but a run folder, whose saves may be measured."""
+    if model is None or not folders.is_run(Path(model)):
+        named = "" if model is None else f", and {model} is none"
+        raise UsageError(
+            f"{argument('all_saves')} measures the saves of a run folder{named}: {argument('model', 'RUN')}"
+        )
 
 
 def of_noise(facts: Facts, folders: Sequence[Path]) -> bool:

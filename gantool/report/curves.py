@@ -1,4 +1,4 @@
-"""Loss curves as small charts, one a loss, grouped by how they are read: numbers for a template to draw."""
+"""Curves of losses and of metrics as small charts, grouped by how they are read: numbers for a template to draw."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from statistics import median
 from typing import Any
 
 from gantool.report.legend import Meaning, meaning
+from gantool.report.measures import Measured, best_step, measures
 from gantool.report.text import figure
 
 WIDTH, HEIGHT = 340, 170
@@ -33,7 +34,7 @@ class Drawing:
     smooth: str
     """Its running median."""
     end: tuple[float, float] | None
-    """Where the running median ends."""
+    """Where the running median ends; of a metric its best point."""
     cut: bool
     """Whether peaks lie outside the frame."""
     width: int = WIDTH
@@ -44,11 +45,11 @@ class Drawing:
 
 @dataclass(frozen=True)
 class Chart:
-    """The curve of one loss."""
+    """The curve of one loss or metric."""
 
     name: str
     last: str
-    """Its last value, in words."""
+    """Its last value, in words; of a metric its best one."""
     label: str
     """The whole chart in words."""
     notes: list[str]
@@ -66,6 +67,34 @@ def curves(records: Sequence[Mapping[str, Any]]) -> list[tuple[Meaning, list[Cha
     for name, points in series.items():
         groups.setdefault(meaning(name), []).append(_chart(name, points))
     return list(groups.items())
+
+
+def metric_curves(records: Sequence[Mapping[str, Any]]) -> list[tuple[Meaning, list[Chart]]]:
+    """The charts of all metrics in a run's log that tell good saves from bad ones, by what they were measured on."""
+    sets: dict[str, dict[int, Measured]] = {}
+    for step, one in measures(records):
+        sets.setdefault(one.set, {})[step] = one
+    groups = []
+    for by_step in sets.values():
+        newest = list(by_step.values())[-1]
+        charts = [
+            _metric_chart(name, better, {step: by_step[step].metrics.get(name) for step in sorted(by_step)})
+            for name, better in newest.better.items()
+        ]
+        reading = "The dot is the best save. Figures compare within this group only."
+        groups.append((Meaning(f"Measured on {newest.on}", reading), charts))
+    return groups
+
+
+def _metric_chart(name: str, better: str, values: Mapping[int, float | None]) -> Chart:
+    series: Series = [(step, value) for step, value in values.items()]
+    best = best_step(values, better)
+    if best is None:
+        return Chart(name, "not finite", f"{name}: not finite", [], None)
+    words = f"{better} is better; best {figure(values[best] or 0.0, digits=4)} at step {best}"
+    drawing = _drawing(series, dot=(best, values[best]), from_zero=False)
+    notes = ["higher peaks are cut off"] if drawing.cut else []
+    return Chart(name, words, f"{name} of {len(series)} saves: {words}", notes, drawing)
 
 
 def _chart(name: str, series: Series) -> Chart:
@@ -88,13 +117,18 @@ def _thin(series: Series) -> Series:
     return thinned
 
 
-def _drawing(series: Series) -> Drawing:
+def _drawing(series: Series, dot: tuple[float, float | None] | None = None, *, from_zero: bool = True) -> Drawing:
+    """`dot` is the point to mark; None for the end of the running median."""
     values = sorted(value for _, value in series if value is not None)
     # A few peaks (the first steps, mostly) would press the rest of the curve flat.
     top, bottom = values[floor(0.98 * (len(values) - 1))], values[ceil(0.02 * (len(values) - 1))]
     high = top * 1.15 if values[-1] > 2 * top > 0 else values[-1]
     low = bottom * 1.15 if values[0] < 2 * bottom < 0 else values[0]
-    y_ticks = _ticks(min(low, 0.0), max(high, 0.0) if high > 0 or low < 0 else 1.0)
+    if from_zero:
+        y_ticks = _ticks(min(low, 0.0), max(high, 0.0) if high > 0 or low < 0 else 1.0)
+    else:
+        around = max(0.05 * abs(high), 1e-6) if high == low else 0.0
+        y_ticks = _ticks(low - around, high + around)
     y0, y1 = min(low, y_ticks[0]), max(high, y_ticks[-1])
     x0 = 0.0 if series[0][0] < 0.1 * series[-1][0] else series[0][0]
     x1 = max(series[-1][0], x0 + 1)
@@ -117,7 +151,7 @@ def _drawing(series: Series) -> Drawing:
         return "".join(words)
 
     smooth = _smooth(series)
-    step, value = smooth[-1]
+    step, value = dot or smooth[-1]
     steps = [tick for tick in _ticks(x0, x1) if x0 <= tick <= x1]
     return Drawing(
         rows=[(round(y(tick), 1), f"{tick:g}") for tick in y_ticks],

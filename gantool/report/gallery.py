@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from gantool.errors import DataError
 from gantool.report import runlog
-from gantool.report.curves import curves
-from gantool.report.page import BUDGET, Embedded, add_link, embedded, write_page
+from gantool.report.curves import curves, metric_curves
+from gantool.report.page import BUDGET, Embedded, add_link, embedded, renew, write_page
+from gantool.runs import folders
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,6 +36,7 @@ def write_gallery(run_folder: Path, title: str, facts: Mapping[str, str]) -> Pat
     """
     samples = _samples(run_folder / "samples")
     kept = _kept(samples)
+    records = runlog.read(run_folder / folders.LOG)
     steps = [
         {"number": step, "pictures": [(_description(path, step), _embedded_png(path)) for path in samples[step]]}
         for step in kept
@@ -47,8 +49,19 @@ def write_gallery(run_folder: Path, title: str, facts: Mapping[str, str]) -> Pat
         link=(DEMO, _TO_DEMO) if (run_folder / DEMO).exists() else None,
         steps=steps,
         left_out=len(samples) - len(kept),
-        groups=curves(runlog.read(run_folder / "log.jsonl")),
+        metrics=metric_curves(records),
+        groups=curves(records),
     )
+
+
+def renew_metrics(run_folder: Path) -> None:
+    """Writes what the log says of metrics into the gallery of a run, which may have been written long ago.
+
+    Does nothing for a run without one.
+    """
+    if (run_folder / GALLERY).exists():
+        metrics = metric_curves(runlog.read(run_folder / folders.LOG))
+        renew(run_folder / GALLERY, "metrics.html", before="<h2>Losses</h2>", metrics=metrics)
 
 
 def write_demo(

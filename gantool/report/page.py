@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,6 +45,26 @@ def write_page(path: Path, template: str, **values: object) -> Path:
 
     All values are escaped, and what cannot be seen in them is written out.
     """
+    write_atomically(path, _rendered(template, values).encode("utf-8", "replace"))
+    return path
+
+
+def renew(page: Path, template: str, *, before: str, **values: object) -> None:
+    """Puts a part of a page, which begins and ends with a comment each, in the place of the one that is there, or where
+    there is none, in front of `before`. Atomic.
+    """
+    part = _rendered(template, values).strip()
+    first, last = part.splitlines()[0], part.splitlines()[-1]
+    text = page.read_text(encoding="utf-8")
+    head, found, rest = text.partition(first)
+    tail = rest.partition(last)[2] if found else ""
+    if not found:
+        head, found, tail = text.partition(before)
+        tail = f"\n{found}{tail}"
+    write_atomically(page, f"{head}{part}{tail}".encode("utf-8", "replace"))
+
+
+def _rendered(template: str, values: Mapping[str, object]) -> str:
     import jinja2
 
     def seen(value: object) -> object:
@@ -53,8 +74,7 @@ def write_page(path: Path, template: str, **values: object) -> Path:
     environment = jinja2.Environment(
         loader=loader, autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined, finalize=seen
     )
-    write_atomically(path, environment.get_template(template).render(values).encode("utf-8", "replace"))
-    return path
+    return environment.get_template(template).render(values)
 
 
 def add_link(page: Path, target: str, words: str) -> None:

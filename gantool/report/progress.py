@@ -36,6 +36,7 @@ class StepProgress:
         self._console, self._total, self._what, self._every, self._clock = console, total, what, every, clock
         self._done = self._reported = start
         self._fields: dict[str, object] = {}
+        self._between = ""
         self._begun = False
         self._said_at = clock()
         # Moments at least half a second apart: the pace is that of the last minute or more, at bounded cost.
@@ -48,7 +49,7 @@ class StepProgress:
     def advance_with(self, done: int, **fields: object) -> None:
         """So much is done now; the fields (numbers or mappings of numbers) are shown until they change."""
         now, before = self._clock(), self._marks[-1][0]
-        self._done = done
+        self._done, self._between = done, ""
         self._fields.update(fields)
         if len(self._marks) > 1 and now - self._marks[-2][0] < 0.5:
             self._marks[-1] = (now, done)
@@ -59,6 +60,10 @@ class StepProgress:
         if not self._begun or late or done % self._every == 0 or done == self._total:
             self._begun = True
             self._report()
+
+    def between(self, words: str) -> None:
+        """What is done between two steps, shown until the next one."""
+        self._between = words
 
     def finish(self) -> None:
         """Reports where the job ended, unless that was the last thing said."""
@@ -75,8 +80,8 @@ class StepProgress:
         now, began = self._clock(), self._marks[-1][0]
         if now - self._said_at >= LINE_SECONDS:
             self._said_at = now
-            waited = f"the next has taken {duration(now - began)} so far"
-            self._console.note(f"{self._what} {self._words()[0]}: {waited}")
+            doing = self._between or f"the next has taken {duration(now - began)} so far"
+            self._console.note(f"{self._what} {self._words()[0]}: {doing}")
 
     @property
     def step_time(self) -> str:
@@ -124,8 +129,8 @@ class StepProgress:
         row = Table.grid(padding=(0, 1))
         bar = ProgressBar(total=self._total, completed=self._done, width=28, pulse=self._total is None)
         row.add_row(Text(self._what, style="bold"), bar, *(Text(word, no_wrap=True) for word in self._words()))
-        figures = _figures(self._fields)
-        return Group(row, Text("  ".join(figures), style="dim")) if figures else row
+        below = self._between or "  ".join(_figures(self._fields))
+        return Group(row, Text(below, style="dim")) if below else row
 
 
 class FilesProgress:
