@@ -14,6 +14,7 @@ from torch import Tensor
 
 from gantool import direction, registry
 from gantool.errors import UsageError
+from gantool.evaluation.validation import validator
 from gantool.inference.codes import seed_of
 from gantool.inference.devices import choose
 from gantool.inference.engine import Engine
@@ -301,7 +302,7 @@ def train(
 
     `gantool.train("cyclegan", ["trainA", "trainB"], steps=2000, set={"blocks": 6})`. `settings` are the fields of
     `gantool.training.settings.TrainSettings`; `set` holds options of the model. `resume` is True, "auto" or a path.
-    Raises the errors of `gantool.errors`.
+    With `validate` the best save is at `run / "best"`. Raises the errors of `gantool.errors`.
     """
     if set is not None and not isinstance(set, Mapping):
         raise UsageError('set is a mapping: set={"blocks": 6}')
@@ -316,7 +317,7 @@ def train(
         settings={key: value for key, value in settings.items() if value is not None},
         set=set or {},
     )
-    return training_session.start(training.plan(request), console or Console(verbosity=_GRAVE_ALONE))
+    return training_session.start(training.plan(request), console or Console(verbosity=_GRAVE_ALONE), validator)
 
 
 def _opened(pixels: Array) -> Image.Image:

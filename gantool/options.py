@@ -11,7 +11,7 @@ import math
 import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from types import NoneType, UnionType
 from typing import Any
 
@@ -30,7 +30,8 @@ def option(
 ) -> Any:
     """A dataclass field with its one line of help, its range (both ends allowed) or its choices.
 
-    `file` says that the text is the path of a file: it is made absolute, and may change when a run is continued.
+    `file` says that the text is the path of a file or a folder, or that the texts are: they are made absolute, and may
+    change when a run is continued.
     """
     metadata = {"help": help, "low": low, "high": high, "choices": choices, "file": file}
     return dataclasses.field(default=default, metadata=metadata)
@@ -60,9 +61,13 @@ def resolve(kind: type[Any], layers: Iterable[tuple[str, Mapping[str, Any]]], *,
                 raise UsageError(unknown(key, fields, where))
             checked = _checked(fields[key], types[key], value, where)
             if fields[key].metadata.get("file") and checked:
-                checked = str(Path(checked).expanduser().absolute())
+                checked = tuple(map(_absolute, checked)) if isinstance(checked, tuple) else _absolute(checked)
             settings[key] = Setting(checked, source)
     return settings
+
+
+def _absolute(path: str) -> str:
+    return str(Path(path).expanduser().absolute())
 
 
 def build(kind: type[Any], settings: Mapping[str, Setting], *, where: str) -> Any:
@@ -204,6 +209,7 @@ def _checked(field: dataclasses.Field[Any], kind: Any, value: Any, where: str) -
 
 
 def _converted(kind: Any, value: Any) -> Any:
+    value = str(value) if isinstance(value, PurePath) else value
     if typing.get_origin(kind) in (typing.Union, UnionType):
         inner = [part for part in typing.get_args(kind) if part is not NoneType]
         if value is None or (isinstance(value, str) and value.lower() in ("none", "null", "")):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from math import prod
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
@@ -41,7 +42,8 @@ def info(
     for key, (_, shape) in header.tensors.items():
         network = key.partition(".")[0]
         networks[network] = networks.get(network, 0) + prod(shape)
-    facts = {"file": str(path), "bytes": path.stat().st_size, **header.metadata, "parameters": networks}
+    best = _best(Path(name))
+    facts = {"file": str(path), "bytes": path.stat().st_size, **header.metadata, "parameters": networks, **best}
     if json:
         console.result(to_json(facts))
         return
@@ -50,6 +52,20 @@ def info(
     for title in _TABLES:
         if table := facts.get(title):
             console.table(title, ["key", "value"], [[key, words(value)] for key, value in table.items()])
+
+
+def _best(run: Path) -> dict[str, Any]:
+    """Of a run folder: which save its validations found best, and by what."""
+    from gantool.report import runlog
+    from gantool.report.measures import standing
+    from gantool.runs import folders
+
+    save = folders.best(run)
+    if save is None:
+        return {}
+    found: dict[str, Any] = {"save": str(run / folders.BEST), "step": int(save.name)}
+    now = standing(runlog.read(run / folders.LOG), there={found["step"]})
+    return {"best": found if now is None else {**found, now.metric: now.value, "better": now.better}}
 
 
 def _in_words(key: str, value: object) -> str:

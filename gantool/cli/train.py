@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from gantool import registry
-from gantool.cli import common, dry_run_report
+from gantool.cli import common, dry_run_report, train_flags
 from gantool.files import check_folder
 
 
@@ -25,7 +25,7 @@ def _option(*names: str, help: str, panel: str, **more: Any) -> Any:
     return typer.Option(*names, help=help, rich_help_panel=panel, **more)
 
 
-_RUN, _DATA, _LENGTH, _MACHINE, _FILES = "Run", "Pictures", "Length", "Machine", "Saves and samples"
+_RUN, _DATA, _LENGTH = "Run", "Pictures", "Length"
 
 
 def train(
@@ -103,31 +103,21 @@ def train(
             "--aligned", metavar="AB|BA", help="One folder of side-by-side pairs, A on the left or B.", panel=_DATA
         ),
     ] = None,
-    batch: Annotated[
-        int | None,
-        _option("--batch", help="Pictures a domain, step and process (default: the authors').", panel=_MACHINE),
-    ] = None,
-    accumulate: Annotated[
-        int | None, _option("--accumulate", help="Batches that make one step (default: 1).", panel=_MACHINE)
-    ] = None,
-    precision: Annotated[
-        str | None, _option("--precision", metavar="P", help="fp32, bf16 or fp16 (default: fp32).", panel=_MACHINE)
-    ] = None,
-    device: Annotated[
-        str | None, _option("--device", help="auto, cpu, cuda, cuda:1 or mps (default: auto).", panel=_MACHINE)
-    ] = None,
-    workers: Annotated[
-        int | None, _option("--workers", help="Threads that decode pictures (default: 2).", panel=_MACHINE)
-    ] = None,
-    compile_: Annotated[bool | None, _option("--compile", help="Compile the networks.", panel=_MACHINE)] = None,
-    deterministic: Annotated[
-        bool | None, _option("--deterministic", help="Repeat bit for bit on a GPU, too.", panel=_MACHINE)
-    ] = None,
-    save_every: Annotated[int | None, _option("--save-every", help="Steps between saves.", panel=_FILES)] = None,
-    sample_every: Annotated[
-        int | None, _option("--sample-every", help="Steps between sample grids.", panel=_FILES)
-    ] = None,
-    keep: Annotated[int | None, _option("--keep", help="Saves kept, 0 for all (default: 3).", panel=_FILES)] = None,
+    batch: train_flags.Batch = None,
+    accumulate: train_flags.Accumulate = None,
+    precision: train_flags.Precision = None,
+    device: train_flags.Device = None,
+    workers: train_flags.Workers = None,
+    compile_: train_flags.Compile = None,
+    deterministic: train_flags.Deterministic = None,
+    save_every: train_flags.SaveEvery = None,
+    sample_every: train_flags.SampleEvery = None,
+    keep: train_flags.Keep = None,
+    validate: train_flags.Validate = None,
+    metric: train_flags.Metric = None,
+    patience: train_flags.Patience = None,
+    inception: train_flags.Inception = None,
+    lpips: train_flags.Lpips = None,
     json: common.Json = False,
     quiet: common.Quiet = 0,
     verbose: common.Verbose = 0,
@@ -139,6 +129,8 @@ def train(
     gantool train cyclegan horses zebras -o runs/h2z --preset fast --steps 20000
 
     gantool train cyclegan horses zebras -o runs/h2z --resume --time 7h50m
+
+    gantool train pix2pix pairs --validate held-back --metric psnr --patience 5
     """
     console = common.console(quiet, verbose, json)
     if os.environ.get("RANK", "0") != "0":
@@ -164,6 +156,11 @@ def train(
         "save_every": save_every,
         "sample_every": sample_every,
         "keep": keep,
+        "validate": validate,
+        "metric": metric,
+        "patience": patience,
+        "inception": inception,
+        "lpips": common.two_files(lpips),
         "seed": seed,
     }
     known = understood(
@@ -184,11 +181,14 @@ def train(
     if not dry_run:
         check_folder(known.place.folder)
     common.load_torch(console)
+    from gantool.evaluation import validation
     from gantool.training import session
     from gantool.training.request import plan
 
     decided = plan(known)
     if not dry_run:
-        session.start(decided, console)
+        session.start(decided, console, validation.validator)
         return
+    if decided.settings.validate:
+        console.note(f"each save would be measured on {validation.check(decided).on}")
     dry_run_report.show(decided, console)

@@ -66,4 +66,7 @@ def measure(plan: Plan) -> tuple[Forecast, str]:
         taken = trainer.try_step()
     done = int(plan.place.saves[0].name) if plan.place.saves else 0
     forecast = Forecast(taken, max(0, total - done), peak_memory(device))
-    return forecast, advice(plan, forecast, device)
+    said = advice(plan, forecast, device)
+    if plan.settings.validate is not None:
+        said += ". Validations come on top: the first one tells how long they take"
+    return forecast, said

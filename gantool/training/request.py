@@ -76,10 +76,8 @@ class Plan:
         return {
             "model": self.name,
             "data": [str(path.resolve()) for path in self.paths],
-            **{key: value for key, value in settings.items() if value is not None},
-            "options": {
-                key: list(v) if isinstance(v, tuple) else v for key, v in dataclasses.asdict(self.options).items()
-            },
+            **_plain({key: value for key, value in settings.items() if value is not None}),
+            "options": _plain(dataclasses.asdict(self.options)),
             "facts": {
                 "gantool": __version__,
                 "processes": world,
@@ -143,6 +141,11 @@ def plan(request: Request | Words) -> Plan:
         began=began,
         licence=began.get("licence") if facts is None else facts.licence,
     )
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values as YAML has them."""
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
 
 
 def _domains(words: Words, data: Data, aligned: str | None) -> tuple[Domain, ...]:

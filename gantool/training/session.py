@@ -30,15 +30,18 @@ from gantool.training.distributed import Processes
 from gantool.training.inspection import Inspection, inspect, remember, remembered
 from gantool.training.request import Plan, fingerprint, write_settings
 from gantool.training.trainer import Trainer
+from gantool.training.validation import Measure, Validations, Validator, ended
 from gantool.training.watch import Silence, Watch
 
 _CHECKED = Path(".cache", "checked")
 """In the run folder: which pictures need not be looked at again."""
 
 
-def start(plan: Plan, console: Console) -> Path:
+def start(plan: Plan, console: Console, validator: Validator | None = None) -> Path:
     """Trains as planned and returns the run folder. Raises what `Trainer.train` raises, after the gallery is
     written, and UsageError where another training is at work in the run folder.
+
+    `validator` makes what measures saves, for a plan that has validations; its errors are raised before anything else.
     """
     console = console.steadfast()
     device = choose(plan.settings.device)
@@ -55,6 +58,7 @@ def start(plan: Plan, console: Console) -> Path:
         outside.enter_context(random_and_kernels(device, plan.settings.deterministic))
         if plan.place.saves:
             _compare(plan, processes.world, console)
+        measure = _measure(plan, validator, processes, console)
         found = _inspected(plan, processes, console)
         model = built(plan)
         dataset = opened(plan)
@@ -66,19 +70,43 @@ def start(plan: Plan, console: Console) -> Path:
             raise folder
         dataset.keep_in(folder / ".cache")
         model.to(device)
-        _train(plan, model, dataset, folder, processes, console)
+        _train(plan, model, dataset, folder, processes, console, measure)
         if processes.first:
             (folder / _CHECKED).unlink(missing_ok=True)
         dataset.close(remove=processes.first)
     return folder
 
 
+def _measure(plan: Plan, validator: Validator | None, processes: Processes, console: Console) -> Measure | None:
+    """What measures saves, in the first process of a run that validates. Its errors are raised in all of them."""
+    if plan.settings.validate is None:
+        return None
+    if validator is None:
+        raise ValueError("this plan has validations: a validator is needed")
+    measure, error = None, None
+    if processes.first:
+        try:
+            measure, pictures = validator(plan)
+            console.note(f"each save is measured by {plan.settings.metric} on {pictures}")
+        except GantoolError as found:
+            error = found
+    if error := processes.shared(error):
+        raise error
+    return measure
+
+
 def _train(
-    plan: Plan, model: Model[Any], dataset: Dataset, folder: Path, processes: Processes, console: Console
+    plan: Plan,
+    model: Model[Any],
+    dataset: Dataset,
+    folder: Path,
+    processes: Processes,
+    console: Console,
+    measure: Measure | None,
 ) -> None:
     total = plan.total_steps(len(dataset), processes.world)
     with contextlib.ExitStack() as stack:
-        log = RunLog(folder / "log.jsonl")
+        log = RunLog(folder / folders.LOG)
         device = next(model.parameters()).device
         watch = Watch(plan, folder, console, log, total, dataset, device) if processes.first else Silence()
         trainer = Trainer(
@@ -100,21 +128,29 @@ def _train(
             every = trainer.read_every * (10 if total > 1000 else 1)
             watch.progress = stack.enter_context(progress(console, total, trainer.done, every=every))
             stack.callback(watch.finish)
+            if measure is not None:
+                trainer.validations = Validations(
+                    folder, measure, plan.settings.metric, device, console, watch.progress
+                )
         if trainer.done >= total:
             console.note(f"{folder} is at step {trainer.done} of {total} already: {argument('steps', 'N')} goes on")
         trainer.train()
-    console.note(f"done: {folder}. {_what_next(checkpoint.facts_of_model(model, plan.name, total, {}), folder)}")
-    console.event("done", run=str(folder), step=total)
+    best = folders.best(folder) if plan.settings.validate else None
+    facts = checkpoint.facts_of_model(model, plan.name, trainer.done, {})
+    if trainer.enough and trainer.validations is not None and trainer.validations.standing is not None:
+        console.note(f"stopped at step {trainer.done} of {total}: {ended(trainer.validations.standing, folder)}")
+    console.note(f"done: {folder}. {_what_next(facts, folder if best is None else folder / folders.BEST)}")
+    console.event("done", run=str(folder), step=trainer.done)
 
 
-def _what_next(facts: Facts, folder: Path) -> str:
+def _what_next(facts: Facts, weights: Path) -> str:
     """What these weights are for, as a command."""
     if "sample" in facts.can:
         told = {"text": {"text": "WORDS"}, "vector": {"vectors": "FILE"}}.get(facts.told, {})
-        return f"Make pictures with: {command('sample', {'output': 'OUT'}, model=folder, n=16, **told)}"
+        return f"Make pictures with: {command('sample', {'output': 'OUT'}, model=weights, n=16, **told)}"
     targets = direction.to_choose_from(facts)
     to = {"to": targets[-1]} if targets else {}
-    return f"Translate with: {command('translate', {'inputs': 'IN', 'output': 'OUT'}, model=folder, **to)}"
+    return f"Translate with: {command('translate', {'inputs': 'IN', 'output': 'OUT'}, model=weights, **to)}"
 
 
 def _taken(plan: Plan, processes: int, found: Inspection, outside: contextlib.ExitStack) -> Path | GantoolError:

@@ -14,7 +14,10 @@ from gantool.options import option
 PRECISIONS = ("fp32", "bf16", "fp16")
 
 CHANGEABLE = frozenset(
-    {"steps", "epochs", "device", "workers", "save_every", "sample_every", "keep", "time", "compile", "deterministic"}
+    {
+        *("steps", "epochs", "device", "workers", "save_every", "sample_every", "keep", "time", "compile"),
+        *("deterministic", "validate", "metric", "patience", "inception", "lpips"),
+    }
 )
 """Settings that may change when a run is continued. Any other change would make it another run."""
 
@@ -46,6 +49,13 @@ class TrainSettings:
         None, "steps between sample grids (default: a twentieth of the run, at most 1000)", low=1
     )
     keep: int = option(3, "saves kept; 0 keeps all", low=0)
+    validate: str | None = option(None, "each save is measured on the pictures in this folder", file=True)
+    metric: str = option("swd", "what says which save is best")
+    patience: int = option(0, "stop after so many validations in a row without a better one; 0 never does", low=0)
+    inception: str | None = option(None, "Inception weights, for metrics that need them", file=True)
+    lpips: tuple[str, ...] | None = option(
+        None, "the files of LPIPS: backbone and heads, or one that holds both", file=True
+    )
     time: str | None = option(None, "stop and save after this long: 7h50m, 90s, 07:50:00, 1-12:00:00")
     compile: bool = option(False, "compile the networks: worth its minute of start-up on a GPU")
     deterministic: bool = option(False, "only deterministic kernels, so that a GPU repeats bit for bit")
@@ -55,6 +65,11 @@ class TrainSettings:
             raise ValueError(f"give {argument('steps')} or {argument('epochs')}, not both")
         if self.time is not None:
             seconds(self.time)
+        if self.validate is None and (self.patience or self.metric != "swd"):
+            name, value = ("patience", self.patience) if self.patience else ("metric", self.metric)
+            raise ValueError(f"{argument(name, value)} goes with {argument('validate', 'DIR')}")
+        if self.lpips is not None and len(self.lpips) not in (1, 2):
+            raise ValueError(f"{argument('lpips')} is two files, or one that holds both, not {len(self.lpips)}")
         check_name(self.device)
 
     def saves_every(self, total: int) -> int:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,6 +23,7 @@ from gantool.training.distributed import Processes
 from gantool.training.ema import Averages
 from gantool.training.run import TrainingRun
 from gantool.training.settings import TrainSettings, seconds
+from gantool.training.validation import Validations
 
 GIVE_UP_AFTER = 10
 """Steps in a row that could not be applied before a run counts as diverged."""
@@ -30,6 +32,9 @@ _SLOW_STEP = 5.0  # seconds: no second one is needed to measure it
 
 _TIME_UP, _UNREADABLE = 75, 1000
 """Reasons to stop beside the numbers of signals; of several the largest counts."""
+
+_GO_ON, _ENOUGH, _CUT = 1, 2, 3
+"""What a validation comes to: the training goes on, has found its best save, or has to end before all is measured."""
 
 
 class Observer(Protocol):
@@ -67,6 +72,8 @@ class Trainer:
     observer: Observer
     processes: Processes
     clock: Callable[[], float] = time.monotonic
+    validations: Validations | None = None
+    """What measures saves, in the first process of a run that validates."""
 
     def __post_init__(self) -> None:
         s = self.settings
@@ -89,6 +96,11 @@ class Trainer:
         self._step_began = self._step_seconds = 0.0
         self._saved_at = -1
         self._save_seconds = 0.0
+        self._received: Sequence[int] = ()
+        self._ends_at = math.inf
+        self._cut = False
+        self.enough = False
+        """Whether validations have been no better for so long that the training ends."""
 
     @property
     def pass_steps(self) -> float:
@@ -108,12 +120,13 @@ class Trainer:
         return Progress(self.done, self.total_steps, self.pass_steps, schedule, self.pictures_a_step)
 
     def train(self) -> None:
-        """Trains to the end. Raises Interrupted or TimeLimitReached after saving, DivergedError without.
+        """Trains to the end, or until validations have had no better figure for too long. Raises Interrupted or
+        TimeLimitReached after saving, DivergedError without.
 
         Any other error between two steps comes after a save, too, if the disk takes one.
         """
-        s, started = self.settings, self.clock()
-        limit = None if s.time is None else seconds(s.time)
+        s = self.settings
+        self._ends_at = math.inf if s.time is None else self.clock() + seconds(s.time)
         if s.compile:
             for network in self.model.children():
                 if next(network.parameters(), None) is not None:
@@ -128,13 +141,15 @@ class Trainer:
             world=self.processes.world,
         )
         with noted(self._answer, self.clock) as received, contextlib.closing(stream), self._kept():
+            self._received = received
             self._step_began = self.clock()
             if self.done == 0:
                 self._sample()
-            while self.done < self.total_steps:
+            self._validate()  # what a run that is continued has left undone
+            while self.done < self.total_steps and not self.enough:
                 before = self._step_began = self.clock()
                 batches, problem = self._next_batches(stream)
-                late = limit is not None and before - started + 2 * self._step_seconds + self._save_seconds > limit
+                late = before + 2 * self._step_seconds + self._save_seconds > self._ends_at
                 # All processes stop together, or some would wait for the others' gradients for ever.
                 stop = self.processes.largest(
                     _UNREADABLE if problem else received[0] if received else _TIME_UP if late and self.done else 0
@@ -145,9 +160,12 @@ class Trainer:
                 self._look()
                 if self.done % self.sample_every == 0 or self.done == self.total_steps:
                     self._sample()
-                if self.done % self.save_every == 0 or self.done == self.total_steps:
+                if self._save_is_due():
                     self.save()
                 self._step_seconds = self.clock() - before
+                self._validate()
+            if self._cut and self.done == self.total_steps:  # the last save is still to be measured
+                self._stop(self.processes.largest(received[0] if received else _TIME_UP), None)
 
     def try_step(self) -> float:
         """Seconds of a step, of which nothing is kept but the weights it changes. The first of two warms up."""
@@ -224,6 +242,34 @@ class Trainer:
             self.model.train()
         self.processes.wait()
 
+    def _save_is_due(self) -> bool:
+        return self.done % self.save_every == 0 or self.done == self.total_steps
+
+    def _validate(self) -> None:
+        """Measures the save of this step, if one is due. The first process does, and the others wait for its word."""
+        if self.settings.validate is None or self.done == 0 or self._saved_at != self.done:
+            return
+        told = 0
+        while not told:  # the first process speaks now and then while it is at work
+            told = self.processes.largest(self._measured() if self.processes.first else 0)
+        self._cut, self.enough = told == _CUT, told == _ENOUGH
+
+    def _measured(self) -> int:
+        """What to tell the other processes after a validation."""
+        assert self.validations is not None, "a run that validates needs them in its first process"
+        if self._save_is_due():
+            saves_left = (self.total_steps - 1) // self.save_every - self.done // self.save_every + 1
+            finished = self.validations.look(
+                self.done,
+                saves_left if self.done < self.total_steps else 0,
+                over=lambda: bool(self._received) or self.clock() + self._step_seconds > self._ends_at,
+                alive=lambda: self.processes.largest(0),
+            )
+            if not finished:
+                return _CUT
+            self._remove_old()
+        return _ENOUGH if self.validations.spent(self.settings.patience) else _GO_ON
+
     def _stop(self, reason: int, problem: DataError | None) -> None:
         if self.done or reason != _UNREADABLE:
             self.save()
@@ -261,9 +307,15 @@ class Trainer:
         early = self.done < min(self.save_every, self.total_steps)
         folders.set_aside(self.folder, folders.STOPPED_EARLY if early else None)
         self.observer.saved(self.done, folder)
+        self._remove_old()
+
+    def _remove_old(self) -> None:
+        """Removes the oldest saves beyond those to keep. The best one stays."""
         if self.settings.keep:
+            best = folders.best(self.folder)
             for old in folders.saves(self.folder)[: -self.settings.keep]:
-                folders.remove_save(old)
+                if old != best:
+                    folders.remove_save(old)
 
     def resume(self, save: Path) -> None:
         """Continues from a save of this run: everything as it was after that step."""

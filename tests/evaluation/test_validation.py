@@ -1,0 +1,104 @@
+"""The pictures of a validation: what each kind of model is measured on, and how folders are understood."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from gantool.errors import DataError, UsageError
+from gantool.evaluation.domains import compare_domains
+from gantool.evaluation.pictures import silent
+from gantool.evaluation.samples import compare_samples
+from gantool.evaluation.translations import compare_translations
+from gantool.evaluation.validation import check, validator
+from gantool.training.request import Plan, Request, plan
+from tests.conftest import draw
+from tests.runs import TINY_CYCLEGAN, untrained
+
+CPU = torch.device("cpu")
+
+
+def planned(model: str, data: list[Path], out: Path, *, options: dict[str, object] | None = None, **settings) -> Plan:
+    return plan(Request(model, tuple(data), out, settings={"size": 36, "crop": 32, **settings}, set=options or {}))
+
+
+@pytest.fixture
+def pairs(tmp_path) -> list[Path]:
+    return [draw(tmp_path / "train/a", 3, seed=1), draw(tmp_path / "train/b", 3, seed=2)]
+
+
+def test_pictures_side_by_side_are_measured_as_their_halves(tmp_path):
+    for part in ("train", "val"):
+        a, b = draw(tmp_path / part / "a", 3, size=32, seed=1), draw(tmp_path / part / "b", 3, size=32, seed=2)
+        for file in a.iterdir():
+            both = np.hstack([np.asarray(Image.open(folder / file.name)) for folder in (a, b)])
+            (tmp_path / f"both-{part}").mkdir(exist_ok=True)
+            Image.fromarray(both).save(tmp_path / f"both-{part}" / file.name)
+    settings = {"aligned": "AB", "validate": tmp_path / "both-val", "metric": "psnr"}
+    chosen = planned("pix2pix", [tmp_path / "both-train"], tmp_path / "run", **settings)
+    measure, on = validator(chosen)
+    assert on == f"{tmp_path / 'both-val'} (A: 3, B: 3)"
+    weights = untrained(tmp_path / "run", "cyclegan")
+    found = measure(weights, CPU, silent)
+    expected = compare_translations(weights, tmp_path / "val/a", tmp_path / "val/b")
+    assert found.metrics["psnr"] == expected.metrics["psnr"]
+    assert found.metrics["swd"] == expected.metrics["swd"]
+    assert found.set == measure(weights, CPU, silent).set, "and compare from save to save"
+
+
+def test_what_is_held_back_comes_before_the_training_pictures(tmp_path, pairs):
+    root = tmp_path / "horse2zebra"
+    for name, count in (("trainA", 3), ("trainB", 3), ("testA", 1), ("testB", 2)):
+        draw(root / name, count, seed=count)
+    chosen = planned("cyclegan", pairs, tmp_path / "run", validate=root)
+    assert [len(domain.files) for domain in check(chosen).domains] == [1, 2]
+    shutil.copytree(root / "testA", root / "val/b")
+    shutil.copytree(root / "testB", root / "val/a")
+    domains = check(planned("cyclegan", pairs[::-1], tmp_path / "run", validate=root)).domains
+    assert [domain.name for domain in domains] == ["b", "a"], "in the order of the run's domains"
+
+
+def test_many_domains_have_a_folder_each(tmp_path):
+    names = ("blue", "green")
+    for seed, name in enumerate(names):
+        draw(tmp_path / "train" / name, 3, seed=seed)
+        draw(tmp_path / "val" / name, 2, seed=seed + 5)
+    small = {"width": 4, "blocks": 1, "d_width": 4, "d_layers": 3}
+    weights = untrained(tmp_path / "run", "stargan", names, **small)
+    chosen = planned("stargan", [tmp_path / "train"], tmp_path / "out", options=small, validate=tmp_path / "val")
+    measure, _ = validator(chosen)
+    assert measure(weights, CPU, silent).metrics == compare_domains(weights, tmp_path / "val").means[0].metrics
+    shutil.rmtree(tmp_path / "val/green")
+    with pytest.raises(DataError, match=r"has no folder green, a domain of this run; its folders: blue"):
+        check(chosen)
+    with pytest.raises(UsageError, match="in pairs"):
+        check(planned("stargan", [tmp_path / "train"], tmp_path / "out", validate=tmp_path / "train", metric="psnr"))
+
+
+def test_pictures_of_noise_are_measured_against_the_folder(tmp_path, trained):
+    real = draw(tmp_path / "real", 3, seed=1)
+    weights = trained("dcgan") / "checkpoints/00000004/weights.safetensors"
+    measure, on = validator(planned("dcgan", [real], tmp_path / "run", validate=real))
+    assert on == f"{real} (real: 3)"
+    found = measure(weights, CPU, silent)
+    assert found.metrics["swd"] == compare_samples(weights, [real]).metrics["swd"]
+    assert any("KID" in note for note in found.notes)
+
+
+def test_figures_compare_only_if_all_that_decides_is_the_same(tmp_path, pairs):
+    a, b = draw(tmp_path / "val/a", 2, seed=3), draw(tmp_path / "val/b", 2, seed=4)
+    chosen = planned("cyclegan", pairs, tmp_path / "out", options=TINY_CYCLEGAN, validate=tmp_path / "val")
+    one, other = (untrained(tmp_path / "run", step=step, seed=step) for step in (1, 2))
+    measure, _ = validator(chosen)
+    first = measure(one, CPU, silent)
+    assert measure(other, CPU, silent).set == first.set
+    assert measure(other, CPU, silent).metrics != first.metrics
+    Image.open(a / "00.png").save(b / "00.png")
+    assert validator(chosen)[0](one, CPU, silent).set != first.set
+    (a / "00.png").rename(a / "renamed.png")
+    assert validator(chosen)[0](one, CPU, silent).set != first.set
