@@ -137,6 +137,7 @@ def evaluate(
         raise UsageError(f"eval compares two folders{more}, not {len(folders)}")
     first, second = folders[0], folders[-1]
     from gantool.evaluation.folders import compare_folders
+    from gantool.evaluation.how import How
     from gantool.evaluation.judges import load_judges
     from gantool.evaluation.samples import compare_samples
     from gantool.evaluation.translations import compare_translations
@@ -146,13 +147,13 @@ def evaluate(
     common.say_passed_over([folder for folder in folders if folder.is_dir()], console)
     chosen = choose(device)
     judges = load_judges(**files)
-    how: dict[str, Any] = {"judges": judges, "size": size, "seed": seed, "device": chosen}
+    how = How(judges=judges, size=size, seed=seed, device=chosen)
     if weights is not None and everything:
         from gantool.evaluation.domains import compare_domains
         from gantool.evaluation.report import flat
 
         with stages(replace(console, json=False)) as progress:
-            tasks = compare_domains(weights, first, second, to=to, styles=count, progress=progress, **how)
+            tasks = compare_domains(weights, first, second, to=to, styles=count, how=replace(how, progress=progress))
         if json:
             console.result(to_json(tasks.as_dict()))
             return
@@ -168,11 +169,13 @@ def evaluate(
         return
     with stages(replace(console, json=False)) as progress:
         if weights is None:
-            found = compare_folders(first, second, progress=progress, **how)
+            found = compare_folders(first, second, how=replace(how, progress=progress))
         elif samples:
-            found = compare_samples(weights, folders, n=count, to=to, progress=progress, **noise, **how)
+            found = compare_samples(weights, folders, n=count, to=to, **noise, how=replace(how, progress=progress))
         else:
-            found = compare_translations(weights, first, second, to=to, styles=count, progress=progress, **how)
+            found = compare_translations(
+                weights, first, second, to=to, styles=count, how=replace(how, progress=progress)
+            )
     if json:
         console.result(to_json(replace(found, notes=[console.words(note) for note in found.notes]).as_dict()))
         return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,12 @@ import torch
 
 from gantool import direction
 from gantool.errors import CheckpointError, DataError, UsageError, argument
-from gantool.evaluation.compare import NO_JUDGES, compare
+from gantool.evaluation.compare import PLAIN, compare
 from gantool.evaluation.folders import Folder
-from gantool.evaluation.judges import Judges
+from gantool.evaluation.how import How
 from gantool.evaluation.kept import Kept, References, translations
-from gantool.evaluation.pictures import Progress, silent
+from gantool.evaluation.pictures import silent
+from gantool.evaluation.report import Evaluation
 from gantool.evaluation.request import results_of_each
 from gantool.evaluation.variety import Variety
 from gantool.inference.engine import Engine
@@ -50,6 +51,8 @@ class Tasks:
     protocol: dict[str, Any]
     notes: list[str]
     """Warnings for the reader of the figures, a sentence each."""
+    evaluations: list[Evaluation]
+    """Those of the tasks, with all that intervals need."""
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -68,11 +71,7 @@ def compare_domains(
     *,
     to: str | None = None,
     styles: int | None = None,
-    judges: Judges = NO_JUDGES,
-    size: int | None = None,
-    seed: int = 0,
-    device: torch.device | None = None,
-    progress: Progress = silent,
+    how: How = PLAIN,
 ) -> Tasks:
     """Every picture of every domain of `inputs` into every other one (with `to` only into that domain), against the
     pictures of that domain in `real`.
@@ -85,23 +84,20 @@ def compare_domains(
     the weights, also for those that know no direction, and UsageError for `to` or for styles of a model that has none.
     """
     facts, network = load_model(weights)
-    engine = Engine(network, device or "cpu", can=facts.can)
+    engine = Engine(network, how.device, can=facts.can)
     count = results_of_each(facts, styles)
-    if size is not None and size < 1:
-        raise UsageError(f"{argument('size')} is at least 1, not {size}")
     directions = _directions(weights, facts, to)
     folders = {name: _domain(inputs, name) for name in facts.spec.domains}
     reals = {name: _domain(real or inputs, name) for name in facts.spec.domains}
-    side = facts.sizes.exact or size or facts.spec.size
-    square = None if size is None else (size, size)
-    tasks, measured, notes = [], [], dict[str, None]()
+    side = facts.sizes.exact or how.size or facts.spec.size
+    tasks, evaluations, measured, notes = [], [], [], dict[str, None]()
     for chosen in _ways(engine):
         references = {
-            target: _references(engine, folders[target], target, seed, count)
+            target: _references(engine, folders[target], target, how.seed, count)
             for target in dict.fromkeys(way.target for way in directions if chosen == "reference")
         }
         for way in directions:
-            variety = Variety(judges, size=square, device=engine.device) if count > 1 else None
+            variety = Variety(how) if count > 1 else None
             files = find_pictures(folders[way.source])
             with Kept() as fakes:
                 translations(
@@ -114,15 +110,18 @@ def compare_domains(
                     variety=variety,
                     references=references.get(way.target),
                     size=(side, side),
-                    seed=seed,
+                    seed=how.seed,
                     stage=f"{chosen or 'translating'}, {way.source} to {way.target}",
-                    progress=progress,
+                    progress=how.progress,
                 )
                 truth = Folder(reals[way.target])
-                found = compare(truth, fakes, judges=judges, size=size, seed=seed, device=engine.device)
+                found = replace(compare(truth, fakes, how=replace(how, progress=silent)), together=count)
+            if variety is not None:
+                found.add(variety.part())
             metrics = {name: value for name, value in found.metrics.items() if not name.startswith("swd_")}
-            tasks.append(Task(chosen, way.source, way.target, metrics | (variety.metrics() if variety else {})))
-            measured.append(found.protocol | ({"styles": variety.protocol()} if variety else {}))
+            tasks.append(Task(chosen, way.source, way.target, metrics))
+            evaluations.append(found)
+            measured.append(found.protocol)
             notes |= dict.fromkeys(found.notes)
     sets = ("real", "fake")  # each direction has its own
     shared = _shared([{name: table[name] for name in table if name not in sets} for table in measured])
@@ -142,7 +141,9 @@ def compare_domains(
         **shared,
         "model": {"model": facts.model, "step": facts.step, "sha256": facts.sha256},
     }
-    return Tasks(tasks, means, {name: value for name, value in protocol.items() if value != ""}, list(notes))
+    return Tasks(
+        tasks, means, {name: value for name, value in protocol.items() if value != ""}, list(notes), evaluations
+    )
 
 
 def _directions(weights: Path, facts: Facts, to: str | None) -> tuple[Direction, ...]:

@@ -8,10 +8,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gantool.evaluation.fid import KID_SUBSETS, fid, kid, kid_subset_size
+from gantool.evaluation.fid import KID_SUBSETS, Kernels, fid, kid, kid_subset_size, weighted_fid
 from gantool.evaluation.inception_score import inception_score, split_score
-from gantool.evaluation.manifold import K_DENSITY, K_PRECISION, manifold
+from gantool.evaluation.manifold import K_DENSITY, K_PRECISION, held_by, manifold
 from gantool.evaluation.networks.inception import RESIZE, Inception
+from gantool.evaluation.part import Recount, Weights, means
 
 PARTS = 10
 """Parts of a set that have Inception scores of their own, as in most papers."""
@@ -20,12 +21,37 @@ OWN_CLASSES = "1008 classes of the Inception weights, without their bias"
 Features = NDArray[np.float32]
 
 
+MOST_RECOUNTED = 4096
+"""Pictures a side of which the kernel between all is kept; of more, KID's intervals are those of so many."""
+
+
 def distances(real: Features, fake: Features, *, seed: int = 0, device: torch.device | None = None) -> dict[str, float]:
     """By the names of `Evaluation.metrics`, of features (N, D) and (M, D), N and M at least 2."""
     mean, deviation = kid(real, fake, seed=seed)
     spread = {} if deviation is None else {"kid_std": deviation}
     shares = manifold(real, fake, device=device)._asdict()
     return {"kid": mean, **spread, "fid": fid(real, fake), **shares}
+
+
+def distances_recounted(real: Features, fake: Features, *, device: torch.device | None = None) -> Recount:
+    """How `distances` follow from weights of the pictures. The balls of precision, recall, density and coverage stay
+    those of the whole sets.
+    """
+    sets = real, fake
+    kernels = Kernels(real[:MOST_RECOUNTED], fake[:MOST_RECOUNTED])
+    held = held_by(real, fake, device=device)
+    of_fakes = means({"precision": held.precise, "density": held.dense / held.k})
+    of_reals = means({"recall": held.recalled, "coverage": held.covered}, of_fakes=False)
+
+    def recount(real: Weights, fake: Weights) -> dict[str, float]:
+        return {
+            "kid": kernels.squared_mmd(real[:MOST_RECOUNTED], fake[:MOST_RECOUNTED]),
+            "fid": weighted_fid(*sets, real, fake),
+            **of_fakes(real, fake),
+            **of_reals(real, fake),
+        }
+
+    return recount
 
 
 def protocol(real: int, fake: int) -> dict[str, Any]:
@@ -63,3 +89,18 @@ def scores(probabilities: NDArray[np.float64], *, seed: int = 0) -> dict[str, fl
         parts = split_score(probabilities[order], PARTS)
         found |= {"is_10": parts.mean, "is_10_std": parts.deviation}
     return found
+
+
+def scores_recounted(probabilities: NDArray[np.float64]) -> Recount:
+    """How the score of all pictures (N, classes) together follows from their weights."""
+    sure = np.log(probabilities, out=np.zeros_like(probabilities), where=probabilities > 0)
+    own = (probabilities * sure).sum(axis=1)  # (N,)
+
+    def recount(real: Weights, fake: Weights) -> dict[str, float]:
+        shares = fake / fake.sum()
+        marginal = shares @ probabilities
+        of_all = float((marginal * np.log(marginal, out=np.zeros_like(marginal), where=marginal > 0)).sum())
+        divergence = float(shares @ own) - of_all
+        return {"is": float(np.exp(divergence)), "is_kl": divergence}
+
+    return recount

@@ -17,8 +17,16 @@ def fid(real: NDArray[np.floating], fake: NDArray[np.floating]) -> float:
     Heusel et al., NeurIPS 2017, arXiv 1706.08500. Covariances are unbiased (divided by N - 1). The estimate is biased
     upwards for small sets: only figures with the same counts compare.
     """
-    x, y = real.astype(np.float64), fake.astype(np.float64)
-    return frechet_distance(x.mean(axis=0), _factor(x), y.mean(axis=0), _factor(y))
+    return weighted_fid(real, fake, np.ones(len(real)), np.ones(len(fake)))
+
+
+def weighted_fid(
+    real: NDArray[np.floating], fake: NDArray[np.floating], real_weights: Matrix, fake_weights: Matrix
+) -> float:
+    """`fid` where each row counts as often as its weight says, (N,) and (M,), at least twice in all."""
+    mean_1, factor_1 = _gaussian(real.astype(np.float64), real_weights)
+    mean_2, factor_2 = _gaussian(fake.astype(np.float64), fake_weights)
+    return frechet_distance(mean_1, factor_1, mean_2, factor_2)
 
 
 def frechet_distance(mean_1: Matrix, factor_1: Matrix, mean_2: Matrix, factor_2: Matrix) -> float:
@@ -32,13 +40,16 @@ def frechet_distance(mean_1: Matrix, factor_1: Matrix, mean_2: Matrix, factor_2:
     return float(np.square(mean_1 - mean_2).sum() + traces - 2 * singular.sum())
 
 
-def _factor(features: Matrix) -> Matrix:
-    """A (D, R) with A A^T = the covariance of features (N, D); R is the smaller of N and D, or less."""
-    factor: Matrix = (features - features.mean(axis=0)).T / np.sqrt(len(features) - 1)
+def _gaussian(features: Matrix, weights: Matrix) -> tuple[Matrix, Matrix]:
+    """The mean (D,) and A (D, R) with A A^T = the covariance of features (N, D); R is min(N, D) or less."""
+    features, weights = features[weights > 0], weights[weights > 0]
+    total = weights.sum()
+    mean: Matrix = weights @ features / total
+    factor: Matrix = ((features - mean) * np.sqrt(weights / (total - 1))[:, None]).T
     if factor.shape[0] < factor.shape[1]:
         values, vectors = np.linalg.eigh(factor @ factor.T)
         factor = vectors * np.sqrt(values.clip(min=0))
-    return factor
+    return mean, factor
 
 
 def kid_subset_size(real: int, fake: int) -> int:
@@ -68,6 +79,28 @@ def squared_mmd(first: NDArray[np.floating], second: NDArray[np.floating]) -> fl
     """Unbiased squared maximum mean discrepancy of (N, D) and (M, D) under the kernel (x . y / D + 1)^3."""
     x, y = first.astype(np.float64), second.astype(np.float64)
     return _within(x) + _within(y) - 2 * float(_kernel(x, y).mean())
+
+
+class Kernels:
+    """The kernel between all pictures of two sets (N, D) and (M, D): their MMD for any weights of the pictures."""
+
+    def __init__(self, real: NDArray[np.floating], fake: NDArray[np.floating]) -> None:
+        x, y = real.astype(np.float64), fake.astype(np.float64)
+        self._real, self._fake, self._between = _kernel(x, x), _kernel(y, y), _kernel(x, y)
+
+    def squared_mmd(self, real: Matrix, fake: Matrix) -> float:
+        """`squared_mmd` of sets in which pictures count as often as weights (N,) and (M,) say. A picture is never
+        compared with itself, however often it is there, so that the estimate stays unbiased.
+        """
+        between = float(real @ self._between @ fake / (real.sum() * fake.sum()))
+        return _weighted_within(self._real, real) + _weighted_within(self._fake, fake) - 2 * between
+
+
+def _weighted_within(values: Matrix, weights: Matrix) -> float:
+    """Mean of the kernel (N, N) over pairs of different pictures."""
+    squares = np.square(weights)
+    of_pairs = weights @ values @ weights - squares @ np.diag(values)
+    return float(of_pairs / (weights.sum() ** 2 - squares.sum()))
 
 
 def _kernel(first: Matrix, second: Matrix) -> Matrix:

@@ -9,11 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
-from gantool.evaluation.compare import NO_JUDGES, compare
-from gantool.evaluation.judges import Judges
-from gantool.evaluation.pictures import Progress, silent
+from gantool.evaluation.compare import PLAIN, compare
+from gantool.evaluation.how import How
 from gantool.evaluation.report import Evaluation
 from gantool.pictures.decoding import Array
 from gantool.pictures.file import as_channels, read_picture
@@ -25,11 +23,7 @@ def compare_folders(
     real: Path,
     fake: Path,
     *,
-    judges: Judges = NO_JUDGES,
-    size: int | None = None,
-    seed: int = 0,
-    device: torch.device | None = None,
-    progress: Progress = silent,
+    how: How = PLAIN,
 ) -> Evaluation:
     """Measures the pictures below folder `fake` against those below folder `real`, as `compare` does.
 
@@ -40,16 +34,7 @@ def compare_folders(
     reals, fakes = Folder(real), Folder(fake)
     partners = pair_by_name(reals.names, fakes.names)
     complete = len(partners) == len(fakes)
-    evaluation = compare(
-        reals,
-        fakes,
-        pairs=partners if complete else None,
-        judges=judges,
-        size=size,
-        seed=seed,
-        device=device,
-        progress=progress,
-    )
+    evaluation = compare(reals, fakes, pairs=partners if complete else None, how=how)
     for name, folder in (("real", reals), ("fake", fakes)):
         evaluation.protocol[name] |= {"path": str(folder.root), **folder.described()}
     pairing(evaluation, partners, len(fakes))

@@ -124,7 +124,7 @@ def translations(
         ordered = [group[k] for k in range(len(variants))]
         del waiting[job.source.relative]
         if variety is not None:
-            variety.add([_seen(one) for one in ordered])
+            variety.add(job.source.relative, [_seen(one) for one in ordered])
         for k, one in enumerate(ordered if every else ordered[:1]):
             kept.add(f"{job.source.relative}{f' {k:03d}' if every else ''}", one.pixels, one.alpha)
         done += 1

@@ -15,6 +15,9 @@ from gantool.pictures.decoding import Array
 
 RESIZE = "bicubic with anti-aliasing, in floating point, clipped to the valid range"
 
+Size = tuple[int, int]
+"""(height, width)."""
+
 
 class Pictures(Protocol):
     """A list of decoded pictures (H, W, C), C = 1 or 3, uint8 or uint16, or what reads them from files one by one."""
@@ -58,3 +61,8 @@ def as_rgb(pixels: Array, size: tuple[int, int] | None = None, dtype: torch.dtyp
     if size is None or image.shape[-2:] == size:
         return image
     return F.interpolate(image, size, mode="bicubic", align_corners=False, antialias=True).clamp(0, 1)
+
+
+def size_text(size: Size) -> str:
+    """A size as people write it: width first."""
+    return f"{size[1]}x{size[0]}"

@@ -4,36 +4,75 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
-_MEANINGS = {
-    "psnr": ("PSNR", "dB", "higher is better"),
-    "ssim": ("SSIM", "", "higher is better, at most 1"),
-    "l1": ("L1", "", "lower is better, range 0 to 1"),
-    "lpips": ("LPIPS", "", "lower is better, 0 for equal pictures"),
-    "swd": ("SWD x1000", "", "lower is better, mean over the levels"),
-    "kid": ("KID", "", "lower is better, unbiased: may fall below 0"),
-    "kid_std": ("KID deviation", "", "over the subsets"),
-    "fid": ("FID", "", "lower is better, depends on the counts"),
-    "precision": ("Precision", "", "higher is better, at most 1: pictures that look real"),
-    "recall": ("Recall", "", "higher is better, at most 1: real pictures that are made"),
-    "density": ("Density", "", "as precision, less moved by outliers: about 1 where both sets are alike"),
-    "coverage": ("Coverage", "", "as recall, less moved by outliers: at most 1"),
-    "is": ("Inception score", "", "higher is better: sure of each picture, of all classes together"),
-    "is_kl": ("  as a divergence", "nats", "the logarithm of the score"),
-    "is_10": ("  mean of 10 parts", "", "what papers print"),
-    "is_10_std": ("  deviation of these", "", ""),
-    "cis": ("Conditional IS", "", "higher is better: the same among one picture's translations"),
-    "cis_kl": ("  as a divergence", "nats", "the logarithm of the score"),
-    "diversity_l1": ("Diversity, L1", "", "between one picture's translations, range 0 to 1"),
-    "diversity_lpips": ("Diversity, LPIPS", "", "between one picture's translations"),
-    "ppl_z_full": ("Path length, z, full", "", "lower is better: pictures change evenly between latents"),
-    "ppl_z_end": ("Path length, z, ends", "", "the same, at latents themselves"),
-    "ppl_w_full": ("Path length, w, full", "", "the same between styles"),
-    "ppl_w_end": ("Path length, w, ends", "", "the same, at styles themselves"),
-    "separability_z": ("Separability, z", "", "lower is better, at least 1: attributes lie on sides of planes"),
-    "separability_w": ("Separability, w", "", "the same among styles"),
+from gantool.evaluation.part import Part, Recount, Weights
+
+Better = Literal["higher", "lower"]
+
+
+class Metric(NamedTuple):
+    """How a metric is shown and read."""
+
+    label: str
+    unit: str
+    reading: str
+    better: Better | None
+    digits: int = 4
+
+
+_METRICS = {
+    "psnr": Metric("PSNR", "dB", "higher is better", "higher", 2),
+    "ssim": Metric("SSIM", "", "higher is better, at most 1", "higher"),
+    "l1": Metric("L1", "", "lower is better, range 0 to 1", "lower"),
+    "lpips": Metric("LPIPS", "", "lower is better, 0 for equal pictures", "lower"),
+    "swd": Metric("SWD x1000", "", "lower is better, mean over the levels", "lower", 2),
+    "kid": Metric("KID", "", "lower is better, unbiased: may fall below 0", "lower", 5),
+    "kid_std": Metric("KID deviation", "", "over the subsets", None, 5),
+    "fid": Metric("FID", "", "lower is better, depends on the counts", "lower", 2),
+    "precision": Metric("Precision", "", "higher is better, at most 1: pictures that look real", "higher"),
+    "recall": Metric("Recall", "", "higher is better, at most 1: real pictures that are made", "higher"),
+    "density": Metric(
+        "Density", "", "as precision, less moved by outliers: about 1 where both sets are alike", "higher"
+    ),
+    "coverage": Metric("Coverage", "", "as recall, less moved by outliers: at most 1", "higher"),
+    "is": Metric("Inception score", "", "higher is better: sure of each picture, of all classes together", "higher"),
+    "is_kl": Metric("  as a divergence", "nats", "the logarithm of the score", "higher"),
+    "is_10": Metric("  mean of 10 parts", "", "what papers print", "higher"),
+    "is_10_std": Metric("  deviation of these", "", "", None),
+    "cis": Metric("Conditional IS", "", "higher is better: the same among one picture's translations", "higher"),
+    "cis_kl": Metric("  as a divergence", "nats", "the logarithm of the score", "higher"),
+    "diversity_l1": Metric("Diversity, L1", "", "between one picture's translations, range 0 to 1", "higher"),
+    "diversity_lpips": Metric("Diversity, LPIPS", "", "between one picture's translations", "higher"),
+    "ppl_z_full": Metric(
+        "Path length, z, full", "", "lower is better: pictures change evenly between latents", "lower", 2
+    ),
+    "ppl_z_end": Metric("Path length, z, ends", "", "the same, at latents themselves", "lower", 2),
+    "ppl_w_full": Metric("Path length, w, full", "", "the same between styles", "lower", 2),
+    "ppl_w_end": Metric("Path length, w, ends", "", "the same, at styles themselves", "lower", 2),
+    "separability_z": Metric(
+        "Separability, z", "", "lower is better, at least 1: attributes lie on sides of planes", "lower"
+    ),
+    "separability_w": Metric("Separability, w", "", "the same among styles", "lower"),
 }
+
+
+def metric(name: str) -> Metric:
+    """How the metric of this name, one of `Evaluation.metrics`, is shown and read."""
+    if name.startswith("swd_"):  # a level
+        return Metric(f"  at {name.removeprefix('swd_')}", "", "", "lower", 2)
+    return _METRICS[name]
+
+
+def better(name: str) -> Better | None:
+    """Which way this metric is better; None where neither is."""
+    return metric(name).better
+
+
+def shown(name: str, value: float) -> str:
+    """A value of this metric with its unit, as tables have it."""
+    how = metric(name)
+    return f"{value:.{how.digits}f} {how.unit}".strip()
 
 
 @dataclass(frozen=True)
@@ -50,6 +89,27 @@ class Evaluation:
     """Warnings for the reader of the figures, a sentence each."""
     classes: dict[str, dict[str, float]] = field(default_factory=dict)
     """Of a model with classes, each by itself: counts of pictures ("real", "fake") and metrics."""
+    counts: tuple[int, int] = (0, 0)
+    """Real and fake pictures."""
+    together: int = 1
+    """Fake pictures in a row that were made of one and the same picture: chance takes all of them or none."""
+    recounts: list[Recount] = field(default_factory=list)
+    """For `recount`."""
+
+    def add(self, part: Part) -> None:
+        """Takes in what another kind of measurement found."""
+        self.metrics.update(part.metrics)
+        self.protocol.update(part.protocol)
+        self.notes.extend(part.notes)
+        if part.recount is not None:
+            self.recounts.append(part.recount)
+
+    def recount(self, real: Weights, fake: Weights) -> dict[str, float]:
+        """Those of the metrics that can be counted again, where each picture counts as often as its weight says."""
+        found: dict[str, float] = {}
+        for one in self.recounts:
+            found |= one(real, fake)
+        return found
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: the metrics at the top, then "classes" where there are such, "protocol" and "notes". What is
@@ -61,7 +121,7 @@ class Evaluation:
 
     def rows(self) -> list[tuple[str, str, str]]:
         """For a table: (metric, value with unit, how to read it)."""
-        return [_row(name, value) for name, value in self.metrics.items()]
+        return [(metric(name).label, shown(name, value), metric(name).reading) for name, value in self.metrics.items()]
 
     def class_rows(self) -> tuple[list[str], list[list[object]]]:
         """For a table: its columns, and a row for each class."""
@@ -71,21 +131,6 @@ class Evaluation:
     def protocol_rows(self) -> list[tuple[str, str]]:
         """For a table: (what, value), nested names joined by a dot."""
         return flat("", self.protocol)
-
-
-def _row(name: str, value: float) -> tuple[str, str, str]:
-    if name.startswith("swd_"):
-        return f"  at {name.removeprefix('swd_')}", f"{value:.2f}", ""
-    label, unit, meaning = _MEANINGS[name]
-    digits = {
-        "psnr": 2,
-        "swd": 2,
-        "fid": 2,
-        "kid": 5,
-        "kid_std": 5,
-        **dict.fromkeys(("ppl_z_full", "ppl_z_end", "ppl_w_full", "ppl_w_end"), 2),
-    }.get(name, 4)
-    return label, f"{value:.{digits}f} {unit}".strip(), meaning
 
 
 def flat(prefix: str, table: dict[str, Any]) -> list[tuple[str, str]]:

@@ -13,13 +13,14 @@ from torch import Tensor
 from gantool import direction
 from gantool.errors import DataError, UsageError, argument
 from gantool.evaluation.attributes import classified, table_in
-from gantool.evaluation.compare import NO_JUDGES, Group, compare
+from gantool.evaluation.compare import PLAIN, Group, compare
 from gantool.evaluation.files import TABLE
+from gantool.evaluation.how import How
 from gantool.evaluation.judges import Judges
 from gantool.evaluation.kept import Kept
 from gantool.evaluation.networks.lpips import VGG
 from gantool.evaluation.path_length import path_length
-from gantool.evaluation.pictures import Pictures, Progress, silent
+from gantool.evaluation.pictures import Pictures, Progress
 from gantool.evaluation.reals import Prepared, Reals, real_pictures
 from gantool.evaluation.report import Evaluation
 from gantool.evaluation.request import Request, check_samples
@@ -45,11 +46,7 @@ def compare_samples(
     truncation: float = 1.0,
     faces: bool = False,
     attributes: Sequence[Path] = (),
-    judges: Judges = NO_JUDGES,
-    size: int | None = None,
-    seed: int = 0,
-    device: torch.device | None = None,
-    progress: Progress = silent,
+    how: How = PLAIN,
 ) -> Evaluation:
     """Makes `n` pictures (None: as many as there are real ones, 50,000 at most) of the seeds from `seed` on, and
     measures them against those of `reals`, a folder, which are prepared as for training: cut to squares of its size.
@@ -59,14 +56,14 @@ def compare_samples(
     turns; `to` measures one class alone. A model that is told by words makes pictures of the captions that the real
     ones have, beside them or in a second path, as for training.
 
-    With LPIPS of VGG-16 in `judges` path lengths are measured, of n pairs; with `attributes` (the files of
+    With LPIPS of VGG-16 path lengths are measured, of n pairs; with `attributes` (the files of
     `gantool.evaluation.attributes`) linear separability. Raises DataError for the pictures, CheckpointError for the
     weights and for classifiers, UsageError for words that do not fit the model.
     """
     facts, network = load_model(weights)
-    words: dict[str, Any] = {"to": to, "n": n, "truncation": truncation, "attributes": tuple(attributes), "seed": seed}
-    check_samples(Request(folders=tuple(reals), weights=weights, **words), facts)
-    sampler = Sampler(network, device or "cpu", can=facts.can)
+    words: dict[str, Any] = {"to": to, "n": n, "truncation": truncation, "attributes": tuple(attributes)}
+    check_samples(Request(folders=tuple(reals), weights=weights, seed=how.seed, **words), facts)
+    sampler = Sampler(network, how.device, can=facts.can)
     found = real_pictures(reals, facts, network, to)
     wanted = min(len(found.files), MOST) if n is None else n
     if wanted < 2:
@@ -75,28 +72,19 @@ def compare_samples(
         )
     classes = _classes(found, facts, wanted)
     label = _labels(found, classes, sampler, wanted)
-    seeds = count_on(seed, wanted)
+    seeds = count_on(how.seed, wanted)
     with Kept() as fakes:
-        for number, pixels in enumerate(_pictures(sampler, seeds, label, truncation, progress)):
+        for number, pixels in enumerate(_pictures(sampler, seeds, label, truncation, how.progress)):
             fakes.add(f"{number:08d}", pixels, None)
         prepared = Prepared(found.root, found.files, facts, fakes[0].shape)
         groups, notes = _groups(found.classes, classes, facts)
-        evaluation = compare(
-            prepared,
-            fakes,
-            judges=judges,
-            size=size,
-            seed=seed,
-            device=sampler.device,
-            groups=groups,
-            progress=progress,
-        )
+        evaluation = compare(prepared, fakes, groups=groups, how=how)
         evaluation.notes.extend(notes)
-        if judges.lpips is not None and judges.lpips.network == VGG:
-            _path_lengths(evaluation, sampler, judges, label, wanted, faces, seed, progress)
+        if how.judges.lpips is not None and how.judges.lpips.network == VGG:
+            _path_lengths(evaluation, sampler, how, label, wanted, faces)
         if attributes:
-            _separability(evaluation, sampler, attributes, fakes, seeds, progress)
-    evaluation.notes.extend(_left_out(judges))
+            _separability(evaluation, sampler, attributes, fakes, seeds, how.progress)
+    evaluation.notes.extend(_left_out(how.judges))
     evaluation.protocol["real"] |= {"path": str(found.root), **prepared.described()}
     evaluation.protocol["fake"] |= {
         "seeds": f"{seeds[0]} to {seeds[-1]}",
@@ -169,14 +157,13 @@ def _groups(reals: Sequence[int], fakes: Sequence[int], facts: Facts) -> tuple[d
 def _path_lengths(
     evaluation: Evaluation,
     sampler: Sampler,
-    judges: Judges,
+    how: How,
     label: Label,
     pairs: int,
     faces: bool,
-    seed: int,
-    progress: Progress,
 ) -> None:
-    assert judges.lpips is not None
+    lpips, seed = how.judges.lpips, how.seed
+    assert lpips is not None
     if seed + 2 * pairs > LARGEST + 1:
         raise UsageError(f"path lengths take twice as many seeds: lower {argument('seed')} or {argument('n')}")
 
@@ -185,7 +172,7 @@ def _path_lengths(
             name = f"ppl_{space}_{'end' if ends else 'full'}"
             evaluation.metrics[name] = path_length(
                 sampler,
-                judges.lpips,
+                lpips,
                 lambda number: sampler.latent(seed + number),
                 label,
                 pairs=pairs,
@@ -194,7 +181,7 @@ def _path_lengths(
                 faces=faces,
                 seed=seed,
                 stage=f"path length, {space}, {'ends' if ends else 'full'}",
-                progress=progress,
+                progress=how.progress,
             )
     evaluation.protocol["path length"] = {
         "pairs": pairs,

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gantool.errors import DataError, argument
+from gantool.evaluation.part import Recount, Weights
 from gantool.evaluation.pictures import Pictures, Progress, as_rgb, silent
 from gantool.pictures.decoding import Array
 
@@ -31,6 +32,8 @@ NEIGHBOURHOOD = 7
 PER_PICTURE = 128
 DIRECTIONS = 512
 SMALLEST_LEVEL = 16
+RECOUNTED = 32
+"""Directions in which the distance is counted again for other weights of the pictures."""
 MAX_PICTURES = 1024
 """More pictures than this in a set are thinned out to this number, drawn from the seed."""
 
@@ -50,6 +53,19 @@ def sliced_wasserstein(
 
     Pictures of another size are resized to (height, width) `size`. Raises DataError if that is below 7 pixels.
     """
+    return distances(real, fake, size=size, seed=seed, progress=progress)[0]
+
+
+def distances(
+    real: Pictures,
+    fake: Pictures,
+    *,
+    size: tuple[int, int],
+    seed: int = 0,
+    recounted: bool = False,
+    progress: Progress = silent,
+) -> tuple[dict[str, float], Recount | None]:
+    """`sliced_wasserstein`, and if it shall be `recounted` how its mean follows from weights of the pictures."""
     if min(size) < NEIGHBOURHOOD:
         raise DataError(
             f"the sliced Wasserstein distance needs pictures of at least {NEIGHBOURHOOD} pixels, not "
@@ -59,12 +75,17 @@ def sliced_wasserstein(
     real_levels = _descriptors(real, levels, seed, "SWD, real", progress)
     fake_levels = _descriptors(fake, levels, seed, "SWD, fake", progress)
     generator = torch.Generator().manual_seed(seed)
-    distances = {}
+    found = {}
+    lines = []
     for done, (height, width) in enumerate(levels):
         progress("SWD, levels", done, len(levels))
-        distance = _level_distance(real_levels[done], fake_levels[done], generator)
-        distances[f"{width}x{height}"] = 1000 * distance
-    return {**distances, "mean": sum(distances.values()) / len(distances)}
+        first, second, directions = _comparable(real_levels[done], fake_levels[done], generator)
+        found[f"{width}x{height}"] = 1000 * _level_distance(first, second, directions)
+        if recounted:
+            some = directions[:, :RECOUNTED]
+            lines.append(_Lines((first @ some).T, (second @ some).T))
+    mean = sum(found.values()) / len(found)
+    return {**found, "mean": mean}, _recount(lines, len(real), len(fake), seed) if recounted else None
 
 
 def _descriptors(
@@ -137,18 +158,47 @@ def _neighbourhoods(pixels: Array, levels: list[tuple[int, int]], seed: int) -> 
     return found
 
 
-def _level_distance(real: Tensor, fake: Tensor, generator: torch.Generator) -> float:
-    """Mean distance over random directions between two sets of neighbourhoods (N, 3, 7, 7) and (M, 3, 7, 7)."""
+def _comparable(real: Tensor, fake: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    """Two sets of neighbourhoods (N, 3, 7, 7) and (M, 3, 7, 7) as rows on one yardstick, and directions (147, D)."""
     deviation, mean = torch.std_mean(real, dim=(0, 2, 3), keepdim=True, correction=0)
     deviation = deviation.clamp(min=_SMALLEST_DEVIATION)
     real, fake = (((each - mean) / deviation).flatten(1) for each in (real, fake))
     directions = torch.randn(real.shape[1], DIRECTIONS, generator=generator)
-    directions = directions / directions.norm(dim=0)
+    return real, fake, directions / directions.norm(dim=0)
+
+
+def _level_distance(real: Tensor, fake: Tensor, directions: Tensor) -> float:
+    """Mean distance over directions between two sets of rows."""
     distances = [
         wasserstein_1d((real @ some).T.numpy(), (fake @ some).T.numpy())
         for some in directions.split(_DIRECTIONS_AT_ONCE, dim=1)
     ]
     return float(np.concatenate(distances).mean())
+
+
+class _Lines:
+    """The neighbourhoods of two sets on some directions, sorted once: distances for any weights of the pictures."""
+
+    def __init__(self, real: Tensor, fake: Tensor) -> None:
+        """(D, N) and (D, M)."""
+        values, self._order = torch.cat([real, fake], dim=1).sort(dim=1)  # (D, N + M)
+        self._gaps = values.diff(dim=1)
+
+    def distance(self, real: Weights, fake: Weights) -> float:
+        """Mean 1-Wasserstein distance over the directions: the area between two weighted distribution functions."""
+        shares = np.concatenate([real / real.sum(), -fake / fake.sum()]).repeat(PER_PICTURE) / PER_PICTURE
+        apart = torch.from_numpy(shares.astype(np.float32))[self._order].cumsum(dim=1)[:, :-1].abs()
+        return float((apart * self._gaps).sum(dim=1).mean())
+
+
+def _recount(levels: list[_Lines], real: int, fake: int, seed: int) -> Recount:
+    """Of sets of so many pictures, those that were thinned out included."""
+    reals, fakes = subset(real, MAX_PICTURES, seed), subset(fake, MAX_PICTURES, seed)
+
+    def recount(real: Weights, fake: Weights) -> dict[str, float]:
+        return {"swd": float(np.mean([1000 * level.distance(real[reals], fake[fakes]) for level in levels]))}
+
+    return recount
 
 
 def wasserstein_1d(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float64]:

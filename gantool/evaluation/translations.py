@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
-
 from gantool import direction
-from gantool.evaluation.compare import NO_JUDGES, compare
+from gantool.evaluation.compare import PLAIN, compare
 from gantool.evaluation.folders import Folder, pair_by_name, pairing
-from gantool.evaluation.judges import Judges
+from gantool.evaluation.how import How
 from gantool.evaluation.kept import Kept, translations
-from gantool.evaluation.pictures import Progress, silent
 from gantool.evaluation.report import Evaluation
 from gantool.evaluation.request import results_of_each
 from gantool.evaluation.variety import Variety
@@ -29,11 +26,7 @@ def compare_translations(
     *,
     to: str | None = None,
     styles: int | None = None,
-    judges: Judges = NO_JUDGES,
-    size: int | None = None,
-    seed: int = 0,
-    device: torch.device | None = None,
-    progress: Progress = silent,
+    how: How = PLAIN,
 ) -> Evaluation:
     """Translates the pictures below `inputs` to domain `to` (None: the second of two) and measures them against those
     below `real`.
@@ -43,14 +36,13 @@ def compare_translations(
     CheckpointError for the weights, UsageError for the domain or for styles of a model that has none.
     """
     facts, network = load_model(weights)
-    engine = Engine(network, device or "cpu", can=facts.can)
+    engine = Engine(network, how.device, can=facts.can)
     if to is None:
         direction.require_named(facts)
     way = direction.resolve(facts, to)
     count = results_of_each(facts, styles)
     side = facts.sizes.exact  # some models take pictures of one size only
-    square = None if size is None else (size, size)
-    variety = Variety(judges, size=square, device=engine.device) if count > 1 else None
+    variety = Variety(how) if count > 1 else None
     reals = Folder(real)  # raises before the long part where there is nothing to compare with
     there = find_pictures(inputs)
     files = of_domain(there, facts.spec.kind(way.source))
@@ -65,21 +57,17 @@ def compare_translations(
             every=False,
             variety=variety,
             size=None if side is None else (side, side),
-            seed=seed,
+            seed=how.seed,
             stage="translating",
-            progress=progress,
+            progress=how.progress,
         )
         partners = pair_by_name(reals.names, fakes.names)
         found = compare(
             reals,
             fakes,
             pairs=partners if len(partners) == len(fakes) else None,
-            judges=judges,
-            scores=variety is None or judges.classifier is None,  # otherwise the classifier has seen all of them
-            size=size,
-            seed=seed,
-            device=engine.device,
-            progress=progress,
+            scores=variety is None or how.judges.classifier is None,  # otherwise the classifier has seen all of them
+            how=how,
         )
     pairing(found, partners, len(fakes))
     if others := other_kinds(there, files):
@@ -89,8 +77,7 @@ def compare_translations(
     path = f"{f'{way.source} ' if two else ''}to {way.target} of {inputs}"
     found.protocol["fake"] |= {"path": path, **fakes.described()}
     if variety is not None:
-        found.metrics.update(variety.metrics())
-        found.protocol["styles"] = variety.protocol()
+        found.add(variety.part())
     found.protocol["model"] = {
         "weights": str(weights),
         "sha256": facts.sha256,

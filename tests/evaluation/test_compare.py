@@ -15,6 +15,7 @@ from gantool.errors import DataError, UsageError
 from gantool.evaluation import pixels
 from gantool.evaluation.compare import compare
 from gantool.evaluation.fid import fid, kid
+from gantool.evaluation.how import How
 from gantool.evaluation.inception_score import inception_score
 from gantool.evaluation.judges import load_judges
 from gantool.evaluation.manifold import manifold
@@ -94,7 +95,7 @@ def test_shrinking_averages_instead_of_picking_pixels():
 
 def test_size_brings_all_pictures_to_one_square():
     real, fake = pictures(2, seed=1, height=20), pictures(2, seed=1, height=20)
-    result = compare(real, fake, pairs=[(0, 0), (1, 1)], size=32)
+    result = compare(real, fake, pairs=[(0, 0), (1, 1)], how=How(size=32))
     assert result.metrics["l1"] == 0
     assert (result.protocol["size"], result.protocol["paired"]["fakes resized"]) == ("32x32", 2)
     assert [name for name in result.metrics if name.startswith("swd_")] == ["swd_32x32", "swd_16x16"]
@@ -110,8 +111,8 @@ def test_kid_and_fid_come_with_the_weights_and_their_protocol(weights_file: Path
     real, fake = pictures(3, seed=1), pictures(2, seed=2)
     stages = []
     judges = load_judges(inception=weights_file)
-    how = {"judges": judges, "size": 20, "seed": 5, "groups": {"cats": ([1, 2], [0, 1])}}
-    result = compare(real, fake, **how, progress=lambda *stage: stages.append(stage[0]))
+    how = How(judges=judges, size=20, seed=5, progress=lambda *stage: stages.append(stage[0]))
+    result = compare(real, fake, groups={"cats": ([1, 2], [0, 1])}, how=how)
     network = judges.inception
     features = [inception_features(each, network, size=(20, 20), device=torch.device("cpu")) for each in (real, fake)]
     mean, deviation = kid(*features, seed=5)
@@ -140,7 +141,7 @@ def test_figures_repeat_and_the_hash_knows_the_pictures_not_their_order():
     real, fake = pictures(4, seed=1), pictures(3, seed=2)
     first, again, turned = compare(real, fake), compare(real, fake), compare(real[::-1], fake)
     assert first == again
-    assert compare(real, fake, seed=1).metrics["swd"] != first.metrics["swd"]
+    assert compare(real, fake, how=How(seed=1)).metrics["swd"] != first.metrics["swd"]
     assert turned.protocol["real"]["blake2b"] == first.protocol["real"]["blake2b"]
     # Equal here; the colours are normalised by means that are summed in the order of the pictures.
     assert turned.metrics["swd"] == pytest.approx(first.metrics["swd"], rel=1e-5)
@@ -149,7 +150,7 @@ def test_figures_repeat_and_the_hash_knows_the_pictures_not_their_order():
 
 
 def test_rows_of_the_protocol_name_everything():
-    rows = dict(compare(pictures(1, seed=1), pictures(1, seed=2), seed=7).protocol_rows())
+    rows = dict(compare(pictures(1, seed=1), pictures(1, seed=2), how=How(seed=7)).protocol_rows())
     assert rows["seed"] == "7"
     assert rows["swd.directions"] == "512"
     assert rows["swd.pictures.fake"] == "1"
@@ -161,8 +162,8 @@ def test_what_cannot_be_measured_is_refused(weights_file: Path):
     with pytest.raises(DataError, match="at least one picture"):
         compare(some, [])
     with pytest.raises(DataError, match="at least two pictures"):
-        compare(some, some[:1], judges=load_judges(inception=weights_file))
+        compare(some, some[:1], how=How(judges=load_judges(inception=weights_file)))
     with pytest.raises(UsageError, match="size at least 1"):
-        compare(some, some, size=0)
+        compare(some, some, how=How(size=0))
     with pytest.raises(UsageError, match="seed is at least 0"):
-        compare(some, some, seed=-1)
+        compare(some, some, how=How(seed=-1))

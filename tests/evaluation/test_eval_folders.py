@@ -11,6 +11,7 @@ from PIL import Image
 
 from gantool.errors import DataError
 from gantool.evaluation.folders import Folder, compare_folders, pair_by_name
+from gantool.evaluation.how import How
 
 
 def write(path: Path, seed: int, mode: str = "RGB") -> np.ndarray:
@@ -72,8 +73,8 @@ def test_a_folder_gives_the_same_figures_as_the_arrays_in_it(tmp_path: Path):
 
     real = [write(tmp_path / "real" / f"{i}.png", i) for i in range(3)]
     fake = [write(tmp_path / "fake" / f"{i}.png", i + 5) for i in range(3)]
-    by_folder = compare_folders(tmp_path / "real", tmp_path / "fake", seed=3, size=20)
-    by_array = compare(real, fake, pairs=[(0, 0), (1, 1), (2, 2)], seed=3, size=20)
+    by_folder = compare_folders(tmp_path / "real", tmp_path / "fake", how=How(seed=3, size=20))
+    by_array = compare(real, fake, pairs=[(0, 0), (1, 1), (2, 2)], how=How(seed=3, size=20))
     assert by_folder.metrics == by_array.metrics
 
 

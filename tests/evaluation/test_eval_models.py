@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from gantool.capabilities import Coded, Translates
 from gantool.errors import DataError, UsageError
+from gantool.evaluation.how import How
 from gantool.evaluation.translations import compare_translations
 from gantool.model import Model
 from gantool.runs import checkpoint
@@ -118,7 +119,9 @@ def test_ten_styles_unless_asked_otherwise_and_one_has_no_diversity(tmp_path, ru
 
 def test_scores_and_perceived_diversity_come_with_their_networks(tmp_path, run, judges):
     draw(tmp_path / "a", 2, seed=1)
-    found = compare_translations(find_weights(str(run)), tmp_path / "a", tmp_path / "a", styles=2, judges=judges)
+    found = compare_translations(
+        find_weights(str(run)), tmp_path / "a", tmp_path / "a", styles=2, how=How(judges=judges)
+    )
     assert {"lpips", "diversity_lpips", "is", "is_kl", "cis", "cis_kl"} <= found.metrics.keys()
     assert found.metrics["diversity_lpips"] > 0
     assert 1 < found.metrics["cis"] < found.metrics["is"]  # what a picture's translations share sets it apart
@@ -141,8 +144,7 @@ def test_nothing_to_compare_with_is_said_before_the_first_translation(tmp_path, 
     draw(tmp_path / "a", 2, seed=1)
     (tmp_path / "empty").mkdir()
     seen = []
+    how = How(progress=lambda *said: seen.append(said))
     with pytest.raises(DataError, match="empty"):
-        compare_translations(
-            find_weights(str(run)), tmp_path / "a", tmp_path / "empty", progress=lambda *said: seen.append(said)
-        )
+        compare_translations(find_weights(str(run)), tmp_path / "a", tmp_path / "empty", how=how)
     assert seen == []

@@ -1,0 +1,36 @@
+"""How pictures are measured, whatever is measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+
+from gantool.errors import UsageError
+from gantool.evaluation.judges import Judges
+from gantool.evaluation.pictures import Progress, Size, silent
+
+
+@dataclass(frozen=True, kw_only=True)
+class How:
+    """Raises UsageError for a seed or a size that cannot be."""
+
+    judges: Judges = field(default_factory=Judges)
+    size: int | None = None
+    """Every picture is brought to size x size first; None measures them as they are stored."""
+    seed: int = 0
+    """Of random projections, subsets, styles and pictures of noise."""
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    """Where networks compute."""
+    recounted: bool = False
+    """Whether the metrics shall be counted again for other weights of the pictures, as intervals need it."""
+    progress: Progress = silent
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.seed < 2**63 or (self.size is not None and self.size < 1):
+            raise UsageError(f"seed is at least 0 and size at least 1, not {self.seed} and {self.size}")
+
+    @property
+    def square(self) -> Size | None:
+        """`size` as (height, width)."""
+        return None if self.size is None else (self.size, self.size)

@@ -1,0 +1,58 @@
+"""How far chance moves a metric: intervals by the bootstrap (Efron and Tibshirani, An Introduction to the Bootstrap).
+
+A set of pictures is drawn again from itself, with repetition, and measured again; what the metrics then do is what they
+would do if other pictures of the same kind had been taken. Distances between sets grow where pictures are repeated. So
+what is read off the draws is their spread: they are moved to have the metric itself as their mean.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gantool.evaluation.part import Weights
+from gantool.evaluation.pictures import Progress, silent
+from gantool.evaluation.report import Evaluation
+
+TIMES = 200
+"""Draws, unless a person says otherwise."""
+CONFIDENCE = 0.95
+
+
+class Interval(NamedTuple):
+    """Where a metric lies with a confidence of 95 %."""
+
+    low: float
+    high: float
+
+
+def draws(count: int, times: int, seed: int) -> Weights:
+    """How often each of `count` pictures is drawn, (times, count). The same for sets of equal counts, so that the
+    translations of the same pictures by several models are drawn alike, and their differences compare.
+    """
+    rng = np.random.default_rng((seed, count))
+    return rng.multinomial(count, np.full(count, 1 / count), size=times).astype(np.float64)
+
+
+def replicates(
+    found: Evaluation, *, times: int = TIMES, seed: int = 0, progress: Progress = silent
+) -> dict[str, NDArray[np.float64]]:
+    """The metrics of `times` draws, (times,) each; those that `found` can count again."""
+    reals, fakes = found.counts
+    # Real pictures and fake ones are drawn apart from each other, also where there are as many of both.
+    real = draws(reals, times, 2 * seed)
+    fake = draws(fakes // found.together, times, 2 * seed + 1).repeat(found.together, axis=1)
+    drawn = []
+    for done in range(times):
+        progress("intervals", done, times)
+        drawn.append(found.recount(real[done], fake[done]))
+    return {name: np.array([one[name] for one in drawn]) for name in drawn[0]} if drawn else {}
+
+
+def interval(value: float, drawn: NDArray[np.float64]) -> Interval:
+    """The interval of a metric of this value and these replicates, or of a difference of metrics."""
+    tail = (1 - CONFIDENCE) / 2
+    low, high = np.quantile(drawn, (tail, 1 - tail)) - drawn.mean() + value
+    return Interval(float(low), float(high))
