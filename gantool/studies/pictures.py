@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,9 +13,7 @@ from gantool.pictures.resize import resize
 
 SIDE = 512
 """Longest side of a picture in a study, in pixels."""
-EXACT = 256
-"""Where no picture is larger than this, all are PNG; else all are JPEG, so that no method has cleaner files."""
-
+_EXACT = 256  # larger pictures are not worth their weight as PNG
 _BLOCKS = 6
 
 
@@ -31,9 +28,9 @@ class Encoded:
     height: int
 
 
-def kind_for(files: Iterable[Path]) -> str:
-    """The format for all these pictures, png or jpeg. Raises DataError for an unreadable one."""
-    return "png" if all(max(picture_size(file)) <= EXACT for file in files) else "jpeg"
+def is_large(file: Path) -> bool:
+    """Whether a picture is too large to be kept exact. Raises DataError for an unreadable one."""
+    return max(picture_size(file)) > _EXACT
 
 
 def pixels_of(file: Path) -> NDArray[np.uint8]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from gantool.files import reason
 from gantool.pictures.results import Recorder
 from gantool.report import page
 from gantool.report.text import to_json
-from gantool.studies.pictures import Encoded, distorted, encoded, kind_for, pixels_of
+from gantool.studies.pictures import Encoded, distorted, encoded, is_large, pixels_of
 from gantool.studies.plan import DISTORTED, GOAL, REAL, WHOLE, Plan, Trial, shares
 
 Progress = Callable[[int, int], None]
@@ -56,19 +56,13 @@ class Made:
 def make(plan: Plan, progress: Progress) -> Made:
     """Writes the study's page. Raises DataError for an unreadable picture and where nothing can be written.
 
-    Names go in one by one, with the pictures of all methods, until the page is full (`report.page.BUDGET`).
+    Names go in one by one, with the pictures of all methods, until the page is full (`report.page.BUDGET`). All are PNG
+    where they fit and none is large, else JPEG: no method has cleaner files than the others.
     """
     request = plan.request
-    every = [file for group in plan.trials.values() for trial in group for file in _files(trial)]
-    content = _Content(kind_for(dict.fromkeys(every)))
-    kept: dict[str, tuple[Trial, ...]] = {}
-    for name, group in plan.trials.items():
-        if content.bytes > page.BUDGET:
-            break
-        for file in (file for trial in group for file in _files(trial)):
-            content.number(file)
-        kept[name] = group
-        progress(len(kept), len(plan.trials))
+    content, kept = _filled(plan, "jpeg" if any(map(is_large, _all_files(plan))) else "png", progress)
+    if len(kept) < len(plan.trials) and content.kind == "png":
+        content, kept = max((content, kept), _filled(plan, "jpeg", progress), key=lambda found: len(found[1]))
     trials = [trial for group in kept.values() for trial in group]
     scored, practice = shares([len(group) for group in kept.values()], request.n, request.practice, request.kind)
     methods = tuple(name for name, _ in request.methods)
@@ -152,6 +146,19 @@ class _Content:
         }
 
 
+def _filled(plan: Plan, kind: str, progress: Progress) -> tuple[_Content, dict[str, tuple[Trial, ...]]]:
+    """As many names as a page holds, with all that can be asked of them, and their pictures in this format."""
+    content, kept = _Content(kind), {}
+    for name, group in plan.trials.items():
+        if content.bytes > page.BUDGET:
+            break
+        for file in (file for trial in group for file in _files(trial)):
+            content.number(file)
+        kept[name] = group
+        progress(len(kept), len(plan.trials))
+    return content, kept
+
+
 def _checks(plan: Plan, trials: Sequence[Trial], content: _Content) -> list[dict[str, Any]]:
     """Trials whose answer is known: a picture beside itself, distorted. A real one where the study has real ones."""
     rng = np.random.default_rng([plan.request.seed, 1])
@@ -166,6 +173,11 @@ def _checks(plan: Plan, trials: Sequence[Trial], content: _Content) -> list[dict
         sides = [[WHOLE, content.number(file), name], [DISTORTED, worse, name]]
         checks.append({**content.item(trial), "sides": sides})
     return checks
+
+
+def _all_files(plan: Plan) -> Iterable[Path]:
+    """Each once."""
+    return dict.fromkeys(file for group in plan.trials.values() for trial in group for file in _files(trial))
 
 
 def _files(trial: Trial) -> Iterator[Path]:
