@@ -106,7 +106,7 @@ def test_a_whole_study_by_keyboard(study, opened, main, folders):
 
 
 def test_digits_answer_and_practice_says_what_was_right(study, opened):
-    page = opened(study("fake", "-n", "2", "--practice", "2", "--checks", "0"))
+    page = opened(study("fake", "-n", "4", "--practice", "2", "--checks", "0"))
     page.click("#start")
     for is_right in (True, False):
         page.wait_for_selector(READY)
@@ -120,6 +120,9 @@ def test_digits_answer_and_practice_says_what_was_right(study, opened):
     page.wait_for_function("person.trials.length === 3")
     assert page.is_hidden("#next"), "scored trials tell nothing"
     assert page.inner_text("#told") == ""
+    page.wait_for_selector(READY)
+    page.dblclick(".choice >> nth=0", delay=50)
+    assert page.evaluate("person.trials.length") == 4, "a double click is one answer"
 
 
 PHONE = {"viewport": {"width": 360, "height": 640}, "has_touch": True, "is_mobile": True, "color_scheme": "dark"}

@@ -177,6 +177,8 @@ def test_a_page_and_a_figure(answers, main, tmp_path):
     space = "{http://www.w3.org/2000/svg}"
     widths = [float(one.get("width")) for one in svg.iter(f"{space}rect")]
     assert widths[0] == pytest.approx(3 * widths[1], abs=0.2), "bars are as long as the shares, 75 and 25 %"
+    ticks = {one.text: float(one.get("x")) for one in svg.iter(f"{space}text")}
+    assert ticks["60 %"] < float(next(svg.iter(f"{space}rect")).get("x")) + widths[0] < ticks["80 %"]
     assert "A 75.0 %; B <b> 25.0 %; by chance 50.0 %" in svg.get("aria-label")
     assert "name a file .html" in main("study", "read", folder, "-o", "found.pdf", code=2)[2]
 

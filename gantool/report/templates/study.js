@@ -117,7 +117,8 @@ async function show() {
     button.className = 'choice';
     button.setAttribute('aria-label', `Picture ${i + 1} of ${trial.sides.length}`);
     button.append(image(side[1], ''), String(i + 1));
-    button.addEventListener('click', () => choose(i));
+    // The second half of a double click would answer the next trial.
+    button.addEventListener('click', event => { if (event.detail < 2) choose(i); });
     return button;
   }));
   choices.focus({preventScroll: true});
