@@ -13,12 +13,12 @@ import torch
 from gantool import direction
 from gantool.errors import CheckpointError, DataError, UsageError, argument
 from gantool.evaluation.accuracy import accuracy
-from gantool.evaluation.compare import PLAIN, compare
 from gantool.evaluation.consistency import consistency
 from gantool.evaluation.folders import Folder
 from gantool.evaluation.how import How
 from gantool.evaluation.judge import expected
 from gantool.evaluation.kept import Kept, References, translations
+from gantool.evaluation.measure import PLAIN, measure
 from gantool.evaluation.pictures import silent
 from gantool.evaluation.report import Evaluation
 from gantool.evaluation.request import results_of_each
@@ -122,7 +122,7 @@ def compare_domains(
                     progress=how.progress,
                 )
                 truth = Folder(reals[way.target])
-                found = replace(compare(truth, fakes, how=quiet), together=count)
+                found = replace(measure(truth, fakes, how=quiet), together=count)
                 if judge is not None:
                     asked = [way.target] * len(truth), [way.target] * len(fakes)
                     found.add(accuracy(judge, truth, fakes, asked, {way.target: classes[way.target]}, quiet))

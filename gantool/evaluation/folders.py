@@ -10,10 +10,10 @@ import numpy as np
 
 from gantool.errors import DataError, UsageError, argument
 from gantool.evaluation.accuracy import accuracy
-from gantool.evaluation.compare import PLAIN, compare
 from gantool.evaluation.content import content
 from gantool.evaluation.how import How
 from gantool.evaluation.judge import Judge, expected
+from gantool.evaluation.measure import PLAIN, measure
 from gantool.evaluation.names import pair_by_name
 from gantool.evaluation.part import Part
 from gantool.evaluation.report import Evaluation
@@ -30,7 +30,7 @@ def compare_folders(
     inputs: Path | None = None,
     how: How = PLAIN,
 ) -> Evaluation:
-    """Measures the pictures below folder `fake` against those below folder `real`, as `compare` does.
+    """Measures the pictures below folder `fake` against those below folder `real`, as `measure` does.
 
     With `inputs`, the pictures that those below `fake` were made of, by name: how much of them is kept. With a judge
     results are judged: by a classifier for the class that is expected, or that of their folder; by one of label maps
@@ -38,14 +38,14 @@ def compare_folders(
 
     If every fake picture has a real one of the same name (`pair_by_name`), the paired metrics are computed, too. Grey
     pictures count as RGB, transparent ones are laid on white. Pictures are read when needed, never all at once.
-    Raises DataError for a folder without pictures and for an unreadable picture, else as `compare`.
+    Raises DataError for a folder without pictures and for an unreadable picture, else as `measure`.
     """
     reals, fakes = Folder(real), Folder(fake)
     partners = pair_by_name(reals.names, fakes.names)
     complete = len(partners) == len(fakes)
     before = None if inputs is None else _inputs(inputs, fakes)
     judged = None if how.judges.judge is None else _judging(how.judges.judge, reals, fakes, how)
-    evaluation = compare(reals, fakes, pairs=partners if complete else None, how=how)
+    evaluation = measure(reals, fakes, pairs=partners if complete else None, how=how)
     for name, folder in (("real", reals), ("fake", fakes)):
         evaluation.protocol[name] |= {"path": str(folder.root), **folder.described()}
     pairing(evaluation, partners, len(fakes))

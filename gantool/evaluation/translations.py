@@ -8,12 +8,12 @@ from pathlib import Path
 from gantool import direction
 from gantool.errors import UsageError
 from gantool.evaluation.accuracy import accuracy
-from gantool.evaluation.compare import PLAIN, compare
 from gantool.evaluation.consistency import consistency
 from gantool.evaluation.folders import Folder, pairing
 from gantool.evaluation.how import How
 from gantool.evaluation.judge import Judge, expected
 from gantool.evaluation.kept import Kept, translations
+from gantool.evaluation.measure import PLAIN, measure
 from gantool.evaluation.names import pair_by_name
 from gantool.evaluation.part import Part
 from gantool.evaluation.pictures import Pictures
@@ -79,7 +79,7 @@ def compare_translations(
             progress=how.progress,
         )
         partners = pair_by_name(reals.names, fakes.names)
-        found = compare(
+        found = measure(
             reals,
             fakes,
             pairs=partners if len(partners) == len(fakes) else None,
