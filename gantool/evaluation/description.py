@@ -63,8 +63,11 @@ class Description:
 
     @property
     def files(self) -> list[Path]:
-        """All files that the judge is made of."""
-        return [self.file] if self.network is None else [self.network, self.file]
+        """All files that the judge is made of: torch writes a network's weights into a file beside it."""
+        if self.network is None:
+            return [self.file]
+        weights = self.network.with_name(f"{self.network.name}.data")
+        return [self.network, *([weights] if weights.is_file() else []), self.file]
 
     @property
     def drawn(self) -> bool:

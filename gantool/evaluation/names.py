@@ -1,4 +1,4 @@
-"""Pictures that belong together by their names. Imports no torch."""
+"""Pictures of two folders that belong together by their names. Imports no torch."""
 
 from __future__ import annotations
 

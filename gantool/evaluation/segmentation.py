@@ -147,10 +147,7 @@ def segmentation(
     pixel is of a class.
     """
     of_reals, of_fakes = places
-    if judge.network is None:
-        said: Iterator[Places] = (drawn(index) for index in range(len(fake)))
-    else:
-        said = _segmented(judge, fake, how, "judge, fake")
+    said = _each(drawn, len(fake), how) if judge.network is None else _segmented(judge, fake, how, "judge, fake")
     per_fake = _counted(truths, of_fakes, said)
     matrix = per_fake.sum(axis=0)
     if not matrix[1].any():
@@ -182,6 +179,12 @@ def segmentation(
         shown = ", ".join(absent[:3]) + (f" and {len(absent) - 3} more" if len(absent) > 3 else "")
         notes.append(f"the label maps show no {shown}: absent classes count as 0 in class accuracy and IoU")
     return Part(metrics, {"judge": protocol}, notes, recount, _rows(judge.description, matrix))
+
+
+def _each(drawn: Callable[[int], Places], count: int, how: How) -> Iterator[Places]:
+    for index in range(count):
+        how.progress("label maps", index, count)
+        yield drawn(index)
 
 
 def _of_reals(found: dict[str, float]) -> dict[str, float]:

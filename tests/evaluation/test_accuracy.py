@@ -114,7 +114,7 @@ def test_probabilities_that_a_network_gives_are_taken_as_they_are(main, folders,
     for file in sorted((fake / "ruby").iterdir()):
         pixels = np.asarray(Image.open(file).resize((6, 5), Image.Resampling.BILINEAR), np.float32)
         values = torch.from_numpy((pixels[..., ::-1] - [1, 2, 3]).astype(np.float32)).permute(2, 0, 1)[None]
-        shares.append(float(network(values).softmax(1)[0, 0]))
+        shares.append(network(values).softmax(1)[0, 0].item())
     assert found["probability"] == pytest.approx(np.mean(shares), rel=1e-4)
     assert found["protocol"]["judge"]["probabilities"].startswith("the network's outputs")
 

@@ -69,6 +69,12 @@ def test_files_that_are_missing_are_named_before_anything_else(main, tmp_path, m
     assert "net.onnx has no description beside it: net.yaml" in refused
     assert "is a network (.onnx) or its description (.yaml)" in main("eval", "a", "a", "--judge", "a.pt", code=2)[2]
     (tmp_path / "net.txt").write_text("cat\ndog\n")
+    (tmp_path / "net.onnx.data").write_bytes(b"weights")
+    assert [file.name for file in read_description(tmp_path / "net.onnx").files] == [
+        "net.onnx",
+        "net.onnx.data",
+        "net.txt",
+    ]
     assert "net.onnx is no network in ONNX" in main("eval", "a", "a", "--judge", "net.onnx", code=4)[2]
     assert "--labels goes with --judge" in main("eval", "a", "a", "--labels", "a", code=2)[2]
     monkeypatch.setitem(sys.modules, "onnxruntime", None)  # as where it is not installed
