@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gantool.cli import common
+from gantool.cli import common, judging
 
 
 def evaluate(
@@ -88,6 +88,11 @@ def evaluate(
             " separability.",
         ),
     ] = None,
+    judge: judging.JudgeFile = None,
+    expect: judging.Expected = None,
+    labels: judging.TrueLabels = None,
+    consistency: judging.Consistency = False,
+    inputs: judging.MadeOf = None,
     all_saves: Annotated[
         bool, typer.Option("--all-saves", help="Measure every save of the run, and mark the best by each metric.")
     ] = False,
@@ -108,8 +113,8 @@ def evaluate(
     verbose: common.Verbose = 0,
 ) -> None:
     """Measure translations: PSNR, SSIM and L1 for pictures paired by name; sliced Wasserstein distance; diversity of
-    styles; with the files of their networks KID, FID, precision, recall, LPIPS and Inception scores. Measure pictures
-    of noise: these, path lengths and linear separability.
+    styles; with the files of their networks KID, FID, precision, recall, LPIPS, Inception scores, and what a judge of
+    one's own says. Measure pictures of noise: these, path lengths and linear separability.
 
     gantool eval --model runs/h2z testA testB
 
@@ -130,6 +135,7 @@ def evaluate(
     if all_saves:
         check_run(model)
     files: dict[str, Any] = {"inception": inception, "lpips": common.two_files(lpips), "classifier": classifier}
+    files |= {"judge": judge, "expect": expect, "labels": labels}
     request = Request(
         folders=tuple(folders),
         weights=weights,
@@ -140,6 +146,8 @@ def evaluate(
         attributes=tuple(map(Path, attributes.split(","))) if attributes else (),
         seed=seed,
         device=device,
+        consistency=consistency,
+        inputs=inputs,
         **files,
     )
     check(request)
@@ -158,13 +166,13 @@ def evaluate(
     from gantool.report.progress import stages
 
     common.say_passed_over([folder for folder in folders if folder.is_dir()], console)
-    how = How(judges=load_judges(**files), size=size, seed=seed, device=choose(device))
+    how = How(judges=load_judges(**files), size=size, seed=seed, device=choose(device), consistency=consistency)
     if all_saves:
         evaluation_report.show_saves(Path(model or ""), request, how, console)
         return
     with stages(replace(console, json=False)) as progress:
         how = replace(how, progress=progress)
-        found = compare_folders(*folders, how=how) if weights is None else compare_model(request, how)
+        found = compare_folders(*folders, inputs=inputs, how=how) if weights is None else compare_model(request, how)
     if isinstance(found, Tasks):
         evaluation_report.show_tasks(found, console)
     else:

@@ -25,6 +25,7 @@ from gantool.cli import (
     projecting,
     sample,
     sampling_ways,
+    study,
     train,
     translate,
 )
@@ -71,6 +72,7 @@ app.command("models")(models.models)
 app.add_typer(plugins.app, name="plugins")
 app.command("info")(info.info)
 app.add_typer(data.app, name="data")
+app.add_typer(study.app, name="study")
 app.command("doctor")(doctor.doctor)
 app.command("demo")(demo.demo)
 

@@ -19,9 +19,9 @@ from gantool.errors import DataError, UsageError, argument, did_you_mean
 from gantool.evaluation.domains import Tasks, compare_domains
 from gantool.evaluation.figures import measured
 from gantool.evaluation.files import needed
-from gantool.evaluation.folders import pair_by_name
 from gantool.evaluation.how import How
 from gantool.evaluation.judges import Judges, load_judges
+from gantool.evaluation.names import pair_by_name
 from gantool.evaluation.networks.lpips import VGG
 from gantool.evaluation.pictures import Progress
 from gantool.evaluation.report import METRICS, Evaluation
