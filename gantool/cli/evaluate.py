@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gantool.cli import common
+from gantool.cli import common, judging
 from gantool.report.text import to_json
 
 
@@ -89,6 +89,11 @@ def evaluate(
             " separability.",
         ),
     ] = None,
+    judge: judging.JudgeFile = None,
+    expect: judging.Expected = None,
+    labels: judging.TrueLabels = None,
+    consistency: judging.Consistency = False,
+    inputs: judging.MadeOf = None,
     size: Annotated[
         int | None,
         typer.Option(
@@ -106,8 +111,8 @@ def evaluate(
     verbose: common.Verbose = 0,
 ) -> None:
     """Measure translations: PSNR, SSIM and L1 for pictures paired by name; sliced Wasserstein distance; diversity of
-    styles; with the files of their networks KID, FID, precision, recall, LPIPS and Inception scores. Measure pictures
-    of noise: these, path lengths and linear separability.
+    styles; with the files of their networks KID, FID, precision, recall, LPIPS, Inception scores, and what a judge of
+    one's own says. Measure pictures of noise: these, path lengths and linear separability.
 
     gantool eval --model runs/h2z testA testB
 
@@ -124,12 +129,14 @@ def evaluate(
 
     weights = None if model is None else common.weights(model, console)
     files: dict[str, Any] = {"inception": inception, "lpips": _two_files(lpips), "classifier": classifier}
+    files |= {"judge": judge, "expect": expect, "labels": labels}
     noise: dict[str, Any] = {
         "truncation": truncation,
         "faces": faces,
         "attributes": tuple(map(Path, attributes.split(","))) if attributes else (),
     }
-    check(Request(folders=tuple(folders), weights=weights, to=to, n=count, seed=seed, device=device, **noise, **files))
+    words: dict[str, Any] = {"to": to, "n": count, "consistency": consistency, "inputs": inputs, **noise, **files}
+    check(Request(folders=tuple(folders), weights=weights, seed=seed, device=device, **words))
     samples = weights is not None and of_noise(read_facts(weights), folders)
     everything = weights is not None and not samples and holds_all_domains(weights, folders[0])
     if len(folders) != 2 and not (samples or (everything and len(folders) == 1)):
@@ -145,9 +152,7 @@ def evaluate(
     from gantool.report.progress import stages
 
     common.say_passed_over([folder for folder in folders if folder.is_dir()], console)
-    chosen = choose(device)
-    judges = load_judges(**files)
-    how = How(judges=judges, size=size, seed=seed, device=chosen)
+    how = How(judges=load_judges(**files), size=size, seed=seed, device=choose(device), consistency=consistency)
     if weights is not None and everything:
         from gantool.evaluation.domains import compare_domains
         from gantool.evaluation.report import flat
@@ -169,7 +174,7 @@ def evaluate(
         return
     with stages(replace(console, json=False)) as progress:
         if weights is None:
-            found = compare_folders(first, second, how=replace(how, progress=progress))
+            found = compare_folders(first, second, inputs=inputs, how=replace(how, progress=progress))
         elif samples:
             found = compare_samples(weights, folders, n=count, to=to, **noise, how=replace(how, progress=progress))
         else:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gantool.errors import CheckpointError, DataError, quoted
+from gantool.evaluation.networks.onnx import open_network
 from gantool.evaluation.path_length import boxed
 from gantool.evaluation.pictures import Pictures, Progress, as_rgb, silent
 from gantool.files import reason
@@ -18,7 +20,6 @@ from gantool.sampling.seeds import LARGEST
 from gantool.schema import first_line
 
 _SEED = re.compile(r"(?:.*seed)?(\d{1,10})(?:\.\w+)?")  # 12, or the name of its picture: seed0012.png
-_TOGETHER = 16
 
 
 class Attribute(NamedTuple):
@@ -65,27 +66,17 @@ def classified(file: Path, pictures: Pictures, *, progress: Progress = silent) -
     means over boxes, and gives a number for each, above 0 for yes. The surer half counts, as in the paper. Raises
     CheckpointError for a file that does not do so.
     """
-    import onnxruntime
+    network = open_network(file)
 
-    settings = onnxruntime.SessionOptions()
-    settings.log_severity_level = 4
-    found: list[NDArray[np.float64]] = []
-    try:
-        session: Any = onnxruntime.InferenceSession(str(file), settings, providers=["CPUExecutionProvider"])
-        (image,) = session.get_inputs()
-        for first in range(0, len(pictures), _TOGETHER):
-            progress(file.stem, first, len(pictures))
-            last = min(first + _TOGETHER, len(pictures))
-            images = [boxed(as_rgb(pictures[index]) * 2 - 1).numpy() for index in range(first, last)]
-            answers = session.run(None, {image.name: np.concatenate(images)})
-            found.append(np.asarray(answers[0], np.float64).reshape(last - first))
-    except Exception as error:  # onnxruntime has errors of its own for each kind of fault
-        raise CheckpointError(
-            f"{file} is no classifier that takes pictures (N, 3, H, W) and gives a number for each: {first_line(error)}"
-        ) from error
-    said = np.concatenate(found)
-    if not np.isfinite(said).all():
-        raise CheckpointError(f"{file} gives values that are not numbers")
+    def images() -> Iterator[NDArray[np.float32]]:
+        for index in range(len(pictures)):
+            progress(file.stem, index, len(pictures))
+            yield boxed(as_rgb(pictures[index]) * 2 - 1).numpy()
+
+    answers = [np.asarray(answer, np.float64).reshape(-1) for answer in network.answers(images())]
+    if any(len(answer) != 1 for answer in answers):
+        raise CheckpointError(f"{file} is no classifier of an attribute: it gives {len(answers[0])} numbers a picture")
+    said = np.concatenate(answers)
     sure = np.zeros(len(said), dtype=np.bool_)
     sure[np.argsort(-np.abs(said), kind="stable")[: max(1, len(said) // 2)]] = True
     return Attribute(file.stem, said > 0, sure)

@@ -12,10 +12,13 @@ import torch
 
 from gantool import direction
 from gantool.errors import CheckpointError, DataError, UsageError, argument
-from gantool.evaluation.compare import PLAIN, compare
+from gantool.evaluation.accuracy import accuracy
+from gantool.evaluation.consistency import consistency
 from gantool.evaluation.folders import Folder
 from gantool.evaluation.how import How
+from gantool.evaluation.judge import expected
 from gantool.evaluation.kept import Kept, References, translations
+from gantool.evaluation.measure import PLAIN, measure
 from gantool.evaluation.pictures import silent
 from gantool.evaluation.report import Evaluation
 from gantool.evaluation.request import results_of_each
@@ -90,6 +93,8 @@ def compare_domains(
     folders = {name: _domain(inputs, name) for name in facts.spec.domains}
     reals = {name: _domain(real or inputs, name) for name in facts.spec.domains}
     side = facts.sizes.exact or how.size or facts.spec.size
+    judge = how.judges.judge
+    classes = {} if judge is None else expected(judge, [way.target for way in directions])
     tasks, evaluations, measured, notes = [], [], [], dict[str, None]()
     for chosen in _ways(engine):
         references = {
@@ -99,10 +104,12 @@ def compare_domains(
         for way in directions:
             variety = Variety(how) if count > 1 else None
             files = find_pictures(folders[way.source])
+            sources = [Source(file, file.relative_to(folders[way.source]).as_posix()) for file in files]
+            quiet = replace(how, progress=silent)
             with Kept() as fakes:
                 translations(
                     engine,
-                    [Source(file, file.relative_to(folders[way.source]).as_posix()) for file in files],
+                    sources,
                     way,
                     count=count,
                     kept=fakes,
@@ -115,7 +122,13 @@ def compare_domains(
                     progress=how.progress,
                 )
                 truth = Folder(reals[way.target])
-                found = replace(compare(truth, fakes, how=replace(how, progress=silent)), together=count)
+                found = replace(measure(truth, fakes, how=quiet), together=count)
+                if judge is not None:
+                    asked = [way.target] * len(truth), [way.target] * len(fakes)
+                    found.add(accuracy(judge, truth, fakes, asked, {way.target: classes[way.target]}, quiet))
+                if how.consistency:
+                    back = Direction(way.target, way.source) in facts.directions
+                    found.add(consistency(engine, way, back, sources, truth.files, fakes, (side, side), quiet))
             if variety is not None:
                 found.add(variety.part())
             metrics = {name: value for name, value in found.metrics.items() if not name.startswith("swd_")}

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gantool.errors import UsageError, argument
+from gantool.evaluation.description import read_description
 
 TABLE, CLASSIFIER = ".csv", ".onnx"
 """What says which pictures have an attribute."""
@@ -14,9 +15,15 @@ INCEPTION = "pt_inception-2015-12-05-6726825d.pth"
 
 
 def needed(
-    *, inception: Path | None = None, lpips: tuple[Path, Path] | None = None, classifier: Path | None = None
+    *,
+    inception: Path | None = None,
+    lpips: tuple[Path, Path] | None = None,
+    classifier: Path | None = None,
+    judge: Path | None = None,
 ) -> dict[str, list[Path]]:
-    """The files by what they are for. Raises UsageError for one that is not there."""
+    """The files by what they are for. Raises UsageError for one that is not there, for a judge's description that says
+    something else, and for a network in ONNX without what runs it.
+    """
     named: dict[str, tuple[Sequence[Path | None], str]] = {
         "inception": ([inception], f"KID and FID need {INCEPTION}"),
         "lpips": (
@@ -33,6 +40,11 @@ def needed(
             if not path.is_file():
                 raise UsageError(f"there is no file {path}: {what}. gantool downloads nothing: fetch it first")
             found.setdefault(name, []).append(path)
+    if judge is not None:
+        description = read_description(judge)
+        found["judge"] = description.files
+        if description.network is not None:
+            _onnxruntime(argument("judge"))
     return found
 
 
@@ -44,5 +56,10 @@ def check_attributes(files: Sequence[Path]) -> None:
     kinds = [file.suffix.lower() for file in files]
     if kinds and kinds != [TABLE] and set(kinds) != {CLASSIFIER}:
         raise UsageError(f"{argument('attributes')} takes a table (.csv), or classifiers (.onnx), one an attribute")
-    if CLASSIFIER in kinds and importlib.util.find_spec("onnxruntime") is None:
-        raise UsageError('classifiers of attributes need: pip install "gantool[onnx]"')
+    if CLASSIFIER in kinds:
+        _onnxruntime(argument("attributes"))
+
+
+def _onnxruntime(what: str) -> None:
+    if importlib.util.find_spec("onnxruntime") is None:
+        raise UsageError(f'{what} with a network in ONNX needs: pip install "gantool[onnx]"')

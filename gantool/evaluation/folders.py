@@ -2,43 +2,103 @@
 
 from __future__ import annotations
 
-import unicodedata
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from gantool.evaluation.compare import PLAIN, compare
+from gantool.errors import DataError, UsageError, argument
+from gantool.evaluation.accuracy import accuracy
+from gantool.evaluation.content import content
 from gantool.evaluation.how import How
+from gantool.evaluation.judge import Judge, expected
+from gantool.evaluation.measure import PLAIN, measure
+from gantool.evaluation.names import pair_by_name
+from gantool.evaluation.part import Part
 from gantool.evaluation.report import Evaluation
+from gantool.evaluation.segmentation import Places, label_maps, read_places, segmentation
 from gantool.pictures.decoding import Array
 from gantool.pictures.file import as_channels, read_picture
 from gantool.pictures.find import find_pictures
-from gantool.pictures.ids import key
 
 
 def compare_folders(
     real: Path,
     fake: Path,
     *,
+    inputs: Path | None = None,
     how: How = PLAIN,
 ) -> Evaluation:
-    """Measures the pictures below folder `fake` against those below folder `real`, as `compare` does.
+    """Measures the pictures below folder `fake` against those below folder `real`, as `measure` does.
+
+    With `inputs`, the pictures that those below `fake` were made of, by name: how much of them is kept. With a judge
+    results are judged: by a classifier for the class that is expected, or that of their folder; by one of label maps
+    against those in its own folder, or in `real` where results are label maps themselves.
 
     If every fake picture has a real one of the same name (`pair_by_name`), the paired metrics are computed, too. Grey
     pictures count as RGB, transparent ones are laid on white. Pictures are read when needed, never all at once.
-    Raises DataError for a folder without pictures and for an unreadable picture, else as `compare`.
+    Raises DataError for a folder without pictures and for an unreadable picture, else as `measure`.
     """
     reals, fakes = Folder(real), Folder(fake)
     partners = pair_by_name(reals.names, fakes.names)
     complete = len(partners) == len(fakes)
-    evaluation = compare(reals, fakes, pairs=partners if complete else None, how=how)
+    before = None if inputs is None else _inputs(inputs, fakes)
+    judged = None if how.judges.judge is None else _judging(how.judges.judge, reals, fakes, how)
+    evaluation = measure(reals, fakes, pairs=partners if complete else None, how=how)
     for name, folder in (("real", reals), ("fake", fakes)):
         evaluation.protocol[name] |= {"path": str(folder.root), **folder.described()}
     pairing(evaluation, partners, len(fakes))
+    if judged is not None:
+        evaluation.add(judged())
+    if before is not None:
+        evaluation.add(content(*before, how))
     return evaluation
+
+
+def _inputs(root: Path, fakes: Folder) -> tuple[Folder, Folder, Sequence[tuple[int, int]]]:
+    """Inputs and fakes as pairs. Raises DataError for a fake picture without an input."""
+    inputs = Folder(root)
+    pairs = pair_by_name(inputs.names, fakes.names)
+    lacking = sorted(set(range(len(fakes))) - {fake for _, fake in pairs})
+    if lacking:
+        raise DataError(f"{root} holds no picture of the name of {fakes.files[lacking[0]]}, which was made of it")
+    return inputs, fakes, pairs
+
+
+def _judging(judge: Judge, reals: Folder, fakes: Folder, how: How) -> Callable[[], Part]:
+    """What measures the fakes. Raises UsageError and DataError for whatever the judge lacks."""
+    if judge.classifies:
+        asked: tuple[list[str | None], list[str]]
+        if judge.expect is not None:
+            asked = [judge.expect] * len(reals), [judge.expect] * len(fakes)
+        else:
+            of_fakes = [_folder(name) for name in fakes.names]
+            if "" in of_fakes:
+                raise UsageError(
+                    f"{fakes.root} holds pictures that are in no folder of a class: say with {argument('expect')} which"
+                    " class all of them shall be of"
+                )
+            asked = [name if (name := _folder(each)) in of_fakes else None for each in reals.names], of_fakes
+        classes = expected(judge, asked[1])
+        return lambda: accuracy(judge, reals, fakes, asked, classes, how)
+    if judge.network is not None and judge.labels is None:
+        raise UsageError(f"what should the pictures show? {argument('labels')} names the folder of their label maps")
+    truths = label_maps(judge, reals.root)
+    places = truths.of(fakes.names)
+
+    def drawn(index: int) -> Places:
+        return read_places(fakes.files[index], judge.description)
+
+    if judge.network is None:
+        drawn(0)
+    of_reals = {} if judge.network is None else truths.of_some(reals.names)
+    return lambda: segmentation(judge, reals, fakes, truths, (of_reals, places), how, drawn)
+
+
+def _folder(name: str) -> str:
+    """The first folder of a relative path; empty for a picture in none."""
+    return name.partition("/")[0] if "/" in name else ""
 
 
 def pairing(evaluation: Evaluation, partners: Sequence[tuple[int, int]], count: int) -> None:
@@ -81,18 +141,3 @@ class Folder:
         if self._stretched:
             treated["values stretched to the valid range"] = len(self._stretched)
         return treated
-
-
-def pair_by_name(real: Sequence[str], fake: Sequence[str]) -> list[tuple[int, int]]:
-    """Indices (real, fake) of the pictures whose relative paths are equal without extension, in the order of `fake`.
-
-    A path that occurs twice on a side (a.png, a.jpg) has no partner: which one is meant cannot be known.
-    """
-    real_stems, fake_stems = _stems(real), _stems(fake)
-    places = {stem: index for index, stem in enumerate(real_stems)}
-    doubtful = {stem for stems in (real_stems, fake_stems) for stem, count in Counter(stems).items() if count > 1}
-    return [(places[stem], index) for index, stem in enumerate(fake_stems) if stem in places and stem not in doubtful]
-
-
-def _stems(names: Sequence[str]) -> list[str]:
-    return [unicodedata.normalize("NFC", key(name)) for name in names]

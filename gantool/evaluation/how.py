@@ -22,6 +22,8 @@ class How:
     """Of random projections, subsets, styles and pictures of noise."""
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     """Where networks compute."""
+    consistency: bool = False
+    """Whether it is measured what results keep of the pictures that they were made of."""
     recounted: bool = False
     """Whether the metrics shall be counted again for other weights of the pictures, as intervals need it."""
     progress: Progress = silent

@@ -30,6 +30,8 @@ class Part:
     notes: list[str] = field(default_factory=list)
     recount: Recount | None = None
     """None for what is not counted again: its metrics have no intervals."""
+    classes: dict[str, dict[str, float]] = field(default_factory=dict)
+    """Counts and metrics of classes, each by itself."""
 
 
 def means(values: dict[str, NDArray[np.float64]], *, of_fakes: bool = True) -> Recount:

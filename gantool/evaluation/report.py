@@ -54,6 +54,22 @@ _METRICS = {
         "Separability, z", "", "lower is better, at least 1: attributes lie on sides of planes", "lower"
     ),
     "separability_w": Metric("Separability, w", "", "the same among styles", "lower"),
+    "accuracy": Metric("Accuracy", "", "higher is better: taken for the class asked for", "higher"),
+    "accuracy_real": Metric("  of real pictures", "", "what to compare it with", None),
+    "probability": Metric("Probability", "", "of that class, the mean: higher is better", "higher"),
+    "probability_real": Metric("  of real pictures", "", "what to compare it with", None),
+    "pixel_accuracy": Metric(
+        "Per-pixel accuracy", "", "higher is better: pixels of the class they should be", "higher"
+    ),
+    "class_accuracy": Metric("Per-class accuracy", "", "higher is better, mean over the classes", "higher"),
+    "class_iou": Metric("Class IoU", "", "higher is better, mean over the classes", "higher"),
+    "pixel_accuracy_real": Metric("  of real pictures, per pixel", "", "what to compare it with", None),
+    "class_accuracy_real": Metric("  of real pictures, per class", "", "what to compare it with", None),
+    "class_iou_real": Metric("  of real pictures, IoU", "", "what to compare it with", None),
+    "cycle_l1": Metric("Cycle error, L1", "", "lower is better: there and back, range 0 to 1", "lower"),
+    "identity_l1": Metric("Identity error, L1", "", "lower is better: what is right already stays", "lower"),
+    "edge_agreement": Metric("Edge agreement", "", "higher: outlines stay where they were, at most 1", "higher"),
+    "color_shift": Metric("Colour shift", "Delta E", "how far colours moved: neither way is better", None, 2),
 }
 
 
@@ -82,13 +98,16 @@ class Evaluation:
     metrics: dict[str, float]
     """By name: psnr, ssim, l1, lpips, swd, swd_64x64 (one a level), kid, kid_std, fid, precision, recall, density,
     coverage, is, is_kl, is_10, is_10_std, cis, cis_kl, diversity_l1, diversity_lpips, ppl_z_full, ppl_z_end,
-    ppl_w_full, ppl_w_end, separability_z, separability_w; only those that were computed. PSNR may be infinite."""
+    ppl_w_full, ppl_w_end, separability_z, separability_w, accuracy, probability, pixel_accuracy, class_accuracy,
+    class_iou (these five also with _real), cycle_l1, identity_l1, edge_agreement, color_shift; only those that were
+    computed. PSNR may be infinite."""
     protocol: dict[str, Any]
     """Numbers, texts and tables of such: counts, sizes, filters, seeds, hashes, versions."""
     notes: list[str] = field(default_factory=list)
     """Warnings for the reader of the figures, a sentence each."""
     classes: dict[str, dict[str, float]] = field(default_factory=dict)
-    """Of a model with classes, each by itself: counts of pictures ("real", "fake") and metrics."""
+    """Of a model with classes, or of what a judge knows, each by itself: counts of pictures ("real", "fake") or of
+    "pixels", and metrics."""
     counts: tuple[int, int] = (0, 0)
     """Real and fake pictures."""
     together: int = 1
@@ -101,6 +120,8 @@ class Evaluation:
         self.metrics.update(part.metrics)
         self.protocol.update(part.protocol)
         self.notes.extend(part.notes)
+        for name, row in part.classes.items():
+            self.classes.setdefault(name, {}).update(row)
         if part.recount is not None:
             self.recounts.append(part.recount)
 
@@ -125,7 +146,7 @@ class Evaluation:
 
     def class_rows(self) -> tuple[list[str], list[list[object]]]:
         """For a table: its columns, and a row for each class."""
-        measured = list(next(iter(self.classes.values()), {}))
+        measured = list(dict.fromkeys(name for row in self.classes.values() for name in row))
         return ["class", *measured], [[name, *(row.get(k) for k in measured)] for name, row in self.classes.items()]
 
     def protocol_rows(self) -> list[tuple[str, str]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gantool import direction, registry
 from gantool.errors import DataError, UsageError, argument
+from gantool.evaluation.description import read_description
 from gantool.evaluation.files import check_attributes, needed
 from gantool.inference.devices import check_name
 from gantool.options import restore
@@ -37,6 +38,15 @@ class Request:
     inception: Path | None = None
     lpips: tuple[Path, Path] | None = None
     classifier: Path | None = None
+    judge: Path | None = None
+    """A network or its description."""
+    expect: str | None = None
+    """The class of the judge that all results shall be of."""
+    labels: Path | None = None
+    """The true label maps."""
+    consistency: bool = False
+    inputs: Path | None = None
+    """What the pictures of the second of two folders were made of."""
     device: str = "auto"
 
 
@@ -66,7 +76,28 @@ def check(request: Request) -> None:
     for folder in request.folders:
         if not folder.exists():
             raise DataError(f"{folder} does not exist")
-    needed(inception=request.inception, lpips=request.lpips, classifier=request.classifier)
+    _check_content(request, facts, samples)
+    needed(inception=request.inception, lpips=request.lpips, classifier=request.classifier, judge=request.judge)
+
+
+def _check_content(request: Request, facts: Facts | None, samples: bool) -> None:
+    """Raises UsageError and DataError for what a judge and consistency need."""
+    for name, given in (("expect", request.expect is not None), ("labels", request.labels is not None)):
+        if given and request.judge is None:
+            raise UsageError(f"{argument(name)} goes with {argument('judge')}")
+    for folder in (request.labels, request.inputs):
+        if folder is not None and not folder.is_dir():
+            raise DataError(f"{folder} is not a folder of pictures")
+    if request.inputs is not None and facts is not None:
+        raise UsageError(
+            f"{argument('inputs')} says what the pictures of two folders were made of: with {argument('model')}"
+            f" {argument('consistency')}"
+        )
+    if request.consistency and (facts is None or samples):
+        instead = f": for two folders {argument('inputs')} names what the second was made of" if facts is None else ""
+        raise UsageError(f"{argument('consistency')} is that of a model that translates{instead}")
+    if request.expect is not None and request.judge is not None:
+        read_description(request.judge).place(request.expect)
 
 
 def of_noise(facts: Facts, folders: Sequence[Path]) -> bool:

@@ -12,12 +12,14 @@ from torch import Tensor
 
 from gantool import direction
 from gantool.errors import DataError, UsageError, argument
+from gantool.evaluation.accuracy import accuracy
 from gantool.evaluation.attributes import classified, table_in
-from gantool.evaluation.compare import PLAIN, Group, compare
 from gantool.evaluation.files import TABLE
 from gantool.evaluation.how import How
+from gantool.evaluation.judge import Judge, expected
 from gantool.evaluation.judges import Judges
 from gantool.evaluation.kept import Kept
+from gantool.evaluation.measure import PLAIN, Group, measure
 from gantool.evaluation.networks.lpips import VGG
 from gantool.evaluation.path_length import path_length
 from gantool.evaluation.pictures import Pictures, Progress
@@ -71,6 +73,7 @@ def compare_samples(
             f"{found.root} holds one picture, and sets of pictures are compared: name more, or {argument('n')}"
         )
     classes = _classes(found, facts, wanted)
+    judged = None if how.judges.judge is None else _judging(how.judges.judge, found, classes, facts, wanted)
     label = _labels(found, classes, sampler, wanted)
     seeds = count_on(how.seed, wanted)
     with Kept() as fakes:
@@ -78,8 +81,10 @@ def compare_samples(
             fakes.add(f"{number:08d}", pixels, None)
         prepared = Prepared(found.root, found.files, facts, fakes[0].shape)
         groups, notes = _groups(found.classes, classes, facts)
-        evaluation = compare(prepared, fakes, groups=groups, how=how)
+        evaluation = measure(prepared, fakes, groups=groups, how=how)
         evaluation.notes.extend(notes)
+        if how.judges.judge is not None and judged is not None:
+            evaluation.add(accuracy(how.judges.judge, prepared, fakes, *judged, how))
         if how.judges.lpips is not None and how.judges.lpips.network == VGG:
             _path_lengths(evaluation, sampler, how, label, wanted, faces)
         if attributes:
@@ -110,6 +115,25 @@ def _classes(reals: Reals, facts: Facts, count: int) -> list[int]:
     numbers, counts = np.unique(reals.classes, return_counts=True)
     ends = np.rint(np.cumsum(counts) / len(reals.classes) * count).astype(int)  # rounded so that the sum is right
     return [int(number) for number in np.repeat(numbers, np.diff(ends, prepend=0))]
+
+
+def _judging(
+    judge: Judge, reals: Reals, classes: Sequence[int], facts: Facts, count: int
+) -> tuple[tuple[list[str | None], list[str]], dict[str, int]]:
+    """What each real picture and each of `count` made ones shall be of, and the judge's classes of these names. Raises
+    UsageError where nobody knows.
+    """
+    names = facts.spec.domains
+    of_reals: list[str | None] = [None] * len(reals.files)
+    if classes:
+        of_fakes = [names[number] for number in classes]
+        made = set(classes)
+        of_reals = [names[number] if number in made else None for number in reals.classes] or of_reals
+    elif judge.expect is not None:
+        of_fakes, of_reals = [judge.expect] * count, [judge.expect] * len(reals.files)
+    else:
+        raise UsageError(f"say with {argument('expect')} which class the pictures shall be of")
+    return (of_reals, of_fakes), expected(judge, of_fakes)
 
 
 def _labels(reals: Reals, classes: Sequence[int], sampler: Sampler, count: int) -> Label:

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from gantool import direction
-from gantool.evaluation.compare import PLAIN, compare
-from gantool.evaluation.folders import Folder, pair_by_name, pairing
+from gantool.errors import UsageError
+from gantool.evaluation.accuracy import accuracy
+from gantool.evaluation.consistency import consistency
+from gantool.evaluation.folders import Folder, pairing
 from gantool.evaluation.how import How
+from gantool.evaluation.judge import Judge, expected
 from gantool.evaluation.kept import Kept, translations
+from gantool.evaluation.measure import PLAIN, measure
+from gantool.evaluation.names import pair_by_name
+from gantool.evaluation.part import Part
+from gantool.evaluation.pictures import Pictures
 from gantool.evaluation.report import Evaluation
 from gantool.evaluation.request import results_of_each
+from gantool.evaluation.segmentation import label_maps, places_in, segmentation
 from gantool.evaluation.variety import Variety
 from gantool.inference.engine import Engine
 from gantool.pictures.find import find_pictures
 from gantool.pictures.ids import of_domain, other_kinds
 from gantool.runs.checkpoint import load_model
+from gantool.spec import Direction, Facts
 from gantool.translation.inputs import Source
 
 
@@ -30,6 +40,9 @@ def compare_translations(
 ) -> Evaluation:
     """Translates the pictures below `inputs` to domain `to` (None: the second of two) and measures them against those
     below `real`.
+
+    With a judge results are judged: a classifier says whether each is of the class of `to`; a judge of label maps
+    takes the inputs for the truth, or the pictures in `real` where results are label maps themselves.
 
     A model with styles translates each picture `styles` times (None: 10), with the codes that `gantool translate`
     draws from `seed`: the first is measured against `real`, all among each other. Raises what `compare_folders` raises,
@@ -47,6 +60,10 @@ def compare_translations(
     there = find_pictures(inputs)
     files = of_domain(there, facts.spec.kind(way.source))
     sources = [Source(file, file.relative_to(inputs).as_posix()) for file in files]
+    two = len(facts.spec.domains) == 2 and not facts.spec.attributes  # of more, or of attributes, a picture may be any
+    size = None if side is None else (side, side)
+    judge = how.judges.judge
+    judged = None if judge is None else _judging(judge, way, facts, reals, inputs, files, how)
     with Kept() as fakes:
         translations(
             engine,
@@ -56,23 +73,27 @@ def compare_translations(
             kept=fakes,
             every=False,
             variety=variety,
-            size=None if side is None else (side, side),
+            size=size,
             seed=how.seed,
             stage="translating",
             progress=how.progress,
         )
         partners = pair_by_name(reals.names, fakes.names)
-        found = compare(
+        found = measure(
             reals,
             fakes,
             pairs=partners if len(partners) == len(fakes) else None,
             scores=variety is None or how.judges.classifier is None,  # otherwise the classifier has seen all of them
             how=how,
         )
+        if judged is not None:
+            found.add(judged(fakes))
+        if how.consistency:
+            back = two and way.source != way.target and Direction(way.target, way.source) in facts.directions
+            found.add(consistency(engine, way, back, sources, reals.files, fakes, size, how))
     pairing(found, partners, len(fakes))
     if others := other_kinds(there, files):
         found.notes.insert(0, others)
-    two = len(facts.spec.domains) == 2 and not facts.spec.attributes  # of more, or of attributes, a picture may be any
     found.protocol["real"] |= {"path": str(reals.root), **reals.described()}
     path = f"{f'{way.source} ' if two else ''}to {way.target} of {inputs}"
     found.protocol["fake"] |= {"path": path, **fakes.described()}
@@ -87,3 +108,34 @@ def compare_translations(
         "translates": "pictures as stored" if side is None else f"pictures resized to {side}x{side}",
     }
     return found
+
+
+def _judging(
+    judge: Judge, way: Direction, facts: Facts, reals: Folder, inputs: Path, files: Sequence[Path], how: How
+) -> Callable[[Pictures], Part]:
+    """What measures the translations of `files`, once they are there. Raises UsageError and DataError for whatever the
+    judge lacks.
+    """
+    if judge.classifies:
+        classes = expected(judge, [way.target])
+        target = [way.target]
+        return lambda fakes: accuracy(judge, reals, fakes, (target * len(reals), target * len(fakes)), classes, how)
+    description = judge.description
+    if judge.network is None and not description.drawn and facts.spec.kind(way.target).channels != 1:
+        raise UsageError(f"{description.file}: results are label maps in colours, and the classes have no color")
+    names = [file.relative_to(inputs).as_posix() for file in files]
+    truths = label_maps(judge, inputs if judge.network is not None else reals.root)
+    places = truths.of(names)
+    if judge.labels is not None:  # by the name of the picture itself
+        of_reals = truths.of_some(reals.names)
+    else:  # by the name of the input that it belongs to
+        of_reals = {real: places[number] for real, number in pair_by_name(reals.names, names)}
+    return lambda fakes: segmentation(
+        judge,
+        reals,
+        fakes,
+        truths,
+        (of_reals, places),
+        how,
+        lambda index: places_in(fakes[index], description),
+    )

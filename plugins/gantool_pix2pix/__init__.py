@@ -18,7 +18,7 @@ from gantool.data.layouts.paired import colour_pictures, paired
 from gantool.losses.adversarial import GAN_MODES, discriminator_losses, generator_loss
 from gantool.losses.gradient_penalty import gradient_penalty, interpolated
 from gantool.model import Batch, Data, Epochs, Model, Progress, Roles, Run
-from gantool.networks import evaluation_mode
+from gantool.networks import evaluation_mode, lab
 from gantool.networks.initialization import INITIALIZATIONS, initialize
 from gantool.networks.norms import NORMS
 from gantool.networks.patchgan import PatchDiscriminator, PixelDiscriminator
@@ -28,7 +28,6 @@ from gantool.option_groups import AdamOptions, TwoDomains, adam
 from gantool.options import option
 from gantool.spec import Direction, Sizes, Spec
 from gantool.training import schedules
-from gantool_pix2pix import lab
 
 
 class Pix2Pix(Translates, Coded, Model["Pix2Pix.Options"]):

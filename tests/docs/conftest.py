@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from tests.conftest import draw
+from tests.docs.pages import DOCS, blocks
 from tests.importing.official_networks import Resnet
 from tests.runs import once
 
@@ -17,7 +18,7 @@ from tests.runs import once
 @pytest.fixture(scope="session")
 def prepared(shared, trained, trained_tiny) -> Path:
     """trainA, trainB, testA, testB, in/, translated/, photo.jpg, latest_net_G_*.pth, runs of CycleGAN, MUNIT,
-    DCGAN, StyleGAN and StackGAN, and pictures for their styles.
+    DCGAN, StyleGAN and StackGAN, pictures for their styles, and the description of a judge.
     """
 
     def make(folder: Path) -> None:
@@ -40,5 +41,7 @@ def prepared(shared, trained, trained_tiny) -> Path:
         Image.open(folder / "paintings" / "00.png").save(folder / "painting.jpg")
         for name, source in (("one.png", "00.png"), ("other.png", "01.png")):
             Image.open(folder / "paintings" / source).save(folder / name)
+        for block in (block for block in blocks(DOCS / "eval.md") if block.kind == "file"):
+            (folder / block.note).write_text(block.code)
 
     return once(shared / "prepared", make)

@@ -62,7 +62,7 @@ def run(tmp_path, install_plugin) -> Path:
 
 def saved(kind: type[Model], folder: Path, install_plugin) -> Path:
     """A run of this model, whose plugin is called "tinted"."""
-    install_plugin("tinted", f"{__name__}:{kind.__name__}")
+    install_plugin("tinted", f"{kind.__module__}:{kind.__name__}")
     spec = Spec(("A", "B"), (Pictures(), Pictures()), 16)
     save(folder / "run", checkpoint.build_model(kind, kind.Options(), spec), "tinted")
     return folder / "run"

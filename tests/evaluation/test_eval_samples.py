@@ -311,4 +311,4 @@ def test_separability_by_a_classifier_counts_the_pictures_of_which_it_is_sure(ma
     assert one.sure.sum() == 10
     assert np.abs(red[one.sure]).min() >= np.abs(red[~one.sure]).max()
     (tmp_path / "red.onnx").write_bytes(b"no")
-    assert "red.onnx is no classifier" in main(*words, code=4)[2]
+    assert "red.onnx is no network in ONNX" in main(*words, code=4)[2]
