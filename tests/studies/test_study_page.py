@@ -29,7 +29,7 @@ def opened(browser: Browser) -> Iterator[Callable[..., Page]]:
         if before:
             context.add_init_script(before)
         page = context.new_page()
-        page.set_default_timeout(5000)
+        page.set_default_timeout(20_000)  # of a busy machine: nothing waits that long by itself
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda message: errors.append(message.text))  # what the page's policy refuses, among others
         page.on("request", lambda request: requests.append(request.url))
@@ -165,6 +165,11 @@ def test_a_reload_goes_on_where_it_was(study, opened):
     answers = answered(page, lambda page: page.keyboard.press("2"))
     assert answers["person"] == person
     assert [trial["shown"] for trial in answers["trials"]] == [[side[0] for side in one["sides"]] for one in before]
+    again = page.context.new_page()
+    again.goto(page.url)
+    again.wait_for_selector(READY)
+    assert again.input_value("#text") == page.input_value("#text"), "a page that was closed has the answers, too"
+    again.close()
     page.reload()
     assert page.is_visible("#end"), "the answers are still there"
     assert page.is_disabled("#again"), "nothing may be lost"
@@ -180,10 +185,13 @@ REFUSED = "Object.defineProperty(window, 'localStorage', {get() { throw new DOME
 
 def test_a_browser_that_keeps_nothing_asks_all_the_same(study, opened):
     page = opened(study("pairs", "-n", "2", "--checks", "0"), before=REFUSED)
-    assert "do not close or reload" in page.inner_text("#keeps")
+    assert "do not close this page" in page.inner_text("#keeps")
     page.click("#start")
+    page.wait_for_selector(READY)
+    page.keyboard.press("1")
+    page.reload()
     answers = answered(page, lambda page: page.keyboard.press("1"))
-    assert len(answers["trials"]) == 2
+    assert len(answers["trials"]) == 2, "a reload loses nothing"
 
 
 def test_pictures_vanish_after_their_time(study, opened):

@@ -5,11 +5,17 @@ const RIGHT = ['real', 'whole']; // sides that are the answer, where there is on
 const place = 'gantool-study-' + study.id;
 const choices = part('choices');
 
-// What a person has answered so far. A browser may refuse to keep it: then a reload begins anew.
-const kept = () => { try { return JSON.parse(localStorage.getItem(place)); } catch { return null; } };
-const keep = () => { try { localStorage.setItem(place, JSON.stringify(person)); return true; } catch { return false; } };
+// What a person has answered so far, kept twice: with the tab, for a reload, and by the browser, for a page that was
+// closed, which it may refuse.
+const read = () => { try { return JSON.parse(localStorage.getItem(place)); } catch { return null; } };
+const kept = () => [history.state, read()].find(found => found?.study === study.id);
+function keep() {
+  try { history.replaceState(person, ''); } catch { /* too often within a second: the next answer takes this one along */ }
+  try { localStorage.setItem(place, JSON.stringify(person)); return true; } catch { return false; }
+}
 const now = () => new Date().toISOString();
 const fresh = () => ({
+  study: study.id,
   person: [...crypto.getRandomValues(new Uint8Array(6))].map(byte => byte.toString(16).padStart(2, '0')).join(''),
   began: null, ended: null, trials: [],
 });
