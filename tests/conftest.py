@@ -6,9 +6,11 @@ import functools
 import hashlib
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -23,6 +25,9 @@ from gantool.checking.pictures import training_pictures
 from gantool.model import Data
 from tests import warm
 from tests.runs import TINY_CYCLEGAN, once
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 ONE_BY_ONE = (
     "tests/cli/test_startup.py",
@@ -241,6 +246,25 @@ def main(tmp_path, monkeypatch, capfd) -> Callable[..., tuple[int, str, str]]:
         return found, out, err
 
     return run
+
+
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+"""Names under which systems have it."""
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium, for pages as people use them. `browser.new_context()` is a new person's, without a past."""
+    automation = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install playwright")
+    program = next(filter(None, map(shutil.which, CHROMIUM)), None)
+    if program is None:
+        pytest.skip("needs Chromium: apt-get install chromium")
+    quiet = ["--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+    with automation.sync_playwright() as started:
+        # As root Chromium has no sandbox; it opens nothing but our own pages here.
+        browser = started.chromium.launch(executable_path=program, args=["--no-sandbox", "--no-first-run", *quiet])
+        yield browser
+        browser.close()
 
 
 def words(text: str) -> Sequence[str]:
