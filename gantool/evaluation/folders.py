@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,11 +10,11 @@ import numpy as np
 
 from gantool.evaluation.how import How
 from gantool.evaluation.measure import PLAIN, measure
+from gantool.evaluation.names import pair_by_name
 from gantool.evaluation.report import Evaluation
 from gantool.pictures.decoding import Array
 from gantool.pictures.file import as_channels, read_picture
 from gantool.pictures.find import find_pictures
-from gantool.pictures.ids import key
 
 
 def compare_folders(
@@ -31,7 +29,11 @@ def compare_folders(
     pictures count as RGB, transparent ones are laid on white. Pictures are read when needed, never all at once.
     Raises DataError for a folder without pictures and for an unreadable picture, else as `measure`.
     """
-    reals, fakes = Folder(real), Folder(fake)
+    return compare_sets(Folder(real), Folder(fake), how=how)
+
+
+def compare_sets(reals: Folder, fakes: Folder, *, how: How = PLAIN) -> Evaluation:
+    """`compare_folders` of pictures that are chosen already."""
     partners = pair_by_name(reals.names, fakes.names)
     complete = len(partners) == len(fakes)
     evaluation = measure(reals, fakes, pairs=partners if complete else None, how=how)
@@ -81,18 +83,3 @@ class Folder:
         if self._stretched:
             treated["values stretched to the valid range"] = len(self._stretched)
         return treated
-
-
-def pair_by_name(real: Sequence[str], fake: Sequence[str]) -> list[tuple[int, int]]:
-    """Indices (real, fake) of the pictures whose relative paths are equal without extension, in the order of `fake`.
-
-    A path that occurs twice on a side (a.png, a.jpg) has no partner: which one is meant cannot be known.
-    """
-    real_stems, fake_stems = _stems(real), _stems(fake)
-    places = {stem: index for index, stem in enumerate(real_stems)}
-    doubtful = {stem for stems in (real_stems, fake_stems) for stem, count in Counter(stems).items() if count > 1}
-    return [(places[stem], index) for index, stem in enumerate(fake_stems) if stem in places and stem not in doubtful]
-
-
-def _stems(names: Sequence[str]) -> list[str]:
-    return [unicodedata.normalize("NFC", key(name)) for name in names]

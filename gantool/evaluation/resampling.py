@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 from gantool.evaluation.part import Weights
 from gantool.evaluation.pictures import Progress, silent
 from gantool.evaluation.report import Evaluation
+from gantool.evaluation.request import TIMES
 
-TIMES = 200
-"""Draws, unless a person says otherwise."""
 CONFIDENCE = 0.95
 
 
@@ -56,3 +55,16 @@ def interval(value: float, drawn: NDArray[np.float64]) -> Interval:
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(drawn, (tail, 1 - tail)) - drawn.mean() + value
     return Interval(float(low), float(high))
+
+
+def distinguishable(
+    first: float, second: float, first_drawn: NDArray[np.float64], second_drawn: NDArray[np.float64]
+) -> bool:
+    """Whether two values of a metric differ by more than chance: the interval of their difference leaves out 0.
+
+    Both come with the replicates of the same draws, (times,) each: what chance does to both alike is no difference.
+    """
+    if not np.isfinite([first, second]).all():  # PSNR of equal pictures
+        return first != second
+    low, high = interval(first - second, first_drawn - second_drawn)
+    return low > 0 or high < 0

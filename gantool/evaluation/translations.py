@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from gantool import direction
-from gantool.evaluation.folders import Folder, pair_by_name, pairing
+from gantool.evaluation.folders import Folder, pairing
 from gantool.evaluation.how import How
 from gantool.evaluation.kept import Kept, translations
 from gantool.evaluation.measure import PLAIN, measure
+from gantool.evaluation.names import pair_by_name
 from gantool.evaluation.report import Evaluation
 from gantool.evaluation.request import results_of_each
 from gantool.evaluation.variety import Variety
@@ -22,7 +23,7 @@ from gantool.translation.inputs import Source
 def compare_translations(
     weights: Path,
     inputs: Path,
-    real: Path,
+    real: Path | Folder,
     *,
     to: str | None = None,
     styles: int | None = None,
@@ -43,7 +44,9 @@ def compare_translations(
     count = results_of_each(facts, styles)
     side = facts.sizes.exact  # some models take pictures of one size only
     variety = Variety(how) if count > 1 else None
-    reals = Folder(real)  # raises before the long part where there is nothing to compare with
+    reals = (
+        real if isinstance(real, Folder) else Folder(real)
+    )  # raises before the long part where there is nothing to compare with
     there = find_pictures(inputs)
     files = of_domain(there, facts.spec.kind(way.source))
     sources = [Source(file, file.relative_to(inputs).as_posix()) for file in files]

@@ -10,8 +10,9 @@ import pytest
 from PIL import Image
 
 from gantool.errors import DataError
-from gantool.evaluation.folders import Folder, compare_folders, pair_by_name
+from gantool.evaluation.folders import Folder, compare_folders
 from gantool.evaluation.how import How
+from gantool.evaluation.names import pair_by_name
 
 
 def write(path: Path, seed: int, mode: str = "RGB") -> np.ndarray:
