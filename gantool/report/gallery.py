@@ -83,7 +83,7 @@ def write_pictures_page(
             if size > BUDGET:
                 left_out += 1
                 continue
-            shrunk = {caption: _shrunk(picture) for caption, picture in row.items()}
+            shrunk = {caption: shrunk(picture) for caption, picture in row.items()}
             size += sum(len(one[0]) for one in shrunk.values())
             cells.append([(caption, embedded(*one)) for caption, one in shrunk.items()])
         shown.append((heading, cells))
@@ -129,7 +129,7 @@ def _embedded_png(path: Path) -> Embedded:
     return embedded(data, "png", int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big"))
 
 
-def _shrunk(picture: Picture) -> tuple[bytes, str, int, int]:
+def shrunk(picture: Picture) -> tuple[bytes, str, int, int]:
     """A picture for a page: file, kind, width, height. Small or transparent ones stay exact."""
     import numpy as np
     from PIL import Image, ImageOps
