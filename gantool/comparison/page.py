@@ -14,6 +14,7 @@ from gantool.report.side_by_side import Figure, Figures, write_comparison
 
 def write(path: Path, result: Result, *, papers: bool = False) -> Path:
     """Writes the page, atomically. Raises DataError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     found = result.found
     shown = table(found, papers=papers)
     rows = []
