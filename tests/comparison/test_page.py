@@ -65,9 +65,11 @@ def test_a_row_is_zoomed_together_and_wiped_by_keyboard(opened):
     before = dialog.locator("output").inner_text()
     tab.keyboard.press("+")
     assert dialog.locator("output").inner_text() != before
+    widened = dialog.locator(".pane img").evaluate_all("all => all.map(one => one.style.left)")
     tab.keyboard.press("ArrowLeft")
     moved = dialog.locator(".pane img").evaluate_all("all => all.map(one => one.style.left)")
     assert len(set(moved)) == 1  # all pictures move together
+    assert moved[0] != widened[0]
     tab.keyboard.press("w")
     assert dialog.locator(".pane").count() == 1
     # The picture that was chosen is beside the input; any two can be.
