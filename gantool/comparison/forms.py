@@ -13,8 +13,8 @@ from gantool.comparison.table import Cell, Column, Table
 
 SIGNS: dict[Mark | None, str] = {"best": "*", "near": "~", None: ""}
 """In plain text."""
-GAP = 2
-"""Spaces between columns."""
+GAP = 3
+"""Spaces between columns, at most."""
 _SPECIAL = {
     **{sign: f"\\{sign}" for sign in "&%$#_{}"},
     "~": r"\textasciitilde{}",

@@ -109,7 +109,7 @@ def rows(measured: Sequence[Measured], protocols: Sequence[dict[str, Any]]) -> t
             {
                 name: interval(one.metrics[name], drawn)
                 for name, drawn in one.drawn.items()
-                if math.isfinite(one.metrics[name]) and np.isfinite(drawn).all()
+                if math.isfinite(one.metrics.get(name, math.inf)) and np.isfinite(drawn).all()
             },
             {name: mark for name, column in columns.items() if (mark := column[place]) is not None},
             protocol,

@@ -83,9 +83,9 @@ def write_pictures_page(
             if size > BUDGET:
                 left_out += 1
                 continue
-            shrunk = {caption: shrunk(picture) for caption, picture in row.items()}
-            size += sum(len(one[0]) for one in shrunk.values())
-            cells.append([(caption, embedded(*one)) for caption, one in shrunk.items()])
+            files = {caption: shrunk(picture) for caption, picture in row.items()}
+            size += sum(len(file[0]) for file in files.values())
+            cells.append([(caption, embedded(*file)) for caption, file in files.items()])
         shown.append((heading, cells))
     return write_page(
         path, "pictures.html", title=title, facts=facts or {}, link=link, sections=shown, left_out=left_out
