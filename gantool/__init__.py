@@ -8,6 +8,7 @@ From Python::
     gantool.translate(run, "in", "out")
     picture = gantool.load(run).translate(Image.open("horse.jpg"), to="B")
     pictures = gantool.load("stylegan").sample(n=4, seed=0)
+    table = gantool.compare(["runs/a", "runs/b"], ["testA", "testB"])
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ from typing import TYPE_CHECKING, Any
 from gantool.version import __version__
 
 if TYPE_CHECKING:
-    from gantool.api import Trained, load, sample, train, translate
+    from gantool.api import Trained, compare, load, sample, train, translate
 
-__all__ = ["Trained", "__version__", "load", "sample", "train", "translate"]
+__all__ = ["Trained", "__version__", "compare", "load", "sample", "train", "translate"]
 
 
 def __getattr__(name: str) -> Any:
     """Imports torch only when it is used: `import gantool` and the help pages stay fast."""
-    if name in ("Trained", "load", "sample", "train", "translate"):
+    if name in ("Trained", "compare", "load", "sample", "train", "translate"):
         from importlib import import_module
 
         return getattr(import_module("gantool.api"), name)

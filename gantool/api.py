@@ -13,6 +13,10 @@ from PIL import Image
 from torch import Tensor
 
 from gantool import direction, registry
+from gantool.comparison import page as comparison_page
+from gantool.comparison import request as comparison
+from gantool.comparison import session as comparison_session
+from gantool.comparison.found import Comparison
 from gantool.errors import UsageError
 from gantool.evaluation.validation import validator
 from gantool.inference.codes import seed_of
@@ -23,6 +27,7 @@ from gantool.model import Model
 from gantool.pictures.file import Picture, picture_of, to_uint8
 from gantool.pictures.ids import planes_of
 from gantool.report.console import Console
+from gantool.report.progress import stages
 from gantool.runs.checkpoint import load_model
 from gantool.runs.find import find_weights
 from gantool.sampling import request as sampling
@@ -283,6 +288,44 @@ def sample(
     if decided.to_stdout:
         raise UsageError("name a file or a folder: Python has no pipe to write to")
     sampling_session.start(decided, console or Console(verbosity=_SILENT), write_stdout=_no_stream, report=progress)
+
+
+def compare(
+    models: Paths | Mapping[str, str | Path],
+    pictures: Paths,
+    *,
+    metrics: Sequence[str] = (),
+    out: str | Path | None = None,
+    console: Console | None = None,
+    **more: Any,
+) -> Comparison:
+    """Measures models on the same pictures as `gantool compare` does; the arguments are named as its flags.
+
+    `gantool.compare({"ours": "runs/a", "theirs": "out/b"}, ["testA", "testB"], inception="inception.pth")`. `models`
+    are run folders, weights files, models' names and folders of results, by names or without; `pictures` those of the
+    source and real ones of the target, or real ones alone. `out` is a page. `more` are further fields of
+    `gantool.comparison.request.Request`. Raises the errors of `gantool.errors`.
+    """
+    _known(more, comparison.Request)
+    named = models.items() if isinstance(models, Mapping) else [("", model) for model in _several(models)]
+    for name in ("inception", "classifier"):
+        if more.get(name) is not None:
+            more[name] = Path(more[name])
+    if more.get("lpips") is not None:
+        backbone, heads = more["lpips"]
+        more["lpips"] = Path(backbone), Path(heads)
+    request = comparison.Request(
+        models=tuple(f"{name}={model}" if name else str(model) for name, model in named),
+        pictures=tuple(Path(path) for path in _several(pictures)),
+        metrics=(metrics,) if isinstance(metrics, str) else tuple(metrics),
+        out=None if out is None else Path(out),
+        **more,
+    )
+    with stages(console or Console(verbosity=_SILENT)) as progress:
+        result = comparison_session.start(comparison.plan(request), progress)
+    if request.out is not None:
+        comparison_page.write(request.out, result)
+    return result.found
 
 
 def train(

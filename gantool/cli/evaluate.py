@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gantool.cli import common, judging
+from gantool.cli import common, judging, measuring
 
 
 def evaluate(
@@ -32,50 +32,12 @@ def evaluate(
             autocompletion=common.model_or_run,
         ),
     ] = None,
-    to: Annotated[
-        str | None,
-        typer.Option(
-            "--to",
-            metavar="DOMAIN",
-            help="Target domain (default: the second of two), or one class alone.",
-            autocompletion=common.domains,
-        ),
-    ] = None,
-    inception: Annotated[
-        Path | None,
-        typer.Option(
-            "--inception",
-            metavar="FILE",
-            help="Inception weights (pt_inception-2015-12-05): adds KID, FID, precision, recall and more.",
-        ),
-    ] = None,
-    lpips: Annotated[
-        str | None,
-        typer.Option(
-            "--lpips",
-            metavar="FILE,FILE",
-            help="AlexNet's weights and LPIPS's heads (alex.pth): adds LPIPS; VGG-16's (vgg.pth) also the path lengths"
-            " of a model that makes pictures of noise. One file if it holds both.",
-        ),
-    ] = None,
-    classifier: Annotated[
-        Path | None,
-        typer.Option(
-            "--classifier", metavar="FILE", help="Inception v3 of the classes in question: adds Inception scores."
-        ),
-    ] = None,
-    count: Annotated[
-        int | None,
-        typer.Option(
-            "-n",
-            min=1,
-            help="Translations of each picture by a model with styles (default: 10): their diversity. Pictures of"
-            " noise (default: as many as real ones, at most 50,000), and pairs of path lengths.",
-        ),
-    ] = None,
-    truncation: Annotated[
-        float, typer.Option("--truncation", min=0, max=1, help="Of pictures of noise, as of gantool sample.")
-    ] = 1.0,
+    to: measuring.To = None,
+    inception: measuring.InceptionFile = None,
+    lpips: measuring.LpipsFiles = None,
+    classifier: measuring.ClassifierFile = None,
+    count: measuring.Count = None,
+    truncation: measuring.Truncation = 1.0,
     faces: Annotated[
         bool, typer.Option("--faces", help="Path lengths of the middle of portraits, as StyleGAN's paper has them.")
     ] = False,
@@ -96,18 +58,9 @@ def evaluate(
     all_saves: Annotated[
         bool, typer.Option("--all-saves", help="Measure every save of the run, and mark the best by each metric.")
     ] = False,
-    size: Annotated[
-        int | None,
-        typer.Option(
-            "--size",
-            min=1,
-            help="Compare all pictures at this size (default: as stored); of many domains, also translate at it.",
-        ),
-    ] = None,
-    seed: Annotated[
-        int, typer.Option("--seed", help="Of random projections, subsets and styles; the first of pictures of noise.")
-    ] = 0,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
+    size: measuring.Size = None,
+    seed: measuring.Seed = 0,
+    device: measuring.Device = "auto",
     json: common.Json = False,
     quiet: common.Quiet = 0,
     verbose: common.Verbose = 0,

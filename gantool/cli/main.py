@@ -13,6 +13,7 @@ import typer
 
 from gantool import registry
 from gantool.cli import (
+    compare,
     data,
     demo,
     doctor,
@@ -66,6 +67,7 @@ app.command("sample interpolate")(sampling_ways.interpolate)
 app.command("sample mix")(sampling_ways.mix)
 app.command("sample project")(projecting.project)
 app.command("eval")(evaluate.evaluate)
+app.command("compare")(compare.compare)
 app.command("export")(export.export)
 app.command("import")(importing.import_)
 app.command("models")(models.models)

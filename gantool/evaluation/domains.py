@@ -20,7 +20,7 @@ from gantool.evaluation.judge import expected
 from gantool.evaluation.kept import Kept, References, translations
 from gantool.evaluation.measure import PLAIN, measure
 from gantool.evaluation.pictures import silent
-from gantool.evaluation.report import Evaluation
+from gantool.evaluation.report import Evaluation, shared, without
 from gantool.evaluation.request import results_of_each
 from gantool.evaluation.variety import Variety
 from gantool.inference.engine import Engine
@@ -137,9 +137,9 @@ def compare_domains(
             measured.append(found.protocol)
             notes |= dict.fromkeys(found.notes)
     sets = ("real", "fake")  # each direction has its own
-    shared = _shared([{name: table[name] for name in table if name not in sets} for table in measured])
+    common = shared([{name: table[name] for name in table if name not in sets} for table in measured])
     for task, protocol in zip(tasks, measured, strict=True):
-        task.protocol.update(_without(protocol, shared))
+        task.protocol.update(without(protocol, common))
     means = [
         Task(chosen, "mean", "mean", _mean([task.metrics for task in tasks if task.styles == chosen]))
         for chosen in dict.fromkeys(task.styles for task in tasks)
@@ -151,7 +151,7 @@ def compare_domains(
         "references": f"drawn from {inputs}" if any(task.styles == "reference" for task in tasks) else "",
         "translated": f"pictures resized to {side}x{side}, results of 8 bits",
         "mean": f"over the {len(directions)} directions" if len(directions) > 1 else "",
-        **shared,
+        **common,
         "model": {"model": facts.model, "step": facts.step, "sha256": facts.sha256},
     }
     return Tasks(
@@ -195,34 +195,6 @@ def _references(engine: Engine, folder: Path, domain: str, seed: int, count: int
     files = find_pictures(folder)
     codes = [engine.encode(engine.read(file, domain, for_style=True), domain) for file in files]
     return References(torch.cat(codes), seed, count)
-
-
-def _shared(tables: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The entries that all of them share, within tables of tables, too."""
-    first, *others = tables
-    found = {}
-    for name, value in first.items():
-        if isinstance(value, dict):
-            value = _shared([table[name] for table in tables])
-        elif any(table.get(name) != value for table in others):
-            continue
-        if value != {}:
-            found[name] = value
-    return found
-
-
-def _without(table: dict[str, Any], shared: dict[str, Any]) -> dict[str, Any]:
-    """The rest of a table without the shared entries."""
-    found = {}
-    for name, value in table.items():
-        if isinstance(value, dict):
-            value = _without(value, shared.get(name, {}))
-            if not value:
-                continue
-        elif name in shared:
-            continue
-        found[name] = value
-    return found
 
 
 def _mean(rows: Sequence[dict[str, float]]) -> dict[str, float]:

@@ -13,6 +13,15 @@ TABLE, CLASSIFIER = ".csv", ".onnx"
 """What says which pictures have an attribute."""
 INCEPTION = "pt_inception-2015-12-05-6726825d.pth"
 
+NEEDS = {
+    **dict.fromkeys(("kid", "kid_std", "fid", "precision", "recall", "density", "coverage"), ("inception",)),
+    **dict.fromkeys(("is", "is_kl", "is_10", "is_10_std"), ("classifier", "inception")),
+    **dict.fromkeys(("cis", "cis_kl"), ("classifier",)),
+    **dict.fromkeys(("lpips", "diversity_lpips"), ("lpips",)),
+    **dict.fromkeys(("ppl_z_full", "ppl_z_end", "ppl_w_full", "ppl_w_end"), ("lpips",)),
+}
+"""For which metrics one of these files must be at hand; all others need none."""
+
 
 def needed(
     *,

@@ -40,7 +40,11 @@ def compare_folders(
     pictures count as RGB, transparent ones are laid on white. Pictures are read when needed, never all at once.
     Raises DataError for a folder without pictures and for an unreadable picture, else as `measure`.
     """
-    reals, fakes = Folder(real), Folder(fake)
+    return compare_sets(Folder(real), Folder(fake), inputs=inputs, how=how)
+
+
+def compare_sets(reals: Folder, fakes: Folder, *, inputs: Path | None = None, how: How = PLAIN) -> Evaluation:
+    """`compare_folders` of pictures that are chosen already."""
     partners = pair_by_name(reals.names, fakes.names)
     complete = len(partners) == len(fakes)
     before = None if inputs is None else _inputs(inputs, fakes)

@@ -8,7 +8,7 @@ import torch
 
 from gantool.errors import UsageError
 from gantool.evaluation.judges import Judges
-from gantool.evaluation.pictures import Progress, Size, silent
+from gantool.evaluation.pictures import Look, Progress, Size, silent, unseen
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +27,8 @@ class How:
     recounted: bool = False
     """Whether the metrics shall be counted again for other weights of the pictures, as intervals need it."""
     progress: Progress = silent
+    look: Look = unseen
+    """Shown the pictures of every measurement."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed < 2**63 or (self.size is not None and self.size < 1):

@@ -61,6 +61,7 @@ def measure(
     judges, seed, progress = how.judges, how.seed, how.progress
     if judges.inception is not None and min(len(real), len(fake)) < 2:
         raise DataError(f"KID and FID need at least two pictures on each side: leave out {argument('inception')}")
+    how.look(real, fake)
     real_seen, fake_seen = _survey(real, "real", progress), _survey(fake, "fake", progress)
     common = how.square or real_seen.commonest()
     protocol: dict[str, Any] = {

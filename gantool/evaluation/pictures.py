@@ -51,6 +51,16 @@ def silent(stage: str, done: int, total: int) -> None:
     """The `Progress` of a caller that does not want to know."""
 
 
+class Look(Protocol):
+    """Shown the real and the fake pictures before they are measured; it may read some, but not keep the sets."""
+
+    def __call__(self, real: Pictures, fake: Pictures) -> None: ...
+
+
+def unseen(real: Pictures, fake: Pictures) -> None:
+    """The `Look` of a caller that wants figures alone."""
+
+
 def as_rgb(pixels: Array, size: tuple[int, int] | None = None, dtype: torch.dtype = torch.float32) -> Tensor:
     """The picture as a tensor (1, 3, H, W) in [0, 1]; grey is repeated.
 

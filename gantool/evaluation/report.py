@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -78,6 +79,17 @@ def metric(name: str) -> Metric:
     if name.startswith("swd_"):  # a level
         return Metric(f"  at {name.removeprefix('swd_')}", "", "", "lower", 2)
     return METRICS[name]
+
+
+def known() -> tuple[str, ...]:
+    """The names of all metrics, but for the levels of SWD."""
+    return tuple(METRICS)
+
+
+def is_main(name: str) -> bool:
+    """Whether a metric stands for itself, and not for the scatter, a level or another form of one above it."""
+    how = metric(name)
+    return how.better is not None and not how.label.startswith(" ")
 
 
 def better(name: str) -> Better | None:
@@ -160,3 +172,31 @@ def flat(prefix: str, table: dict[str, Any]) -> list[tuple[str, str]]:
     for name, value in table.items():
         rows += flat(f"{prefix}{name}.", value) if isinstance(value, dict) else [(prefix + name, str(value))]
     return rows
+
+
+def shared(tables: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The entries of protocols that all of them share, within tables of tables, too."""
+    first, *others = tables
+    found: dict[str, Any] = {}
+    for name, value in first.items():
+        if isinstance(value, dict):
+            value = shared([table.get(name, {}) for table in tables])
+        elif any(table.get(name) != value for table in others):
+            continue
+        if value != {}:
+            found[name] = value
+    return found
+
+
+def without(table: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
+    """The rest of a protocol without the entries that are `known`."""
+    found = {}
+    for name, value in table.items():
+        if isinstance(value, dict):
+            value = without(value, known.get(name, {}))
+            if not value:
+                continue
+        elif name in known:
+            continue
+        found[name] = value
+    return found

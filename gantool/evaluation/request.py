@@ -20,6 +20,8 @@ from gantool.spec import Facts
 
 STYLES = 10
 """Translations of each picture by a model with styles, unless a person says otherwise."""
+TIMES = 200
+"""Draws of the pictures for intervals, unless a person says otherwise."""
 
 
 @dataclass(frozen=True, kw_only=True)

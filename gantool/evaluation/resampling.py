@@ -2,22 +2,23 @@
 
 A set of pictures is drawn again from itself, with repetition, and measured again; what the metrics then do is what they
 would do if other pictures of the same kind had been taken. Distances between sets grow where pictures are repeated. So
-what is read off the draws is their spread: they are moved to have the metric itself as their mean.
+what is read off the draws is their spread: they are moved to have the metric itself as their mean. Imports no torch.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gantool.evaluation.part import Weights
-from gantool.evaluation.pictures import Progress, silent
 from gantool.evaluation.report import Evaluation
+from gantool.evaluation.request import TIMES
 
-TIMES = 200
-"""Draws, unless a person says otherwise."""
+if TYPE_CHECKING:
+    from gantool.evaluation.pictures import Progress
+
 CONFIDENCE = 0.95
 
 
@@ -37,7 +38,7 @@ def draws(count: int, times: int, seed: int) -> Weights:
 
 
 def replicates(
-    found: Evaluation, *, times: int = TIMES, seed: int = 0, progress: Progress = silent
+    found: Evaluation, *, times: int = TIMES, seed: int = 0, progress: Progress = lambda stage, done, total: None
 ) -> dict[str, NDArray[np.float64]]:
     """The metrics of `times` draws, (times,) each; those that `found` can count again."""
     reals, fakes = found.counts
@@ -56,3 +57,16 @@ def interval(value: float, drawn: NDArray[np.float64]) -> Interval:
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(drawn, (tail, 1 - tail)) - drawn.mean() + value
     return Interval(float(low), float(high))
+
+
+def distinguishable(
+    first: float, second: float, first_drawn: NDArray[np.float64], second_drawn: NDArray[np.float64]
+) -> bool:
+    """Whether two values of a metric differ by more than chance: the interval of their difference leaves out 0.
+
+    Both come with the replicates of the same draws, (times,) each: what chance does to both alike is no difference.
+    """
+    if not np.isfinite([first, second]).all():  # PSNR of equal pictures
+        return first != second
+    low, high = interval(first - second, first_drawn - second_drawn)
+    return low > 0 or high < 0

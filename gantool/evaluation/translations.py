@@ -32,7 +32,7 @@ from gantool.translation.inputs import Source
 def compare_translations(
     weights: Path,
     inputs: Path,
-    real: Path,
+    real: Path | Folder,
     *,
     to: str | None = None,
     styles: int | None = None,
@@ -56,7 +56,8 @@ def compare_translations(
     count = results_of_each(facts, styles)
     side = facts.sizes.exact  # some models take pictures of one size only
     variety = Variety(how) if count > 1 else None
-    reals = Folder(real)  # raises before the long part where there is nothing to compare with
+    # Raises before the long part where there is nothing to compare with.
+    reals = real if isinstance(real, Folder) else Folder(real)
     there = find_pictures(inputs)
     files = of_domain(there, facts.spec.kind(way.source))
     sources = [Source(file, file.relative_to(inputs).as_posix()) for file in files]

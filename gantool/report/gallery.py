@@ -96,9 +96,9 @@ def write_pictures_page(
             if size > BUDGET:
                 left_out += 1
                 continue
-            shrunk = {caption: _shrunk(picture) for caption, picture in row.items()}
-            size += sum(len(one[0]) for one in shrunk.values())
-            cells.append([(caption, embedded(*one)) for caption, one in shrunk.items()])
+            files = {caption: shrunk(picture) for caption, picture in row.items()}
+            size += sum(len(file[0]) for file in files.values())
+            cells.append([(caption, embedded(*file)) for caption, file in files.items()])
         shown.append((heading, cells))
     return write_page(
         path, "pictures.html", title=title, facts=facts or {}, link=link, sections=shown, left_out=left_out
@@ -142,7 +142,7 @@ def _embedded_png(path: Path) -> Embedded:
     return embedded(data, "png", int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big"))
 
 
-def _shrunk(picture: Picture) -> tuple[bytes, str, int, int]:
+def shrunk(picture: Picture) -> tuple[bytes, str, int, int]:
     """A picture for a page: file, kind, width, height. Small or transparent ones stay exact."""
     import numpy as np
     from PIL import Image, ImageOps

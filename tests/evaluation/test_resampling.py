@@ -12,7 +12,7 @@ from gantool.evaluation.inception_score import inception_score
 from gantool.evaluation.measure import measure
 from gantool.evaluation.part import Part, means
 from gantool.evaluation.report import Evaluation
-from gantool.evaluation.resampling import interval, replicates
+from gantool.evaluation.resampling import distinguishable, interval, replicates
 
 
 def pictures(count: int, seed: int) -> list[np.ndarray]:
@@ -94,3 +94,36 @@ def test_results_of_one_picture_are_drawn_together():
     apart.add(Part({"l1": 1.5}, recount=means({"l1": values})))
     spread, narrow = (replicates(each)["l1"].std() for each in (found, apart))
     assert spread > 1.8 * narrow
+
+
+def test_two_models_differ_where_chance_does_not_move_both_alike():
+    """The same hard and easy pictures make both values uncertain, and their difference certain."""
+    rng = np.random.default_rng(0)
+    hard = rng.standard_normal(40)
+    one, other, equal = hard, hard + 0.2 + 0.01 * rng.standard_normal(40), rng.standard_normal(40)
+
+    def drawn(values: np.ndarray) -> tuple[float, np.ndarray]:
+        found = Evaluation({}, {}, counts=(3, 40))
+        found.add(Part({"l1": float(values.mean())}, recount=means({"l1": values})))
+        return found.metrics["l1"], replicates(found)["l1"]
+
+    (a, a_drawn), (b, b_drawn), (c, c_drawn) = map(drawn, (one, other, equal))
+    low, high = interval(a, a_drawn)
+    assert low < b < high  # each by itself could be the other
+    assert distinguishable(a, b, a_drawn, b_drawn)
+    assert distinguishable(b, a, b_drawn, a_drawn)
+    assert not distinguishable(a, c, a_drawn, c_drawn)
+    assert not distinguishable(a, a, a_drawn, a_drawn)
+    assert distinguishable(np.inf, a, a_drawn, a_drawn)  # PSNR of equal pictures
+
+
+def test_chance_looks_like_a_difference_once_in_twenty_cases():
+    wrong = 0
+    for number in range(200):
+        both = np.random.default_rng(number).standard_normal((2, 60))
+        values = [float(each.mean()) for each in both]
+        found = [Evaluation({}, {}, counts=(3, 60)) for _ in both]
+        for one, each in zip(found, both, strict=True):
+            one.add(Part({}, recount=means({"l1": each})))
+        wrong += distinguishable(*values, *(replicates(one, times=150, seed=number)["l1"] for one in found))
+    assert 4 <= wrong <= 18  # of 200: 10 with a deviation of 3.1
