@@ -30,7 +30,7 @@ from learned import SIDE, Pixels, folder, translated
 
 import gantool
 from gantool import options, registry
-from gantool.evaluation.compare import compare
+from gantool.evaluation.measure import measure
 
 DOMAINS = ("outline", "color")
 COST = "cost.json"
@@ -86,7 +86,7 @@ def row(model: str, runs: Path, inputs: list[Pixels], truth: list[Pixels]) -> li
 
 def figures(pictures: list[Pixels], truth: list[Pixels]) -> list[str]:
     """SWD, L1 and SSIM, in words."""
-    metrics = compare(truth, pictures, pairs=[(index, index) for index in range(len(truth))]).metrics
+    metrics = measure(truth, pictures, pairs=[(index, index) for index in range(len(truth))]).metrics
     return [f"{metrics[key]:.{digits}f}" for key, digits in (("swd", 1), ("l1", 4), ("ssim", 3))]
 
 

@@ -23,7 +23,7 @@ from learned import SIDE, Pixels, diversity, draw_sheet, folder, in_styles_of, t
 from torch import nn
 
 import gantool
-from gantool.evaluation.compare import compare
+from gantool.evaluation.measure import measure
 
 STYLES = 5
 
@@ -31,7 +31,7 @@ STYLES = 5
 def measured(pictures: Sequence[Pixels], truth: Sequence[Pixels], classifier: nn.Module) -> dict[str, float]:
     """The figures of one set of pictures against the true ones in the same order."""
     pairs = [(index, index) for index in range(len(truth))]
-    metrics = compare(list(truth), list(pictures), pairs=pairs).metrics
+    metrics = measure(list(truth), list(pictures), pairs=pairs).metrics
     return {
         **{name: metrics[name] for name in ("swd", "l1", "ssim")},
         "taken for B": taken_for(classifier, pictures, 1),

@@ -12,10 +12,10 @@ import torch
 
 from gantool import direction
 from gantool.errors import CheckpointError, DataError, UsageError, argument
-from gantool.evaluation.compare import PLAIN, compare
 from gantool.evaluation.folders import Folder
 from gantool.evaluation.how import How
 from gantool.evaluation.kept import Kept, References, translations
+from gantool.evaluation.measure import PLAIN, measure
 from gantool.evaluation.pictures import silent
 from gantool.evaluation.report import Evaluation
 from gantool.evaluation.request import results_of_each
@@ -115,7 +115,7 @@ def compare_domains(
                     progress=how.progress,
                 )
                 truth = Folder(reals[way.target])
-                found = replace(compare(truth, fakes, how=replace(how, progress=silent)), together=count)
+                found = replace(measure(truth, fakes, how=replace(how, progress=silent)), together=count)
             if variety is not None:
                 found.add(variety.part())
             metrics = {name: value for name, value in found.metrics.items() if not name.startswith("swd_")}

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from gantool.evaluation.compare import PLAIN, compare
 from gantool.evaluation.how import How
+from gantool.evaluation.measure import PLAIN, measure
 from gantool.evaluation.report import Evaluation
 from gantool.pictures.decoding import Array
 from gantool.pictures.file import as_channels, read_picture
@@ -25,16 +25,16 @@ def compare_folders(
     *,
     how: How = PLAIN,
 ) -> Evaluation:
-    """Measures the pictures below folder `fake` against those below folder `real`, as `compare` does.
+    """Measures the pictures below folder `fake` against those below folder `real`, as `measure` does.
 
     If every fake picture has a real one of the same name (`pair_by_name`), the paired metrics are computed, too. Grey
     pictures count as RGB, transparent ones are laid on white. Pictures are read when needed, never all at once.
-    Raises DataError for a folder without pictures and for an unreadable picture, else as `compare`.
+    Raises DataError for a folder without pictures and for an unreadable picture, else as `measure`.
     """
     reals, fakes = Folder(real), Folder(fake)
     partners = pair_by_name(reals.names, fakes.names)
     complete = len(partners) == len(fakes)
-    evaluation = compare(reals, fakes, pairs=partners if complete else None, how=how)
+    evaluation = measure(reals, fakes, pairs=partners if complete else None, how=how)
     for name, folder in (("real", reals), ("fake", fakes)):
         evaluation.protocol[name] |= {"path": str(folder.root), **folder.described()}
     pairing(evaluation, partners, len(fakes))

@@ -13,11 +13,11 @@ from torch import Tensor
 from gantool import direction
 from gantool.errors import DataError, UsageError, argument
 from gantool.evaluation.attributes import classified, table_in
-from gantool.evaluation.compare import PLAIN, Group, compare
 from gantool.evaluation.files import TABLE
 from gantool.evaluation.how import How
 from gantool.evaluation.judges import Judges
 from gantool.evaluation.kept import Kept
+from gantool.evaluation.measure import PLAIN, Group, measure
 from gantool.evaluation.networks.lpips import VGG
 from gantool.evaluation.path_length import path_length
 from gantool.evaluation.pictures import Pictures, Progress
@@ -78,7 +78,7 @@ def compare_samples(
             fakes.add(f"{number:08d}", pixels, None)
         prepared = Prepared(found.root, found.files, facts, fakes[0].shape)
         groups, notes = _groups(found.classes, classes, facts)
-        evaluation = compare(prepared, fakes, groups=groups, how=how)
+        evaluation = measure(prepared, fakes, groups=groups, how=how)
         evaluation.notes.extend(notes)
         if how.judges.lpips is not None and how.judges.lpips.network == VGG:
             _path_lengths(evaluation, sampler, how, label, wanted, faces)

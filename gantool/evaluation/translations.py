@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from gantool import direction
-from gantool.evaluation.compare import PLAIN, compare
 from gantool.evaluation.folders import Folder, pair_by_name, pairing
 from gantool.evaluation.how import How
 from gantool.evaluation.kept import Kept, translations
+from gantool.evaluation.measure import PLAIN, measure
 from gantool.evaluation.report import Evaluation
 from gantool.evaluation.request import results_of_each
 from gantool.evaluation.variety import Variety
@@ -62,7 +62,7 @@ def compare_translations(
             progress=how.progress,
         )
         partners = pair_by_name(reals.names, fakes.names)
-        found = compare(
+        found = measure(
             reals,
             fakes,
             pairs=partners if len(partners) == len(fakes) else None,

@@ -69,12 +69,12 @@ def test_transparent_pixels_are_white_and_counted_and_grey_is_counted(tmp_path: 
 
 
 def test_a_folder_gives_the_same_figures_as_the_arrays_in_it(tmp_path: Path):
-    from gantool.evaluation.compare import compare
+    from gantool.evaluation.measure import measure
 
     real = [write(tmp_path / "real" / f"{i}.png", i) for i in range(3)]
     fake = [write(tmp_path / "fake" / f"{i}.png", i + 5) for i in range(3)]
     by_folder = compare_folders(tmp_path / "real", tmp_path / "fake", how=How(seed=3, size=20))
-    by_array = compare(real, fake, pairs=[(0, 0), (1, 1), (2, 2)], how=How(seed=3, size=20))
+    by_array = measure(real, fake, pairs=[(0, 0), (1, 1), (2, 2)], how=How(seed=3, size=20))
     assert by_folder.metrics == by_array.metrics
 
 

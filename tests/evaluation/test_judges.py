@@ -8,10 +8,10 @@ import torch
 import torch.nn.functional as F
 
 from gantool.errors import CheckpointError, DataError, UsageError
-from gantool.evaluation.compare import compare
 from gantool.evaluation.how import How
 from gantool.evaluation.inception_score import inception_score
 from gantool.evaluation.judges import load_judges
+from gantool.evaluation.measure import measure
 from gantool.evaluation.networks.classifier import class_probabilities, load_classifier
 
 CPU = torch.device("cpu")
@@ -44,7 +44,7 @@ def test_the_command_looks_at_the_files_before_it_translates(main, tmp_path, lpi
 def test_lpips_of_pairs(lpips_file):
     judges = load_judges(lpips=(lpips_file, lpips_file))
     real, fake = pictures(3, seed=1), pictures(2, seed=2)
-    found = compare(real, fake, pairs=[(1, 0), (2, 1)], how=How(judges=judges))
+    found = measure(real, fake, pairs=[(1, 0), (2, 1)], how=How(judges=judges))
     expected = [
         float(judges.lpips(*(torch.from_numpy(one).permute(2, 0, 1)[None] / 127.5 - 1 for one in pair)))
         for pair in ((real[1], fake[0]), (real[2], fake[1]))
@@ -53,9 +53,9 @@ def test_lpips_of_pairs(lpips_file):
     assert found.metrics["lpips"] == pytest.approx(sum(expected) / 2, rel=1e-5)
     assert found.metrics["lpips"] > 0.01
     assert "both.pth" in found.protocol["weights"]["lpips"]
-    assert compare(real, real, pairs=[(0, 0)], how=How(judges=judges)).metrics["lpips"] == 0
+    assert measure(real, real, pairs=[(0, 0)], how=How(judges=judges)).metrics["lpips"] == 0
     with pytest.raises(DataError, match=r"at least 31 pixels a side, not 30x30: enlarge them with size$"):
-        compare(real, fake, pairs=[(1, 0)], how=How(judges=judges, size=30))
+        measure(real, fake, pairs=[(1, 0)], how=How(judges=judges, size=30))
 
 
 def test_inception_scores_need_a_classifier(classifier_file):
@@ -64,7 +64,7 @@ def test_inception_scores_need_a_classifier(classifier_file):
     table = class_probabilities(fake, network, device=CPU, batch=2)
     assert table.shape == (5, 3)
     np.testing.assert_allclose(table.sum(axis=1), 1, rtol=1e-6)  # float32's rounding
-    found = compare(pictures(2, seed=1), fake, how=How(judges=load_judges(classifier=classifier_file)))
+    found = measure(pictures(2, seed=1), fake, how=How(judges=load_judges(classifier=classifier_file)))
     # Another batch: 1e-6 apart.
     assert found.metrics["is"] == pytest.approx(inception_score(table).score, rel=1e-4)
     assert found.metrics["is"] == pytest.approx(np.exp(found.metrics["is_kl"]))

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from gantool.evaluation import features, swd
-from gantool.evaluation.compare import compare
 from gantool.evaluation.fid import fid
 from gantool.evaluation.how import How
 from gantool.evaluation.inception_score import inception_score
+from gantool.evaluation.measure import measure
 from gantool.evaluation.part import Part, means
 from gantool.evaluation.report import Evaluation
 from gantool.evaluation.resampling import interval, replicates
@@ -29,8 +29,8 @@ REAL, FAKE = np.array([2.0, 0, 1, 1, 3]), np.array([0.0, 4, 1, 1])
 def test_a_weight_is_a_picture_so_many_times():
     real, fake = pictures(5, seed=1), pictures(4, seed=2)
     pairs = [(index, index) for index in range(4)]
-    found = compare(real, fake, pairs=pairs, how=How(recounted=True)).recount(REAL, FAKE)
-    again = compare(real, repeated(fake, FAKE), pairs=list(zip(repeated(list(range(4)), FAKE), range(6), strict=True)))
+    found = measure(real, fake, pairs=pairs, how=How(recounted=True)).recount(REAL, FAKE)
+    again = measure(real, repeated(fake, FAKE), pairs=list(zip(repeated(list(range(4)), FAKE), range(6), strict=True)))
     for name in ("psnr", "ssim", "l1"):
         assert found[name] == pytest.approx(again.metrics[name])
 
@@ -47,7 +47,7 @@ def test_the_sliced_distance_of_weights_is_that_of_repeated_pictures_on_the_same
 
 def test_of_all_ones_everything_is_what_it_was():
     real, fake = pictures(9, seed=1), pictures(6, seed=2)
-    found = compare(real, fake, pairs=[(index, index) for index in range(6)], how=How(recounted=True))
+    found = measure(real, fake, pairs=[(index, index) for index in range(6)], how=How(recounted=True))
     again = found.recount(np.ones(9), np.ones(6))
     assert {name: again[name] for name in ("psnr", "ssim", "l1")} == pytest.approx(
         {name: found.metrics[name] for name in ("psnr", "ssim", "l1")}

@@ -33,7 +33,7 @@ Group: TypeAlias = tuple[Sequence[int], Sequence[int]]
 """Places of real pictures and of fake ones that belong together."""
 
 
-def compare(
+def measure(
     real: Pictures,
     fake: Pictures,
     *,

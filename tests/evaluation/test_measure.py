@@ -13,12 +13,12 @@ import torch
 
 from gantool.errors import DataError, UsageError
 from gantool.evaluation import pixels
-from gantool.evaluation.compare import compare
 from gantool.evaluation.fid import fid, kid
 from gantool.evaluation.how import How
 from gantool.evaluation.inception_score import inception_score
 from gantool.evaluation.judges import load_judges
 from gantool.evaluation.manifold import manifold
+from gantool.evaluation.measure import measure
 from gantool.evaluation.networks.inception import inception_features
 
 
@@ -29,7 +29,7 @@ def pictures(count: int, seed: int, height: int = 16, width: int = 16) -> list[n
 def test_pairs_are_compared_by_their_indices():
     real, fake = pictures(4, seed=1), pictures(3, seed=2)
     pairs = [(3, 0), (0, 1), (1, 2)]
-    result = compare(real, fake, pairs=pairs)
+    result = measure(real, fake, pairs=pairs)
     expected = [pixels.psnr(real[i] / 255, fake[j] / 255) for i, j in pairs]
     assert result.metrics["psnr"] == pytest.approx(sum(expected) / 3)
     assert result.metrics["l1"] == pytest.approx(np.mean([pixels.l1(real[i] / 255, fake[j] / 255) for i, j in pairs]))
@@ -42,19 +42,19 @@ def test_pairs_are_compared_by_their_indices():
 
 
 def test_without_pairs_there_is_no_paired_metric():
-    result = compare(pictures(4, seed=1), pictures(3, seed=2))
+    result = measure(pictures(4, seed=1), pictures(3, seed=2))
     assert list(result.metrics) == ["swd", "swd_16x16"]
     assert "paired" not in result.protocol
 
 
 def test_equal_pictures_have_infinite_psnr_which_json_shows_as_null_and_means_leave_out():
     some = pictures(2, seed=1)
-    result = compare(some, some, pairs=[(0, 0), (1, 1)])
+    result = measure(some, some, pairs=[(0, 0), (1, 1)])
     assert result.metrics["psnr"] == math.inf
     assert (result.metrics["ssim"], result.metrics["l1"], result.metrics["swd"]) == (pytest.approx(1), 0, 0)
     assert json.loads(json.dumps(result.as_dict(), allow_nan=False))["psnr"] is None
     assert ("PSNR", "inf dB", "higher is better") in result.rows()
-    mixed = compare(some, [some[0], 255 - some[1]], pairs=[(0, 0), (1, 1)])
+    mixed = measure(some, [some[0], 255 - some[1]], pairs=[(0, 0), (1, 1)])
     assert mixed.metrics["psnr"] == pytest.approx(pixels.psnr(some[1] / 255, 1 - some[1] / 255))
     assert "1 of 2 pairs are equal: PSNR is the mean over the others" in mixed.notes
 
@@ -62,14 +62,14 @@ def test_equal_pictures_have_infinite_psnr_which_json_shows_as_null_and_means_le
 def test_depth_and_grey_do_not_change_the_figures_but_are_stated():
     real, fake = pictures(3, seed=1), pictures(3, seed=2)
     pairs = [(0, 0), (1, 1), (2, 2)]
-    deep = compare([picture.astype(np.uint16) * 257 for picture in real], fake, pairs=pairs)
-    for name, value in compare(real, fake, pairs=pairs).metrics.items():
+    deep = measure([picture.astype(np.uint16) * 257 for picture in real], fake, pairs=pairs)
+    for name, value in measure(real, fake, pairs=pairs).metrics.items():
         # The places of SWD's neighbourhoods follow from the stored values: others of the same three pictures give a
         # distance that is 6 % off.
         assert deep.metrics[name] == pytest.approx(value, rel=0.1 if name.startswith("swd") else 1e-9)
     assert (deep.protocol["real"]["16 bit"], deep.protocol["fake"]["16 bit"]) == (3, 0)
     grey = [picture[..., :1] for picture in real]
-    result = compare([picture.repeat(3, axis=2) for picture in grey], grey, pairs=pairs)
+    result = measure([picture.repeat(3, axis=2) for picture in grey], grey, pairs=pairs)
     assert result.metrics["l1"] == 0
     assert (result.protocol["real"]["grey"], result.protocol["fake"]["grey"]) == (0, 3)
 
@@ -77,7 +77,7 @@ def test_depth_and_grey_do_not_change_the_figures_but_are_stated():
 def test_fakes_of_another_size_take_the_size_of_the_real_picture():
     real = [np.full((24, 20, 3), 200, np.uint8), *pictures(2, seed=1)]
     fake = [np.full((12, 10, 3), 100, np.uint8), *pictures(2, seed=1)]
-    result = compare(real, fake, pairs=[(0, 0), (1, 1), (2, 2)])
+    result = measure(real, fake, pairs=[(0, 0), (1, 1), (2, 2)])
     assert result.metrics["l1"] == pytest.approx(100 / 255 / 3)
     assert result.protocol["paired"]["fakes resized"] == 1
     assert result.protocol["swd"]["size"] == "16x16"  # the commonest
@@ -89,20 +89,20 @@ def test_fakes_of_another_size_take_the_size_of_the_real_picture():
 def test_shrinking_averages_instead_of_picking_pixels():
     stripes = np.zeros((48, 48, 3), np.uint8)
     stripes[:, ::3] = 255
-    result = compare([np.full((16, 16, 3), 85, np.uint8)], [stripes], pairs=[(0, 0)])
+    result = measure([np.full((16, 16, 3), 85, np.uint8)], [stripes], pairs=[(0, 0)])
     assert result.metrics["l1"] < 0.03
 
 
 def test_size_brings_all_pictures_to_one_square():
     real, fake = pictures(2, seed=1, height=20), pictures(2, seed=1, height=20)
-    result = compare(real, fake, pairs=[(0, 0), (1, 1)], how=How(size=32))
+    result = measure(real, fake, pairs=[(0, 0), (1, 1)], how=How(size=32))
     assert result.metrics["l1"] == 0
     assert (result.protocol["size"], result.protocol["paired"]["fakes resized"]) == ("32x32", 2)
     assert [name for name in result.metrics if name.startswith("swd_")] == ["swd_32x32", "swd_16x16"]
 
 
 def test_small_pictures_are_measured_with_a_smaller_window_and_the_notes_say_so():
-    result = compare(pictures(1, seed=1, height=8), pictures(1, seed=2, height=8), pairs=[(0, 0)])
+    result = measure(pictures(1, seed=1, height=8), pictures(1, seed=2, height=8), pairs=[(0, 0)])
     assert "window 7x7" in result.protocol["paired"]["ssim"]
     assert any("smaller than the SSIM window of 11" in note for note in result.notes)
 
@@ -112,7 +112,7 @@ def test_kid_and_fid_come_with_the_weights_and_their_protocol(weights_file: Path
     stages = []
     judges = load_judges(inception=weights_file)
     how = How(judges=judges, size=20, seed=5, progress=lambda *stage: stages.append(stage[0]))
-    result = compare(real, fake, groups={"cats": ([1, 2], [0, 1])}, how=how)
+    result = measure(real, fake, groups={"cats": ([1, 2], [0, 1])}, how=how)
     network = judges.inception
     features = [inception_features(each, network, size=(20, 20), device=torch.device("cpu")) for each in (real, fake)]
     mean, deviation = kid(*features, seed=5)
@@ -139,18 +139,18 @@ def test_kid_and_fid_come_with_the_weights_and_their_protocol(weights_file: Path
 
 def test_figures_repeat_and_the_hash_knows_the_pictures_not_their_order():
     real, fake = pictures(4, seed=1), pictures(3, seed=2)
-    first, again, turned = compare(real, fake), compare(real, fake), compare(real[::-1], fake)
+    first, again, turned = measure(real, fake), measure(real, fake), measure(real[::-1], fake)
     assert first == again
-    assert compare(real, fake, how=How(seed=1)).metrics["swd"] != first.metrics["swd"]
+    assert measure(real, fake, how=How(seed=1)).metrics["swd"] != first.metrics["swd"]
     assert turned.protocol["real"]["blake2b"] == first.protocol["real"]["blake2b"]
     # Equal here; the colours are normalised by means that are summed in the order of the pictures.
     assert turned.metrics["swd"] == pytest.approx(first.metrics["swd"], rel=1e-5)
     changed = [real[0] ^ 1, *real[1:]]
-    assert compare(changed, fake).protocol["real"]["blake2b"] != first.protocol["real"]["blake2b"]
+    assert measure(changed, fake).protocol["real"]["blake2b"] != first.protocol["real"]["blake2b"]
 
 
 def test_rows_of_the_protocol_name_everything():
-    rows = dict(compare(pictures(1, seed=1), pictures(1, seed=2), how=How(seed=7)).protocol_rows())
+    rows = dict(measure(pictures(1, seed=1), pictures(1, seed=2), how=How(seed=7)).protocol_rows())
     assert rows["seed"] == "7"
     assert rows["swd.directions"] == "512"
     assert rows["swd.pictures.fake"] == "1"
@@ -160,10 +160,10 @@ def test_rows_of_the_protocol_name_everything():
 def test_what_cannot_be_measured_is_refused(weights_file: Path):
     some = pictures(2, seed=1)
     with pytest.raises(DataError, match="at least one picture"):
-        compare(some, [])
+        measure(some, [])
     with pytest.raises(DataError, match="at least two pictures"):
-        compare(some, some[:1], how=How(judges=load_judges(inception=weights_file)))
+        measure(some, some[:1], how=How(judges=load_judges(inception=weights_file)))
     with pytest.raises(UsageError, match="size at least 1"):
-        compare(some, some, how=How(size=0))
+        measure(some, some, how=How(size=0))
     with pytest.raises(UsageError, match="seed is at least 0"):
-        compare(some, some, how=How(seed=-1))
+        measure(some, some, how=How(seed=-1))
