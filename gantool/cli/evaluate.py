@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from gantool.cli import common
 from gantool.report.text import to_json
+
+if TYPE_CHECKING:
+    from gantool.evaluation.domains import Tasks
+    from gantool.evaluation.report import Evaluation
+    from gantool.report.console import Console
 
 
 def evaluate(
@@ -50,6 +55,21 @@ def evaluate(
             help="Inception weights (pt_inception-2015-12-05): adds KID, FID, precision, recall and more.",
         ),
     ] = None,
+    kid: Annotated[
+        str,
+        typer.Option(
+            "--kid",
+            metavar="NxSIZE",
+            help="KID over N subsets of SIZE pictures a side; --kid SIZE over blocks of at most so many. Default:"
+            " 100x1000, or of half the smaller set.",
+        ),
+    ] = "",
+    kid_source: Annotated[
+        bool,
+        typer.Option(
+            "--kid-source", help="Also the KID of translations to their inputs, and the mean of both KIDs (U-GAT-IT)."
+        ),
+    ] = False,
     lpips: Annotated[
         str | None,
         typer.Option(
@@ -100,6 +120,9 @@ def evaluate(
     seed: Annotated[
         int, typer.Option("--seed", help="Of random projections, subsets and styles; the first of pictures of noise.")
     ] = 0,
+    intervals: Annotated[
+        bool, typer.Option("--intervals", help="Where each metric lies with a confidence of 95 % (bootstrap).")
+    ] = False,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
     json: common.Json = False,
     quiet: common.Quiet = 0,
@@ -129,9 +152,13 @@ def evaluate(
         "faces": faces,
         "attributes": tuple(map(Path, attributes.split(","))) if attributes else (),
     }
-    check(Request(folders=tuple(folders), weights=weights, to=to, n=count, seed=seed, device=device, **noise, **files))
+    subsets: dict[str, Any] = {"kid": kid, "kid_source": kid_source}
+    words: dict[str, Any] = {"to": to, "n": count, "seed": seed, "device": device}
+    check(Request(folders=tuple(folders), weights=weights, **words, **subsets, **noise, **files))
     samples = weights is not None and of_noise(read_facts(weights), folders)
     everything = weights is not None and not samples and holds_all_domains(weights, folders[0])
+    if intervals and everything:
+        raise UsageError("--intervals is for one direction: name the folders of two domains and --to")
     if len(folders) != 2 and not (samples or (everything and len(folders) == 1)):
         more = "" if weights is None else ", pictures to translate and real ones of what they become"
         raise UsageError(f"eval compares two folders{more}, not {len(folders)}")
@@ -139,7 +166,9 @@ def evaluate(
     from gantool.evaluation.folders import compare_folders
     from gantool.evaluation.how import How
     from gantool.evaluation.judges import load_judges
+    from gantool.evaluation.resampling import with_intervals
     from gantool.evaluation.samples import compare_samples
+    from gantool.evaluation.subsets import subsets_of
     from gantool.evaluation.translations import compare_translations
     from gantool.inference.devices import choose
     from gantool.report.progress import stages
@@ -147,25 +176,24 @@ def evaluate(
     common.say_passed_over([folder for folder in folders if folder.is_dir()], console)
     chosen = choose(device)
     judges = load_judges(**files)
-    how = How(judges=judges, size=size, seed=seed, device=chosen)
+    how = How(
+        judges=judges,
+        size=size,
+        kid=subsets_of(kid) if kid else None,
+        kid_source=kid_source,
+        seed=seed,
+        device=chosen,
+        recounted=intervals,
+    )
     if weights is not None and everything:
         from gantool.evaluation.domains import compare_domains
-        from gantool.evaluation.report import flat
 
         with stages(replace(console, json=False)) as progress:
             tasks = compare_domains(weights, first, second, to=to, styles=count, how=replace(how, progress=progress))
         if json:
-            console.result(to_json(tasks.as_dict()))
+            console.result(to_json(replace(tasks, notes=[console.words(note) for note in tasks.notes]).as_dict()))
             return
-        measured = list(tasks.means[0].metrics)
-        rows = [
-            [task.styles, task.source, task.target, *(task.metrics[name] for name in measured)]
-            for task in (*tasks.tasks, *tasks.means)
-        ]
-        console.table("", ["styles", "source", "target", *measured], rows)
-        console.table("how it was measured", ["what", "value"], flat("", tasks.protocol))
-        for note in tasks.notes:
-            console.note(f"note: {note}")
+        _show_domains(tasks, console)
         return
     with stages(replace(console, json=False)) as progress:
         if weights is None:
@@ -176,14 +204,39 @@ def evaluate(
             found = compare_translations(
                 weights, first, second, to=to, styles=count, how=replace(how, progress=progress)
             )
+        if intervals:
+            found = with_intervals(found, seed=seed, progress=progress)
     if json:
         console.result(to_json(replace(found, notes=[console.words(note) for note in found.notes]).as_dict()))
         return
-    console.table("", ["metric", "value", "how to read it"], found.rows())
+    _show(found, console)
+
+
+def _show(found: Evaluation, console: Console) -> None:
+    if found.intervals:
+        rows = [[*row[:2], cell, row[2]] for row, cell in zip(found.rows(), found.interval_cells(), strict=True)]
+        console.table("", ["metric", "value", "95 %", "how to read it"], rows)
+    else:
+        console.table("", ["metric", "value", "how to read it"], found.rows())
     if found.classes:
         console.table("by class", *found.class_rows())
     console.table("how it was measured", ["what", "value"], found.protocol_rows())
     for note in found.notes:
+        console.note(f"note: {note}")
+
+
+def _show_domains(tasks: Tasks, console: Console) -> None:
+    from gantool.evaluation.report import flat
+
+    measured = list(tasks.means[0].metrics)
+    counts = [list(found.counts) for found in tasks.evaluations] + [["", ""] for _ in tasks.means]
+    rows = [
+        [task.styles, task.source, task.target, *pictures, *(task.metrics[name] for name in measured)]
+        for task, pictures in zip((*tasks.tasks, *tasks.means), counts, strict=True)
+    ]
+    console.table("", ["styles", "source", "target", "real", "fake", *measured], rows)
+    console.table("how it was measured", ["what", "value"], flat("", tasks.protocol))
+    for note in tasks.notes:
         console.note(f"note: {note}")
 
 

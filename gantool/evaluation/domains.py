@@ -12,13 +12,14 @@ import torch
 
 from gantool import direction
 from gantool.errors import CheckpointError, DataError, UsageError, argument
-from gantool.evaluation.folders import Folder
+from gantool.evaluation.folders import Folder, inputs_in
 from gantool.evaluation.how import How
 from gantool.evaluation.kept import Kept, References, translations
 from gantool.evaluation.measure import PLAIN, measure
 from gantool.evaluation.pictures import silent
 from gantool.evaluation.report import Evaluation
 from gantool.evaluation.request import results_of_each
+from gantool.evaluation.to_inputs import check_counts
 from gantool.evaluation.variety import Variety
 from gantool.inference.engine import Engine
 from gantool.pictures.find import find_pictures, subfolders
@@ -89,6 +90,9 @@ def compare_domains(
     directions = _directions(weights, facts, to)
     folders = {name: _domain(inputs, name) for name in facts.spec.domains}
     reals = {name: _domain(real or inputs, name) for name in facts.spec.domains}
+    for way in directions:
+        there, given = (len(find_pictures(folder)) for folder in (reals[way.target], folders[way.source]))
+        check_counts(how, there, given, given * count, f"{way.source} to {way.target}")
     side = facts.sizes.exact or how.size or facts.spec.size
     tasks, evaluations, measured, notes = [], [], [], dict[str, None]()
     for chosen in _ways(engine):
@@ -115,7 +119,9 @@ def compare_domains(
                     progress=how.progress,
                 )
                 truth = Folder(reals[way.target])
-                found = replace(measure(truth, fakes, how=replace(how, progress=silent)), together=count)
+                made_of = inputs_in(folders[way.source], files) if how.kid_source else None
+                found = measure(truth, fakes, inputs=made_of, how=replace(how, progress=silent))
+            found = replace(found, together=count)
             if variety is not None:
                 found.add(variety.part())
             metrics = {name: value for name, value in found.metrics.items() if not name.startswith("swd_")}

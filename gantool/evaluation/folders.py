@@ -83,6 +83,11 @@ class Folder:
         return treated
 
 
+def inputs_in(root: Path, files: Sequence[Path]) -> Folder:
+    """The pictures that are translated, in the order that `Kept.sort` brings the translations into."""
+    return Folder(root, sorted(files, key=lambda file: file.relative_to(root).as_posix()))
+
+
 def pair_by_name(real: Sequence[str], fake: Sequence[str]) -> list[tuple[int, int]]:
     """Indices (real, fake) of the pictures whose relative paths are equal without extension, in the order of `fake`.
 

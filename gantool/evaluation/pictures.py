@@ -41,6 +41,27 @@ class Some:
         return self.pictures[self.places[index]]
 
 
+class Once:
+    """Pictures that are read once and then stay in memory, as far as there is room, as `Pictures`."""
+
+    def __init__(self, pictures: Pictures, room: int) -> None:
+        """`room` in bytes; what has none is read each time."""
+        self._pictures, self._room = pictures, room
+        self._held: dict[int, Array] = {}
+
+    def __len__(self) -> int:
+        return len(self._pictures)
+
+    def __getitem__(self, index: int, /) -> Array:
+        if index in self._held:
+            return self._held[index]
+        picture = self._pictures[index]
+        if picture.nbytes <= self._room:
+            self._room -= picture.nbytes
+            self._held[index] = picture
+        return picture
+
+
 class Progress(Protocol):
     """Told what is being done, and how far it is."""
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from gantool import direction
-from gantool.evaluation.folders import Folder, pair_by_name, pairing
+from gantool.evaluation.folders import Folder, inputs_in, pair_by_name, pairing
 from gantool.evaluation.how import How
 from gantool.evaluation.kept import Kept, translations
 from gantool.evaluation.measure import PLAIN, measure
 from gantool.evaluation.report import Evaluation
 from gantool.evaluation.request import results_of_each
+from gantool.evaluation.to_inputs import check_counts
 from gantool.evaluation.variety import Variety
 from gantool.inference.engine import Engine
 from gantool.pictures.find import find_pictures
@@ -33,7 +34,8 @@ def compare_translations(
 
     A model with styles translates each picture `styles` times (None: 10), with the codes that `gantool translate`
     draws from `seed`: the first is measured against `real`, all among each other. Raises what `compare_folders` raises,
-    CheckpointError for the weights, UsageError for the domain or for styles of a model that has none.
+    CheckpointError for the weights, UsageError for the domain, for styles of a model that has none, or for subsets of
+    KID that there are not.
     """
     facts, network = load_model(weights)
     engine = Engine(network, how.device, can=facts.can)
@@ -46,6 +48,7 @@ def compare_translations(
     reals = Folder(real)  # raises before the long part where there is nothing to compare with
     there = find_pictures(inputs)
     files = of_domain(there, facts.spec.kind(way.source))
+    check_counts(how, len(reals), len(files), len(files))
     sources = [Source(file, file.relative_to(inputs).as_posix()) for file in files]
     with Kept() as fakes:
         translations(
@@ -66,6 +69,7 @@ def compare_translations(
             reals,
             fakes,
             pairs=partners if len(partners) == len(fakes) else None,
+            inputs=inputs_in(inputs, files) if how.kid_source else None,
             scores=variety is None or how.judges.classifier is None,  # otherwise the classifier has seen all of them
             how=how,
         )
