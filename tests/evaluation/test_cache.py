@@ -40,7 +40,7 @@ def test_what_is_known_is_not_computed_again_and_every_part_of_the_name_counts(p
     first, again = (cache.remembered(of, SHAPE, compute) for _ in range(2))
     assert compute.times == 1
     assert first.tobytes() == again.tobytes() == Counted(1)().tobytes()
-    for other in ({"pictures": "abd"}, {"size": 64}, {"network": ["g"]}):
+    for other in ({"pictures": "abe"}, {"size": 64}, {"network": ["g"]}):
         cache.remembered({**of, **other}, SHAPE, compute)
     assert compute.times == 4
     assert np.array_equal(np.load(next(place.glob("*.npy"))), first)  # anyone may read them
