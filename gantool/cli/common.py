@@ -155,3 +155,11 @@ ModelName = Annotated[
     ),
 ]
 """`--model M`, required by the verbs that take it."""
+
+
+def two_files(text: str | None) -> tuple[Path, Path] | None:
+    """The backbone and the heads of `--lpips`: "FILE,FILE", or one file that holds both."""
+    if text is None:
+        return None
+    first, comma, second = text.partition(",")
+    return (Path(text), Path(text)) if Path(text).is_file() or not comma else (Path(first), Path(second))

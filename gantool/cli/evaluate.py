@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from gantool.cli import common
+from gantool.cli import common, measuring
+from gantool.cli.evaluation_report import show, show_directions
 from gantool.report.text import to_json
-
-if TYPE_CHECKING:
-    from gantool.evaluation.domains import Tasks
-    from gantool.evaluation.report import Evaluation
-    from gantool.report.console import Console
 
 
 def evaluate(
@@ -38,23 +34,8 @@ def evaluate(
             autocompletion=common.model_or_run,
         ),
     ] = None,
-    to: Annotated[
-        str | None,
-        typer.Option(
-            "--to",
-            metavar="DOMAIN",
-            help="Target domain (default: the second of two), or one class alone.",
-            autocompletion=common.domains,
-        ),
-    ] = None,
-    inception: Annotated[
-        Path | None,
-        typer.Option(
-            "--inception",
-            metavar="FILE",
-            help="Inception weights (pt_inception-2015-12-05): adds KID, FID, precision, recall and more.",
-        ),
-    ] = None,
+    to: measuring.To = None,
+    inception: measuring.InceptionFile = None,
     kid: Annotated[
         str,
         typer.Option(
@@ -70,33 +51,10 @@ def evaluate(
             "--kid-source", help="Also the KID of translations to their inputs, and the mean of both KIDs (U-GAT-IT)."
         ),
     ] = False,
-    lpips: Annotated[
-        str | None,
-        typer.Option(
-            "--lpips",
-            metavar="FILE,FILE",
-            help="AlexNet's weights and LPIPS's heads (alex.pth): adds LPIPS; VGG-16's (vgg.pth) also the path lengths"
-            " of a model that makes pictures of noise. One file if it holds both.",
-        ),
-    ] = None,
-    classifier: Annotated[
-        Path | None,
-        typer.Option(
-            "--classifier", metavar="FILE", help="Inception v3 of the classes in question: adds Inception scores."
-        ),
-    ] = None,
-    count: Annotated[
-        int | None,
-        typer.Option(
-            "-n",
-            min=1,
-            help="Translations of each picture by a model with styles (default: 10): their diversity. Pictures of"
-            " noise (default: as many as real ones, at most 50,000), and pairs of path lengths.",
-        ),
-    ] = None,
-    truncation: Annotated[
-        float, typer.Option("--truncation", min=0, max=1, help="Of pictures of noise, as of gantool sample.")
-    ] = 1.0,
+    lpips: measuring.LpipsFiles = None,
+    classifier: measuring.ClassifierFile = None,
+    count: measuring.Count = None,
+    truncation: measuring.Truncation = 1.0,
     faces: Annotated[
         bool, typer.Option("--faces", help="Path lengths of the middle of portraits, as StyleGAN's paper has them.")
     ] = False,
@@ -109,21 +67,12 @@ def evaluate(
             " separability.",
         ),
     ] = None,
-    size: Annotated[
-        int | None,
-        typer.Option(
-            "--size",
-            min=1,
-            help="Compare all pictures at this size (default: as stored); of many domains, also translate at it.",
-        ),
-    ] = None,
-    seed: Annotated[
-        int, typer.Option("--seed", help="Of random projections, subsets and styles; the first of pictures of noise.")
-    ] = 0,
+    size: measuring.Size = None,
+    seed: measuring.Seed = 0,
     intervals: Annotated[
         bool, typer.Option("--intervals", help="Where each metric lies with a confidence of 95 % (bootstrap).")
     ] = False,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
+    device: measuring.Device = "auto",
     json: common.Json = False,
     quiet: common.Quiet = 0,
     verbose: common.Verbose = 0,
@@ -146,7 +95,7 @@ def evaluate(
     from gantool.runs.header import read_facts
 
     weights = None if model is None else common.weights(model, console)
-    files: dict[str, Any] = {"inception": inception, "lpips": _two_files(lpips), "classifier": classifier}
+    files: dict[str, Any] = {"inception": inception, "lpips": common.two_files(lpips), "classifier": classifier}
     noise: dict[str, Any] = {
         "truncation": truncation,
         "faces": faces,
@@ -193,7 +142,7 @@ def evaluate(
         if json:
             console.result(to_json(replace(tasks, notes=[console.words(note) for note in tasks.notes]).as_dict()))
             return
-        _show_domains(tasks, console)
+        show_directions(tasks, console)
         return
     with stages(replace(console, json=False)) as progress:
         if weights is None:
@@ -209,40 +158,4 @@ def evaluate(
     if json:
         console.result(to_json(replace(found, notes=[console.words(note) for note in found.notes]).as_dict()))
         return
-    _show(found, console)
-
-
-def _show(found: Evaluation, console: Console) -> None:
-    if found.intervals:
-        rows = [[*row[:2], cell, row[2]] for row, cell in zip(found.rows(), found.interval_cells(), strict=True)]
-        console.table("", ["metric", "value", "95 %", "how to read it"], rows)
-    else:
-        console.table("", ["metric", "value", "how to read it"], found.rows())
-    if found.classes:
-        console.table("by class", *found.class_rows())
-    console.table("how it was measured", ["what", "value"], found.protocol_rows())
-    for note in found.notes:
-        console.note(f"note: {note}")
-
-
-def _show_domains(tasks: Tasks, console: Console) -> None:
-    from gantool.evaluation.report import flat
-
-    measured = list(tasks.means[0].metrics)
-    counts = [list(found.counts) for found in tasks.evaluations] + [["", ""] for _ in tasks.means]
-    rows = [
-        [task.styles, task.source, task.target, *pictures, *(task.metrics[name] for name in measured)]
-        for task, pictures in zip((*tasks.tasks, *tasks.means), counts, strict=True)
-    ]
-    console.table("", ["styles", "source", "target", "real", "fake", *measured], rows)
-    console.table("how it was measured", ["what", "value"], flat("", tasks.protocol))
-    for note in tasks.notes:
-        console.note(f"note: {note}")
-
-
-def _two_files(text: str | None) -> tuple[Path, Path] | None:
-    """The backbone and the heads of `--lpips`: "FILE,FILE", or one file that holds both."""
-    if text is None:
-        return None
-    first, comma, second = text.partition(",")
-    return (Path(text), Path(text)) if Path(text).is_file() or not comma else (Path(first), Path(second))
+    show(found, console)

@@ -21,6 +21,7 @@ from gantool.evaluation.kid import kid
 from gantool.evaluation.manifold import manifold
 from gantool.evaluation.measure import measure
 from gantool.evaluation.networks.inception import inception_features
+from gantool.evaluation.pictures import Once
 from gantool.evaluation.subsets import Subsets
 
 
@@ -175,3 +176,25 @@ def test_what_cannot_be_measured_is_refused(weights_file: Path):
         measure(some, some, how=How(size=0))
     with pytest.raises(UsageError, match="seed is at least 0"):
         measure(some, some, how=How(seed=-1))
+
+
+class Read(list):
+    """Pictures, and how often each was read."""
+
+    def __init__(self, some: list[np.ndarray]) -> None:
+        super().__init__(some)
+        self.times = [0] * len(some)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        self.times[index] += 1
+        return super().__getitem__(index)
+
+
+def test_a_picture_is_read_once_where_there_is_memory():
+    real, fake = Read(pictures(3, seed=1)), Read(pictures(2, seed=2))
+    measure(real, fake, pairs=[(0, 0), (1, 1)])
+    assert (real.times, fake.times) == ([1, 1, 1], [1, 1])
+    room = Read(pictures(3, seed=1))
+    some = Once(room, 2 * room[0].nbytes)  # two of three fit
+    assert all(np.array_equal(some[index], room[index]) for _ in range(3) for index in range(3))
+    assert room.times == [1 + 1 + 3, 1 + 3, 3 + 3]  # with the reads of this test
