@@ -6,7 +6,7 @@ READY := $(VENV)/ready
 # Empty, or the version of a Python that is too old.
 OLD = $(shell $(PYTHON) -c 'import sys; print("" if sys.version_info >= (3, 11) else "%d.%d" % sys.version_info[:2])')
 
-.PHONY: demo test test-all lint types docs benchmarks clean
+.PHONY: demo test test-all oracles lint types docs benchmarks clean
 
 demo: $(READY)
 	$(BIN)/gantool demo
@@ -16,6 +16,10 @@ test: lint types
 
 test-all: lint types
 	$(BIN)/python -m pytest -n 2 --cov=gantool --cov-fail-under=90 --cov-report=term:skip-covered
+
+oracles: $(READY)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[oracles]"
+	$(BIN)/python -m pytest tests/oracles
 
 lint: $(READY)
 	$(BIN)/ruff check .

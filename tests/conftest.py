@@ -81,8 +81,9 @@ def one_exporter():
 
 @pytest.fixture(autouse=True, scope="session")
 def own_records(tmp_path_factory):
-    """What gantool remembers of results stays among the tests' files."""
+    """What gantool remembers of results and of pictures stays among the tests' files."""
     os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
+    os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
 
 
 def cityscapes(root: Path, *, split: str = "train", scenes: int = 3, classes: int = 5) -> Path:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gantool.cli import common, judging, measuring
+from gantool.cli import common, evaluation_report, judging, measuring
 
 
 def evaluate(
@@ -34,6 +34,21 @@ def evaluate(
     ] = None,
     to: measuring.To = None,
     inception: measuring.InceptionFile = None,
+    kid: Annotated[
+        str,
+        typer.Option(
+            "--kid",
+            metavar="NxSIZE",
+            help="KID over N subsets of SIZE pictures a side; --kid SIZE over blocks of at most so many. Default:"
+            " 100x1000, or of half the smaller set.",
+        ),
+    ] = "",
+    kid_source: Annotated[
+        bool,
+        typer.Option(
+            "--kid-source", help="Also the KID of translations to their inputs, and the mean of both KIDs (U-GAT-IT)."
+        ),
+    ] = False,
     lpips: measuring.LpipsFiles = None,
     classifier: measuring.ClassifierFile = None,
     count: measuring.Count = None,
@@ -60,6 +75,9 @@ def evaluate(
     ] = False,
     size: measuring.Size = None,
     seed: measuring.Seed = 0,
+    intervals: Annotated[
+        bool, typer.Option("--intervals", help="Where each metric lies with a confidence of 95 % (bootstrap).")
+    ] = False,
     device: measuring.Device = "auto",
     json: common.Json = False,
     quiet: common.Quiet = 0,
@@ -101,31 +119,47 @@ def evaluate(
         device=device,
         consistency=consistency,
         inputs=inputs,
+        kid=kid,
+        kid_source=kid_source,
         **files,
     )
     check(request)
     samples = weights is not None and of_noise(read_facts(weights), folders)
     everything = weights is not None and not samples and holds_all_domains(weights, folders[0])
+    if intervals and everything:
+        raise UsageError("--intervals is for one direction: name the folders of two domains and --to")
     if len(folders) != 2 and not (samples or (everything and len(folders) == 1)):
         more = "" if weights is None else ", pictures to translate and real ones of what they become"
         raise UsageError(f"eval compares two folders{more}, not {len(folders)}")
-    from gantool.cli import evaluation_report
     from gantool.evaluation.any_model import compare_model
     from gantool.evaluation.domains import Tasks
     from gantool.evaluation.folders import compare_folders
     from gantool.evaluation.how import How
     from gantool.evaluation.judges import load_judges
+    from gantool.evaluation.resampling import with_intervals
+    from gantool.evaluation.subsets import subsets_of
     from gantool.inference.devices import choose
     from gantool.report.progress import stages
 
     common.say_passed_over([folder for folder in folders if folder.is_dir()], console)
-    how = How(judges=load_judges(**files), size=size, seed=seed, device=choose(device), consistency=consistency)
+    how = How(
+        judges=load_judges(**files),
+        size=size,
+        kid=subsets_of(kid) if kid else None,
+        kid_source=kid_source,
+        seed=seed,
+        device=choose(device),
+        recounted=intervals,
+        consistency=consistency,
+    )
     if all_saves:
         evaluation_report.show_saves(Path(model or ""), request, how, console)
         return
     with stages(replace(console, json=False)) as progress:
         how = replace(how, progress=progress)
         found = compare_folders(*folders, inputs=inputs, how=how) if weights is None else compare_model(request, how)
+        if intervals and not isinstance(found, Tasks):
+            found = with_intervals(found, seed=seed, progress=progress)
     if isinstance(found, Tasks):
         evaluation_report.show_tasks(found, console)
     else:

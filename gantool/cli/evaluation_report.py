@@ -23,7 +23,11 @@ def show(found: Evaluation, console: Console) -> None:
     if console.json:
         console.result(to_json(replace(found, notes=[console.words(note) for note in found.notes]).as_dict()))
         return
-    console.table("", ["metric", "value", "how to read it"], found.rows())
+    if found.intervals:
+        rows = [[*row[:2], cell, row[2]] for row, cell in zip(found.rows(), found.interval_cells(), strict=True)]
+        console.table("", ["metric", "value", "95 %", "how to read it"], rows)
+    else:
+        console.table("", ["metric", "value", "how to read it"], found.rows())
     if found.classes:
         console.table("by class", *found.class_rows())
     console.table("how it was measured", ["what", "value"], found.protocol_rows())
@@ -36,14 +40,15 @@ def show_tasks(found: Tasks, console: Console) -> None:
     from gantool.evaluation.report import flat
 
     if console.json:
-        console.result(to_json(found.as_dict()))
+        console.result(to_json(replace(found, notes=[console.words(note) for note in found.notes]).as_dict()))
         return
     names = list(found.means[0].metrics)
+    counts = [list(one.counts) for one in found.evaluations] + [["", ""] for _ in found.means]
     rows = [
-        [task.styles, task.source, task.target, *(task.metrics[name] for name in names)]
-        for task in (*found.tasks, *found.means)
+        [task.styles, task.source, task.target, *pictures, *(task.metrics[name] for name in names)]
+        for task, pictures in zip((*found.tasks, *found.means), counts, strict=True)
     ]
-    console.table("", ["styles", "source", "target", *names], rows)
+    console.table("", ["styles", "source", "target", "real", "fake", *names], rows)
     console.table("how it was measured", ["what", "value"], flat("", found.protocol))
     for note in found.notes:
         console.note(f"note: {note}")

@@ -14,7 +14,7 @@ from gantool import direction
 from gantool.errors import CheckpointError, DataError, UsageError, argument
 from gantool.evaluation.accuracy import accuracy
 from gantool.evaluation.consistency import consistency
-from gantool.evaluation.folders import Folder
+from gantool.evaluation.folders import Folder, inputs_in
 from gantool.evaluation.how import How
 from gantool.evaluation.judge import expected
 from gantool.evaluation.kept import Kept, References, translations
@@ -22,6 +22,7 @@ from gantool.evaluation.measure import PLAIN, measure
 from gantool.evaluation.pictures import silent
 from gantool.evaluation.report import Evaluation, shared, without
 from gantool.evaluation.request import results_of_each
+from gantool.evaluation.to_inputs import check_counts
 from gantool.evaluation.variety import Variety
 from gantool.inference.engine import Engine
 from gantool.pictures.find import find_pictures, subfolders
@@ -92,6 +93,9 @@ def compare_domains(
     directions = _directions(weights, facts, to)
     folders = {name: _domain(inputs, name) for name in facts.spec.domains}
     reals = {name: _domain(real or inputs, name) for name in facts.spec.domains}
+    for way in directions:
+        there, given = (len(find_pictures(folder)) for folder in (reals[way.target], folders[way.source]))
+        check_counts(how, there, given, given * count, f"{way.source} to {way.target}")
     side = facts.sizes.exact or how.size or facts.spec.size
     judge = how.judges.judge
     classes = {} if judge is None else expected(judge, [way.target for way in directions])
@@ -122,7 +126,8 @@ def compare_domains(
                     progress=how.progress,
                 )
                 truth = Folder(reals[way.target])
-                found = replace(measure(truth, fakes, how=quiet), together=count)
+                made_of = inputs_in(folders[way.source], files) if how.kid_source else None
+                found = replace(measure(truth, fakes, inputs=made_of, how=quiet), together=count)
                 if judge is not None:
                     asked = [way.target] * len(truth), [way.target] * len(fakes)
                     found.add(accuracy(judge, truth, fakes, asked, {way.target: classes[way.target]}, quiet))

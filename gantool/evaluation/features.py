@@ -8,11 +8,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gantool.evaluation.fid import KID_SUBSETS, Kernels, fid, kid, kid_subset_size, weighted_fid
+from gantool.evaluation.fid import fid, weighted_fid
 from gantool.evaluation.inception_score import inception_score, split_score
+from gantool.evaluation.kid import MOST_AT_ONCE, Kernels, kid
 from gantool.evaluation.manifold import K_DENSITY, K_PRECISION, held_by, manifold
 from gantool.evaluation.networks.inception import RESIZE, Inception
 from gantool.evaluation.part import Recount, Weights, means
+from gantool.evaluation.subsets import Subsets, described, fitting
 
 PARTS = 10
 """Parts of a set that have Inception scores of their own, as in most papers."""
@@ -21,31 +23,38 @@ OWN_CLASSES = "1008 classes of the Inception weights, without their bias"
 Features = NDArray[np.float32]
 
 
-MOST_RECOUNTED = 4096
-"""Pictures a side of which the kernel between all is kept; of more, KID's intervals are those of so many."""
-
-
-def distances(real: Features, fake: Features, *, seed: int = 0, device: torch.device | None = None) -> dict[str, float]:
+def distances(
+    real: Features,
+    fake: Features,
+    *,
+    subsets: Subsets | None = None,
+    seed: int = 0,
+    device: torch.device | None = None,
+) -> dict[str, float]:
     """By the names of `Evaluation.metrics`, of features (N, D) and (M, D), N and M at least 2."""
-    mean, deviation = kid(real, fake, seed=seed)
-    spread = {} if deviation is None else {"kid_std": deviation}
     shares = manifold(real, fake, device=device)._asdict()
-    return {"kid": mean, **spread, "fid": fid(real, fake), **shares}
+    return {**kernel_distance("kid", real, fake, subsets, seed), "fid": fid(real, fake), **shares}
+
+
+def kernel_distance(name: str, real: Features, fake: Features, subsets: Subsets | None, seed: int) -> dict[str, float]:
+    """KID under this name, and its deviation where there is one."""
+    mean, deviation = kid(real, fake, subsets=subsets, seed=seed)
+    return {name: mean} if deviation is None else {name: mean, f"{name}_std": deviation}
 
 
 def distances_recounted(real: Features, fake: Features, *, device: torch.device | None = None) -> Recount:
     """How `distances` follow from weights of the pictures. The balls of precision, recall, density and coverage stay
-    those of the whole sets.
+    those of the whole sets. KID is that of whole sets, or of the first `MOST_AT_ONCE` pictures of larger ones.
     """
     sets = real, fake
-    kernels = Kernels(real[:MOST_RECOUNTED], fake[:MOST_RECOUNTED])
+    kernels = Kernels(real[:MOST_AT_ONCE], fake[:MOST_AT_ONCE])
     held = held_by(real, fake, device=device)
     of_fakes = means({"precision": held.precise, "density": held.dense / held.k})
     of_reals = means({"recall": held.recalled, "coverage": held.covered}, of_fakes=False)
 
     def recount(real: Weights, fake: Weights) -> dict[str, float]:
         return {
-            "kid": kernels.squared_mmd(real[:MOST_RECOUNTED], fake[:MOST_RECOUNTED]),
+            "kid": kernels.squared_mmd(real[:MOST_AT_ONCE], fake[:MOST_AT_ONCE]),
             "fid": weighted_fid(*sets, real, fake),
             **of_fakes(real, fake),
             **of_reals(real, fake),
@@ -54,16 +63,12 @@ def distances_recounted(real: Features, fake: Features, *, device: torch.device 
     return recount
 
 
-def protocol(real: int, fake: int) -> dict[str, Any]:
+def protocol(real: int, fake: int, subsets: Subsets | None = None) -> dict[str, Any]:
     """How that was measured of so many pictures."""
-    size = kid_subset_size(real, fake)
+    chosen = fitting(subsets, real, fake)
     return {
         "inception": {"features": "2048, last average pool", "resize": RESIZE},
-        "kid": {
-            "subset_size": size,
-            "subsets": 1 if real == fake == size else KID_SUBSETS,
-            "kernel": "(x . y / 2048 + 1)^3, unbiased",
-        },
+        "kid": {**described(chosen, real, fake), "kernel": "(x . y / 2048 + 1)^3, unbiased"},
         "neighbours": {
             "precision": min(K_PRECISION, real - 1),
             "recall": min(K_PRECISION, fake - 1),

@@ -145,3 +145,8 @@ class Folder:
         if self._stretched:
             treated["values stretched to the valid range"] = len(self._stretched)
         return treated
+
+
+def inputs_in(root: Path, files: Sequence[Path]) -> Folder:
+    """The pictures that are translated, in the order that `Kept.sort` brings the translations into."""
+    return Folder(root, sorted(files, key=lambda file: file.relative_to(root).as_posix()))

@@ -9,6 +9,7 @@ import torch
 from gantool.errors import UsageError
 from gantool.evaluation.judges import Judges
 from gantool.evaluation.pictures import Look, Progress, Size, silent, unseen
+from gantool.evaluation.subsets import Subsets
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +19,10 @@ class How:
     judges: Judges = field(default_factory=Judges)
     size: int | None = None
     """Every picture is brought to size x size first; None measures them as they are stored."""
+    kid: Subsets | None = None
+    """Of KID; None takes those of `subsets.fitting`."""
+    kid_source: bool = False
+    """Whether the KID of translations to the pictures that they were made of is measured, too."""
     seed: int = 0
     """Of random projections, subsets, styles and pictures of noise."""
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))

@@ -11,23 +11,29 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from gantool.errors import DataError, argument
-from gantool.evaluation import features, pictures
+from gantool.evaluation import features, pictures, subsets
 from gantool.evaluation import swd as sliced
+from gantool.evaluation.cache import computer, remembered
 from gantool.evaluation.how import How
+from gantool.evaluation.networks import inception
 from gantool.evaluation.networks.classifier import PROTOCOL, class_probabilities
-from gantool.evaluation.networks.inception import inception_features
 from gantool.evaluation.paired import paired
 from gantool.evaluation.part import Part
-from gantool.evaluation.pictures import Pictures, Progress, Size, Some, size_text
+from gantool.evaluation.pictures import Once, Pictures, Progress, Size, Some, size_text
 from gantool.evaluation.report import Evaluation
+from gantool.evaluation.to_inputs import distance_to_inputs
+from gantool.inference.memory import available
 from gantool.version import __version__
 
 ENOUGH_FOR_FID = 2048
 """With fewer pictures than features the covariances are singular, and FID says more about the count than the sets."""
 
 PLAIN = How()
+
+_SHARE = 0.25  # of the free memory, that decoded pictures take
 
 Group: TypeAlias = tuple[Sequence[int], Sequence[int]]
 """Places of real pictures and of fake ones that belong together."""
@@ -41,6 +47,7 @@ def measure(
     how: How = PLAIN,
     groups: Mapping[str, Group] = MappingProxyType({}),
     scores: bool = True,
+    inputs: Pictures | None = None,
 ) -> Evaluation:
     """Measures fake pictures against real ones, both opaque arrays (H, W, C) as `Pictures` says.
 
@@ -50,17 +57,26 @@ def measure(
       `device` (default CPU).
     - With a classifier, or else with the Inception network, whose file has classes, too: the Inception score of the
       fakes, unless `scores` is false.
+    - With an Inception network and `inputs`, of which the fakes were made (each of as many fakes, in their order): the
+      KID to these, the source domain, and its mean with the KID to the real pictures.
     - `groups` (classes, by name, of two pictures a side or more) are measured by themselves as well: their features,
       or without an Inception network their SWD.
 
     Where `how` has no size pairs are compared at the real picture's size, SWD is taken at the commonest size of the
-    real pictures, and Inception resizes from the stored size. Raises DataError for empty or too small sets.
+    real pictures, and Inception resizes from the stored size. Features are taken from `cache` where they are known.
+    Raises DataError for empty or too small sets, UsageError for subsets of KID that they do not have.
     """
     if not len(real) or not len(fake):
         raise DataError("there is nothing to compare: each side needs at least one picture")
     judges, seed, progress = how.judges, how.seed, how.progress
     if judges.inception is not None and min(len(real), len(fake)) < 2:
         raise DataError(f"KID and FID need at least two pictures on each side: leave out {argument('inception')}")
+    if judges.inception is not None:
+        subsets.check(how.kid, len(real), len(fake))
+        for name, (reals, fakes) in groups.items():
+            subsets.check(how.kid, len(reals), len(fakes), name)
+    room = int(_SHARE * available("cpu"))
+    real, fake = Once(real, room // 2), Once(fake, room // 2)
     how.look(real, fake)
     real_seen, fake_seen = _survey(real, "real", progress), _survey(fake, "fake", progress)
     common = how.square or real_seen.commonest()
@@ -97,7 +113,10 @@ def measure(
         "directions": sliced.DIRECTIONS,
     }
 
-    for part in _judged(real, fake, how, groups, classes, scores):
+    sets: dict[str, tuple[Pictures, str]] = {"real": (real, real_seen.order), "fake": (fake, fake_seen.order)}
+    if inputs is not None and judges.inception is not None:
+        sets["inputs"] = inputs, _survey(inputs, "inputs", progress).order
+    for part in _judged(sets, how, groups, classes, scores):
         found.add(part)
     if judges.inception is not None and min(len(real), len(fake)) < ENOUGH_FOR_FID:
         found.notes.append(
@@ -112,44 +131,60 @@ def measure(
 
 
 def _judged(
-    real: Pictures,
-    fake: Pictures,
+    sets: Mapping[str, tuple[Pictures, str]],
     how: How,
     groups: Mapping[str, Group],
     classes: dict[str, dict[str, float]],
     scores: bool,
 ) -> Iterator[Part]:
-    """What trained networks say of the sets, and of the groups: their rows of `classes` are filled."""
+    """What trained networks say of the sets (pictures and their hash in order), and of the groups: their rows of
+    `classes` are filled.
+    """
     judges, seed, progress = how.judges, how.seed, how.progress
-    seeing: dict[str, Any] = {"size": how.square, "device": how.device, "progress": progress}
     shares = None
     if judges.inception is not None:
-        real_features, fake_features = (
-            inception_features(pictures, judges.inception, stage=stage, **seeing)
-            for stage, pictures in (("Inception, real", real), ("Inception, fake", fake))
-        )
+        seen = {name: _features(name, set_, order, judges.inception, how) for name, (set_, order) in sets.items()}
+        real, fake = seen["real"], seen["fake"]
+        chosen: dict[str, Any] = {"subsets": how.kid, "seed": seed, "device": how.device}
         progress("KID, FID, precision", 0, 1 + len(groups))
-        recount = (
-            features.distances_recounted(real_features, fake_features, device=how.device) if how.recounted else None
-        )
-        yield Part(
-            features.distances(real_features, fake_features, seed=seed, device=how.device),
-            features.protocol(len(real), len(fake)),
-            recount=recount,
-        )
+        distances = features.distances(real, fake, **chosen)
+        recount = features.distances_recounted(real, fake, device=how.device) if how.recounted else None
+        yield Part(distances, features.protocol(len(real), len(fake), how.kid), recount=recount)
+        if "inputs" in seen:
+            yield distance_to_inputs(distances, real, fake, seen["inputs"], how)
         for done, (name, (reals, fakes)) in enumerate(groups.items()):
             progress("KID, FID, precision", 1 + done, 1 + len(groups))
-            classes[name] |= features.distances(
-                real_features[reals], fake_features[fakes], seed=seed, device=how.device
-            )
-        shares, seen = features.class_shares(fake_features, judges.inception), features.OWN_CLASSES
+            classes[name] |= features.distances(real[reals], fake[fakes], **chosen)
+        shares, whose = features.class_shares(fake, judges.inception), features.OWN_CLASSES
     if judges.classifier is not None and scores:
-        shares = class_probabilities(fake, judges.classifier, **seeing)
-        seen = PROTOCOL
+        pictures, _ = sets["fake"]
+        shares = class_probabilities(pictures, judges.classifier, size=how.square, device=how.device, progress=progress)
+        whose = PROTOCOL
     if shares is not None and scores:
-        protocol = {"inception score": {"classes": shares.shape[1], "pictures": seen}}
+        protocol = {"inception score": {"classes": shares.shape[1], "pictures": whose}}
         recount = features.scores_recounted(shares) if how.recounted else None
         yield Part(features.scores(shares, seed=seed), protocol, recount=recount)
+
+
+def _features(name: str, pictures: Pictures, order: str, network: inception.Inception, how: How) -> NDArray[np.float32]:
+    """Features (N, 2048) of a set whose pictures have this hash, in order; computed if they are not known."""
+
+    def compute() -> NDArray[np.float32]:
+        return inception.inception_features(
+            pictures, network, size=how.square, device=how.device, stage=f"Inception, {name}", progress=how.progress
+        )
+
+    files = how.judges.files.get("inception")
+    if files is None:  # a network of unknown origin
+        return compute()
+    of = {
+        "pictures": order,
+        "size": how.size,
+        "network": list(files.values()),
+        "version": inception.VERSION,
+        "computer": computer(how.device),
+    }
+    return remembered(of, (len(pictures), inception.FEATURES), compute)
 
 
 @dataclass(frozen=True)
@@ -160,6 +195,9 @@ class _Survey:
     grey: int
     deep: int
     digest: str
+    """Of the pictures in any order."""
+    order: str
+    """Of the pictures in their order."""
 
     def commonest(self) -> Size:
         """The commonest (height, width); the largest of several."""
@@ -193,4 +231,5 @@ def _survey(pictures: Pictures, name: str, progress: Progress) -> _Survey:
         grey += picture.shape[2] == 1
         deep += picture.dtype == np.uint16
         digests.append(blake2b(repr(picture.shape).encode() + picture.tobytes(), digest_size=16).digest())
-    return _Survey(sizes, grey, deep, blake2b(b"".join(sorted(digests)), digest_size=16).hexdigest())
+    of_set, in_order = (blake2b(b"".join(each), digest_size=16).hexdigest() for each in (sorted(digests), digests))
+    return _Survey(sizes, grey, deep, of_set, in_order)

@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from gantool.evaluation.progress import Progress as Progress
+from gantool.evaluation.progress import silent as silent
 from gantool.pictures.decoding import Array
 
 RESIZE = "bicubic with anti-aliasing, in floating point, clipped to the valid range"
@@ -41,14 +43,25 @@ class Some:
         return self.pictures[self.places[index]]
 
 
-class Progress(Protocol):
-    """Told what is being done, and how far it is."""
+class Once:
+    """Pictures that are read once and then stay in memory, as far as there is room, as `Pictures`."""
 
-    def __call__(self, stage: str, done: int, total: int) -> None: ...
+    def __init__(self, pictures: Pictures, room: int) -> None:
+        """`room` in bytes; what has none is read each time."""
+        self._pictures, self._room = pictures, room
+        self._held: dict[int, Array] = {}
 
+    def __len__(self) -> int:
+        return len(self._pictures)
 
-def silent(stage: str, done: int, total: int) -> None:
-    """The `Progress` of a caller that does not want to know."""
+    def __getitem__(self, index: int, /) -> Array:
+        if index in self._held:
+            return self._held[index]
+        picture = self._pictures[index]
+        if picture.nbytes <= self._room:
+            self._room -= picture.nbytes
+            self._held[index] = picture
+        return picture
 
 
 class Look(Protocol):

@@ -30,7 +30,15 @@ METRICS = {
     "swd": Metric("SWD x1000", "", "lower is better, mean over the levels", "lower", 2),
     "kid": Metric("KID", "", "lower is better, unbiased: may fall below 0", "lower", 5),
     "kid_std": Metric("KID deviation", "", "over the subsets", None, 5),
-    "fid": Metric("FID", "", "lower is better, depends on the counts", "lower", 2),
+    "kid_source": Metric(
+        "KID to the source", "", "low where much of the input is kept, whatever became of it", None, 5
+    ),
+    "kid_source_std": Metric("  its deviation", "", "over the subsets", None, 5),
+    "kid_mean": Metric(
+        "KID, mean of both", "", "lower is better: what U-GAT-IT's table 1 prints, no ordinary KID", "lower", 5
+    ),
+    "kid_mean_std": Metric("  its deviation", "", "the mean of both deviations", None, 5),
+    "fid": Metric("FID", "", "lower is better, depends on these counts", "lower", 2),
     "precision": Metric("Precision", "", "higher is better, at most 1: pictures that look real", "higher"),
     "recall": Metric("Recall", "", "higher is better, at most 1: real pictures that are made", "higher"),
     "density": Metric(
@@ -108,11 +116,11 @@ class Evaluation:
     """Metrics of fake pictures against real ones."""
 
     metrics: dict[str, float]
-    """By name: psnr, ssim, l1, lpips, swd, swd_64x64 (one a level), kid, kid_std, fid, precision, recall, density,
-    coverage, is, is_kl, is_10, is_10_std, cis, cis_kl, diversity_l1, diversity_lpips, ppl_z_full, ppl_z_end,
-    ppl_w_full, ppl_w_end, separability_z, separability_w, accuracy, probability, pixel_accuracy, class_accuracy,
-    class_iou (these five also with _real), cycle_l1, identity_l1, edge_agreement, color_shift; only those that were
-    computed. PSNR may be infinite."""
+    """By name: psnr, ssim, l1, lpips, swd, swd_64x64 (one a level), kid, kid_std, kid_source, kid_source_std, kid_mean,
+    kid_mean_std, fid, precision, recall, density, coverage, is, is_kl, is_10, is_10_std, cis, cis_kl, diversity_l1,
+    diversity_lpips, ppl_z_full, ppl_z_end, ppl_w_full, ppl_w_end, separability_z, separability_w, accuracy,
+    probability, pixel_accuracy, class_accuracy, class_iou (these five also with _real), cycle_l1, identity_l1, edge_agreement,
+    color_shift; only those that were computed. PSNR may be infinite."""
     protocol: dict[str, Any]
     """Numbers, texts and tables of such: counts, sizes, filters, seeds, hashes, versions."""
     notes: list[str] = field(default_factory=list)
@@ -122,6 +130,8 @@ class Evaluation:
     "pixels", and metrics."""
     counts: tuple[int, int] = (0, 0)
     """Real and fake pictures."""
+    intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
+    """Where metrics lie with a confidence of 95 %, by the names of those that have such, if that was asked for."""
     together: int = 1
     """Fake pictures in a row that were made of one and the same picture: chance takes all of them or none."""
     recounts: list[Recount] = field(default_factory=list)
@@ -145,16 +155,28 @@ class Evaluation:
         return found
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON: the metrics at the top, then "classes" where there are such, "protocol" and "notes". What is
-        infinite becomes None.
+        """For JSON: the metrics at the top, then "intervals" and "classes" where there are such, "protocol" and
+        "notes". What is infinite becomes None.
         """
         metrics = {name: value if math.isfinite(value) else None for name, value in self.metrics.items()}
         classes = {"classes": self.classes} if self.classes else {}
-        return {**metrics, **classes, "protocol": self.protocol, "notes": self.notes}
+        intervals = {"intervals": self.intervals} if self.intervals else {}
+        return {**metrics, **intervals, **classes, "protocol": self.protocol, "notes": self.notes}
 
     def rows(self) -> list[tuple[str, str, str]]:
         """For a table: (metric, value with unit, how to read it)."""
-        return [(metric(name).label, shown(name, value), metric(name).reading) for name, value in self.metrics.items()]
+        return [(metric(name).label, shown(name, value), self._reading(name)) for name, value in self.metrics.items()]
+
+    def interval_cells(self) -> list[str]:
+        """For a column of that table: "12.30 to 14.10", or nothing."""
+        digits = {name: metric(name).digits for name in self.metrics}
+        return [" to ".join(f"{end:.{digits[name]}f}" for end in self.intervals.get(name, ())) for name in self.metrics]
+
+    def _reading(self, name: str) -> str:
+        """FID says of how many pictures it is: it depends on that."""
+        reals, fakes = self.counts
+        of = f"of {reals} and {fakes} pictures: " if name == "fid" else ""
+        return f"{of}{metric(name).reading}"
 
     def class_rows(self) -> tuple[list[str], list[list[object]]]:
         """For a table: its columns, and a row for each class."""

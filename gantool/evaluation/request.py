@@ -10,6 +10,7 @@ from gantool import direction, registry
 from gantool.errors import DataError, UsageError, argument
 from gantool.evaluation.description import read_description
 from gantool.evaluation.files import check_attributes, needed
+from gantool.evaluation.subsets import subsets_of
 from gantool.inference.devices import check_name
 from gantool.options import restore
 from gantool.runs import folders
@@ -50,6 +51,9 @@ class Request:
     consistency: bool = False
     inputs: Path | None = None
     """What the pictures of the second of two folders were made of."""
+    kid: str = ""
+    """How KID's subsets are chosen, as `subsets_of` reads it."""
+    kid_source: bool = False
     device: str = "auto"
 
 
@@ -70,6 +74,7 @@ def check(request: Request) -> None:
             raise UsageError(f"{argument(name)} goes with {argument('model')}")
         if not samples and name not in ("to", "n"):
             raise UsageError(f"{facts.model} makes pictures of pictures, not of noise: leave out {argument(name)}")
+    _check_kid(request, translates=facts is not None and not samples)
     if facts is not None and samples:
         check_samples(request, facts)
     elif facts is not None:
@@ -110,6 +115,16 @@ def check_run(model: str | None) -> None:
         raise UsageError(
             f"{argument('all_saves')} measures the saves of a run folder{named}: {argument('model', 'RUN')}"
         )
+
+
+def _check_kid(request: Request, translates: bool) -> None:
+    if request.kid_source and not translates:
+        raise UsageError(f"{argument('kid_source')} goes with {argument('model')} of a translator")
+    for name, given in (("kid", request.kid), ("kid_source", request.kid_source)):
+        if given and request.inception is None:
+            raise UsageError(f"{argument(name)} needs {argument('inception', 'FILE')}")
+    if request.kid:
+        subsets_of(request.kid)
 
 
 def of_noise(facts: Facts, folders: Sequence[Path]) -> bool:

@@ -7,17 +7,16 @@ what is read off the draws is their spread: they are moved to have the metric it
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gantool.evaluation.part import Weights
+from gantool.evaluation.progress import Progress, silent
 from gantool.evaluation.report import Evaluation
 from gantool.evaluation.request import TIMES
-
-if TYPE_CHECKING:
-    from gantool.evaluation.pictures import Progress
 
 CONFIDENCE = 0.95
 
@@ -38,7 +37,7 @@ def draws(count: int, times: int, seed: int) -> Weights:
 
 
 def replicates(
-    found: Evaluation, *, times: int = TIMES, seed: int = 0, progress: Progress = lambda stage, done, total: None
+    found: Evaluation, *, times: int = TIMES, seed: int = 0, progress: Progress = silent
 ) -> dict[str, NDArray[np.float64]]:
     """The metrics of `times` draws, (times,) each; those that `found` can count again."""
     reals, fakes = found.counts
@@ -50,6 +49,20 @@ def replicates(
         progress("intervals", done, times)
         drawn.append(found.recount(real[done], fake[done]))
     return {name: np.array([one[name] for one in drawn]) for name in drawn[0]} if drawn else {}
+
+
+def with_intervals(found: Evaluation, *, times: int = TIMES, seed: int = 0, progress: Progress = silent) -> Evaluation:
+    """An evaluation whose metrics have intervals, those that can be counted again; its protocol says how they were
+    made. An infinite metric has none.
+    """
+    drawn = replicates(found, times=times, seed=seed, progress=progress)
+    intervals: dict[str, tuple[float, float]] = {
+        name: interval(value, drawn[name])
+        for name, value in found.metrics.items()
+        if name in drawn and np.isfinite(value) and np.isfinite(drawn[name]).all()
+    }
+    protocol = {"confidence": "95 %", "draws": times, "drawn": "pictures of either side, with repetition"}
+    return replace(found, intervals=intervals, protocol={**found.protocol, "intervals": protocol})
 
 
 def interval(value: float, drawn: NDArray[np.float64]) -> Interval:

@@ -27,6 +27,7 @@ from gantool.evaluation.reals import Prepared, Reals, real_pictures
 from gantool.evaluation.report import Evaluation
 from gantool.evaluation.request import Request, check_samples
 from gantool.evaluation.separability import separability
+from gantool.evaluation.subsets import check
 from gantool.inference.sampler import Sampler
 from gantool.pictures.decoding import Array
 from gantool.runs.checkpoint import load_model
@@ -74,13 +75,16 @@ def compare_samples(
         )
     classes = _classes(found, facts, wanted)
     judged = None if how.judges.judge is None else _judging(how.judges.judge, found, classes, facts, wanted)
+    groups, notes = _groups(found.classes, classes, facts)
+    check(how.kid, len(found.files), wanted)
+    for name, (some, others) in groups.items():
+        check(how.kid, len(some), len(others), name)
     label = _labels(found, classes, sampler, wanted)
     seeds = count_on(how.seed, wanted)
     with Kept() as fakes:
         for number, pixels in enumerate(_pictures(sampler, seeds, label, truncation, how.progress)):
             fakes.add(f"{number:08d}", pixels, None)
         prepared = Prepared(found.root, found.files, facts, fakes[0].shape)
-        groups, notes = _groups(found.classes, classes, facts)
         evaluation = measure(prepared, fakes, groups=groups, how=how)
         evaluation.notes.extend(notes)
         if how.judges.judge is not None and judged is not None:

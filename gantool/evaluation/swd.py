@@ -170,7 +170,7 @@ def _comparable(real: Tensor, fake: Tensor, generator: torch.Generator) -> tuple
 def _level_distance(real: Tensor, fake: Tensor, directions: Tensor) -> float:
     """Mean distance over directions between two sets of rows."""
     distances = [
-        wasserstein_1d((real @ some).T.numpy(), (fake @ some).T.numpy())
+        wasserstein_1d(*(np.ascontiguousarray((each @ some).T.numpy()) for each in (real, fake)))
         for some in directions.split(_DIRECTIONS_AT_ONCE, dim=1)
     ]
     return float(np.concatenate(distances).mean())
@@ -206,9 +206,14 @@ def wasserstein_1d(first: NDArray[np.float32], second: NDArray[np.float32]) -> N
 
     The area between the two empirical quantile functions, which for N = M is the mean difference of the sorted values.
     """
+    first, second = np.sort(first), np.sort(second)
     n, m = first.shape[1], second.shape[1]
-    # In units of 1 / (n m) one function steps at multiples of m, the other at multiples of n: integers, so exact.
-    steps = np.union1d(np.arange(n + 1) * m, np.arange(m + 1) * n)
-    gaps = np.abs(np.sort(first)[:, steps[:-1] // m] - np.sort(second)[:, steps[:-1] // n])
+    if n == m:
+        steps = np.arange(n + 1) * n
+        gaps = np.abs(first - second)
+    else:
+        # In units of 1 / (n m) one function steps at multiples of m, the other at multiples of n: integers, so exact.
+        steps = np.union1d(np.arange(n + 1) * m, np.arange(m + 1) * n)
+        gaps = np.abs(first[:, steps[:-1] // m] - second[:, steps[:-1] // n])
     distance: NDArray[np.float64] = gaps @ (np.diff(steps) / (n * m))
     return distance

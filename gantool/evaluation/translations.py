@@ -9,7 +9,7 @@ from gantool import direction
 from gantool.errors import UsageError
 from gantool.evaluation.accuracy import accuracy
 from gantool.evaluation.consistency import consistency
-from gantool.evaluation.folders import Folder, pairing
+from gantool.evaluation.folders import Folder, inputs_in, pairing
 from gantool.evaluation.how import How
 from gantool.evaluation.judge import Judge, expected
 from gantool.evaluation.kept import Kept, translations
@@ -20,6 +20,7 @@ from gantool.evaluation.pictures import Pictures
 from gantool.evaluation.report import Evaluation
 from gantool.evaluation.request import results_of_each
 from gantool.evaluation.segmentation import label_maps, places_in, segmentation
+from gantool.evaluation.to_inputs import check_counts
 from gantool.evaluation.variety import Variety
 from gantool.inference.engine import Engine
 from gantool.pictures.find import find_pictures
@@ -46,7 +47,8 @@ def compare_translations(
 
     A model with styles translates each picture `styles` times (None: 10), with the codes that `gantool translate`
     draws from `seed`: the first is measured against `real`, all among each other. Raises what `compare_folders` raises,
-    CheckpointError for the weights, UsageError for the domain or for styles of a model that has none.
+    CheckpointError for the weights, UsageError for the domain, for styles of a model that has none, or for subsets of
+    KID that there are not.
     """
     facts, network = load_model(weights)
     engine = Engine(network, how.device, can=facts.can)
@@ -60,6 +62,7 @@ def compare_translations(
     reals = real if isinstance(real, Folder) else Folder(real)
     there = find_pictures(inputs)
     files = of_domain(there, facts.spec.kind(way.source))
+    check_counts(how, len(reals), len(files), len(files))
     sources = [Source(file, file.relative_to(inputs).as_posix()) for file in files]
     two = len(facts.spec.domains) == 2 and not facts.spec.attributes  # of more, or of attributes, a picture may be any
     size = None if side is None else (side, side)
@@ -84,6 +87,7 @@ def compare_translations(
             reals,
             fakes,
             pairs=partners if len(partners) == len(fakes) else None,
+            inputs=inputs_in(inputs, files) if how.kid_source else None,
             scores=variety is None or how.judges.classifier is None,  # otherwise the classifier has seen all of them
             how=how,
         )

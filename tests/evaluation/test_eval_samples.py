@@ -312,3 +312,16 @@ def test_separability_by_a_classifier_counts_the_pictures_of_which_it_is_sure(ma
     assert np.abs(red[one.sure]).min() >= np.abs(red[~one.sure]).max()
     (tmp_path / "red.onnx").write_bytes(b"no")
     assert "red.onnx is no network in ONNX" in main(*words, code=4)[2]
+
+
+def test_kid_over_subsets_that_there_are_not_is_refused_before_a_picture_is_made(main, tmp_path, run, weights_file):
+    draw(tmp_path / "real", 2, seed=1, size=SIDE)
+    run(Styled)
+    words = ("eval", "-m", "run", "real", "--inception", weights_file)
+    err = main(*words, "-n", 3, "--kid", "5x3", code=2)[2]
+    assert "--kid 5x3: there are 2 real and 3 fake pictures. SIZE is at most 2 here" in err
+    assert "sampling" not in err
+    assert "--kid-source goes with --model of a translator" in main(*words, "--kid-source", code=2)[2]
+    found = json.loads(main(*words, "--kid", "5x2", "-n", 3, "--json")[1])
+    assert (found["protocol"]["kid"]["subsets"], found["protocol"]["kid"]["subset_size"]) == (5, 2)
+    assert any("FID of fewer than 2048 pictures" in note for note in found["notes"])

@@ -115,3 +115,20 @@ def test_directions_are_those_of_the_weights(root, tmp_path):
     every = untrained(tmp_path / "every", "stargan", NAMES, **attributes)
     with pytest.raises(UsageError, match="none of the domains that have a folder"):
         compare_domains(every, root / "val", to="+red,-blue")
+
+
+def test_every_direction_says_of_how_many_pictures_it_is_and_fid_of_few_is_warned_of(main, tmp_path, weights_file):
+    for seed, name in enumerate(("blue", "red")):
+        draw(tmp_path / "val" / name, 2 + seed, seed=seed, size=16)
+    run = untrained(tmp_path / "two", "stargan", ("blue", "red"), **SMALL)
+    given = ["eval", "-m", run, "val", "--inception", weights_file, "--kid-source"]
+    found = json.loads(main(*given, "--json")[1])
+    for task in found["tasks"]:
+        metrics = task["metrics"]
+        assert metrics["kid_mean"] == pytest.approx((metrics["kid"] + metrics["kid_source"]) / 2)
+    assert any("FID of fewer than 2048 pictures" in note for note in found["notes"])
+    _, out, err = main(*given)
+    (row,) = [line.split() for line in out.splitlines() if line.split()[:2] == ["blue", "red"]]
+    assert row[2:4] == ["3", "2"]  # real red ones, translated blue ones
+    assert "FID of fewer than 2048 pictures" in err
+    assert "blue to red has 3 real and 2 fake pictures" in main(*given, "--kid", "9x3", code=2)[2]

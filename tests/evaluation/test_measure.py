@@ -13,13 +13,16 @@ import torch
 
 from gantool.errors import DataError, UsageError
 from gantool.evaluation import pixels
-from gantool.evaluation.fid import fid, kid
+from gantool.evaluation.fid import fid
 from gantool.evaluation.how import How
 from gantool.evaluation.inception_score import inception_score
 from gantool.evaluation.judges import load_judges
+from gantool.evaluation.kid import kid
 from gantool.evaluation.manifold import manifold
 from gantool.evaluation.measure import measure
 from gantool.evaluation.networks.inception import inception_features
+from gantool.evaluation.pictures import Once
+from gantool.evaluation.subsets import Subsets
 
 
 def pictures(count: int, seed: int, height: int = 16, width: int = 16) -> list[np.ndarray]:
@@ -127,7 +130,13 @@ def test_kid_and_fid_come_with_the_weights_and_their_protocol(weights_file: Path
     assert result.metrics["is"] == pytest.approx(inception_score(shares.numpy()).score)
     assert result.protocol["inception score"]["classes"] == 1008
     assert "is_10" not in result.metrics  # of two pictures
-    assert result.protocol["kid"]["subset_size"] == 2
+    assert (result.protocol["kid"]["subsets"], result.protocol["kid"]["subset_size"]) == (100, 2)
+    (reading,) = [row[2] for row in result.rows() if row[0] == "FID"]
+    assert reading.startswith("of 3 and 2 pictures: ")
+    asked = measure(real, fake, how=How(judges=judges, size=20, seed=5, kid=Subsets(2, 1)))
+    assert asked.metrics["kid"] == kid(*features, subsets=Subsets(2, 1), seed=5)[0] != mean
+    with pytest.raises(UsageError, match="cats has 2 real and 1 fake pictures"):
+        measure(real, fake, groups={"cats": ([1, 2], [0])}, how=How(judges=judges, kid=Subsets(2, 1)))
     assert result.protocol["weights"] == {"inception": {"weights.pth": sha256(weights_file.read_bytes()).hexdigest()}}
     assert "299x299 without anti-aliasing" in result.protocol["inception"]["resize"]
     assert any("use KID" in note for note in result.notes)
@@ -167,3 +176,25 @@ def test_what_cannot_be_measured_is_refused(weights_file: Path):
         measure(some, some, how=How(size=0))
     with pytest.raises(UsageError, match="seed is at least 0"):
         measure(some, some, how=How(seed=-1))
+
+
+class Read(list):
+    """Pictures, and how often each was read."""
+
+    def __init__(self, some: list[np.ndarray]) -> None:
+        super().__init__(some)
+        self.times = [0] * len(some)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        self.times[index] += 1
+        return super().__getitem__(index)
+
+
+def test_a_picture_is_read_once_where_there_is_memory():
+    real, fake = Read(pictures(3, seed=1)), Read(pictures(2, seed=2))
+    measure(real, fake, pairs=[(0, 0), (1, 1)])
+    assert (real.times, fake.times) == ([1, 1, 1], [1, 1])
+    room = Read(pictures(3, seed=1))
+    some = Once(room, 2 * room[0].nbytes)  # two of three fit
+    assert all(np.array_equal(some[index], room[index]) for _ in range(3) for index in range(3))
+    assert room.times == [1 + 1 + 3, 1 + 3, 3 + 3]  # with the reads of this test

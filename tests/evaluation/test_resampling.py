@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
@@ -12,7 +14,8 @@ from gantool.evaluation.inception_score import inception_score
 from gantool.evaluation.measure import measure
 from gantool.evaluation.part import Part, means
 from gantool.evaluation.report import Evaluation
-from gantool.evaluation.resampling import distinguishable, interval, replicates
+from gantool.evaluation.resampling import distinguishable, interval, replicates, with_intervals
+from tests.conftest import draw
 
 
 def pictures(count: int, seed: int) -> list[np.ndarray]:
@@ -127,3 +130,35 @@ def test_chance_looks_like_a_difference_once_in_twenty_cases():
             one.add(Part({}, recount=means({"l1": each})))
         wrong += distinguishable(*values, *(replicates(one, times=150, seed=number)["l1"] for one in found))
     assert 4 <= wrong <= 18  # of 200: 10 with a deviation of 3.1
+
+
+def test_an_evaluation_gets_intervals_of_what_can_be_counted_again():
+    values = np.random.default_rng(0).standard_normal(60)
+    found = Evaluation({"kid_std": 1.0, "psnr": np.inf}, {"seed": 0}, counts=(3, 60))
+    of_values = means({"l1": values})
+    found.add(Part({"l1": float(values.mean())}, recount=lambda *both: {**of_values(*both), "psnr": np.inf}))
+    told = with_intervals(found, times=50, seed=3)
+    assert told.intervals == {"l1": interval(found.metrics["l1"], replicates(found, times=50, seed=3)["l1"])}
+    assert told.protocol["intervals"]["draws"] == 50
+    cells = dict(zip(told.metrics, told.interval_cells(), strict=True))
+    low, high = told.intervals["l1"]
+    assert cells == {"kid_std": "", "psnr": "", "l1": f"{low:.4f} to {high:.4f}"}
+    assert "intervals" not in found.as_dict()
+
+
+def test_intervals_stand_in_the_table_and_in_json(main, tmp_path):
+    for seed, name in enumerate(("real", "fake")):
+        draw(tmp_path / name, 4, seed=seed)
+    plain = json.loads(main("eval", "real", "fake", "--json")[1])
+    told = json.loads(main("eval", "real", "fake", "--intervals", "--json")[1])
+    assert {name for name, (low, high) in told["intervals"].items() if low <= plain[name] <= high} == {
+        "psnr",
+        "ssim",
+        "l1",
+        "swd",
+    }
+    del told["intervals"], told["protocol"]["intervals"]
+    assert told == plain
+    low, high = main("eval", "real", "fake", "--intervals")[1].split("SSIM")[1].split("\n")[0].split(" to ")
+    assert "95 %" in main("eval", "real", "fake", "--intervals")[1]
+    assert float(low.split()[-1]) <= plain["ssim"] <= float(high.split()[0])

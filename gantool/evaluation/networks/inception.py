@@ -25,6 +25,8 @@ from gantool.pictures.decoding import Array
 
 FEATURES = 2048
 SIDE = 299
+VERSION = 1
+"""Of the features, as bytes: another one where `inception_features` computes them otherwise, in other batches, say."""
 RESIZE = "bilinear to 299x299 without anti-aliasing, corners not aligned, in floating point"
 _Network = TypeVar("_Network", bound=nn.Module)
 _COUNTER = "num_batches_tracked"  # BatchNorm's count of training steps: in some files, never used here
