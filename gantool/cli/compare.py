@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from gantool import registry
-from gantool.cli import common, measuring
+from gantool.cli import common, judging, measuring
 from gantool.errors import UsageError
 from gantool.report.console import Console, is_terminal
 from gantool.report.text import to_json
@@ -55,8 +55,14 @@ def compare(
     ] = None,
     to: measuring.To = None,
     inception: measuring.InceptionFile = None,
+    kid: measuring.Kid = "",
+    kid_source: measuring.KidSource = False,
     lpips: measuring.LpipsFiles = None,
     classifier: measuring.ClassifierFile = None,
+    judge: judging.JudgeFile = None,
+    expect: judging.Expected = None,
+    labels: judging.TrueLabels = None,
+    consistency: judging.Consistency = False,
     count: measuring.Count = None,
     truncation: measuring.Truncation = 1.0,
     size: measuring.Size = None,
@@ -90,12 +96,14 @@ def compare(
 
     if saved.are_saved(words):
         chosen = {"to": to, "inception": inception, "lpips": lpips, "classifier": classifier, "n": count, "size": size}
-        chosen |= {"resamples": resamples, "name": name, "out": out}
+        chosen |= {"resamples": resamples, "name": name, "out": out, "judge": judge, "expect": expect, "labels": labels}
+        chosen |= {"kid": kid or None, "kid_source": kid_source or None, "consistency": consistency or None}
         _saved(words, columns, papers, form, [key for key, value in chosen.items() if value is not None], console)
         return
     from gantool.comparison.request import Request, plan
 
     files: dict[str, Any] = {"inception": inception, "lpips": common.two_files(lpips), "classifier": classifier}
+    files |= {"judge": judge, "expect": expect, "labels": labels}
     models, folders = parts.parted(words)
     for model in models:
         word = parts.given(model).word
@@ -114,6 +122,9 @@ def compare(
         size=size,
         seed=seed,
         device=device,
+        kid=kid,
+        kid_source=kid_source,
+        consistency=consistency,
         **files,
     )
     decided = plan(request if resamples is None else replace(request, resamples=resamples))

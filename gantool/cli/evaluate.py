@@ -34,21 +34,8 @@ def evaluate(
     ] = None,
     to: measuring.To = None,
     inception: measuring.InceptionFile = None,
-    kid: Annotated[
-        str,
-        typer.Option(
-            "--kid",
-            metavar="NxSIZE",
-            help="KID over N subsets of SIZE pictures a side; --kid SIZE over blocks of at most so many. Default:"
-            " 100x1000, or of half the smaller set.",
-        ),
-    ] = "",
-    kid_source: Annotated[
-        bool,
-        typer.Option(
-            "--kid-source", help="Also the KID of translations to their inputs, and the mean of both KIDs (U-GAT-IT)."
-        ),
-    ] = False,
+    kid: measuring.Kid = "",
+    kid_source: measuring.KidSource = False,
     lpips: measuring.LpipsFiles = None,
     classifier: measuring.ClassifierFile = None,
     count: measuring.Count = None,

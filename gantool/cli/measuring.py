@@ -65,3 +65,18 @@ Seed = Annotated[
     int, typer.Option("--seed", help="Of random projections, subsets and styles; the first of pictures of noise.")
 ]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")]
+Kid = Annotated[
+    str,
+    typer.Option(
+        "--kid",
+        metavar="NxSIZE",
+        help="KID over N subsets of SIZE pictures a side; --kid SIZE over blocks of at most so many. Default:"
+        " 100x1000, or of half the smaller set.",
+    ),
+]
+KidSource = Annotated[
+    bool,
+    typer.Option(
+        "--kid-source", help="Also the KID of translations to their inputs, and the mean of both KIDs (U-GAT-IT)."
+    ),
+]

@@ -57,6 +57,12 @@ class Request:
     inception: Path | None = None
     lpips: tuple[Path, Path] | None = None
     classifier: Path | None = None
+    judge: Path | None = None
+    expect: str | None = None
+    labels: Path | None = None
+    kid: str = ""
+    kid_source: bool = False
+    consistency: bool = False
     device: str = "auto"
 
 
@@ -94,8 +100,9 @@ class Plan:
 def plan(request: Request) -> Plan:
     """Raises UsageError, DataError or CheckpointError for the first word that is wrong."""
     check_name(request.device)
-    files = needed(inception=request.inception, lpips=request.lpips, classifier=request.classifier)
+    files = needed(inception=request.inception, lpips=request.lpips, classifier=request.classifier, judge=request.judge)
     check_columns(request.metrics, files)
+    _check_chosen(request)
     if request.resamples == 1 or request.resamples < 0:
         raise UsageError(f"{argument('resamples')} is 0 or at least 2, not {request.resamples}")
     for folder in request.pictures:
@@ -189,6 +196,13 @@ def _checked(request: Request, one: Candidate) -> Candidate:
                 n=n,
                 truncation=request.truncation,
                 seed=request.seed,
+                inception=request.inception,
+                judge=request.judge,
+                expect=request.expect,
+                labels=request.labels,
+                kid=request.kid,
+                kid_source=request.kid_source,
+                consistency=request.consistency,
             )
         )
     return replace(one, n=n)
@@ -235,6 +249,18 @@ def _with_results(one: Candidate, inputs: Sequence[str], source: Path) -> Candid
             f" {source}: {', '.join(lacking[:3])}{more}"
         )
     return replace(one, files=tuple(partners[place] for place in range(len(inputs))))
+
+
+def _check_chosen(request: Request) -> None:
+    """Raises UsageError for columns that are measured only where a person says so."""
+    columns = {
+        "consistency": (request.consistency, ("cycle_l1", "identity_l1", "edge_agreement", "color_shift")),
+        "kid_source": (request.kid_source, ("kid_source", "kid_source_std", "kid_mean", "kid_mean_std")),
+    }
+    for flag, (asked, names) in columns.items():
+        for name in request.metrics:
+            if name in names and not asked:
+                raise UsageError(f"{name} needs {argument(flag)}")
 
 
 def _check_paired_columns(metrics: Sequence[str], why: str, *, paired: bool) -> None:

@@ -24,6 +24,7 @@ from gantool.evaluation.report import Evaluation, shared, without
 from gantool.evaluation.request import results_of_each
 from gantool.evaluation.resampling import replicates
 from gantool.evaluation.samples import compare_samples
+from gantool.evaluation.subsets import subsets_of
 from gantool.evaluation.translations import compare_translations
 from gantool.inference.devices import choose
 
@@ -40,7 +41,17 @@ def start(plan: Plan, progress: Progress = silent) -> Result:
     """Raises the errors of `gantool.errors`; those that are about one model begin with its name."""
     request = plan.request
     how = How(
-        judges=load_judges(inception=request.inception, lpips=request.lpips, classifier=request.classifier),
+        judges=load_judges(
+            inception=request.inception,
+            lpips=request.lpips,
+            classifier=request.classifier,
+            judge=request.judge,
+            expect=request.expect,
+            labels=request.labels,
+        ),
+        kid=subsets_of(request.kid) if request.kid else None,
+        kid_source=request.kid_source,
+        consistency=request.consistency,
         size=request.size,
         seed=request.seed,
         device=choose(request.device),
@@ -100,7 +111,9 @@ def _once(plan: Plan, one: Candidate, reals: Folder | None, how: How) -> Evaluat
         assert reals is not None
         fakes = Folder(Path(one.word), one.files or None)
         if plan.way == "two":
-            return compare_sets(reals, fakes, how=how)
+            kept = how.consistency or how.kid_source
+            inputs = Folder(request.pictures[0], plan.inputs) if kept else None
+            return compare_sets(reals, fakes, inputs=inputs, how=how)
         found = measure(reals, fakes, how=how)
         found.protocol["fake"] |= {"path": one.word, **fakes.described()}
         return found

@@ -11,14 +11,21 @@ from gantool.evaluation.description import read_description
 
 TABLE, CLASSIFIER = ".csv", ".onnx"
 """What says which pictures have an attribute."""
+JUDGED = ("accuracy", "probability", "pixel_accuracy", "class_accuracy", "class_iou")
+"""What judges say, of results and, as a yardstick, of real pictures."""
 INCEPTION = "pt_inception-2015-12-05-6726825d.pth"
 
 NEEDS = {
-    **dict.fromkeys(("kid", "kid_std", "fid", "precision", "recall", "density", "coverage"), ("inception",)),
+    **dict.fromkeys(("kid", "kid_std", "kid_source", "kid_source_std", "kid_mean", "kid_mean_std"), ("inception",)),
+    **dict.fromkeys(("fid", "precision", "recall", "density", "coverage"), ("inception",)),
     **dict.fromkeys(("is", "is_kl", "is_10", "is_10_std"), ("classifier", "inception")),
     **dict.fromkeys(("cis", "cis_kl"), ("classifier",)),
     **dict.fromkeys(("lpips", "diversity_lpips"), ("lpips",)),
     **dict.fromkeys(("ppl_z_full", "ppl_z_end", "ppl_w_full", "ppl_w_end"), ("lpips",)),
+    **dict.fromkeys(
+        [f"{name}{of}" for name in JUDGED for of in ("", "_real")],
+        ("judge",),
+    ),
 }
 """For which metrics one of these files must be at hand; all others need none."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,33 +41,41 @@ def compare_folders(
     pictures count as RGB, transparent ones are laid on white. Pictures are read when needed, never all at once.
     Raises DataError for a folder without pictures and for an unreadable picture, else as `measure`.
     """
-    return compare_sets(Folder(real), Folder(fake), inputs=inputs, how=how)
+    if inputs is None:
+        return compare_sets(Folder(real), Folder(fake), how=how)
+    return compare_sets(Folder(real), Folder(fake), inputs=Folder(inputs), how=replace(how, consistency=True))
 
 
-def compare_sets(reals: Folder, fakes: Folder, *, inputs: Path | None = None, how: How = PLAIN) -> Evaluation:
-    """`compare_folders` of pictures that are chosen already."""
+def compare_sets(reals: Folder, fakes: Folder, *, inputs: Folder | None = None, how: How = PLAIN) -> Evaluation:
+    """`compare_folders` of pictures that are chosen already. What results keep of `inputs` is measured where `how` asks
+    for consistency, and the KID to them where it asks for that.
+    """
     partners = pair_by_name(reals.names, fakes.names)
     complete = len(partners) == len(fakes)
     before = None if inputs is None else _inputs(inputs, fakes)
     judged = None if how.judges.judge is None else _judging(how.judges.judge, reals, fakes, how)
-    evaluation = measure(reals, fakes, pairs=partners if complete else None, how=how)
+    made_of = None
+    if before is not None and how.kid_source:
+        places = {fake: place for place, fake in before[2]}
+        made_of = Folder(before[0].root, [before[0].files[places[fake]] for fake in range(len(fakes))])
+    evaluation = measure(reals, fakes, pairs=partners if complete else None, inputs=made_of, how=how)
     for name, folder in (("real", reals), ("fake", fakes)):
         evaluation.protocol[name] |= {"path": str(folder.root), **folder.described()}
     pairing(evaluation, partners, len(fakes))
     if judged is not None:
         evaluation.add(judged())
-    if before is not None:
+    if before is not None and how.consistency:
         evaluation.add(content(*before, how))
     return evaluation
 
 
-def _inputs(root: Path, fakes: Folder) -> tuple[Folder, Folder, Sequence[tuple[int, int]]]:
+def _inputs(inputs: Folder, fakes: Folder) -> tuple[Folder, Folder, Sequence[tuple[int, int]]]:
     """Inputs and fakes as pairs. Raises DataError for a fake picture without an input."""
-    inputs = Folder(root)
     pairs = pair_by_name(inputs.names, fakes.names)
     lacking = sorted(set(range(len(fakes))) - {fake for _, fake in pairs})
     if lacking:
-        raise DataError(f"{root} holds no picture of the name of {fakes.files[lacking[0]]}, which was made of it")
+        made = fakes.files[lacking[0]]
+        raise DataError(f"{inputs.root} holds no picture of the name of {made}, which was made of it")
     return inputs, fakes, pairs
 
 

@@ -75,9 +75,9 @@ def measure(
         subsets.check(how.kid, len(real), len(fake))
         for name, (reals, fakes) in groups.items():
             subsets.check(how.kid, len(reals), len(fakes), name)
+    how.look(real, fake)
     room = int(_SHARE * available("cpu"))
     real, fake = Once(real, room // 2), Once(fake, room // 2)
-    how.look(real, fake)
     real_seen, fake_seen = _survey(real, "real", progress), _survey(fake, "fake", progress)
     common = how.square or real_seen.commonest()
     protocol: dict[str, Any] = {

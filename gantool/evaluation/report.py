@@ -119,8 +119,8 @@ class Evaluation:
     """By name: psnr, ssim, l1, lpips, swd, swd_64x64 (one a level), kid, kid_std, kid_source, kid_source_std, kid_mean,
     kid_mean_std, fid, precision, recall, density, coverage, is, is_kl, is_10, is_10_std, cis, cis_kl, diversity_l1,
     diversity_lpips, ppl_z_full, ppl_z_end, ppl_w_full, ppl_w_end, separability_z, separability_w, accuracy,
-    probability, pixel_accuracy, class_accuracy, class_iou (these five also with _real), cycle_l1, identity_l1, edge_agreement,
-    color_shift; only those that were computed. PSNR may be infinite."""
+    probability, pixel_accuracy, class_accuracy, class_iou (these five also with _real), cycle_l1, identity_l1,
+    edge_agreement, color_shift; only those that were computed. PSNR may be infinite."""
     protocol: dict[str, Any]
     """Numbers, texts and tables of such: counts, sizes, filters, seeds, hashes, versions."""
     notes: list[str] = field(default_factory=list)

@@ -118,8 +118,10 @@ def check_run(model: str | None) -> None:
 
 
 def _check_kid(request: Request, translates: bool) -> None:
-    if request.kid_source and not translates:
-        raise UsageError(f"{argument('kid_source')} goes with {argument('model')} of a translator")
+    if request.kid_source and not translates and request.inputs is None:
+        raise UsageError(
+            f"{argument('kid_source')} goes with {argument('model')} of a translator, or with {argument('inputs')}"
+        )
     for name, given in (("kid", request.kid), ("kid_source", request.kid_source)):
         if given and request.inception is None:
             raise UsageError(f"{argument(name)} needs {argument('inception', 'FILE')}")
