@@ -15,7 +15,7 @@ from torch import Tensor
 from gantool import direction, registry
 from gantool.errors import UsageError
 from gantool.inference.codes import seed_of
-from gantool.inference.devices import choose
+from gantool.inference.devices import PRECISIONS, choose
 from gantool.inference.engine import Engine
 from gantool.inference.sampler import Sampler
 from gantool.model import Model
@@ -189,8 +189,8 @@ def load(run_or_file_or_name: str | Path, device: str = "auto", *, precision: st
 
     Raises CheckpointError for what is none of these or damaged, and UsageError for a device that is not there.
     """
-    if precision not in translation.PRECISIONS:
-        raise UsageError(f"precision is {' or '.join(translation.PRECISIONS)}, not {precision}")
+    if precision not in PRECISIONS:
+        raise UsageError(f"precision is {', '.join(PRECISIONS)}, not {precision}")
     path = find_weights(str(run_or_file_or_name), tuple(registry.plugins()))
     facts, model = load_model(path)
     return Trained(facts, model, choose(device), precision)

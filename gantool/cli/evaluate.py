@@ -101,6 +101,7 @@ def evaluate(
         int, typer.Option("--seed", help="Of random projections, subsets and styles; the first of pictures of noise.")
     ] = 0,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
+    exact: Annotated[bool, typer.Option("--exact", help=common.EXACT)] = False,
     json: common.Json = False,
     quiet: common.Quiet = 0,
     verbose: common.Verbose = 0,
@@ -147,7 +148,7 @@ def evaluate(
     common.say_passed_over([folder for folder in folders if folder.is_dir()], console)
     chosen = choose(device)
     judges = load_judges(**files)
-    how = How(judges=judges, size=size, seed=seed, device=chosen)
+    how = How(judges=judges, size=size, seed=seed, device=chosen, precision=common.arithmetic("fp32", exact))
     if weights is not None and everything:
         from gantool.evaluation.domains import compare_domains
         from gantool.evaluation.report import flat

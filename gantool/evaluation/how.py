@@ -22,6 +22,8 @@ class How:
     """Of random projections, subsets, styles and pictures of noise."""
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     """Where networks compute."""
+    precision: str = "fp32"
+    """"exact" has all convolutions of the model computed by their definition: see `gantool.networks.winograd`."""
     recounted: bool = False
     """Whether the metrics shall be counted again for other weights of the pictures, as intervals need it."""
     progress: Progress = silent
