@@ -8,6 +8,7 @@ from textbook import Textbook, take_weights
 from timing import Comparison, compare
 from torch import Tensor
 
+from gantool.inference.ready import fast_convolutions, ready
 from gantool.model import Progress
 from gantool.spec import Pictures, Spec
 from gantool.training.run import TrainingRun
@@ -36,13 +37,24 @@ def training_step(pixels: int, precision: str, rounds: int) -> tuple[Comparison,
     return compare(lambda: book.step(a, b), step, rounds=rounds), difference
 
 
-def translation(pixels: int, rounds: int) -> tuple[Comparison, float]:
-    """One picture through a generator without gradients. Also the largest difference of the results in grey levels."""
+def translation(pixels: int, precision: str, rounds: int) -> tuple[Comparison, float]:
+    """One picture through a generator, as `gantool translate` computes it in this precision ("fp32", "exact"). Also the
+    largest difference of the results in grey levels, before they are rounded.
+    """
     book, model = _textbook_and_model()
     x = _picture(pixels, 1)
-    with torch.inference_mode():
-        difference = (book.g_ab(x) - model.g_ab(x)).abs().max().item() * 127.5
-        return compare(lambda: book.g_ab(x), lambda: model.g_ab(x), rounds=rounds), difference
+    convolutions = fast_convolutions(x.device, precision)
+
+    def ours() -> Tensor:
+        with ready(model, x.device, convolutions=convolutions):
+            return model.g_ab(x)
+
+    def theirs() -> Tensor:
+        with torch.inference_mode():
+            return book.g_ab(x)
+
+    difference = (theirs() - ours()).abs().max().item() * 127.5
+    return compare(theirs, ours, rounds=rounds), difference
 
 
 def _textbook_and_model() -> tuple[Textbook, CycleGAN]:

@@ -45,6 +45,16 @@ def console(quiet: int = 0, verbose: int = 0, json: bool = False) -> Console:
     return Console(verbosity=verbose - quiet, json=json, spell=spelled_flag)
 
 
+EXACT = "Compute convolutions on a CPU by their definition: slower, at most a grey level apart."
+
+
+def arithmetic(precision: str, exact: bool) -> str:
+    """The precision that these two flags ask for. Raises UsageError for both."""
+    if exact and precision != "fp32":
+        raise UsageError("--exact is for fp32: leave out --precision")
+    return "exact" if exact else precision
+
+
 def load_torch(console: Console) -> None:
     """Imports torch, which takes seconds where the disk is slow: the first word of a verb comes before it."""
     if "torch" not in sys.modules:

@@ -66,6 +66,7 @@ def evaluate(
         bool, typer.Option("--intervals", help="Where each metric lies with a confidence of 95 % (bootstrap).")
     ] = False,
     device: measuring.Device = "auto",
+    exact: measuring.Exact = False,
     json: common.Json = False,
     quiet: common.Quiet = 0,
     verbose: common.Verbose = 0,
@@ -136,6 +137,7 @@ def evaluate(
         kid_source=kid_source,
         seed=seed,
         device=choose(device),
+        precision=common.arithmetic("fp32", exact),
         recounted=intervals,
         consistency=consistency,
     )

@@ -80,3 +80,4 @@ KidSource = Annotated[
         "--kid-source", help="Also the KID of translations to their inputs, and the mean of both KIDs (U-GAT-IT)."
     ),
 ]
+Exact = Annotated[bool, typer.Option("--exact", help=common.EXACT)]

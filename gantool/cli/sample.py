@@ -20,6 +20,7 @@ WHAT, FILES, MACHINE, REPORT = "Pictures", "Files", "Machine", "Report"
 
 Device = Annotated[str, flag("--device", "auto, cpu, cuda, cuda:1 or mps.", MACHINE)]
 Precision = Annotated[str, flag("--precision", "fp32 or bf16.", MACHINE, metavar="P")]
+Exact = Annotated[bool, flag("--exact", common.EXACT, MACHINE)]
 Out = Annotated[str | None, flag("-o --out", "OUT, by name: files there may be replaced.", FILES)]
 Overwrite = Annotated[bool, flag("--overwrite", "Replace files that exist.", FILES)]
 Truncation = Annotated[
@@ -76,6 +77,7 @@ def sample(
     ] = False,
     device: Device = "auto",
     precision: Precision = "fp32",
+    exact: Exact = False,
     print_: Annotated[bool, flag("--print", "Written files on stdout, one a line.", REPORT)] = False,
     nul: Annotated[bool, flag("-0 --nul", "--print has NUL in place of line ends.", REPORT)] = False,
     json: common.Json = False,
@@ -121,7 +123,7 @@ def sample(
         quality=quality,
         existing=common.existing(overwrite, skip_existing, fail_existing, newer),
         device=device,
-        precision=precision,
+        precision=common.arithmetic(precision, exact),
     )
     decided = plan(request)
     if (grid or decided.to_stdout) and (json or print_):

@@ -9,7 +9,7 @@ import typer
 
 from gantool.cli import common
 from gantool.cli.common import flag
-from gantool.cli.sample import FILES, WHAT, Device, Out, Overwrite, Precision, Truncation, where
+from gantool.cli.sample import FILES, WHAT, Device, Exact, Out, Overwrite, Precision, Truncation, where
 
 
 def interpolate(
@@ -52,6 +52,7 @@ def interpolate(
     overwrite: Overwrite = False,
     device: Device = "auto",
     precision: Precision = "fp32",
+    exact: Exact = False,
     quiet: common.Quiet = 0,
     verbose: common.Verbose = 0,
 ) -> None:
@@ -86,7 +87,7 @@ def interpolate(
         quality=quality,
         existing="overwrite" if overwrite else None,
         device=device,
-        precision=precision,
+        precision=common.arithmetic(precision, exact),
     )
     way = Way(pictures=tuple(map(Path, pictures)), steps=steps, space=space)
     interpolate(request, way, weights, console, common.write_stdout)
@@ -111,6 +112,7 @@ def mix(
     overwrite: Overwrite = False,
     device: Device = "auto",
     precision: Precision = "fp32",
+    exact: Exact = False,
     quiet: common.Quiet = 0,
     verbose: common.Verbose = 0,
 ) -> None:
@@ -134,7 +136,7 @@ def mix(
         truncation=truncation,
         existing="overwrite" if overwrite else None,
         device=device,
-        precision=precision,
+        precision=common.arithmetic(precision, exact),
     )
     mixture = mixing.Mixture(rows=rows, columns=columns, layers=layers)
     mixing.mix(request, mixture, weights, console, common.write_stdout)

@@ -86,6 +86,10 @@ def translate(
     dry_run: Annotated[bool, flag("--dry-run", "Show what would be written where, and stop.", _FILES)] = False,
     device: Annotated[str, flag("--device", "auto, cpu, cuda, cuda:1 or mps.", _MACHINE)] = "auto",
     precision: Annotated[str, flag("--precision", "fp32 or bf16.", _MACHINE, metavar="P")] = "fp32",
+    exact: Annotated[
+        bool,
+        flag("--exact", common.EXACT, _MACHINE),
+    ] = False,
     batch: Annotated[
         int | None,
         flag("--batch", "Pictures of one size that share a pass (default: 1; 16 on CUDA).", _MACHINE, min=1),
@@ -147,7 +151,7 @@ def translate(
         existing=common.existing(overwrite, skip_existing, fail_existing, newer),
         shard=parse_shard(shard),
         device=device,
-        precision=precision,
+        precision=common.arithmetic(precision, exact),
         batch=batch,
         memory=None if memory is None else parse_bytes(memory),
         max_pixels=max_pixels,

@@ -88,7 +88,7 @@ def compare_domains(
     the weights, also for those that know no direction, and UsageError for `to` or for styles of a model that has none.
     """
     facts, network = load_model(weights)
-    engine = Engine(network, how.device, can=facts.can)
+    engine = Engine(network, how.device, how.precision, can=facts.can)
     count = results_of_each(facts, styles)
     directions = _directions(weights, facts, to)
     folders = {name: _domain(inputs, name) for name in facts.spec.domains}

@@ -29,6 +29,8 @@ class How:
     """Where networks compute."""
     consistency: bool = False
     """Whether it is measured what results keep of the pictures that they were made of."""
+    precision: str = "fp32"
+    """"exact" has all convolutions of the model computed by their definition: see `gantool.networks.winograd`."""
     recounted: bool = False
     """Whether the metrics shall be counted again for other weights of the pictures, as intervals need it."""
     progress: Progress = silent

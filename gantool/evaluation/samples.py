@@ -66,7 +66,7 @@ def compare_samples(
     facts, network = load_model(weights)
     words: dict[str, Any] = {"to": to, "n": n, "truncation": truncation, "attributes": tuple(attributes)}
     check_samples(Request(folders=tuple(reals), weights=weights, seed=how.seed, **words), facts)
-    sampler = Sampler(network, how.device, can=facts.can)
+    sampler = Sampler(network, how.device, how.precision, can=facts.can)
     found = real_pictures(reals, facts, network, to)
     wanted = min(len(found.files), MOST) if n is None else n
     if wanted < 2:
@@ -105,7 +105,7 @@ def compare_samples(
         "sha256": facts.sha256,
         "model": facts.model,
         "step": facts.step,
-        "precision": "fp32",
+        "precision": how.precision,
     }
     return evaluation
 

@@ -51,7 +51,7 @@ def compare_translations(
     KID that there are not.
     """
     facts, network = load_model(weights)
-    engine = Engine(network, how.device, can=facts.can)
+    engine = Engine(network, how.device, how.precision, can=facts.can)
     if to is None:
         direction.require_named(facts)
     way = direction.resolve(facts, to)
@@ -109,7 +109,7 @@ def compare_translations(
         "sha256": facts.sha256,
         "model": facts.model,
         "step": facts.step,
-        "precision": "fp32",
+        "precision": how.precision,
         "translates": "pictures as stored" if side is None else f"pictures resized to {side}x{side}",
     }
     return found

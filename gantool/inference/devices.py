@@ -9,6 +9,9 @@ from gantool.errors import UsageError, argument
 if TYPE_CHECKING:
     import torch
 
+PRECISIONS = ("fp32", "exact", "bf16")
+"""Of a pass: "exact" is fp32 with all convolutions computed by their definition, see `gantool.networks.winograd`."""
+
 
 def check_name(name: str) -> None:
     """Raises UsageError for what is no device's name on any machine."""

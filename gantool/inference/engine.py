@@ -19,13 +19,14 @@ from gantool.errors import CheckpointError, DataError, OutOfMemoryError, UsageEr
 from gantool.inference.heatmaps import coloured, grey
 from gantool.inference.peak import WORKSPACE, Peak
 from gantool.inference.pixels import fitted_back, matched, prepared
-from gantool.inference.ready import ready
+from gantool.inference.ready import fast_convolutions, ready
 from gantool.inference.ways import ROWS as ROWS
 from gantool.inference.ways import Way as Way
 from gantool.inference.ways import Ways
 from gantool.model import Model
 from gantool.networks.passes import per_sample
 from gantool.networks.strips import InStrips
+from gantool.networks.winograd import KEPT_BYTES
 from gantool.pictures import ids
 from gantool.pictures.file import Array, Picture, read_picture
 from gantool.pictures.resize import pad, to_unit
@@ -37,6 +38,8 @@ _TRIED = 64  # side of the picture that tells what others take
 
 class Engine:
     """A model on a device, ready to translate. The model's own training or evaluation mode is left as it is.
+
+    `precision` is "bf16", "fp32", or "exact": the same arithmetic, with convolutions computed by their definition.
 
     `memory` is how many bytes a picture may take; None for what is free at that moment. `can` are the abilities that
     its header names; None asks the model. `max_pixels` is how many pixels a file may have; None for as many as Pillow
@@ -61,6 +64,8 @@ class Engine:
         self.can = abilities(model) if can is None else can
         self.device = torch.device(device)
         self.half = precision == "bf16"
+        kept = KEPT_BYTES if memory is None else 0
+        self._convolutions = fast_convolutions(self.device, precision, kept)
         used = [module for name, module in model.named_children() if name not in model.roles.training_only]
         self.batches = per_sample(*used, training=False)
         """Whether pictures may share a batch: no layer mixes them or draws random numbers."""
@@ -250,7 +255,7 @@ class Engine:
             return model.translate(x, source=source, target=target, code=code, condition=condition)
 
     def _ready(self, seed: int) -> AbstractContextManager[None]:
-        return ready(self.model, self.device, half=self.half, seed=seed)
+        return ready(self.model, self.device, half=self.half, seed=seed, convolutions=self._convolutions)
 
     @contextmanager
     def _explained(self, what: str, remedies: str) -> Iterator[None]:

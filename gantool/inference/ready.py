@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
 
 from gantool.model import Model
+from gantool.networks.winograd import KEPT_BYTES, Winograd
+
+
+def fast_convolutions(device: torch.device, precision: str, kept_bytes: int = KEPT_BYTES) -> Winograd | None:
+    """What computes wide convolutions in fewer products, where it may: in "fp32" on a CPU."""
+    return Winograd(kept_bytes) if precision == "fp32" and device.type == "cpu" else None
 
 
 @contextmanager
-def ready(model: Model[Any], device: torch.device, *, half: bool = False, seed: int = 0) -> Iterator[None]:
+def ready(
+    model: Model[Any],
+    device: torch.device,
+    *,
+    half: bool = False,
+    seed: int = 0,
+    convolutions: AbstractContextManager[Any] | None = None,
+) -> Iterator[None]:
     """Inside, the model is in evaluation mode, without gradients, with random numbers of its own; with `half` its
-    arithmetic is in bfloat16.
+    arithmetic is in bfloat16. `convolutions` are computed as `fast_convolutions` says.
     """
     with (
+        convolutions or nullcontext(),
         torch.no_grad(),
         evaluating(model),
         torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from torch import Tensor
 from gantool.capabilities import Inverts, Mixes, Reads, Samples, abilities
 from gantool.errors import CheckpointError, DataError, OutOfMemoryError, UsageError, argument, ran_out
 from gantool.inference.pixels import as_pixels, prepared
-from gantool.inference.ready import ready
+from gantool.inference.ready import fast_convolutions, ready
 from gantool.model import Model
 from gantool.pictures.file import Array, read_picture, to_uint8
 from gantool.pictures.resize import to_unit
@@ -25,6 +25,8 @@ _READ_TOGETHER = 64  # texts
 
 class Sampler:
     """A model on a device, ready to make pictures. The model's own training or evaluation mode is left as it is.
+
+    `precision` is "bf16", "fp32", or "exact": the same arithmetic, with convolutions computed by their definition.
 
     `can` are the abilities that its header names; None asks the model. Raises CheckpointError for a model that makes
     no pictures of noise.
@@ -43,6 +45,7 @@ class Sampler:
         self.can = abilities(model) if can is None else can
         self.device = torch.device(device)
         self.half = precision == "bf16"
+        self._convolutions = fast_convolutions(self.device, precision)
         # On a CPU a batch leaves its cache. Passes are always full: so a picture never depends on its neighbours.
         self.together = 16 if self.device.type == "cuda" else 1
 
@@ -50,6 +53,9 @@ class Sampler:
     def _samples(self) -> Samples:
         assert isinstance(self.model, Samples)
         return self.model
+
+    def _ready(self) -> AbstractContextManager[None]:
+        return ready(self.model, self.device, half=self.half, convolutions=self._convolutions)
 
     def latent(self, seed: int, truncation: float = 1.0) -> Tensor:
         """The latent (1, L) of a seed from 0 to 2^32 - 1."""
@@ -103,7 +109,7 @@ class Sampler:
         finds none."""
         if "invert" not in self.can or not isinstance(self.model, Inverts):
             raise UsageError("these weights find no latent of a picture")
-        with self._explained(), ready(self.model, self.device, half=self.half):
+        with self._explained(), self._ready():
             return self.model.invert(as_images(pixels).to(self.device)).float().cpu()
 
     def images_of_styles(self, styles: Tensor) -> Tensor:
@@ -126,7 +132,7 @@ class Sampler:
         """What `make` gives for the rows of tables (N, ...), pass by pass; the last row fills the last pass up."""
         rows = [table for table in tables if table is not None]
         for parts in zip(*(table.split(self.together) for table in rows), strict=True):
-            with self._explained(), ready(self.model, self.device, half=self.half):
+            with self._explained(), self._ready():
                 count = len(parts[0])
                 full = (torch.cat([part, part[-1:].expand(self.together - count, *part.shape[1:])]) for part in parts)
                 made = make(*(part.to(self.device) for part in full))[:count]
