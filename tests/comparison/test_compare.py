@@ -74,6 +74,16 @@ def test_a_saved_comparison_prints_what_was_printed(main, world):
     assert "& L1 " in main("compare", world / "saved.json", "--latex", "--metrics", "l1")[1]
 
 
+def test_what_results_keep_of_their_inputs_is_compared_too(main, world):
+    words = ["compare", f"a={world / 'runs/one'}", f"files={world / 'results'}", world / "testA", world / "testB"]
+    model, files = json.loads(main(*words, "--resamples", 2, "--consistency", "--json")[1])["rows"]
+    for name in ("edge_agreement", "color_shift"):
+        assert files["metrics"][name] == model["metrics"][name]
+    assert {"cycle_l1", "identity_l1"} == model["metrics"].keys() - files["metrics"].keys()
+    for column, flag in (("cycle_l1", "--consistency"), ("kid_mean", "--inception FILE"), ("accuracy", "--judge FILE")):
+        assert f"{column} needs {flag}" in main(*words, "--metrics", column, code=2)[2]
+
+
 REFUSED = [
     (["testA", "testB"], 2, "name one model or more"),
     (["runs/nowhere", "testA", "testB"], 4, "is no run folder"),

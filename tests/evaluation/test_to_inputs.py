@@ -52,6 +52,9 @@ def test_it_is_measured_where_it_is_asked_for(main, tmp_path, weights_file):
     main("translate", "-m", run, "a", "out")
     alone = json.loads(main("eval", "a", "out", "--inception", weights_file, "--json")[1])
     assert alone["kid"] == found["kid_source"]
+    words = ["eval", "b", "out", "--inputs", "a", "--inception", weights_file, "--kid-source", "--json"]
+    folders = json.loads(main(*words)[1])
+    assert (folders["kid_source"], folders["kid_mean"]) == (found["kid_source"], found["kid_mean"])
 
 
 def test_what_cannot_be_is_refused_before_anything_is_translated(main, tmp_path, weights_file):
