@@ -113,14 +113,17 @@ class Engine:
         return self._ways.of(height, width)
 
     def random_code(self, target: str, seed: int) -> Tensor:
-        """A style code (1, S) of this domain; the same for the same seed. Raises UsageError without styles."""
+        """A style code (1, S) of this domain, on the CPU as all codes are; the same for the same seed.
+
+        Raises UsageError without styles.
+        """
         with self._ready(seed):
-            return self._coded().random_code(self.spec.index(target), torch.Generator().manual_seed(seed))
+            return self._coded().random_code(self.spec.index(target), torch.Generator().manual_seed(seed)).cpu()
 
     def mean_code(self, target: str) -> Tensor:
         """The style code (1, S) in the middle of those drawn for this domain. Raises UsageError without styles."""
         with self._ready(0):
-            return self._coded().mean_code(self.spec.index(target))
+            return self._coded().mean_code(self.spec.index(target)).cpu()
 
     def between(self, one: Tensor, other: Tensor, share: float) -> Tensor:
         """The style code (1, S) this share (0 to 1) of the way from one to another."""
@@ -135,7 +138,7 @@ class Engine:
         # A style encoder ends in a mean over the picture: mirrored borders would be a part of it.
         height, width = (max(side, self.sizes.minimum) for side in pixels.shape[:2])
         with self._ready(0):
-            return self.model.encode(self._input(pixels, height, width), domain=self.spec.index(domain))
+            return self.model.encode(self._input(pixels, height, width), domain=self.spec.index(domain)).cpu()
 
     def _coded(self) -> Coded:
         if "code" not in self.can or not isinstance(self.model, Coded):

@@ -1,8 +1,9 @@
 """Whole-picture results in strips: large pictures through a generator with instance norms, in a fraction of the memory.
 
 Tiles are wrong here, whatever their overlap: instance norm depends on the statistics of the whole picture. So every
-norm gets exact statistics from a pass of its own over strips of rows (merged by Chan's formula in float64), and what
-was computed for them is thrown away and computed again. Only the quarter-resolution level is held in memory.
+norm gets exact statistics from a pass of its own over strips of rows (merged by Chan's formula in float64, where there
+is one), and what was computed for them is thrown away and computed again. Only the quarter-resolution level is held in
+memory.
 
 A *band* stands for a tensor (1, C, H, W) of which any rows can be asked for.
 """
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 
 from gantool.networks.layers import ReflectionPad
 from gantool.networks.norms import AffineInstanceNorm, InstanceNorm
+from gantool.networks.precision import widest
 
 
 @runtime_checkable
@@ -213,16 +215,18 @@ def padded_rows(band: Band, first: int, last: int, pad: str) -> Tensor:
 
 
 def _statistics(band: Band, strip: int) -> tuple[Tensor, Tensor]:
-    """Mean and variance (1, C, 1, 1) per channel in float64, merged over strips (Chan, Golub and LeVeque 1979)."""
+    """Mean and variance (1, C, 1, 1) per channel, as precise as the device can, merged over strips (Chan, Golub and
+    LeVeque 1979).
+    """
     count, mean, squares = 0, torch.zeros(()), torch.zeros(())
     for start, stop in strips(band.height, strip):
         rows = band.rows(start, stop)
-        size = rows.shape[-2] * rows.shape[-1]
-        strip_mean = rows.mean(dim=(-2, -1), keepdim=True, dtype=torch.float64)
+        size, wide = rows.shape[-2] * rows.shape[-1], widest(rows.device)
+        strip_mean = rows.mean(dim=(-2, -1), keepdim=True, dtype=wide)
         rows = rows - strip_mean.to(rows.dtype)
-        # The float32 rounding of the mean is taken back out of both moments.
-        rest = rows.mean(dim=(-2, -1), keepdim=True, dtype=torch.float64)
-        strip_squares = rows.square_().sum(dim=(-2, -1), keepdim=True, dtype=torch.float64) - size * rest**2
+        # The rounding of the mean is taken back out of both moments.
+        rest = rows.mean(dim=(-2, -1), keepdim=True, dtype=wide)
+        strip_squares = rows.square_().sum(dim=(-2, -1), keepdim=True, dtype=wide) - size * rest**2
         if count == 0:
             count, mean, squares = size, strip_mean, strip_squares
             continue
