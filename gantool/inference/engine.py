@@ -16,6 +16,7 @@ from torch import Tensor
 
 from gantool.capabilities import Attends, Coded, Conditioned, Encodes, Translates, abilities
 from gantool.errors import CheckpointError, DataError, OutOfMemoryError, UsageError, argument, ran_out
+from gantool.inference import memory
 from gantool.inference.heatmaps import coloured, grey
 from gantool.inference.peak import WORKSPACE, Peak
 from gantool.inference.pixels import fitted_back, matched, prepared
@@ -112,6 +113,10 @@ class Engine:
         """
         return self._ways.of(height, width)
 
+    def learnt(self, way: Way, height: int, width: int) -> Way:
+        """The way that pictures of this padded size went after all, if the memory did not suffice for this one."""
+        return self._ways.learnt(way, height, width)
+
     def random_code(self, target: str, seed: int) -> Tensor:
         """A style code (1, S) of this domain, on the CPU as all codes are; the same for the same seed.
 
@@ -137,7 +142,7 @@ class Engine:
         pixels, _ = prepared(picture, self.channels(domain))
         # A style encoder ends in a mean over the picture: mirrored borders would be a part of it.
         height, width = (max(side, self.sizes.minimum) for side in pixels.shape[:2])
-        with self._ready(0):
+        with self._explained(f"the style of a picture of {width}x{height}", "a smaller one"), self._ready(0):
             return self.model.encode(self._input(pixels, height, width), domain=self.spec.index(domain)).cpu()
 
     def _coded(self) -> Coded:
@@ -153,7 +158,7 @@ class Engine:
         pixels = np.zeros((*size, self.channels(way.source)), kind)
         codes = self.random_code(way.target, 0) if "code" in self.can else None
         with Peak() as peak:
-            self._pass([pixels], size, way, codes, 0, strips=False)
+            self._pass([pixels], size, way, codes, 0, rows=None)
         return max(1, round(WORKSPACE * float(peak.bytes) / (size[0] * size[1])))
 
     def _in_strips(self) -> list[InStrips]:
@@ -178,21 +183,26 @@ class Engine:
         way = way or self.way(height, width)
         if "code" in self.can and codes is None:
             codes = self.random_code(direction.target, seed).expand(len(pixels), -1)
-        several = len(pixels) > 1
-        what = f"{len(pixels)} pictures of {width}x{height}" if several else f"a picture of {width}x{height}"
-        others = f"{argument('size')} or {argument('precision', 'bf16')}"
-        with self._explained(what, f"a smaller {argument('batch')}, {others}" if several else others):
+        count, wanted = len(pixels), way
+        several = count > 1
+        what = f"{count} pictures of {width}x{height}" if several else f"a picture of {width}x{height}"
+        remedies = [*([f"a smaller {argument('batch')}"] if several else []), argument("size")]
+        remedies += [] if self.half else [argument("precision", "bf16")]
+        with self._explained(what, " or ".join(remedies)):
+            images = None
             try:
-                images = self._pass(pixels, (height, width), direction, codes, seed, way.strips)
+                images = self._pass(pixels, (height, width), direction, codes, seed, wanted.rows)
             except (MemoryError, RuntimeError) as error:
-                # The estimate may have been too low: a picture alone gets a second chance.
-                can = len(pixels) == 1 and not way.strips and bool(self._in_strips())
-                if not (can and ran_out(error)):
+                if not ran_out(error):
                     raise
-                images = None
+                self._ways.ran_out(height, width, count)
+                # The estimate may have been too low: a picture alone gets a second chance.
+                way = self._ways.learnt(wanted, height, width)
+                if several or way.rows == wanted.rows:
+                    raise
             if images is None:  # outside the handler, which would keep the failed pass's tensors alive
-                self._release()
-                images = self._pass(pixels, (height, width), direction, codes, seed, strips=True)
+                memory.release(self.device)
+                images = self._pass(pixels, (height, width), direction, codes, seed, way.rows)
             return [fitted_back(image, one) for image, one in zip(images, pixels, strict=True)]
 
     def attention(self, pixels: Array, direction: Direction) -> dict[str, NDArray[np.uint8]]:
@@ -205,8 +215,8 @@ class Engine:
             return {}
         height, width = self.fitted(pixels)
         source, target = map(self.spec.index, direction)
-        networks = self._in_strips() if self.way(height, width).strips else []
-        with self._explained("its maps of attention", argument("size")), self._ready(0), _striped(networks):
+        networks, rows = self._in_strips(), self.way(height, width).rows
+        with self._explained("its maps of attention", argument("size")), self._ready(0), _striped(networks, rows):
             maps = self.model.attention(self._input(pixels, height, width), source=source, target=target)
         h, w = pixels.shape[:2]
         found = {}
@@ -239,12 +249,12 @@ class Engine:
         direction: Direction,
         codes: Tensor | None,
         seed: int,
-        strips: bool,
+        rows: int | None,
     ) -> Tensor:
         model = self.model
         assert isinstance(model, Translates)
         source, target = map(self.spec.index, direction)
-        with self._ready(seed), _striped(self._in_strips() if strips else []):
+        with self._ready(seed), _striped(self._in_strips(), rows):
             inputs = [self._input(one, *size) for one in pixels]
             x = inputs[0] if len(inputs) == 1 else torch.cat(inputs)
             del inputs
@@ -261,7 +271,7 @@ class Engine:
         try:
             yield
         except (MemoryError, RuntimeError) as error:
-            self._release()
+            memory.let_go(error, self.device)
             if ran_out(error):
                 raise OutOfMemoryError(f"the memory does not suffice for {what}: try {remedies}") from error
             raise DataError(f"the model fails on {what}: {first_line(error)}") from error
@@ -278,15 +288,12 @@ class Engine:
         x = levels.to(self.device).permute(2, 0, 1)[None].to(torch.float32, memory_format=torch.contiguous_format)
         return to_unit(x, np.iinfo(pixels.dtype).max)
 
-    def _release(self) -> None:
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
-
 
 @contextmanager
-def _striped(networks: Sequence[InStrips]) -> Iterator[None]:
+def _striped(networks: Sequence[InStrips], rows: int | None) -> Iterator[None]:
+    """Inside, the networks go in strips of so many rows, or with None as a whole."""
     for network in networks:
-        network.strip_rows = ROWS
+        network.strip_rows = rows
     try:
         yield
     finally:

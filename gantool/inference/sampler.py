@@ -13,6 +13,7 @@ from torch import Tensor
 
 from gantool.capabilities import Inverts, Mixes, Reads, Samples, abilities
 from gantool.errors import CheckpointError, DataError, OutOfMemoryError, UsageError, argument, ran_out
+from gantool.inference import memory
 from gantool.inference.pixels import as_pixels, prepared
 from gantool.inference.ready import ready
 from gantool.model import Model
@@ -45,6 +46,9 @@ class Sampler:
         self.half = precision == "bf16"
         # On a CPU a batch leaves its cache. Passes are always full: so a picture never depends on its neighbours.
         self.together = 16 if self.device.type == "cuda" else 1
+        """How many pictures fill a pass, if the memory suffices."""
+        self.fitting = self.together
+        """How many have fitted into the memory so far."""
 
     @property
     def _samples(self) -> Samples:
@@ -66,7 +70,7 @@ class Sampler:
         if "read" not in self.can or not isinstance(self.model, Reads):
             raise UsageError(f"these weights read no text: leave out {argument('text')}")
         parts = [texts[first : first + _READ_TOGETHER] for first in range(0, len(texts), _READ_TOGETHER)]
-        with ready(self.model, self.device):
+        with self._explained(), ready(self.model, self.device):
             return torch.cat([self.model.read(part).float().cpu() for part in parts])
 
     def own_picture(self, path: Path) -> Array:
@@ -123,14 +127,34 @@ class Sampler:
         return self.model
 
     def _passes(self, make: Callable[..., Tensor], *tables: Tensor | None) -> Iterator[Tensor]:
-        """What `make` gives for the rows of tables (N, ...), pass by pass; the last row fills the last pass up."""
+        """What `make` gives for the rows of tables (N, ...), pass by pass; the last row fills the last pass up.
+
+        Where the memory runs out, this pass and all later ones take half as many rows.
+        """
         rows = [table for table in tables if table is not None]
-        for parts in zip(*(table.split(self.together) for table in rows), strict=True):
-            with self._explained(), ready(self.model, self.device, half=self.half):
-                count = len(parts[0])
-                full = (torch.cat([part, part[-1:].expand(self.together - count, *part.shape[1:])]) for part in parts)
-                made = make(*(part.to(self.device) for part in full))[:count]
-            yield made
+        done = 0
+        while done < len(rows[0]):
+            parts = [table[done : done + self.fitting] for table in rows]
+            with self._explained():
+                made = self._pass(make, parts)
+            if made is None:
+                memory.release(self.device)
+                self.fitting //= 2
+            else:
+                done += len(made)
+                yield made
+
+    def _pass(self, make: Callable[..., Tensor], parts: Sequence[Tensor]) -> Tensor | None:
+        """What `make` gives for these rows; None where fewer might fit into the memory."""
+        count = len(parts[0])
+        full = [torch.cat([part, part[-1:].expand(self.fitting - count, *part.shape[1:])]) for part in parts]
+        try:
+            with ready(self.model, self.device, half=self.half):
+                return make(*(part.to(self.device) for part in full))[:count]
+        except (MemoryError, RuntimeError) as error:
+            if self.fitting > 1 and ran_out(error):
+                return None
+            raise
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -138,12 +162,12 @@ class Sampler:
         try:
             yield
         except (MemoryError, RuntimeError) as error:
-            if self.device.type == "cuda":
-                torch.cuda.empty_cache()
+            memory.let_go(error, self.device)
             if ran_out(error):
-                raise OutOfMemoryError(
-                    f"the memory does not suffice for a picture: try {argument('precision', 'bf16')}"
-                ) from error
+                remedies = [] if self.half else [argument("precision", "bf16")]
+                remedies += [] if self.device.type == "cpu" else [argument("device", "cpu")]
+                advice = f": try {' or '.join(remedies)}" if remedies else ""
+                raise OutOfMemoryError(f"the memory does not suffice for a picture{advice}") from error
             raise DataError(f"the model fails on its latents: {first_line(error)}") from error
 
 
