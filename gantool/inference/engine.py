@@ -20,7 +20,7 @@ from gantool.inference import memory
 from gantool.inference.heatmaps import coloured, grey
 from gantool.inference.peak import WORKSPACE, Peak
 from gantool.inference.pixels import fitted_back, matched, prepared
-from gantool.inference.ready import ready
+from gantool.inference.ready import evaluating, ready
 from gantool.inference.ways import ROWS as ROWS
 from gantool.inference.ways import Way as Way
 from gantool.inference.ways import Ways
@@ -63,8 +63,9 @@ class Engine:
         self.device = torch.device(device)
         self.half = precision == "bf16"
         used = [module for name, module in model.named_children() if name not in model.roles.training_only]
-        self.batches = per_sample(*used, training=False)
-        """Whether pictures may share a batch: no layer mixes them or draws random numbers."""
+        with evaluating(model):
+            self.batches = per_sample(*used)
+        """Whether pictures may share a batch: in evaluation mode no layer mixes them or draws random numbers."""
         self._strippable = [m for network in used for m in network.modules() if isinstance(m, InStrips)]
         of_a_pixel = 0 if memory is None or self._in_strips() else self._measured()
         self._ways = Ways(

@@ -180,7 +180,7 @@ def test_draws_follow_from_the_seed_alone_and_leave_training_alone():
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
     assert torch.equal(torch.get_rng_state(), before)
-    assert not per_sample(engine.model, training=False)
+    assert not per_sample(engine.model)
     assert not Engine(Mixing()).batches, "pictures of one batch would draw different numbers than alone"
 
 
