@@ -19,7 +19,7 @@ from gantool.errors import CheckpointError, DataError, OutOfMemoryError, UsageEr
 from gantool.inference import memory
 from gantool.inference.heatmaps import coloured, grey
 from gantool.inference.peak import WORKSPACE, Peak
-from gantool.inference.pixels import fitted_back, matched, prepared
+from gantool.inference.pixels import as_input, fitted_back, matched, moved, prepared
 from gantool.inference.ready import evaluating, ready
 from gantool.inference.ways import ROWS as ROWS
 from gantool.inference.ways import Way as Way
@@ -29,7 +29,6 @@ from gantool.networks.passes import per_sample
 from gantool.networks.strips import InStrips
 from gantool.pictures import ids
 from gantool.pictures.file import Array, Picture, read_picture
-from gantool.pictures.resize import pad, to_unit
 from gantool.schema import first_line
 from gantool.spec import Direction, Pictures, Sizes, Spec
 
@@ -119,21 +118,18 @@ class Engine:
         return self._ways.learnt(way, height, width)
 
     def random_code(self, target: str, seed: int) -> Tensor:
-        """A style code (1, S) of this domain, on the CPU as all codes are; the same for the same seed.
-
-        Raises UsageError without styles.
-        """
+        """A style code (1, S) of this domain; the same for the same seed. Raises UsageError without styles."""
         with self._ready(seed):
-            return self._coded().random_code(self.spec.index(target), torch.Generator().manual_seed(seed)).cpu()
+            return self._coded().random_code(self.spec.index(target), torch.Generator().manual_seed(seed))
 
     def mean_code(self, target: str) -> Tensor:
         """The style code (1, S) in the middle of those drawn for this domain. Raises UsageError without styles."""
         with self._ready(0):
-            return self._coded().mean_code(self.spec.index(target)).cpu()
+            return self._coded().mean_code(self.spec.index(target))
 
     def between(self, one: Tensor, other: Tensor, share: float) -> Tensor:
         """The style code (1, S) this share (0 to 1) of the way from one to another."""
-        return self._coded().between(one, other, share)
+        return self._coded().between(one.cpu(), other.cpu(), share)
 
     def encode(self, picture: Picture, domain: str) -> Tensor:
         """The style code (1, S) of a picture of this domain. Raises UsageError where the weights have no encoder."""
@@ -144,7 +140,7 @@ class Engine:
         # A style encoder ends in a mean over the picture: mirrored borders would be a part of it.
         height, width = (max(side, self.sizes.minimum) for side in pixels.shape[:2])
         with self._explained(f"the style of a picture of {width}x{height}", "a smaller one"), self._ready(0):
-            return self.model.encode(self._input(pixels, height, width), domain=self.spec.index(domain)).cpu()
+            return self.model.encode(as_input([pixels], (height, width), self.device), domain=self.spec.index(domain))
 
     def _coded(self) -> Coded:
         if "code" not in self.can or not isinstance(self.model, Coded):
@@ -204,7 +200,7 @@ class Engine:
             if images is None:  # outside the handler, which would keep the failed pass's tensors alive
                 memory.release(self.device)
                 images = self._pass(pixels, (height, width), direction, codes, seed, way.rows)
-            return [fitted_back(image, one) for image, one in zip(images, pixels, strict=True)]
+            return fitted_back(images, pixels)
 
     def attention(self, pixels: Array, direction: Direction) -> dict[str, NDArray[np.uint8]]:
         """Where the networks look while they translate this picture (H, W, C): coloured maps (H, W, 3) and grey masks
@@ -218,7 +214,7 @@ class Engine:
         source, target = map(self.spec.index, direction)
         networks, rows = self._in_strips(), self.way(height, width).rows
         with self._explained("its maps of attention", argument("size")), self._ready(0), _striped(networks, rows):
-            maps = self.model.attention(self._input(pixels, height, width), source=source, target=target)
+            maps = self.model.attention(as_input([pixels], (height, width), self.device), source=source, target=target)
         h, w = pixels.shape[:2]
         found = {}
         for name, heat in maps.items():
@@ -256,10 +252,8 @@ class Engine:
         assert isinstance(model, Translates)
         source, target = map(self.spec.index, direction)
         with self._ready(seed), _striped(self._in_strips(), rows):
-            inputs = [self._input(one, *size) for one in pixels]
-            x = inputs[0] if len(inputs) == 1 else torch.cat(inputs)
-            del inputs
-            code = None if codes is None else codes.to(self.device, torch.float32)
+            x = as_input(pixels, size, self.device)
+            code = None if codes is None else moved(codes.float(), self.device)
             condition = model.condition(direction.target, x) if isinstance(model, Conditioned) else None
             return model.translate(x, source=source, target=target, code=code, condition=condition)
 
@@ -276,18 +270,6 @@ class Engine:
             if ran_out(error):
                 raise OutOfMemoryError(f"the memory does not suffice for {what}: try {remedies}") from error
             raise DataError(f"the model fails on {what}: {first_line(error)}") from error
-
-    def _input(self, pixels: Array, height: int, width: int) -> Tensor:
-        """(1, C, height, width) in [-1, 1] on the device: `to_unit`'s values, with one copy in single precision.
-
-        Planes of ids stay what they are.
-        """
-        if pixels.dtype == np.int32:
-            planes = torch.from_numpy(pad(pixels, height, width)).to(self.device)
-            return planes.permute(2, 0, 1)[None].contiguous()
-        levels = torch.from_numpy(np.ascontiguousarray(pad(pixels, height, width)))
-        x = levels.to(self.device).permute(2, 0, 1)[None].to(torch.float32, memory_format=torch.contiguous_format)
-        return to_unit(x, np.iinfo(pixels.dtype).max)
 
 
 @contextmanager

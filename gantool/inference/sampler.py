@@ -14,7 +14,7 @@ from torch import Tensor
 from gantool.capabilities import Inverts, Mixes, Reads, Samples, abilities
 from gantool.errors import CheckpointError, DataError, OutOfMemoryError, UsageError, argument, ran_out
 from gantool.inference import memory
-from gantool.inference.pixels import as_pixels, prepared
+from gantool.inference.pixels import as_pictures, moved, prepared
 from gantool.inference.ready import ready
 from gantool.model import Model
 from gantool.pictures.file import Array, read_picture, to_uint8
@@ -83,7 +83,7 @@ class Sampler:
 
         A picture is the same whatever stands in the other rows. Raises DataError and OutOfMemoryError.
         """
-        return [as_pixels(image) for images in self._made(latents, labels, truncation) for image in images]
+        return [one for images in self._made(latents, labels, truncation) for one in as_pictures(images)]
 
     def images(self, latents: Tensor, labels: Tensor | None = None, truncation: float = 1.0) -> Tensor:
         """As `pictures`, but as the network gives them: (N, C, H, W) in [-1, 1], on the device, not rounded."""
@@ -100,7 +100,7 @@ class Sampler:
 
     def of_styles(self, styles: Tensor) -> list[Array]:
         """Pictures (H, W, C) uint8 of styles (N, layers, numbers), as `pictures`."""
-        return [as_pixels(image) for images in self._passes(self._mixes.of_styles, styles) for image in images]
+        return [one for images in self._passes(self._mixes.of_styles, styles) for one in as_pictures(images)]
 
     def invert(self, pixels: Array) -> Tensor:
         """The latent (1, L) of a picture (H, W, C) of the size of the model's own. Raises UsageError for a model that
@@ -108,7 +108,7 @@ class Sampler:
         if "invert" not in self.can or not isinstance(self.model, Inverts):
             raise UsageError("these weights find no latent of a picture")
         with self._explained(), ready(self.model, self.device, half=self.half):
-            return self.model.invert(as_images(pixels).to(self.device)).float().cpu()
+            return self.model.invert(moved(as_images(pixels), self.device)).float().cpu()
 
     def images_of_styles(self, styles: Tensor) -> Tensor:
         """As `of_styles`, but as the network gives them: (N, C, H, W) in [-1, 1], on the device, not rounded."""
@@ -150,7 +150,7 @@ class Sampler:
         full = [torch.cat([part, part[-1:].expand(self.fitting - count, *part.shape[1:])]) for part in parts]
         try:
             with ready(self.model, self.device, half=self.half):
-                return make(*(part.to(self.device) for part in full))[:count]
+                return make(*(moved(part, self.device) for part in full))[:count]
         except (MemoryError, RuntimeError) as error:
             if self.fitting > 1 and ran_out(error):
                 return None

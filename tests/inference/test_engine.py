@@ -217,6 +217,25 @@ def test_memory_that_runs_out_gives_strips_a_chance_and_then_one_line():
         Engine(Hungry(always=True)).translate([noise(36, 40)], TO_B)
 
 
+def test_a_batch_of_both_depths_keeps_them():
+    given = [noise(20, 16, 1, seed=1), np.arange(24 * 16, dtype=np.uint16).reshape(24, 16, 1) * 170, noise(17, 9, 1)]
+    engine = Engine(Identity(1))
+    for made, picture in zip(engine.translate(given, TO_B), given, strict=True):
+        assert made.dtype == picture.dtype
+        assert np.array_equal(made, picture)
+
+
+def test_what_lies_in_the_padding_alone_is_not_looked_at():
+    class Spoilt(Identity):
+        def translate(self, images: Tensor, **_: object) -> Tensor:
+            return images.index_fill(2, torch.tensor([23]), float("nan"))
+
+    picture = noise(20, 16)
+    assert np.array_equal(Engine(Spoilt()).translate([picture], TO_B)[0], picture)
+    with pytest.raises(DataError, match="not numbers"):
+        Engine(Spoilt()).translate([picture, noise(24, 16)], TO_B)
+
+
 def test_results_that_are_no_numbers_are_refused():
     class Spoilt(Identity):
         def translate(self, images: Tensor, **_: object) -> Tensor:
