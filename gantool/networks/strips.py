@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gantool.networks.layers import OutputConv, ReflectionPad, Tanh
-from gantool.networks.precision import widest
+from gantool.networks.precision import single, widest
 
 Affine = tuple[Tensor, Tensor, Tensor | None]
 """What a norm does to x once it knows the statistics, (x - centre) * scale + shift: each (1, C or 1, 1, 1)."""
@@ -211,10 +211,11 @@ class Normalized:
         self.centre, self.scale, self.shift = norm.of_statistics(mean, variance, pixels)
 
     def rows(self, start: int, stop: int) -> Tensor:
-        x = self.source.rows(start, stop)
+        rows = self.source.rows(start, stop)
+        x = single(rows)
         # The mean first: a single multiply-add would cancel digits where mean / std is large.
         x = (x - self.centre.to(x.dtype)).mul_(self.scale.to(x.dtype))
-        return x if self.shift is None else x.add_(self.shift.to(x.dtype))
+        return (x if self.shift is None else x.add_(self.shift.to(x.dtype))).to(rows.dtype)
 
 
 def settled(network: nn.Module) -> bool:
@@ -338,7 +339,7 @@ def _statistics(band: Band, strip: int) -> tuple[Tensor, Tensor, int]:
     """
     count, mean, squares = 0, torch.zeros(()), torch.zeros(())
     for start, stop in strips(band.height, strip):
-        rows = band.rows(start, stop)
+        rows = single(band.rows(start, stop))
         size, wide = rows.shape[-2] * rows.shape[-1], widest(rows.device)
         strip_mean = rows.mean(dim=(-2, -1), keepdim=True, dtype=wide)
         rows = rows - strip_mean.to(rows.dtype)

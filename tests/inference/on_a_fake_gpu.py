@@ -14,7 +14,7 @@ import torch
 
 from gantool import options, registry
 from gantool.capabilities import Samples, Translates
-from gantool.inference.engine import Engine
+from gantool.inference.engine import Engine, Way
 from gantool.inference.sampler import Sampler
 from gantool.model import Model
 from gantool.pictures.file import Picture
@@ -45,6 +45,7 @@ def translate(gpu: FakeGpu, engine: Engine) -> None:
         code = engine.encode(Picture(pixels, None, "PNG", None), direction.target)
         code = engine.between(code, code, 0.5)
         assert code.device.type == "cpu", "where double precision is"
+    engine.translate([pixels], direction, codes=code, way=Way(rows=16, together=1))  # in strips, if it has such
     gpu.waits.clear()
     gpu.uploads.clear()
     count = 3 if engine.batches else 1

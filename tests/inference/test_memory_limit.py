@@ -15,7 +15,7 @@ from tests.memory import most_held
 
 FIRST = ("aggan", "cartoongan", "cut", "cyclegan")
 """They have tests of their own."""
-OTHERS = ("discogan", "drit", "munit", "pix2pixhd", "stargan", "ugatit", "unit")
+OTHERS = ("discogan", "drit", "munit", "pix2pixhd", "stargan", "starganv2", "ugatit", "unit")
 
 
 @pytest.mark.parametrize("name", [*(pytest.param(name, marks=pytest.mark.slow) for name in FIRST), *OTHERS])

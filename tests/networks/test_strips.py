@@ -21,7 +21,7 @@ def both_ways(network: nn.Module, x: torch.Tensor, rows: int) -> tuple[torch.Ten
 
 
 @pytest.mark.parametrize("rows", [1, 5, 7, 12, 16, 100])
-@pytest.mark.parametrize("norm", ["instance", "none"])
+@pytest.mark.parametrize("norm", NORMS)
 @pytest.mark.parametrize("padding", PADDINGS)
 def test_strips_give_the_whole_picture(padding, norm, rows):
     torch.manual_seed(rows)

@@ -13,6 +13,7 @@ from gantool_drit.networks import ContentEncoder as DRITEncoder
 from gantool_munit.networks import ContentEncoder, Decoder
 from gantool_pix2pixhd.networks import Generator as Pix2pixHD
 from gantool_stargan.networks import Generator as StarGAN
+from gantool_starganv2.networks import Generator as StarGANv2
 from gantool_ugatit.networks import NORMS
 from gantool_ugatit.networks import Generator as Ugatit
 from torch import Tensor, nn
@@ -91,6 +92,10 @@ CASES = {
     "pix2pixhd": hd("instance", 0),
     "pix2pixhd, enhancers": hd("instance", 2),
     "pix2pixhd, batch norm": hd("batch", 1),
+    "starganv2": Case(
+        lambda width: StarGANv2(64, 6, width=width, max_width=4 * width),
+        lambda width, h, w: (*pictures(width, h, w), drawn(6)),
+    ),
     "discogan": Case(lambda width: DiscoGAN(width=width), pictures),
 }  # fmt: skip
 
@@ -125,7 +130,7 @@ def test_strips_give_the_whole_picture(name, rows):
 
 MEASURED = (
     *("munit", "munit's encoder", "stargan", "ugatit, adalin", "drit, concat", "drit's encoder"),
-    *("pix2pixhd", "pix2pixhd, enhancers", "discogan"),
+    *("pix2pixhd", "pix2pixhd, enhancers", "starganv2", "discogan"),
 )
 
 
