@@ -54,8 +54,6 @@ class FakeGpu(TorchDispatchMode):
         """What made the host wait, and where."""
         self.uploads: Counter[str] = Counter()
         """Copies to the device that nobody waited for."""
-        self.emptied = 0
-        """How often the memory that torch keeps was given back."""
         self._fake = FakeTensorMode()
         self._pinned = WeakIdKeyDictionary()
         self._stack: contextlib.ExitStack | None = None
@@ -80,7 +78,7 @@ class FakeGpu(TorchDispatchMode):
             (torch.cuda, "is_available", lambda: True),
             (torch.cuda, "device_count", lambda: 1),
             (torch.cuda, "current_device", lambda: 0),
-            (torch.cuda, "empty_cache", self._empty),
+            (torch.cuda, "empty_cache", lambda: None),
             (torch.cuda, "mem_get_info", lambda device=None: (80_000_000_000, 80_000_000_000)),
             (torch.cuda, "memory_reserved", lambda device=None: 0),
             (torch.cuda, "memory_allocated", lambda device=None: 0),
@@ -179,9 +177,6 @@ class FakeGpu(TorchDispatchMode):
 
     def _wait(self, kind: str) -> None:
         self.waits[f"{kind} at {_place()}"] += 1
-
-    def _empty(self) -> None:
-        self.emptied += 1
 
 
 def usable() -> bool:

@@ -15,6 +15,7 @@ from gantool.capabilities import Samples, Translates
 from gantool.errors import DataError, OutOfMemoryError, ran_out
 from gantool.inference.codes import Codes
 from gantool.inference.engine import Engine
+from gantool.inference.memory import let_go, release
 from gantool.inference.sampler import Sampler
 from gantool.inference.ways import ROWS, Ways
 from gantool.model import Model
@@ -194,6 +195,19 @@ def test_pictures_of_noise_become_fewer_in_a_pass():
     model.fits = 0
     with pytest.raises(OutOfMemoryError, match=r"for a picture: try precision=bf16$"):
         sampler.pictures(latents)
+
+
+@pytest.mark.parametrize("kind", ["cuda", "mps"])
+def test_the_memory_that_torch_keeps_goes_back_to_a_gpu(kind, monkeypatch):
+    asked = []
+    monkeypatch.setattr(getattr(torch, kind), "empty_cache", lambda: asked.append(kind))
+    release(torch.device("cpu"))
+    assert asked == []
+    try:
+        raise RuntimeError("out of memory")
+    except RuntimeError as error:
+        let_go(error, torch.device(kind))
+    assert asked == [kind]
 
 
 @pytest.mark.parametrize(
