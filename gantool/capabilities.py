@@ -59,7 +59,10 @@ class Coded:
         return torch.zeros(1, self.code_size)
 
     def between(self, one: Tensor, other: Tensor, share: float) -> Tensor:
-        """The code (1, `code_size`) this share (0 to 1) of the way from one to another: on a line, by default."""
+        """The code (1, `code_size`) this share (0 to 1) of the way from one to another: on a line, by default.
+
+        Both are on the CPU, which has double precision on every machine.
+        """
         return torch.lerp(one, other, share)
 
 

@@ -128,7 +128,21 @@ class Interrupted(GantoolError):
         self.exit_code = exit_code  # type: ignore[misc]  # the one class whose code depends on the case
 
 
+_RAN_OUT = (
+    "out of memory",
+    "can't allocate memory",
+    "cannot allocate memory",
+    "not enough memory",
+    "bad_alloc",
+    # NVIDIA's libraries, where they find no room for their own tables and scratch space:
+    "cublas_status_alloc_failed",
+    "cudnn_status_alloc_failed",
+    "cusolver_status_alloc_failed",
+    "unable to find an engine to execute",
+)
+
+
 def ran_out(error: BaseException) -> bool:
-    """Whether the error says that the memory does not suffice."""
-    words = ("out of memory", "can't allocate memory", "not enough memory")
-    return isinstance(error, MemoryError) or any(word in str(error).lower() for word in words)
+    """Whether the error says that the memory does not suffice: the words of torch, of systems and of drivers."""
+    said = str(error).lower()
+    return isinstance(error, MemoryError) or any(words in said for words in _RAN_OUT)

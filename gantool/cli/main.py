@@ -44,6 +44,7 @@ from gantool.errors import (
 )
 from gantool.report.console import Console
 from gantool.runs.find import is_resumable
+from gantool.schema import first_line
 from gantool.version import __version__
 
 EXIT_CODES = (
@@ -116,8 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(DataError.exit_code)
     except Exception as error:
         if ran_out(error):
-            remedies = "a smaller --batch or --crop, or --precision bf16 (translate: --memory)"
-            _say(error, words, f"out of memory. Try {remedies}")
+            _say(error, words, f"the memory does not suffice ({first_line(error)[:80]}): try {_roomier(words)}")
             sys.exit(OutOfMemoryError.exit_code)
         # Faults of people, files and machines have been answered: this is a mistake in a plugin, or one of ours.
         mistake = registry.mistake(error)
@@ -125,6 +125,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise
         _say(error, words, f"{mistake}. {argument('verbose')} shows the calls")
         sys.exit(CheckpointError.exit_code)
+
+
+def _roomier(words: Sequence[str]) -> str:
+    """What takes less memory, for a verb."""
+    verb = next((word for word in words if not word.startswith("-")), "")
+    return {
+        "train": "a smaller --crop, --precision bf16, or where --batch is above 1 a smaller one with --accumulate",
+        "translate": "a smaller --size, --memory or --precision bf16",
+        "sample": "--precision bf16 or --device cpu",
+        "eval": "--device cpu",
+    }.get(verb, "a machine with more")
 
 
 def _open_streams() -> None:

@@ -81,6 +81,7 @@ def capture_graph(graph: Graph, image_io: bool = False) -> ExportedProgram:
 def _captured(module: nn.Module, inputs: tuple[Tensor, ...], dims: tuple[dict[int, Dim], ...]) -> ExportedProgram:
     _drop_unused(module.eval(), inputs)
     program = _traced(module, inputs, dims)
+    _let_move(program)
     program.example_inputs = None  # megabytes for a large multiple, and no use
     return program
 
@@ -121,6 +122,14 @@ def _traced(module: nn.Module, inputs: tuple[Tensor, ...], dims: tuple[dict[int,
             strict=False,
             prefer_deferred_runtime_asserts_over_guards=True,
         )
+
+
+def _let_move(program: ExportedProgram) -> None:
+    """Takes out the checks that a tensor is still of the type, and on the device, that it had while it was traced."""
+    for node in list(program.graph.nodes):
+        if node.target is torch.ops.aten._assert_tensor_metadata.default:
+            program.graph.erase_node(node)
+    program.graph_module.recompile()
 
 
 def _drop_unused(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:

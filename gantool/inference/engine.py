@@ -16,10 +16,11 @@ from torch import Tensor
 
 from gantool.capabilities import Attends, Coded, Conditioned, Encodes, Translates, abilities
 from gantool.errors import CheckpointError, DataError, OutOfMemoryError, UsageError, argument, ran_out
+from gantool.inference import memory
 from gantool.inference.heatmaps import coloured, grey
 from gantool.inference.peak import WORKSPACE, Peak
-from gantool.inference.pixels import fitted_back, matched, prepared
-from gantool.inference.ready import fast_convolutions, ready
+from gantool.inference.pixels import as_input, fitted_back, matched, moved, prepared
+from gantool.inference.ready import evaluating, fast_convolutions, ready
 from gantool.inference.ways import ROWS as ROWS
 from gantool.inference.ways import Way as Way
 from gantool.inference.ways import Ways
@@ -29,7 +30,6 @@ from gantool.networks.strips import InStrips
 from gantool.networks.winograd import KEPT_BYTES
 from gantool.pictures import ids
 from gantool.pictures.file import Array, Picture, read_picture
-from gantool.pictures.resize import pad, to_unit
 from gantool.schema import first_line
 from gantool.spec import Direction, Pictures, Sizes, Spec
 
@@ -67,8 +67,9 @@ class Engine:
         kept = KEPT_BYTES if memory is None else 0
         self._convolutions = fast_convolutions(self.device, precision, kept)
         used = [module for name, module in model.named_children() if name not in model.roles.training_only]
-        self.batches = per_sample(*used, training=False)
-        """Whether pictures may share a batch: no layer mixes them or draws random numbers."""
+        with evaluating(model):
+            self.batches = per_sample(*used)
+        """Whether pictures may share a batch: in evaluation mode no layer mixes them or draws random numbers."""
         self._strippable = [m for network in used for m in network.modules() if isinstance(m, InStrips)]
         of_a_pixel = 0 if memory is None or self._in_strips() else self._measured()
         self._ways = Ways(
@@ -117,6 +118,10 @@ class Engine:
         """
         return self._ways.of(height, width)
 
+    def learnt(self, way: Way, height: int, width: int) -> Way:
+        """The way that pictures of this padded size went after all, if the memory did not suffice for this one."""
+        return self._ways.learnt(way, height, width)
+
     def random_code(self, target: str, seed: int) -> Tensor:
         """A style code (1, S) of this domain; the same for the same seed. Raises UsageError without styles."""
         with self._ready(seed):
@@ -129,7 +134,7 @@ class Engine:
 
     def between(self, one: Tensor, other: Tensor, share: float) -> Tensor:
         """The style code (1, S) this share (0 to 1) of the way from one to another."""
-        return self._coded().between(one, other, share)
+        return self._coded().between(one.cpu(), other.cpu(), share)
 
     def encode(self, picture: Picture, domain: str) -> Tensor:
         """The style code (1, S) of a picture of this domain. Raises UsageError where the weights have no encoder."""
@@ -139,8 +144,8 @@ class Engine:
         pixels, _ = prepared(picture, self.channels(domain))
         # A style encoder ends in a mean over the picture: mirrored borders would be a part of it.
         height, width = (max(side, self.sizes.minimum) for side in pixels.shape[:2])
-        with self._ready(0):
-            return self.model.encode(self._input(pixels, height, width), domain=self.spec.index(domain))
+        with self._explained(f"the style of a picture of {width}x{height}", "a smaller one"), self._ready(0):
+            return self.model.encode(as_input([pixels], (height, width), self.device), domain=self.spec.index(domain))
 
     def _coded(self) -> Coded:
         if "code" not in self.can or not isinstance(self.model, Coded):
@@ -155,7 +160,7 @@ class Engine:
         pixels = np.zeros((*size, self.channels(way.source)), kind)
         codes = self.random_code(way.target, 0) if "code" in self.can else None
         with Peak() as peak:
-            self._pass([pixels], size, way, codes, 0, strips=False)
+            self._pass([pixels], size, way, codes, 0, rows=None)
         return max(1, round(WORKSPACE * float(peak.bytes) / (size[0] * size[1])))
 
     def _in_strips(self) -> list[InStrips]:
@@ -180,22 +185,27 @@ class Engine:
         way = way or self.way(height, width)
         if "code" in self.can and codes is None:
             codes = self.random_code(direction.target, seed).expand(len(pixels), -1)
-        several = len(pixels) > 1
-        what = f"{len(pixels)} pictures of {width}x{height}" if several else f"a picture of {width}x{height}"
-        others = f"{argument('size')} or {argument('precision', 'bf16')}"
-        with self._explained(what, f"a smaller {argument('batch')}, {others}" if several else others):
+        count, wanted = len(pixels), way
+        several = count > 1
+        what = f"{count} pictures of {width}x{height}" if several else f"a picture of {width}x{height}"
+        remedies = [*([f"a smaller {argument('batch')}"] if several else []), argument("size")]
+        remedies += [] if self.half else [argument("precision", "bf16")]
+        with self._explained(what, " or ".join(remedies)):
+            images = None
             try:
-                images = self._pass(pixels, (height, width), direction, codes, seed, way.strips)
+                images = self._pass(pixels, (height, width), direction, codes, seed, wanted.rows)
             except (MemoryError, RuntimeError) as error:
-                # The estimate may have been too low: a picture alone gets a second chance.
-                can = len(pixels) == 1 and not way.strips and bool(self._in_strips())
-                if not (can and ran_out(error)):
+                if not ran_out(error):
                     raise
-                images = None
+                self._ways.ran_out(height, width, count)
+                # The estimate may have been too low: a picture alone gets a second chance.
+                way = self._ways.learnt(wanted, height, width)
+                if several or way.rows == wanted.rows:
+                    raise
             if images is None:  # outside the handler, which would keep the failed pass's tensors alive
-                self._release()
-                images = self._pass(pixels, (height, width), direction, codes, seed, strips=True)
-            return [fitted_back(image, one) for image, one in zip(images, pixels, strict=True)]
+                memory.release(self.device)
+                images = self._pass(pixels, (height, width), direction, codes, seed, way.rows)
+            return fitted_back(images, pixels)
 
     def attention(self, pixels: Array, direction: Direction) -> dict[str, NDArray[np.uint8]]:
         """Where the networks look while they translate this picture (H, W, C): coloured maps (H, W, 3) and grey masks
@@ -207,9 +217,9 @@ class Engine:
             return {}
         height, width = self.fitted(pixels)
         source, target = map(self.spec.index, direction)
-        networks = self._in_strips() if self.way(height, width).strips else []
-        with self._explained("its maps of attention", argument("size")), self._ready(0), _striped(networks):
-            maps = self.model.attention(self._input(pixels, height, width), source=source, target=target)
+        networks, rows = self._in_strips(), self.way(height, width).rows
+        with self._explained("its maps of attention", argument("size")), self._ready(0), _striped(networks, rows):
+            maps = self.model.attention(as_input([pixels], (height, width), self.device), source=source, target=target)
         h, w = pixels.shape[:2]
         found = {}
         for name, heat in maps.items():
@@ -241,16 +251,14 @@ class Engine:
         direction: Direction,
         codes: Tensor | None,
         seed: int,
-        strips: bool,
+        rows: int | None,
     ) -> Tensor:
         model = self.model
         assert isinstance(model, Translates)
         source, target = map(self.spec.index, direction)
-        with self._ready(seed), _striped(self._in_strips() if strips else []):
-            inputs = [self._input(one, *size) for one in pixels]
-            x = inputs[0] if len(inputs) == 1 else torch.cat(inputs)
-            del inputs
-            code = None if codes is None else codes.to(self.device, torch.float32)
+        with self._ready(seed), _striped(self._in_strips(), rows):
+            x = as_input(pixels, size, self.device)
+            code = None if codes is None else moved(codes.float(), self.device)
             condition = model.condition(direction.target, x) if isinstance(model, Conditioned) else None
             return model.translate(x, source=source, target=target, code=code, condition=condition)
 
@@ -263,32 +271,17 @@ class Engine:
         try:
             yield
         except (MemoryError, RuntimeError) as error:
-            self._release()
+            memory.let_go(error, self.device)
             if ran_out(error):
                 raise OutOfMemoryError(f"the memory does not suffice for {what}: try {remedies}") from error
             raise DataError(f"the model fails on {what}: {first_line(error)}") from error
 
-    def _input(self, pixels: Array, height: int, width: int) -> Tensor:
-        """(1, C, height, width) in [-1, 1] on the device: `to_unit`'s values, with one copy in single precision.
-
-        Planes of ids stay what they are.
-        """
-        if pixels.dtype == np.int32:
-            planes = torch.from_numpy(pad(pixels, height, width)).to(self.device)
-            return planes.permute(2, 0, 1)[None].contiguous()
-        levels = torch.from_numpy(np.ascontiguousarray(pad(pixels, height, width)))
-        x = levels.to(self.device).permute(2, 0, 1)[None].to(torch.float32, memory_format=torch.contiguous_format)
-        return to_unit(x, np.iinfo(pixels.dtype).max)
-
-    def _release(self) -> None:
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
-
 
 @contextmanager
-def _striped(networks: Sequence[InStrips]) -> Iterator[None]:
+def _striped(networks: Sequence[InStrips], rows: int | None) -> Iterator[None]:
+    """Inside, the networks go in strips of so many rows, or with None as a whole."""
     for network in networks:
-        network.strip_rows = ROWS
+        network.strip_rows = rows
     try:
         yield
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +15,12 @@ if TYPE_CHECKING:
     import torch
 
 SHARE = 0.75
-"""The part of the free memory that one pass may take: decoding, encoding and other programs need some, too."""
+"""The part of the free memory that one pass may take.
+
+Decoding, encoding and other programs need some, too, and on a GPU the scratch space of cuDNN's convolutions, of which
+estimates know nothing. For a kernel of 3x3 that is up to 2.25 times what goes in and comes out (Winograd's tiles of 6x6
+for 4x4); where there is less, torch takes another algorithm.
+"""
 
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "KI": 2**10, "MI": 2**20, "GI": 2**30, "TI": 2**40}
 _WHERE_UNKNOWN = 4 * 10**9
@@ -42,6 +48,24 @@ def available(device: torch.device | str) -> int:
         reusable = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return torch.cuda.mem_get_info(device)[0] + reusable
     return min([_free_on_machine(), *_free_in_cgroups()])
+
+
+def let_go(error: BaseException, device: torch.device) -> None:
+    """Frees what a failed pass still holds: the tensors of its calls, which the error keeps alive, and the device's
+    memory that torch keeps for later.
+    """
+    traceback.clear_frames(error.__traceback__)
+    release(device)
+
+
+def release(device: torch.device) -> None:
+    """Gives memory that torch keeps for later back to the device."""
+    import torch
+
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    elif device.type == "mps":
+        torch.mps.empty_cache()
 
 
 def _free_on_machine() -> int:

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from gantool.capabilities import Inverts, Mixes, Reads, Samples, abilities
 from gantool.errors import CheckpointError, DataError, OutOfMemoryError, UsageError, argument, ran_out
-from gantool.inference.pixels import as_pixels, prepared
+from gantool.inference import memory
+from gantool.inference.pixels import as_pictures, moved, prepared
 from gantool.inference.ready import fast_convolutions, ready
 from gantool.model import Model
 from gantool.pictures.file import Array, read_picture, to_uint8
@@ -48,6 +49,9 @@ class Sampler:
         self._convolutions = fast_convolutions(self.device, precision)
         # On a CPU a batch leaves its cache. Passes are always full: so a picture never depends on its neighbours.
         self.together = 16 if self.device.type == "cuda" else 1
+        """How many pictures fill a pass, if the memory suffices."""
+        self.fitting = self.together
+        """How many have fitted into the memory so far."""
 
     @property
     def _samples(self) -> Samples:
@@ -72,7 +76,7 @@ class Sampler:
         if "read" not in self.can or not isinstance(self.model, Reads):
             raise UsageError(f"these weights read no text: leave out {argument('text')}")
         parts = [texts[first : first + _READ_TOGETHER] for first in range(0, len(texts), _READ_TOGETHER)]
-        with ready(self.model, self.device):
+        with self._explained(), ready(self.model, self.device):
             return torch.cat([self.model.read(part).float().cpu() for part in parts])
 
     def own_picture(self, path: Path) -> Array:
@@ -85,7 +89,7 @@ class Sampler:
 
         A picture is the same whatever stands in the other rows. Raises DataError and OutOfMemoryError.
         """
-        return [as_pixels(image) for images in self._made(latents, labels, truncation) for image in images]
+        return [one for images in self._made(latents, labels, truncation) for one in as_pictures(images)]
 
     def images(self, latents: Tensor, labels: Tensor | None = None, truncation: float = 1.0) -> Tensor:
         """As `pictures`, but as the network gives them: (N, C, H, W) in [-1, 1], on the device, not rounded."""
@@ -102,7 +106,7 @@ class Sampler:
 
     def of_styles(self, styles: Tensor) -> list[Array]:
         """Pictures (H, W, C) uint8 of styles (N, layers, numbers), as `pictures`."""
-        return [as_pixels(image) for images in self._passes(self._mixes.of_styles, styles) for image in images]
+        return [one for images in self._passes(self._mixes.of_styles, styles) for one in as_pictures(images)]
 
     def invert(self, pixels: Array) -> Tensor:
         """The latent (1, L) of a picture (H, W, C) of the size of the model's own. Raises UsageError for a model that
@@ -110,7 +114,7 @@ class Sampler:
         if "invert" not in self.can or not isinstance(self.model, Inverts):
             raise UsageError("these weights find no latent of a picture")
         with self._explained(), self._ready():
-            return self.model.invert(as_images(pixels).to(self.device)).float().cpu()
+            return self.model.invert(moved(as_images(pixels), self.device)).float().cpu()
 
     def images_of_styles(self, styles: Tensor) -> Tensor:
         """As `of_styles`, but as the network gives them: (N, C, H, W) in [-1, 1], on the device, not rounded."""
@@ -129,14 +133,34 @@ class Sampler:
         return self.model
 
     def _passes(self, make: Callable[..., Tensor], *tables: Tensor | None) -> Iterator[Tensor]:
-        """What `make` gives for the rows of tables (N, ...), pass by pass; the last row fills the last pass up."""
+        """What `make` gives for the rows of tables (N, ...), pass by pass; the last row fills the last pass up.
+
+        Where the memory runs out, this pass and all later ones take half as many rows.
+        """
         rows = [table for table in tables if table is not None]
-        for parts in zip(*(table.split(self.together) for table in rows), strict=True):
-            with self._explained(), self._ready():
-                count = len(parts[0])
-                full = (torch.cat([part, part[-1:].expand(self.together - count, *part.shape[1:])]) for part in parts)
-                made = make(*(part.to(self.device) for part in full))[:count]
-            yield made
+        done = 0
+        while done < len(rows[0]):
+            parts = [table[done : done + self.fitting] for table in rows]
+            with self._explained():
+                made = self._pass(make, parts)
+            if made is None:
+                memory.release(self.device)
+                self.fitting //= 2
+            else:
+                done += len(made)
+                yield made
+
+    def _pass(self, make: Callable[..., Tensor], parts: Sequence[Tensor]) -> Tensor | None:
+        """What `make` gives for these rows; None where fewer might fit into the memory."""
+        count = len(parts[0])
+        full = [torch.cat([part, part[-1:].expand(self.fitting - count, *part.shape[1:])]) for part in parts]
+        try:
+            with self._ready():
+                return make(*(moved(part, self.device) for part in full))[:count]
+        except (MemoryError, RuntimeError) as error:
+            if self.fitting > 1 and ran_out(error):
+                return None
+            raise
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -144,12 +168,12 @@ class Sampler:
         try:
             yield
         except (MemoryError, RuntimeError) as error:
-            if self.device.type == "cuda":
-                torch.cuda.empty_cache()
+            memory.let_go(error, self.device)
             if ran_out(error):
-                raise OutOfMemoryError(
-                    f"the memory does not suffice for a picture: try {argument('precision', 'bf16')}"
-                ) from error
+                remedies = [] if self.half else [argument("precision", "bf16")]
+                remedies += [] if self.device.type == "cpu" else [argument("device", "cpu")]
+                advice = f": try {' or '.join(remedies)}" if remedies else ""
+                raise OutOfMemoryError(f"the memory does not suffice for a picture{advice}") from error
             raise DataError(f"the model fails on its latents: {first_line(error)}") from error
 
 

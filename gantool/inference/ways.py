@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import torch
 from PIL import Image
@@ -15,7 +16,7 @@ from gantool.pictures.opening import beyond, bytes_to_decode, refuse_large, upri
 from gantool.spec import Sizes
 
 ROWS = 32
-"""Rows of a strip: the fastest and the leanest of those measured."""
+"""Rows of a strip, at least: on a CPU the fastest and the leanest of those measured."""
 _MANY = 64  # pictures in one pass, at most
 
 
@@ -23,14 +24,19 @@ _MANY = 64  # pictures in one pass, at most
 class Way:
     """How pictures of one size go through the network."""
 
-    strips: bool
-    """In strips instead of as a whole: the same result in less memory."""
+    rows: int | None
+    """Rows of the strips that it goes in, for the same result in less memory; None for as a whole."""
     together: int
     """How many such pictures may share a pass."""
     needed: int = 0
     """Bytes that one picture takes as a whole; 0 where that is not known."""
     budget: int = 0
     """Bytes that a pass may take."""
+
+    @property
+    def strips(self) -> bool:
+        """In strips instead of as a whole."""
+        return self.rows is not None
 
 
 @dataclass(frozen=True)
@@ -48,12 +54,32 @@ class Ways:
     """Bytes that a pass takes a pixel, for networks that do not say; 0 where that is not known."""
     batches: bool
     """Whether pictures may share a pass."""
+    failed: dict[tuple[int, int], int] = field(default_factory=dict)
+    """For (height, width) the fewest pictures whose pass ran out of memory."""
+
+    def ran_out(self, height: int, width: int, count: int) -> None:
+        """Remembers that so many pictures of this size do not fit: from now on half as many share a pass, and one that
+        failed alone goes in the smallest strips.
+        """
+        self.failed[height, width] = min(count, self.failed.get((height, width), count))
 
     def of(self, height: int, width: int) -> Way:
         """The way for pictures of this padded size. Raises OutOfMemoryError where there is none."""
+        return self.learnt(self._estimated(height, width), height, width)
+
+    def learnt(self, way: Way, height: int, width: int) -> Way:
+        """This way of pictures of this size, or the leaner one that failures have taught since."""
+        failed = self.failed.get((height, width))
+        if failed is None:
+            return way
+        if failed == 1 and self.in_strips():
+            return replace(way, rows=ROWS, together=1)
+        return replace(way, together=min(way.together, max(1, failed // 2)))
+
+    def _estimated(self, height: int, width: int) -> Way:
         networks = self.in_strips()
         if not networks and not self.of_a_pixel:
-            return Way(strips=False, together=_MANY if self.batches else 1)
+            return Way(rows=None, together=_MANY if self.batches else 1)
 
         def needs(height: int, width: int, rows: int | None) -> int:
             if not networks:
@@ -63,10 +89,13 @@ class Ways:
         budget = int(memory.SHARE * memory.available(self.device)) if self.memory is None else self.memory
         needed = needs(height, width, None)
         if needed <= budget:
-            return Way(False, min(budget // needed, _MANY) if self.batches else 1, needed, budget)
+            return Way(None, min(budget // needed, _MANY) if self.batches else 1, needed, budget)
         lean = needs(height, width, ROWS)
         if lean <= budget:
-            return Way(True, 1, needed, budget)
+            # A GPU is quick with much at a time, and slow with many small launches.
+            more = range(2 * ROWS, height, ROWS) if self.device.type != "cpu" else range(0)
+            fitting = bisect_right(more, budget, key=lambda rows: needs(height, width, rows))
+            return Way(ROWS * (1 + fitting), 1, needed, budget)
         smaller = (height, width)
         while max(smaller) > 1 and self.sizes.exact is None and needs(*self.sizes.fit(*smaller), ROWS) > budget:
             smaller = (max(1, smaller[0] * 15 // 16), max(1, smaller[1] * 15 // 16))

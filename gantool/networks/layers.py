@@ -34,7 +34,7 @@ class ReflectionPad(nn.Module):
 
 
 class OutputConv(nn.Conv2d):
-    """A convolution with a large kernel to a few channels, as at the end of a generator: stride 1, no padding.
+    """A convolution with a large kernel to a few channels, as at the end of a generator: stride 1, padding with zeros.
 
     A CPU pads 3 output channels to a full vector and wastes four fifths of its work. So there the kernel's columns
     become channels of a (k x 1) convolution whose shifted outputs are added: the same sums in another order, 2 to 3
@@ -44,6 +44,13 @@ class OutputConv(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         if x.device.type != "cpu" or torch.compiler.is_compiling():
             return super().forward(x)
+        width = int(self.padding[0])
+        return self.valid(F.pad(x, (width,) * 4) if width else x)
+
+    def valid(self, x: Tensor) -> Tensor:
+        """The convolution without padding."""
+        if x.device.type != "cpu" or torch.compiler.is_compiling():
+            return F.conv2d(x, self.weight, self.bias)
         out, inside, height, width = self.weight.shape
         columns = self.weight.permute(3, 0, 1, 2).reshape(width * out, inside, height, 1)
         parts = F.conv2d(x, columns).unflatten(1, (width, out)).unbind(1)  # each (N, out, H - height + 1, W)

@@ -81,6 +81,10 @@ class InstanceNorm(nn.Module):
             return _in_plain_order(F.instance_norm(x, weight=ones, bias=zeros, eps=self.eps))
         return F.instance_norm(x, eps=self.eps)
 
+    def of_statistics(self, mean: Tensor, variance: Tensor, pixels: int) -> tuple[Tensor, Tensor, Tensor | None]:
+        """(centre, scale, shift) for a picture with these: see `gantool.networks.strips`."""
+        return mean, (variance + self.eps).rsqrt(), None
+
     def extra_repr(self) -> str:
         return f"{self.channels}, eps={self.eps}"
 
@@ -99,6 +103,10 @@ class AffineInstanceNorm(InstanceNorm):
             return F.group_norm(x.contiguous(), self.channels, self.weight, self.bias, self.eps)
         return _in_plain_order(F.instance_norm(x, weight=self.weight, bias=self.bias, eps=self.eps))
 
+    def of_statistics(self, mean: Tensor, variance: Tensor, pixels: int) -> tuple[Tensor, Tensor, Tensor | None]:
+        """As that of `InstanceNorm`."""
+        return mean, (variance + self.eps).rsqrt() * self.weight.view(-1, 1, 1), self.bias.view(-1, 1, 1)
+
 
 class AdaIN(nn.Module):
     """Adaptive instance norm (Huang and Belongie 2017, arXiv 1703.06868): normalised x (N, C, H, W) times `scale` plus
@@ -111,6 +119,13 @@ class AdaIN(nn.Module):
     def forward(self, x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
         normalised: Tensor = self.norm(x)
         return torch.addcmul(shift, normalised, scale)
+
+    def of_statistics(
+        self, mean: Tensor, variance: Tensor, pixels: int, shift: Tensor, scale: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """As that of `InstanceNorm`, with this shift and scale."""
+        centre, own, _ = self.norm.of_statistics(mean, variance, pixels)
+        return centre, own * scale, shift
 
 
 class LayerNorm(nn.Module):
@@ -125,6 +140,11 @@ class LayerNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return F.group_norm(x, 1, self.weight.flatten(), self.bias.flatten(), eps=self.eps)
+
+    def of_statistics(self, mean: Tensor, variance: Tensor, pixels: int) -> tuple[Tensor, Tensor, Tensor]:
+        """As that of `InstanceNorm`."""
+        centre, spread = of_all_channels(mean, variance)
+        return centre, (spread + self.eps).rsqrt() * self.weight, self.bias
 
 
 class DeviationLayerNorm(nn.Module):
@@ -150,6 +170,19 @@ class DeviationLayerNorm(nn.Module):
         scale = self.gamma.view(-1, 1, 1) / (deviation + self.eps)
         y: Tensor = torch.addcmul(self.beta.view(-1, 1, 1), centred, scale)
         return y.to(x.dtype)
+
+    def of_statistics(self, mean: Tensor, variance: Tensor, pixels: int) -> tuple[Tensor, Tensor, Tensor]:
+        """As that of `InstanceNorm`."""
+        centre, spread = of_all_channels(mean, variance)
+        values = mean.shape[1] * pixels
+        deviation = (spread * (values / (values - 1))).sqrt()
+        return centre, self.gamma.view(-1, 1, 1) / (deviation + self.eps), self.beta.view(-1, 1, 1)
+
+
+def of_all_channels(mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and variance (1, 1, 1, 1) of a picture from those of its channels (1, C, 1, 1)."""
+    whole = mean.mean(1, keepdim=True)
+    return whole, (variance + (mean - whole) ** 2).mean(1, keepdim=True)
 
 
 def norm_layer(norm: str, channels: int) -> nn.Module:

@@ -9,18 +9,19 @@ import torch
 from torch import Tensor, nn
 
 
-def per_sample(*networks: nn.Module, training: bool = True) -> bool:
-    """True if no layer mixes the pictures of a batch, counts passes or draws random numbers: passes may share a batch.
+def per_sample(*networks: nn.Module) -> bool:
+    """True if no layer mixes the pictures of a batch, counts passes or draws random numbers in the mode that it is in:
+    passes may share a batch.
 
-    A layer of one's own that does says so by an attribute `mixes_pictures`. `training` False asks for evaluation mode,
-    in which batch norms and dropout do nothing of that.
+    Batch norm, dropout and spectral norm do in training. A layer of one's own that does says so by an attribute
+    `mixes_pictures`: a property, where that depends on its mode.
     """
-    return not any(_mixes(module, training) for network in networks for module in network.modules())
+    return not any(_mixes(module) for network in networks for module in network.modules())
 
 
-def _mixes(module: nn.Module, training: bool) -> bool:
+def _mixes(module: nn.Module) -> bool:
     torchs = (nn.modules.batchnorm._BatchNorm, nn.modules.dropout._DropoutNd, nn.utils.parametrizations._SpectralNorm)
-    return bool(getattr(module, "mixes_pictures", False)) or (training and isinstance(module, torchs))
+    return bool(getattr(module, "mixes_pictures", False)) or (module.training and isinstance(module, torchs))
 
 
 def together(network: nn.Module, *inputs: Tensor, call: Callable[[Tensor], Any] | None = None) -> list[Any]:

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import torch
 from torch import Tensor, nn
 
 from gantool.networks.layers import NormedConv2d, NormedConvTranspose2d, OutputConv, ReflectionPad, Tanh
 from gantool.networks.norms import norm_layer, unless_constant
-from gantool.networks.strips import (
-    Held,
-    add_residual,
-    finish_in_place,
-    hold,
-    hold_mapped,
-    through,
-)
+from gantool.networks.strips import change_in_place, run, settled
 
 PADDINGS = ("reflect", "replicate", "zero")
 
@@ -75,19 +66,13 @@ class ResnetGenerator(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if self.strip_rows is not None:
-            return torch.cat([in_strips(self, picture, self.strip_rows) for picture in x.split(1)])
+            return torch.cat([run(picture, self.children(), self.strip_rows) for picture in x.split(1)])
         output: Tensor = self.head(self.up(self.blocks(self.down(self.stem(x)))))
         return unless_constant(x, output, (0, 2, 3)) if self.norm == "batch" else output
 
     def can_run_in_strips(self) -> bool:
-        """Whether there is no batch norm, and no dropout that draws."""
-        mixing = (nn.modules.batchnorm._BatchNorm,)
-        return not any(
-            # A dropout layer of a model's own may draw in evaluation mode as well.
-            isinstance(module, mixing)
-            or (isinstance(module, nn.Dropout) and (module.training or type(module) is not nn.Dropout))
-            for module in self.modules()
-        )
+        """Whether no batch norm takes the picture's own statistics, and no dropout draws."""
+        return settled(self)
 
     def bytes_of_pass(self, height: int, width: int, rows: int | None) -> int:
         """Bytes that a picture takes as a whole, or in strips: two tensors of a quarter of the resolution, and a strip.
@@ -135,29 +120,6 @@ class ResidualBlock(nn.Module):
         changed: Tensor = self.body(x)
         return x + changed
 
-
-class Stations(Protocol):
-    """A generator of this shape: down to a quarter of the resolution, residual blocks, and up again."""
-
-    stem: nn.Sequential
-    down: nn.Sequential
-    blocks: nn.Sequential
-    """Of blocks whose `body` is two 3x3 convolutions, each with a norm."""
-    up: nn.Sequential
-    head: nn.Sequential
-    """It ends with a function of single pixels."""
-
-
-def in_strips(network: Stations, x: Tensor, strip: int) -> Tensor:
-    """`network(x)` of one picture (1, C, H, W), H and W multiples of 4."""
-    layers = [*network.stem, *network.down]
-    # A norm at the end is done in place: all before it is computed once less.
-    norms = layers[-2:-1] if isinstance(layers[-1], nn.ReLU) else []
-    held = hold(through(Held(x), layers[:-2] if norms else layers, strip), strip // 4)
-    for norm in norms:
-        finish_in_place(held, norm, strip // 4, relu=True)
-    for block in network.blocks:
-        add_residual(held, block.get_submodule("body"), strip // 4)
-    up = through(Held(held), network.up, strip // 4)
-    *head, last_layer = network.head
-    return hold_mapped(through(up, head, strip), strip, last_layer)
+    def work_in_place(self, x: Tensor, strip: int) -> None:
+        """See `gantool.networks.strips`."""
+        x += change_in_place(x, [*self.body], strip)

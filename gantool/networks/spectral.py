@@ -27,9 +27,13 @@ class _Spectral(nn.Module):
     precision or better, also under autocast.
     """
 
-    mixes_pictures = True  # two pictures in one pass are not two passes
     evaluation: Evaluation
     weight: Tensor
+
+    @property
+    def mixes_pictures(self) -> bool:
+        """Whether every pass moves the estimate: then two pictures in one pass are not two passes."""
+        return self.training or self.evaluation == "moves"
 
     def begin(self, evaluation: Evaluation) -> None:
         """Draws the vectors."""

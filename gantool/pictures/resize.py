@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from gantool.errors import UsageError, argument, quoted
-from gantool.pictures.decoding import Array
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -76,12 +75,12 @@ def to_unit(levels: Floats, largest: int = 255) -> Floats:
     return levels
 
 
-def from_unit(array: NDArray[np.floating[Any]], dtype: type[np.uint8] | type[np.uint16] | np.dtype[Any]) -> Array:
-    """The inverse of `to_unit`, exact for every value of both depths: rounded to nearest, clipped. No NaN."""
-    half = np.float32(np.iinfo(dtype).max / 2)
-    levels = np.rint((array.astype(np.float32, copy=False) + np.float32(1)) * half)
-    result: Array = np.clip(levels, 0, np.iinfo(dtype).max).astype(dtype)
-    return result
+def from_unit(values: Floats, largest: int = 255) -> Floats:
+    """The inverse of `to_unit`, exact for every value of both depths: levels as floats, rounded to nearest, clipped.
+
+    The same bits from arrays and from tensors of any device: each step is one operation in single precision.
+    """
+    return ((values + 1) * (largest / 2)).round().clip(0, largest)
 
 
 def _nearest(old: int, new: int) -> NDArray[np.int32]:

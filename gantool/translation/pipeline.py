@@ -191,33 +191,53 @@ def _decode(job: Job, engine: Engine, recipe: Recipe, stdin: bytes) -> Decoded |
 
 def passes(engine: Engine, group: list[Decoded], recipe: Recipe, codes: Chooser) -> Iterator[Translated | Failed]:
     """The group through the network, in as many passes as the memory demands."""
+    size = engine.fitted(group[0].pixels)
     while group:
-        begun = time.perf_counter()
         try:
-            way = engine.way(*engine.fitted(group[0].pixels))
-            part = [_styled(item, recipe, codes) for item in group[: way.together]]
-            variant = recipe.variants[part[0].job.variant]
-            rows = [item.code for item in part if item.code is not None]
-            results = engine.translate(
-                [item.pixels for item in part],
-                variant.direction,
-                codes=torch.cat(rows) if rows else None,
-                seed=seed_of(recipe.seed, part[0].job.source.relative),
-                way=way,
-            )
-            part = [_mapped(item, engine, variant) for item in part]
-        except (DataError, OutOfMemoryError) as error:
-            if len(group) > 1:  # each alone: then the one at fault shows
-                for item in group:
-                    yield from passes(engine, [item], recipe, codes)
-            else:
-                yield Failed(group[0].job, about(group[0].job, error))
+            way = engine.way(*size)
+        except OutOfMemoryError as error:
+            yield from [Failed(item.job, about(item.job, error)) for item in group]
             return
-        seconds = (time.perf_counter() - begun) / len(part)
-        for item, pixels in zip(part, results, strict=True):
-            made, alpha = matched(pixels, item.alpha)
-            yield Translated(item, made, alpha, way, item.seconds + seconds)
-        group = group[len(part) :]
+        part, rest = group[: way.together], group[way.together :]
+        made = _pass(engine, part, way, recipe, codes)
+        if not isinstance(made, GantoolError):
+            yield from made
+        elif len(part) == 1:
+            yield Failed(part[0].job, about(part[0].job, made))
+        elif engine.learnt(way, *size).together < way.together:
+            continue  # they were too many
+        else:
+            for item in part:  # each alone: then the one at fault shows
+                yield from passes(engine, [item], recipe, codes)
+        group = rest
+
+
+def _pass(
+    engine: Engine, part: list[Decoded], way: Way, recipe: Recipe, codes: Chooser
+) -> list[Translated] | GantoolError:
+    """Pictures in one pass; or why it failed, in an error that does not keep the pass's tensors."""
+    begun = time.perf_counter()
+    try:
+        part = [_styled(item, recipe, codes) for item in part]
+        variant = recipe.variants[part[0].job.variant]
+        rows = [item.code for item in part if item.code is not None]
+        results = engine.translate(
+            [item.pixels for item in part],
+            variant.direction,
+            codes=torch.cat(rows) if rows else None,
+            seed=seed_of(recipe.seed, part[0].job.source.relative),
+            way=way,
+        )
+        part = [_mapped(item, engine, variant) for item in part]
+    except (DataError, OutOfMemoryError) as error:
+        return type(error)(error.text)
+    seconds = (time.perf_counter() - begun) / len(part)
+    way = engine.learnt(way, *engine.fitted(part[0].pixels))
+    finished = []
+    for item, pixels in zip(part, results, strict=True):
+        made, alpha = matched(pixels, item.alpha)
+        finished.append(Translated(item, made, alpha, way, item.seconds + seconds))
+    return finished
 
 
 def _styled(item: Decoded, recipe: Recipe, codes: Chooser) -> Decoded:

@@ -59,12 +59,13 @@ class Tally:
             sha256=done.sha256,
         )
         if way.strips:
-            width, height = done.size_out
-            self._once(
-                "strips",
-                f"{name}: {width}x{height} takes about {in_words(way.needed)} as a whole, and {in_words(way.budget)} "
-                "are at hand: it went through in strips, with the same result",
+            size = "{}x{}".format(*done.size_out)
+            why = (
+                f"{size} takes about {in_words(way.needed)} as a whole, and {in_words(way.budget)} are at hand"
+                if way.needed > way.budget
+                else f"the memory does not suffice for {size} as a whole"
             )
+            self._once("strips", f"{name}: {why}: it went through in strips, with the same result")
         if done.job.spelled_out and done.out is not None:
             self._once("alike", f"{name}: {done.out} is its result, because of another picture of that name")
         if done.frames > 1:

@@ -13,7 +13,7 @@ from gantool.networks.layers import NormedConv2d, OutputConv, ReflectionPad, Tan
 from gantool.networks.norms import AffineInstanceNorm
 from gantool.networks.precision import single
 from gantool.networks.same_padding import NormedSameConvTranspose2d
-from gantool_aggan import strips
+from gantool.networks.strips import Band, Mapped, change_in_place, run
 
 
 class Layer(nn.Sequential):
@@ -55,7 +55,7 @@ class Generator(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if self.strip_rows is not None:
-            return torch.cat([strips.generated(self, picture, self.strip_rows) for picture in x.split(1)])
+            return torch.cat([run(picture, self.children(), self.strip_rows) for picture in x.split(1)])
         for layer in self.children():
             x = layer(x)
         return x
@@ -105,7 +105,7 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if self.strip_rows is not None:
-            return torch.cat([strips.attended(self, picture, self.strip_rows) for picture in x.split(1)])
+            return torch.cat([run(picture, self.children(), self.strip_rows) for picture in x.split(1)])
         for layer in self.children():
             x = layer(x)
         return x
@@ -171,12 +171,21 @@ class ResidualBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return F.relu(x + self.c2(self.c1(x)))
 
+    def work_in_place(self, x: Tensor, strip: int) -> None:
+        """See `gantool.networks.strips`."""
+        x += change_in_place(x, [*self.c1, *self.c2], strip)
+        F.relu_(x)
+
 
 class Sigmoid(nn.Module):
     """In single precision also under autocast: a threshold is a sharp edge."""
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.sigmoid(single(x))
+
+    def band(self, source: Band) -> Band:
+        """See `gantool.networks.strips`."""
+        return Mapped(source, self)
 
 
 def initialize(network: nn.Module) -> None:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from gantool.networks.initialization import initialize
 from gantool.networks.layers import NormedConv2d, OutputConv, ReflectionPad, Tanh
 from gantool.networks.norms import AffineInstanceNorm, InstanceNorm, unless_constant
-from gantool.networks.resnet import in_strips
+from gantool.networks.strips import change_in_place, run
 
 PADDINGS = ("reflect", "zero")
 UPSAMPLINGS = ("transposed", "nearest")
@@ -69,7 +69,7 @@ class Generator(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if self.strip_rows is not None:
-            return torch.cat([in_strips(self, picture, self.strip_rows) for picture in x.split(1)])
+            return torch.cat([run(picture, self.children(), self.strip_rows) for picture in x.split(1)])
         pictures: Tensor = self.head(self.up(self.blocks(self.down(self.stem(x)))))
         return unless_constant(x, pictures)
 
@@ -107,6 +107,10 @@ class ResidualBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         changed: Tensor = self.body(x)
         return x + changed
+
+    def work_in_place(self, x: Tensor, strip: int) -> None:
+        """See `gantool.networks.strips`."""
+        x += change_in_place(x, [*self.body], strip)
 
 
 class Discriminator(nn.Module):

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+import torch
 from torch import Tensor, nn
 
 from gantool.networks.layers import ReflectionPad, Tanh
 from gantool.networks.norms import InstanceNorm
 from gantool.networks.spectral import SpectralConv2d
+from gantool.networks.strips import (
+    Band,
+    Held,
+    Layer,
+    Mapped,
+    OfPixels,
+    bytes_in_all,
+    change_in_place,
+    hold,
+    run,
+    through,
+)
 from gantool_drit.layers import PoolingBlock, leaky_conv, norm_conv, residual, up_conv, with_maps
 
 
@@ -16,8 +31,12 @@ class ContentEncoder(nn.Module):
     H and W are multiples of 4 (other sides are rounded up) and at least 8.
     """
 
+    strip_rows: int | None = None
+    """Rows of a strip, where `forward` goes in strips: see `gantool.networks.strips`. That gives no gradients."""
+
     def __init__(self, channels: tuple[int, ...], width: int) -> None:
         super().__init__()
+        self.width = width
         self.domains = nn.ModuleList(
             nn.Sequential(
                 leaky_conv(c, width, 7, 1, 3),  # (N, width, H, W)
@@ -30,8 +49,19 @@ class ContentEncoder(nn.Module):
         self.shared = residual(4 * width)
 
     def forward(self, x: Tensor, domain: int) -> Tensor:
+        if self.strip_rows is not None:
+            layers = [self.domains[domain], self.shared]
+            return torch.cat([run(picture, layers, self.strip_rows) for picture in x.split(1)])
         content: Tensor = self.shared(self.domains[domain](x))
         return content
+
+    def can_run_in_strips(self) -> bool:
+        """Always: all its norms look at one picture."""
+        return True
+
+    def bytes_of_pass(self, height: int, width: int, rows: int | None) -> int:
+        """Bytes that a picture of this size takes on its way to content and back."""
+        return bytes_of(self.width, (height, width), rows)
 
 
 class ConcatAttributeEncoder(nn.Module):
@@ -90,14 +120,33 @@ class AttributeEncoder(nn.Module):
 class ConcatGenerator(nn.Module):
     """Content (N, 4 width, h, w) and attributes (N, size) to pictures (N, channels[domain], 4h, 4w) in [-1, 1]."""
 
+    strip_rows: int | None = None
+    """As in `ContentEncoder`."""
+
     def __init__(self, channels: tuple[int, ...], width: int, size: int) -> None:
         super().__init__()
+        self.width, self.size = width, size
         self.shared = residual(4 * width)
         self.domains = nn.ModuleList(ConcatHead(c, width, size) for c in channels)
 
     def forward(self, content: Tensor, z: Tensor, domain: int) -> Tensor:
+        if self.strip_rows is not None:
+            return torch.cat([self._in_strips(*one, domain, self.strip_rows) for one in pairs(content, z)])
         picture: Tensor = self.domains[domain](self.shared(content), z)
         return picture
+
+    def _in_strips(self, content: Tensor, z: Tensor, domain: int, strip: int) -> Tensor:
+        head = self.domains[domain]
+        assert isinstance(head, ConcatHead)
+        return head.in_strips(run(content, [self.shared], max(1, strip // 4)), z, strip)
+
+    def can_run_in_strips(self) -> bool:
+        """Always: all its norms look at one picture."""
+        return True
+
+    def bytes_of_pass(self, height: int, width: int, rows: int | None) -> int:
+        """Bytes that a picture of this size takes on its way to content and back."""
+        return bytes_of(self.width, (height, width), rows, self.size)
 
 
 class ConcatHead(nn.Module):
@@ -120,17 +169,41 @@ class ConcatHead(nn.Module):
         picture: Tensor = self.picture(with_maps(x, z))
         return picture
 
+    def in_strips(self, x: Tensor, z: Tensor, strip: int) -> Tensor:
+        """`forward` of one (1, C, h, w), in strips of so many rows of the picture: see `gantool.networks.strips`."""
+        full = 4 * x.shape[2]
+        band: Band = Held(x)
+        for layers in (self.blocks, self.up_half, self.up_full, self.picture):
+            band = through(Mapped(band, lambda rows: with_maps(rows, z)), layers, strip, full)
+        return hold(band, strip)
+
 
 class FeaturewiseGenerator(nn.Module):
     """As `ConcatGenerator`, for changes of shape: nothing is shared, and the attributes act within every block."""
 
+    strip_rows: int | None = None
+    """As in `ContentEncoder`."""
+
     def __init__(self, channels: tuple[int, ...], width: int, size: int) -> None:
         super().__init__()
+        self.width = width
         self.domains = nn.ModuleList(FeaturewiseHead(c, width, size) for c in channels)
 
     def forward(self, content: Tensor, z: Tensor, domain: int) -> Tensor:
+        if self.strip_rows is not None:
+            head, strip = self.domains[domain], self.strip_rows
+            assert isinstance(head, FeaturewiseHead)
+            return torch.cat([head.in_strips(one.clone(), code, strip) for one, code in pairs(content, z)])
         picture: Tensor = self.domains[domain](content, z)
         return picture
+
+    def can_run_in_strips(self) -> bool:
+        """Always: all its norms look at one picture."""
+        return True
+
+    def bytes_of_pass(self, height: int, width: int, rows: int | None) -> int:
+        """Bytes that a picture of this size takes on its way to content and back."""
+        return bytes_of(self.width, (height, width), rows)
 
 
 class FeaturewiseHead(nn.Module):
@@ -155,6 +228,13 @@ class FeaturewiseHead(nn.Module):
         picture: Tensor = self.up(x)
         return picture
 
+    def in_strips(self, x: Tensor, z: Tensor, strip: int) -> Tensor:
+        """As that of `ConcatHead`; it works on x."""
+        for block, code in zip(self.blocks, self.mlp(z).chunk(4, dim=1), strict=True):
+            assert isinstance(block, FeaturewiseBlock)
+            block.work_in_place(x, max(1, strip // 4), code)
+        return hold(through(Held(x), self.up, strip, 4 * x.shape[2]), strip)
+
 
 class FeaturewiseBlock(nn.Module):
     """A residual block (N, C, h, w) whose two halves each mix in a code (N, C)."""
@@ -176,6 +256,29 @@ class FeaturewiseBlock(nn.Module):
         y = self.mix1(with_maps(self.conv1(x), z))
         changed: Tensor = self.mix2(with_maps(self.conv2(y), z))
         return x + changed
+
+    def work_in_place(self, x: Tensor, strip: int, z: Tensor) -> None:
+        """x (1, C, h, w) becomes what `forward` gives, in strips of so many rows: see `gantool.networks.strips`."""
+
+        def mixed(mix: nn.Module) -> Layer:
+            return OfPixels(lambda rows: mix(with_maps(rows, z)))
+
+        x += change_in_place(x, [*self.conv1, mixed(self.mix1), *self.conv2, mixed(self.mix2)], strip)
+
+
+def pairs(content: Tensor, z: Tensor) -> Iterable[tuple[Tensor, Tensor]]:
+    """Content and attributes of each picture, (1, C, h, w) and (1, S)."""
+    return zip(content.split(1), z.split(1), strict=True)
+
+
+def bytes_of(width: int, size: tuple[int, int], rows: int | None, attributes: int = 0) -> int:
+    """Bytes that a picture of this (height, width) takes on its way to content and back, with so many maps of
+    attributes.
+
+    Fitted, from above, to measurements on a CPU in single precision (widths 8 and 32).
+    """
+    whole, strip = 5 * width + 50 + 6 * attributes, 5 * width + 120 + 6 * attributes
+    return bytes_in_all(size, rows, whole=whole, held=width + 24 + attributes, strip=strip, width=width)
 
 
 def initialize(network: nn.Module) -> None:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from gantool.networks.layers import ReflectionPad
 from gantool.networks.norms import AdaIN, DeviationLayerNorm, InstanceNorm
 from gantool.networks.spectral import SpectralConv2d
+from gantool.networks.strips import Layer, WithStyle, change_in_place
 
 ACTIVATIONS = ("relu", "lrelu", "prelu", "selu", "tanh", "none")
 NORMS = ("none", "instance", "batch", "layer", "spectral")
@@ -43,6 +44,10 @@ class ConvBlock(nn.Module):
         y: Tensor = self.activation(self.norm(self.conv(self.pad(x)), *style))
         return y
 
+    def layers(self, *style: Tensor) -> list[Layer]:
+        """Its layers, for `gantool.networks.strips`."""
+        return [self.pad, self.conv, WithStyle(self.norm, *style) if style else self.norm, self.activation]
+
 
 class ResidualBlock(nn.Module):
     """x + f(x) with two 3x3 convolutions and no activation after the second or the sum; (N, C, H, W) both ways.
@@ -63,6 +68,11 @@ class ResidualBlock(nn.Module):
             shift_1, scale_1, shift_2, scale_2 = adain[..., None, None].chunk(4, dim=1)
             changed = self.second(self.first(x, shift_1, scale_1), shift_2, scale_2)
         return x + changed
+
+    def work_in_place(self, x: Tensor, strip: int, adain: Tensor | None = None) -> None:
+        """x (1, C, H, W) becomes what `forward` gives, in strips of so many rows: see `gantool.networks.strips`."""
+        style = () if adain is None else adain[..., None, None].chunk(4, dim=1)
+        x += change_in_place(x, [*self.first.layers(*style[:2]), *self.second.layers(*style[2:])], strip)
 
 
 def activation_layer(name: str) -> nn.Module:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from gantool.losses.adversarial import adversarial_loss
 from gantool.networks.layers import OutputConv, Tanh
 from gantool.networks.norms import unless_constant
 from gantool.networks.passes import together
+from gantool.networks.strips import Held, Layer, bytes_in_all, hold, run, through
 from gantool_munit.layers import ConvBlock, ResidualBlock, activation_layer
 
 _STYLE_STAGES = 4
@@ -22,11 +24,15 @@ class ContentEncoder(nn.Module):
     Every convolution is followed by an instance norm, which takes the style out.
     """
 
+    strip_rows: int | None = None
+    """Rows of a strip, where `forward` goes in strips: see `gantool.networks.strips`. That gives no gradients."""
+
     def __init__(
         self, in_channels: int, *, width: int, downsample: int, blocks: int, activation: str, padding: str
     ) -> None:
         super().__init__()
         after: dict[str, Any] = {"norm": "instance", "activation": activation, "padding": padding}
+        self.width, self.downsample = width, downsample
         down = [ConvBlock(in_channels, width, 7, **after)]  # (N, width, H, W)
         for _ in range(downsample):
             down.append(ConvBlock(width, 2 * width, 4, 2, **after))
@@ -35,8 +41,21 @@ class ContentEncoder(nn.Module):
         self.blocks = nn.Sequential(*(ResidualBlock(width, **after) for _ in range(blocks)))
 
     def forward(self, x: Tensor) -> Tensor:
+        if self.strip_rows is not None:
+            return torch.cat([self._in_strips(picture, self.strip_rows) for picture in x.split(1)])
         code: Tensor = self.blocks(self.down(x))
         return code
+
+    def _in_strips(self, x: Tensor, strip: int) -> Tensor:
+        return run(x, [*layers_of(self.down), *self.blocks], strip)
+
+    def can_run_in_strips(self) -> bool:
+        """Always: all its norms look at one picture."""
+        return True
+
+    def bytes_of_pass(self, height: int, width: int, rows: int | None) -> int:
+        """Bytes that a picture takes: see `bytes_of`."""
+        return bytes_of(self.width, self.downsample, (height, width), rows)
 
 
 class StyleEncoder(nn.Module):
@@ -64,11 +83,15 @@ class Decoder(nn.Module):
     blocks' order. Codes that are the same everywhere give no gradients.
     """
 
+    strip_rows: int | None = None
+    """As in `ContentEncoder`."""
+
     def __init__(
         self, out_channels: int, *, width: int, upsample: int, blocks: int, norm: str, activation: str, padding: str
     ) -> None:
         super().__init__()
         channels = width * 2**upsample
+        self.width, self.upsample = width, upsample
         self.adain_size = blocks * 4 * channels if norm == "adain" else 0
         self.blocks = nn.ModuleList(ResidualBlock(channels, norm, activation, padding) for _ in range(blocks))
         up: list[nn.Module] = []
@@ -82,11 +105,49 @@ class Decoder(nn.Module):
         self.up = nn.Sequential(*up)
 
     def forward(self, code: Tensor, adain: Tensor | None = None) -> Tensor:
+        if self.strip_rows is not None:
+            styles = [None] * len(code) if adain is None else adain.split(1)
+            pairs = zip(code.split(1), styles, strict=True)
+            return torch.cat([self._in_strips(one, style, self.strip_rows) for one, style in pairs])
         x = code
         parts = [None] * len(self.blocks) if adain is None else adain.chunk(len(self.blocks), dim=1)
         for block, part in zip(self.blocks, parts, strict=True):
             x = block(x, part)
         return unless_constant(code, self.up(x))
+
+    def _in_strips(self, code: Tensor, adain: Tensor | None, strip: int) -> Tensor:
+        scale = 2**self.upsample
+        full = code.shape[-2] * scale
+        parts = [None] * len(self.blocks) if adain is None else adain.chunk(len(self.blocks), dim=1)
+        x = code.clone()
+        for block, part in zip(self.blocks, parts, strict=True):
+            assert isinstance(block, ResidualBlock)
+            block.work_in_place(x, max(1, strip // scale), part)
+        return hold(through(Held(x), layers_of(self.up), strip, full), strip)
+
+    def can_run_in_strips(self) -> bool:
+        """Always: all its norms look at one picture."""
+        return True
+
+    def bytes_of_pass(self, height: int, width: int, rows: int | None) -> int:
+        """Bytes that a picture of this size takes: see `bytes_of`."""
+        return bytes_of(self.width, self.upsample, (height, width), rows)
+
+
+def layers_of(blocks: Iterable[nn.Module]) -> list[Layer]:
+    """The layers of convolution blocks, and of what is none itself."""
+    return [layer for block in blocks for layer in (block.layers() if isinstance(block, ConvBlock) else [block])]
+
+
+def bytes_of(width: int, halvings: int, size: tuple[int, int], rows: int | None) -> int:
+    """Bytes that a picture of this (height, width) takes on its way to a code and back.
+
+    Fitted, from above, to measurements on a CPU in single precision (widths 8 and 32, one to three halvings).
+    """
+    # The code, and a residual block at its resolution; below a quarter of the picture's there is less.
+    held = (3 * width >> min(halvings, 2)) + 12
+    deepest = width * 2 ** max(0, halvings - 2)
+    return bytes_in_all(size, rows, whole=7 * width + 50, held=held, strip=6 * width + 120, width=deepest)
 
 
 class StyleGenerator(nn.Module):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from gantool.networks.norms import unless_constant
+from gantool.networks.norms import of_all_channels, unless_constant
 from gantool.networks.precision import single
 
 _EPS = 1e-5
@@ -46,6 +46,18 @@ class InstanceLayerNorm(nn.Module):
         offset = single(scale) * (1 - rho) * (mean - whole) * layer + single(shift)
         return torch.addcmul(offset, unless_constant(x, x - mean), factor).to(kind)
 
+    def of_statistics(
+        self, mean: Tensor, variance: Tensor, pixels: int, gamma: Tensor | None = None, beta: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """(centre, scale, shift) for a picture with these statistics of its channels: `gantool.networks.strips`."""
+        scale, shift = (self.gamma, self.beta) if gamma is None or beta is None else (_map(gamma), _map(beta))
+        whole, spread = of_all_channels(mean, variance)
+        values = mean.shape[1] * pixels
+        instance = torch.rsqrt(variance * (pixels / (pixels - 1)) + _EPS)
+        layer = torch.rsqrt(spread * (values / (values - 1)) + _EPS)
+        factor = scale * (self.rho * instance + (1 - self.rho) * layer)
+        return mean, factor, scale * (1 - self.rho) * (mean - whole) * layer + shift
+
     @torch.no_grad()
     def clip(self) -> None:
         """Puts a learned rho back into [0, 1], as after every update."""
@@ -61,6 +73,14 @@ class GroupNorm(nn.GroupNorm):
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(unless_constant(x.unflatten(1, (self.num_groups, -1)), x, (2, 3, 4)))
+
+    def of_statistics(self, mean: Tensor, variance: Tensor, pixels: int) -> tuple[Tensor, Tensor, Tensor]:
+        """As that of `InstanceLayerNorm`."""
+        groups = (self.num_groups, -1)
+        means, variances = mean.view(*groups, 1, 1), variance.view(*groups, 1, 1)
+        centre, spread = (one.expand_as(means).reshape(mean.shape) for one in of_all_channels(means, variances))
+        scale = torch.rsqrt(spread + self.eps) * self.weight.view(-1, 1, 1)
+        return centre, scale, self.bias.view(-1, 1, 1)
 
 
 def _map(values: Tensor) -> Tensor:

@@ -116,6 +116,21 @@ class Labelled(Small):
         return self.out(self.into(torch.cat([labels, borders], 1))).tanh()
 
 
+class Casting(Small):
+    """Casts on its way, as norms do for their statistics: torch notes the device of what is cast."""
+
+    def translate(self, images: Tensor, *, source: int, target: int, code=None, condition=None) -> Tensor:
+        return self.out(self.into(images).double().to(images.dtype)).tanh()
+
+
+class Counting(Casting):
+    """Makes a tensor on the pictures' device: the graph names that device."""
+
+    def translate(self, images: Tensor, *, source: int, target: int, code=None, condition=None) -> Tensor:
+        columns = torch.arange(images.shape[3], device=images.device)
+        return super().translate(images + columns / 1000, source=source, target=target)
+
+
 class Unsure(Small, Exports):
     """Refuses to be exported, in its own words."""
 

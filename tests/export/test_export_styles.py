@@ -8,11 +8,12 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
+from torch.export.passes import move_to_device_pass
 
 from gantool.inference.engine import Engine
 from gantool.runs import checkpoint
 from gantool.spec import Direction, LabelMaps, Pictures, Spec
-from tests.export.small import Labelled, OneSize, Styled, Told, exported, noise, run
+from tests.export.small import Casting, Counting, Labelled, OneSize, Styled, Told, exported, noise, run
 
 pytestmark = pytest.mark.usefixtures("one_exporter")
 
@@ -116,3 +117,15 @@ def test_a_part_is_exported_and_compared_by_itself(saved, tmp_path, format):
         expected = checkpoint.load_model(weights)[1].into(images).numpy()
     (found,) = run(tmp_path / f"m.{format}", {"picture": images.numpy()})
     np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", [Casting, Counting])
+def test_a_pt2_file_moves_to_another_device(saved, tmp_path, kind):
+    """To torch's device without values, which refuses what stays on the CPU as every other does."""
+    exported(saved(kind), tmp_path / "m.pt2")
+    program = torch.export.load(tmp_path / "m.pt2")
+    named = [node.name for node in program.graph.nodes if torch.device("cpu") in (*node.args, *node.kwargs.values())]
+    assert named == (["arange"] if kind is Counting else []), "what is made on a device, and no check of one"
+    moved = move_to_device_pass(program, "meta").module()
+    made = moved(torch.empty(2, 3, 20, 12, device="meta"))
+    assert (made.shape, made.device.type) == ((2, 3, 20, 12), "meta")

@@ -180,7 +180,7 @@ def test_draws_follow_from_the_seed_alone_and_leave_training_alone():
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
     assert torch.equal(torch.get_rng_state(), before)
-    assert not per_sample(engine.model, training=False)
+    assert not per_sample(engine.model)
     assert not Engine(Mixing()).batches, "pictures of one batch would draw different numbers than alone"
 
 
@@ -215,6 +215,25 @@ def test_memory_that_runs_out_gives_strips_a_chance_and_then_one_line():
     assert Engine(Hungry(always=False)).translate([noise(40, 40)], TO_B)[0].shape == (40, 40, 3)
     with pytest.raises(OutOfMemoryError, match="memory does not suffice for a picture of 40x36"):
         Engine(Hungry(always=True)).translate([noise(36, 40)], TO_B)
+
+
+def test_a_batch_of_both_depths_keeps_them():
+    given = [noise(20, 16, 1, seed=1), np.arange(24 * 16, dtype=np.uint16).reshape(24, 16, 1) * 170, noise(17, 9, 1)]
+    engine = Engine(Identity(1))
+    for made, picture in zip(engine.translate(given, TO_B), given, strict=True):
+        assert made.dtype == picture.dtype
+        assert np.array_equal(made, picture)
+
+
+def test_what_lies_in_the_padding_alone_is_not_looked_at():
+    class Spoilt(Identity):
+        def translate(self, images: Tensor, **_: object) -> Tensor:
+            return images.index_fill(2, torch.tensor([23]), float("nan"))
+
+    picture = noise(20, 16)
+    assert np.array_equal(Engine(Spoilt()).translate([picture], TO_B)[0], picture)
+    with pytest.raises(DataError, match="not numbers"):
+        Engine(Spoilt()).translate([picture, noise(24, 16)], TO_B)
 
 
 def test_results_that_are_no_numbers_are_refused():

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from gantool.networks.passes import per_sample, together
 from gantool.networks.patchgan import PatchDiscriminator, PixelDiscriminator
 from gantool.networks.resnet import ResnetGenerator
+from gantool.networks.spectral import SpectralConv2d
 
 
 def counted(network: nn.Module) -> list[int]:
@@ -107,3 +108,23 @@ def test_another_way_through_a_network_shares_a_batch_as_well():
     for found, x in zip(ours, inputs, strict=True):
         for stage, wanted in zip(found, stages(x), strict=True):
             assert (stage - wanted).abs().max() < 1e-12
+
+
+def test_what_mixes_in_training_alone_says_so_then():
+    for network in (
+        ResnetGenerator(3, 3, width=4, blocks=1, dropout=True),
+        PatchDiscriminator(3, width=4, norm="batch"),
+    ):
+        assert not per_sample(network.train())
+        assert per_sample(network.eval())
+
+
+@pytest.mark.parametrize(("evaluation", "rests"), [("vectors", True), ("kernel", True), ("moves", False)])
+def test_spectral_norm_rests_in_evaluation_where_its_estimate_does(evaluation, rests):
+    torch.manual_seed(0)
+    layer = SpectralConv2d(3, 4, 3, evaluation=evaluation)
+    assert not per_sample(layer.train())
+    layer(torch.rand(1, 3, 8, 8))
+    assert per_sample(layer.eval()) == rests
+    x = torch.rand(1, 3, 8, 8)
+    assert torch.equal(layer(x), layer(x)) == rests

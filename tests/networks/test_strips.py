@@ -9,6 +9,7 @@ from torch import nn
 
 from gantool.networks.initialization import initialize
 from gantool.networks.norms import NORMS
+from gantool.networks.precision import widest
 from gantool.networks.resnet import PADDINGS, ResnetGenerator
 
 
@@ -20,7 +21,7 @@ def both_ways(network: nn.Module, x: torch.Tensor, rows: int) -> tuple[torch.Ten
 
 
 @pytest.mark.parametrize("rows", [1, 5, 7, 12, 16, 100])
-@pytest.mark.parametrize("norm", ["instance", "none"])
+@pytest.mark.parametrize("norm", NORMS)
 @pytest.mark.parametrize("padding", PADDINGS)
 def test_strips_give_the_whole_picture(padding, norm, rows):
     torch.manual_seed(rows)
@@ -90,3 +91,12 @@ def test_dropout_that_does_not_draw_is_left_out():
     network = ResnetGenerator(3, 3, width=4, blocks=2, dropout=True).double().eval()
     whole, strips = both_ways(network, torch.rand(1, 3, 16, 16, dtype=torch.float64), 5)
     assert (strips - whole).abs().max() < 1e-9
+
+
+def test_devices_without_double_precision_lose_no_hundredth_of_a_grey_level(monkeypatch):
+    assert widest(torch.device("mps")) == torch.float32
+    monkeypatch.setattr("gantool.networks.strips.widest", lambda device: widest(torch.device("mps")))
+    torch.manual_seed(0)
+    network = ResnetGenerator(3, 3, width=16, blocks=3)
+    whole, strips = both_ways(network, torch.rand(1, 3, 96, 64) * 2 + 19, 16)
+    assert (strips - whole).abs().max() * 127.5 < 0.01

@@ -66,13 +66,18 @@ def test_an_identity_network_returns_the_same_pixels(dtype):
     assert unit.dtype == np.float32
     assert (unit[0], unit[-1]) == (-1, 1)
     assert np.array_equal(to_unit(torch.from_numpy(every).float(), largest).numpy(), unit)
-    assert np.array_equal(from_unit(unit, dtype), every)
-    assert from_unit(np.array([-3.0, 3.0], np.float32), dtype).tolist() == [0, largest]
+    assert np.array_equal(from_unit(unit, largest), every)
+    assert from_unit(np.array([-3.0, 3.0], np.float32), largest).tolist() == [0, largest]
+    drawn = np.random.default_rng(0).uniform(-1.1, 1.1, 100_000).astype(np.float32)
+    values = np.concatenate([drawn, unit, ((np.arange(largest) + 0.5) / (largest / 2) - 1).astype(np.float32)])
+    levels = from_unit(values, largest)
+    assert levels.dtype == np.float32
+    assert np.array_equal(from_unit(torch.from_numpy(values), largest).numpy(), levels)
 
 
 def test_values_are_rounded_to_the_nearest_level():
     between = (np.array([9.4, 9.6]) / 127.5 - 1).astype(np.float32)
-    assert from_unit(between, np.uint8).tolist() == [9, 10]
+    assert from_unit(between).tolist() == [9, 10]
 
 
 def test_sizes_in_words():

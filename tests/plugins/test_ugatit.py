@@ -15,6 +15,7 @@ from PIL import Image
 import gantool as package
 from gantool.capabilities import abilities
 from gantool.errors import DataError
+from gantool.inference.engine import Engine
 from gantool.model import Progress
 from gantool.networks.spectral import SpectralConv2d
 from gantool.spec import Direction, Pictures, Spec
@@ -145,6 +146,19 @@ def test_attention_out_of_memory_is_one_pictures_failure(main, run, tmp_path, mo
     _, _, err = main("translate", "-m", run, pictures, tmp_path / "out", "--attention", tmp_path / "maps", code=1)
     assert "00.png: the memory does not suffice for its maps" in err
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["01.png"]
+
+
+def test_pictures_share_a_batch(run):
+    """Also while it trains: engines put it into evaluation mode, where its discriminators' estimates rest."""
+    model = package.load(run).model.train()
+    engine = Engine(model)
+    assert engine.batches
+    pictures = [np.random.default_rng(seed).integers(0, 256, (32, 36, 3), dtype=np.uint8) for seed in (0, 1)]
+    together = engine.translate(pictures, Direction("A", "B"))
+    for one, picture in zip(together, pictures, strict=True):
+        (alone,) = engine.translate([picture], Direction("A", "B"))
+        assert np.abs(one.astype(int) - alone).max() <= 1
+    assert model.training
 
 
 def test_info_shows_rho(main, run):
