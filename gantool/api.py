@@ -20,7 +20,7 @@ from gantool.comparison.found import Comparison
 from gantool.errors import UsageError
 from gantool.evaluation.validation import validator
 from gantool.inference.codes import seed_of
-from gantool.inference.devices import PRECISIONS, choose
+from gantool.inference.devices import PRECISIONS, PRECISIONS_TEXT, choose
 from gantool.inference.engine import Engine
 from gantool.inference.sampler import Sampler
 from gantool.model import Model
@@ -196,7 +196,7 @@ def load(run_or_file_or_name: str | Path, device: str = "auto", *, precision: st
     Raises CheckpointError for what is none of these or damaged, and UsageError for a device that is not there.
     """
     if precision not in PRECISIONS:
-        raise UsageError(f"precision is {', '.join(PRECISIONS)}, not {precision}")
+        raise UsageError(f"precision is {PRECISIONS_TEXT}, not {precision}")
     path = find_weights(str(run_or_file_or_name), tuple(registry.plugins()))
     facts, model = load_model(path)
     return Trained(facts, model, choose(device), precision)

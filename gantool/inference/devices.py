@@ -9,7 +9,7 @@ from gantool.errors import UsageError, argument
 if TYPE_CHECKING:
     import torch
 
-PRECISIONS = ("fp32", "exact", "bf16")
+PRECISIONS, PRECISIONS_TEXT = ("fp32", "exact", "bf16"), "fp32, exact or bf16"
 """Of a pass: "exact" is fp32 with all convolutions computed by their definition, see `gantool.networks.winograd`."""
 
 

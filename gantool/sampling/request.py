@@ -13,7 +13,7 @@ from typing import get_args
 from gantool import registry
 from gantool.errors import UsageError, argument, command
 from gantool.files import check_folder
-from gantool.inference.devices import PRECISIONS, check_name
+from gantool.inference.devices import PRECISIONS, PRECISIONS_TEXT, check_name
 from gantool.pictures.results import Results
 from gantool.runs.find import find_weights
 from gantool.runs.header import read_facts
@@ -246,7 +246,7 @@ def check(request: Request) -> None:
     check_name(request.device)
     grid = request.grid or (1, 1)
     rules = {
-        "precision": (request.precision in PRECISIONS, ", ".join(PRECISIONS)),
+        "precision": (request.precision in PRECISIONS, PRECISIONS_TEXT),
         "existing": (request.existing in (None, *get_args(Existing)), " or ".join(get_args(Existing))),
         "quality": (1 <= request.quality <= 100, "1 to 100"),
         "grid": (all(1 <= side <= _MOST_CELLS for side in grid), f"(columns, rows), 1 to {_MOST_CELLS} each"),

@@ -11,7 +11,7 @@ from typing import get_args
 from gantool import direction, registry
 from gantool.errors import DataError, UsageError, argument, command
 from gantool.files import check_folder, check_writable
-from gantool.inference.devices import PRECISIONS, check_name
+from gantool.inference.devices import PRECISIONS, PRECISIONS_TEXT, check_name
 from gantool.inference.styles import styles
 from gantool.pictures.file import writable_format
 from gantool.pictures.resize import LARGEST_SIDE
@@ -189,7 +189,7 @@ def _check(request: Request) -> None:
     i, n = request.shard
     size = request.size or (1, 1)
     rules = {
-        "precision": (request.precision in PRECISIONS, ", ".join(PRECISIONS)),
+        "precision": (request.precision in PRECISIONS, PRECISIONS_TEXT),
         "existing": (request.existing in (None, *get_args(Existing)), " or ".join(get_args(Existing))),
         "size": (all(1 <= side <= LARGEST_SIDE for side in size), f"(width, height), 1 to {LARGEST_SIDE} pixels each"),
         "quality": (1 <= request.quality <= 100, "1 to 100"),

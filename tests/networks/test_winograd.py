@@ -109,7 +109,7 @@ def test_a_picture_is_at_most_one_grey_level_away():
     assert apart.max() <= 1
     assert (apart > 0).mean() < 1e-3
     images = [
-        Engine(model, precision=precision)._pass([picture[:64, :64]], (64, 64), way, None, 0, strips=False)
+        Engine(model, precision=precision)._pass([picture[:64, :64]], (64, 64), way, None, 0, None)
         for precision in ("fp32", "exact")
     ]
     assert not torch.equal(*images)

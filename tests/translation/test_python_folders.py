@@ -191,7 +191,7 @@ def test_existing_results_are_kept_replaced_or_refused(run):
         ({"quality": 101}, "quality is 1 to 100, not 101"),
         ({"shard": (3, 2)}, "shard is (i, n) with i from 1 to n, not (3, 2)"),
         ({"batch": 0}, "batch is at least 1, not 0"),
-        ({"precision": "fp8"}, "precision is fp32 or bf16, not fp8"),
+        ({"precision": "fp8"}, "precision is fp32, exact or bf16, not fp8"),
         ({"device": "tpu"}, "tpu"),
         ({"grid": True, "output": "grid.png", "ext": "jpg", "existing": "skip"}, "leave out ext, existing=skip"),
         ({"bathc": 2}, "there is no argument bathc. The arguments: model, inputs, output"),
