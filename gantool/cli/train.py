@@ -111,7 +111,8 @@ def train(
         int | None, _option("--accumulate", help="Batches that make one step (default: 1).", panel=_MACHINE)
     ] = None,
     precision: Annotated[
-        str | None, _option("--precision", metavar="P", help="fp32, bf16 or fp16 (default: fp32).", panel=_MACHINE)
+        str | None,
+        _option("--precision", metavar="P", help="fp32, tf32, bf16 or fp16 (default: fp32).", panel=_MACHINE),
     ] = None,
     device: Annotated[
         str | None, _option("--device", help="auto, cpu, cuda, cuda:1 or mps (default: auto).", panel=_MACHINE)

@@ -8,17 +8,19 @@ from typing import Any
 
 import torch
 
+from gantool.inference.devices import kernels
 from gantool.model import Model
 
 
 @contextmanager
 def ready(model: Model[Any], device: torch.device, *, half: bool = False, seed: int = 0) -> Iterator[None]:
     """Inside, the model is in evaluation mode, without gradients, with random numbers of its own; with `half` its
-    arithmetic is in bfloat16.
+    arithmetic is in bfloat16, otherwise exact.
     """
     with (
         torch.no_grad(),
         evaluating(model),
+        kernels(),
         torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
         torch.autocast(device.type, torch.bfloat16, enabled=half),
     ):
