@@ -64,6 +64,12 @@ def faster_note(capability: tuple[int, int], precision: str, compiled: bool) -> 
     return f"on this GPU {' or '.join(words)} may be faster; docs/performance.md has the price" if words else None
 
 
+def gpu_in_words(capability: tuple[int, int], free: int, total: int) -> str:
+    """What an NVIDIA GPU of this compute capability can do, and its memory, of which so many bytes are free."""
+    bf16 = "bf16" if capability >= (8, 0) else "no bf16"
+    return f"compute capability {'.'.join(map(str, capability))}, {bf16}, {free / 1e9:.1f} of {total / 1e9:.1f} GB free"
+
+
 def own_gpu(device: torch.device, local_rank: int, here: int, count: int) -> torch.device:
     """The GPU of a process, one of `here` on a machine with `count` GPUs.
 

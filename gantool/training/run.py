@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from gantool.model import Model, Progress
+from gantool.networks.constants import uploaded
 from gantool.training.distributed import Processes
 from gantool.training.statistics import Statistics
 
@@ -53,12 +54,13 @@ class TrainingRun:
         scaled = precision == "fp16"
         self.scale = torch.tensor(_FIRST_SCALE if scaled else 1.0, device=self.device)
         self._since_growth = torch.zeros((), device=self.device)
-        self._bad = torch.zeros((), device=self.device)
+        self._bad = torch.zeros((), device=self.device)  # 0 while all is finite; 1, or NaN before an update
         self._bad_in_a_row = torch.zeros((), device=self.device)
         self._skipped = torch.zeros((), device=self.device)
         self._scaled = scaled
-        self._sums: dict[str, Tensor] = {}
-        self._counts: dict[str, int] = {}
+        # By the names of losses that were logged together: their sums (K,), and how often that was.
+        self._sums: dict[tuple[str, ...], Tensor] = {}
+        self._counts: dict[tuple[str, ...], int] = {}
         # Gradients of earlier batches of a step: one list for each update, since a step may update an optimiser twice.
         self._held: list[list[Tensor | None]] = []
         self._ordinal = 0
@@ -92,7 +94,7 @@ class TrainingRun:
 
     def end(self) -> None:
         """Counts the step, and takes back the statistics of one that was not applied."""
-        bad = self._bad > 0
+        bad = self._bad.ne_(0) > 0
         self._statistics.take_back(bad)
         # While a loss scale is being found, overflows are part of the search.
         counted = self._bad * (self.scale <= 1)
@@ -108,9 +110,15 @@ class TrainingRun:
         """Means of the logged losses since the last call. This reads the device."""
         if not self._sums:
             return {}
-        values = torch.stack([total / self._counts[name] for name, total in self._sums.items()])
+        totals: dict[str, Tensor] = {}
+        counts: dict[str, int] = {}
+        for names, sums in self._sums.items():
+            for name, total in zip(names, sums, strict=True):
+                totals[name] = totals[name] + total if name in totals else total
+                counts[name] = counts.get(name, 0) + self._counts[names]
+        values = torch.stack([total / counts[name] for name, total in totals.items()])
         self.processes.mean([values])
-        found = dict(zip(self._sums, values.tolist(), strict=True))
+        found = dict(zip(totals, values.tolist(), strict=True))
         self._sums, self._counts = {}, {}
         return found
 
@@ -147,7 +155,7 @@ class TrainingRun:
                 p.requires_grad_(True)
 
     def backward(self, loss: Tensor, *, retain_graph: bool = False, into: Sequence[str] | None = None) -> None:
-        self._bad = torch.maximum(self._bad, (~torch.isfinite(loss.detach())).to(self._bad.dtype))
+        self._bad.add_(loss.detach().reshape(()), alpha=0)  # NaN from then on if the loss is not finite: one launch
         if self.accumulate > 1:
             loss = loss / self.accumulate
         if self._scaled:
@@ -175,7 +183,7 @@ class TrainingRun:
         if self._scaled:
             torch._foreach_div_(gradients, self.scale)
         norm = nn.utils.get_total_norm(gradients)
-        self._bad = ((bad_anywhere > 0) | ~torch.isfinite(norm)).to(self._bad.dtype)
+        self._bad = bad_anywhere.add(norm, alpha=0).to(self._bad.dtype).ne_(0)
         if clip is not None:
             nn.utils.clip_grads_with_norm_(parameters, clip, norm)
         for name in names:
@@ -230,13 +238,11 @@ class TrainingRun:
             seed = _mixed(self.seed, self.now.step, 1 + self.processes.rank, self._draws)
             return draw(*shape, generator=self._device_rng.manual_seed(seed), device=self.device)
         mine = self.mine(draw(self.processes.world * shape[0], *shape[1:], generator=self.rng))
-        if self.device.type == "cuda":  # a copy from pageable memory would wait for the device
-            mine = mine.contiguous().pin_memory()
-        return mine.to(self.device, non_blocking=True)
+        return uploaded(mine.contiguous(), self.device)
 
     def applied(self) -> Tensor:
         """1 on the device if every update of the step so far was applied, else 0."""
-        return 1 - self._bad
+        return (self._bad == 0).to(self._bad.dtype)
 
     def gather(self, images: Tensor) -> Tensor:
         return self.processes.gather(images)
@@ -245,10 +251,10 @@ class TrainingRun:
         return images.chunk(self.processes.world)[self.processes.rank]
 
     def log(self, **losses: Tensor) -> None:
-        for name, loss in losses.items():
-            value = loss.detach().float()
-            self._sums[name] = self._sums[name] + value if name in self._sums else value
-            self._counts[name] = self._counts.get(name, 0) + 1
+        if losses:
+            names, values = tuple(losses), torch.stack([loss.detach().float() for loss in losses.values()])
+            self._sums[names] = self._sums[names] + values if names in self._sums else values
+            self._counts[names] = self._counts.get(names, 0) + 1
 
 
 def _taken(parameters: Sequence[nn.Parameter]) -> list[Tensor | None]:
