@@ -5,7 +5,7 @@ operator that autograd, autocast and the optimisers hand to the device, counts i
 
 - a leak: a tensor of the CPU among those of the GPU (a number without dimensions may come from the CPU);
 - a wait: whatever makes the host stand still until the device is done. Values read back, copies from memory that is not
-  pinned, boolean masks, lists as indices.
+  pinned, lists as indices. A boolean mask, whose result has a size that only values tell, ends it as a leak does.
 
 Random draws on the CPU and all other work there are done in earnest. What this cannot see: values, the time that
 anything takes, which kernels cuDNN chooses, real memory, races between streams.
@@ -52,7 +52,7 @@ _OWN = f"{os.sep}gantool"
 
 
 class LeakError(RuntimeError):
-    """A tensor of the CPU where the GPU wants one of its own."""
+    """A tensor of the CPU where the GPU wants one of its own, or a result whose size only values can tell."""
 
 
 @dataclass
@@ -189,13 +189,15 @@ class PretendedGPU(TorchDispatchMode):
             )
 
     def _look(self, name: str, args: Any, tensors: list[Tensor]) -> None:
-        if name in _AS_LONG_AS_VALUES_SAY:
-            self._wait(name)
         if name in _INDEXING:
             indices = [one for one in tree_flatten(args[1])[0] if isinstance(one, Tensor)]
-            if any(not _ours(one) or one.dtype == torch.bool for one in indices):
-                self._wait("an index from the CPU, or a boolean mask")
+            if any(one.dtype == torch.bool for one in indices):
+                raise LeakError(f"a boolean mask at {_place()}: the host waits for its count")
+            if not all(map(_ours, indices)):
+                self._wait("an index from the CPU")
             return
+        if name in _AS_LONG_AS_VALUES_SAY:
+            raise LeakError(f"{name} at {_place()}: the host waits for the size of what comes out")
         if name in _FREE:
             return
         for one in tensors:
