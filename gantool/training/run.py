@@ -94,10 +94,10 @@ class TrainingRun:
 
     def end(self) -> None:
         """Counts the step, and takes back the statistics of one that was not applied."""
-        bad = self._bad.ne_(0) > 0
+        bad = self._bad.ne_(0).bool()
         self._statistics.take_back(bad)
         # While a loss scale is being found, overflows are part of the search.
-        counted = self._bad * (self.scale <= 1)
+        counted = self._bad * (self.scale <= 1) if self._scaled else self._bad
         self._bad_in_a_row = (self._bad_in_a_row + 1) * counted
         self._skipped = torch.maximum(self._skipped, self._bad_in_a_row)
         if self._scaled:
@@ -242,7 +242,7 @@ class TrainingRun:
 
     def applied(self) -> Tensor:
         """1 on the device if every update of the step so far was applied, else 0."""
-        return (self._bad == 0).to(self._bad.dtype)
+        return torch.eq(self._bad, 0, out=torch.empty_like(self._bad))
 
     def gather(self, images: Tensor) -> Tensor:
         return self.processes.gather(images)
