@@ -28,6 +28,7 @@ from gantool import registry
 from gantool.checking.pictures import training_pictures
 from gantool.checking.subject import Subject
 from gantool.data import loader
+from gantool.errors import GantoolError
 from gantool.model import Progress
 from gantool.runs.skeleton import skeleton
 from gantool.training.ema import Averages
@@ -55,6 +56,9 @@ def main() -> None:
         except LeakError as error:
             print(f"{name}: {error}", file=sys.stderr)
             sys.exit(1)
+        except GantoolError as error:  # a preset that needs a file
+            print(f"{name}: {error.text}", file=sys.stderr)
+            continue
         counts[name] = told(report)
         for wait, times in report.waits.items():
             print(f"{name}: {times} x {wait}", file=sys.stderr)

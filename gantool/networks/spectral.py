@@ -124,7 +124,7 @@ def _divided(weight: Tensor, u: Tensor, v: Tensor, value: Tensor) -> Tensor:
 class _Divided(torch.autograd.Function):
     """W / s with s = u W v: dL/dW = (G - <G, W / s> u v^T) / s (Miyato et al. 2018, equation 10), in four launches.
 
-    Autograd would take thirty: a discriminator of seven such layers is passed through three times a step.
+    Autograd takes nine: a discriminator of seven such layers is passed through three times a step.
     """
 
     @staticmethod

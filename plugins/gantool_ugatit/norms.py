@@ -57,7 +57,7 @@ class InstanceLayerNorm(nn.Module):
 
 
 def _on_gpu(x: Tensor, rho: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-    """The same by two of torch's norms, whose variances are biased: a third of the launches."""
+    """The same by two of torch's norms, whose variances are biased: a quarter of the launches."""
     count, channels, height, width = x.shape
     pixels, values = height * width, channels * height * width
     instance, layer = (pixels - 1) / pixels, (values - 1) / values
