@@ -212,11 +212,22 @@ def test_the_pictures_of_a_pool_go_where_its_model_goes():
     assert nn.ModuleDict({"pool": pool}).to("meta")["pool"].images[0].is_meta
 
 
+class Around(nn.Module):
+    """A network of a class of its own: torch compiles no bare `nn.Sequential`."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+    def forward(self, x):
+        return self.network(x)
+
+
 def test_samples_of_a_compiled_model_are_made_as_they_come(tmp_path):
     run = trainer(tmp_path, steps=1)
     run.settings = TrainSettings(compile=True)
     compiled = []
-    sampled = run.averages.averages["network"]  # what a sample is made with
+    sampled = run.averages.averages["network"] = Around(run.model.network)  # what a sample is made with
     sampled.compile(backend=lambda graph, inputs: compiled.append(graph) or graph.forward)
     run.observer.sample = lambda done, model: model.get_submodule("network")(torch.ones(1, 3, 8, 8))
     run._sample()
