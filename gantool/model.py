@@ -142,7 +142,10 @@ class Run(Protocol):
         """Uniform draws in [0, 1); otherwise as `randn`."""
 
     def randn(self, *shape: int) -> Tensor:
-        """Standard normal draws on the device; the first dimension is this process's batch, its own part of all."""
+        """Standard normal draws on the device; the first dimension is this process's batch, its own part of all.
+
+        On a GPU more than 16384 of them are drawn there, from a sequence of this process's own.
+        """
 
     def gather(self, images: Tensor) -> Tensor:
         """The images of all processes, one after the other by rank (this one's own where there is one process)."""

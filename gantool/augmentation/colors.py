@@ -9,8 +9,8 @@ from collections.abc import Collection
 import torch
 from torch import Tensor
 
-from gantool.augmentation.constants import constant
 from gantool.augmentation.draws import Draws, sometimes
+from gantool.networks.constants import constant
 
 COLOR = ("brightness", "contrast", "lumaflip", "hue", "saturation")
 _LN2 = math.log(2)

@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gantool.augmentation.constants import constant
 from gantool.augmentation.draws import Draws, sometimes
+from gantool.networks.constants import constant
 
 CORRUPTION = ("imgfilter", "noise", "cutout")
 

@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gantool.augmentation.constants import constant
 from gantool.augmentation.draws import Draws, sometimes
+from gantool.networks.constants import constant
 
 BLIT = ("xflip", "rotate90", "xint")
 """Those that only move whole pixels."""

@@ -70,8 +70,12 @@ def _extras() -> str:
 def _devices() -> str:
     import torch
 
+    from gantool.inference.devices import gpu_in_words
+
     words = [f"cpu with {torch.get_num_threads()} threads"]
-    words += [f"cuda:{i} {torch.cuda.get_device_name(i)}" for i in range(torch.cuda.device_count())]
+    for i in range(torch.cuda.device_count()):
+        gpu = gpu_in_words(torch.cuda.get_device_capability(i), *torch.cuda.mem_get_info(i))
+        words.append(f"cuda:{i} {torch.cuda.get_device_name(i)} ({gpu})")
     if torch.backends.mps.is_available():
         words.append("mps")
     return ", ".join(words)
@@ -85,7 +89,8 @@ def _precision() -> str:
         f"{name}{' (far slower than fp32 here)' if half_precision_note(device, name) else ''}"
         for name in ("bf16", "fp16")
     ]
-    return ", ".join(["fp32 (exact: TF32 is off)", *words])
+    exact = ["fp32 (exact)", *(["tf32 (train)"] if half_precision_note(device, "tf32") is None else [])]
+    return ", ".join([*exact, *words])
 
 
 def _memory() -> str:

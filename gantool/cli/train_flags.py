@@ -11,7 +11,9 @@ _MACHINE, _FILES, _BEST = "Machine", "Saves and samples", "The best save"
 
 Batch = Annotated[int | None, flag("--batch", "Pictures a domain, step and process (default: the authors').", _MACHINE)]
 Accumulate = Annotated[int | None, flag("--accumulate", "Batches that make one step (default: 1).", _MACHINE)]
-Precision = Annotated[str | None, flag("--precision", "fp32, bf16 or fp16 (default: fp32).", _MACHINE, metavar="P")]
+Precision = Annotated[
+    str | None, flag("--precision", "fp32, tf32, bf16 or fp16 (default: fp32).", _MACHINE, metavar="P")
+]
 Device = Annotated[str | None, flag("--device", "auto, cpu, cuda, cuda:1 or mps (default: auto).", _MACHINE)]
 Workers = Annotated[int | None, flag("--workers", "Threads that decode pictures (default: 2).", _MACHINE)]
 Compile = Annotated[bool | None, flag("--compile", "Compile the networks.", _MACHINE)]

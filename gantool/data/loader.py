@@ -18,21 +18,23 @@ _AHEAD = 2  # batches decoded in advance, a worker
 
 
 def batches(
-    dataset: Dataset, *, batch: int, first: int, workers: int = 0, rank: int = 0, world: int = 1
+    dataset: Dataset, *, batch: int, first: int, workers: int = 0, rank: int = 0, world: int = 1, pinned: bool = False
 ) -> Generator[dict[str, Tensor], None, None]:
     """Batch number `first` and all that follow, on the CPU: each array of an item with the batch in front.
 
     The items of all epochs are one sequence; batch k of process r holds items (k world + r) batch ... of it. So an
     epoch's end may lie within a batch, every picture comes equally often, and nothing has to be saved to resume.
-    Threads suffice: Pillow and NumPy let go of the interpreter while they work.
+    Threads suffice: Pillow and NumPy let go of the interpreter while they work. `pinned` batches lie in memory that a
+    GPU copies from while the host goes on; the threads pin it, since that takes a copy.
     """
 
     def load(number: int) -> dict[str, Tensor]:
         start = (number * world + rank) * batch
         try:
-            return _collate([dataset.item(*divmod(n, len(dataset))) for n in range(start, start + batch)])
+            loaded = _collate([dataset.item(*divmod(n, len(dataset))) for n in range(start, start + batch)])
         except DataError as error:
             raise DataError(f"{error.text}. All pictures like it: gantool data check") from error
+        return {name: tensor.pin_memory() for name, tensor in loaded.items()} if pinned else loaded
 
     if workers == 0:
         number = first

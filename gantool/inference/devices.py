@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from gantool.errors import UsageError, argument
@@ -21,14 +23,10 @@ def check_name(name: str) -> None:
 
 
 def choose(name: str) -> torch.device:
-    """The device of this name; "auto" is the first of cuda, mps and cpu that is there. Raises UsageError for others.
-
-    Single precision is exact from then on: NVIDIA's TF32, on by default in convolutions, is switched off.
-    """
+    """The device of this name; "auto" is the first of cuda, mps and cpu that is there. Raises UsageError for others."""
     check_name(name)
     import torch
 
-    torch.backends.cudnn.allow_tf32 = False
     if name == "auto":
         kind = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
         return torch.device(kind)
@@ -44,14 +42,65 @@ def choose(name: str) -> torch.device:
     return torch.device(name)
 
 
+@contextmanager
+def kernels(*, tf32: bool = False, try_all: bool = False) -> Iterator[None]:
+    """Inside, single precision on NVIDIA GPUs is exact, or with `tf32` has 10 bits behind the point in convolutions and
+    matrix products. torch's own default is TF32 in convolutions alone. With `try_all` cuDNN tries its algorithms for
+    each new shape and keeps the fastest. Afterwards all three are as they were.
+    """
+    import torch
+
+    convolutions, products = torch.backends.cudnn, torch.backends.cuda.matmul
+    before = convolutions.allow_tf32, products.allow_tf32, convolutions.benchmark
+    convolutions.allow_tf32, products.allow_tf32, convolutions.benchmark = tf32, tf32, try_all
+    try:
+        yield
+    finally:
+        convolutions.allow_tf32, products.allow_tf32, convolutions.benchmark = before
+
+
+def faster_note(capability: tuple[int, int], precision: str, compiled: bool) -> str | None:
+    """What may make a training on an NVIDIA GPU of this compute capability faster, in one line; None for nothing."""
+    kinds = ("tf32", "bf16") if capability >= (8, 0) else ("fp16",)
+    words = [argument("precision", kind) for kind in kinds] if precision == "fp32" else []
+    words += [] if compiled else [argument("compile")]
+    return f"on this GPU {' or '.join(words)} may be faster; docs/performance.md has the price" if words else None
+
+
+def gpu_in_words(capability: tuple[int, int], free: int, total: int) -> str:
+    """What an NVIDIA GPU of this compute capability can do, and its memory, of which so many bytes are free."""
+    bf16 = "bf16" if capability >= (8, 0) else "no bf16"
+    return f"compute capability {'.'.join(map(str, capability))}, {bf16}, {free / 1e9:.1f} of {total / 1e9:.1f} GB free"
+
+
+def own_gpu(device: torch.device, local_rank: int, here: int, count: int) -> torch.device:
+    """The GPU of a process, one of `here` on a machine with `count` GPUs.
+
+    Raises UsageError for more processes than GPUs, and where all of them would share one that was named.
+    """
+    import torch
+
+    if device.index is None and here <= count:
+        return torch.device("cuda", local_rank)
+    if here == 1:
+        return device
+    if device.index is not None:
+        each = argument("device", "cuda")
+        raise UsageError(f"{here} processes cannot share {device}: {each} gives each a GPU of its own")
+    raise UsageError(f"{here} processes need as many GPUs, and this machine shows {count}: start {count}")
+
+
 def half_precision_note(device: torch.device | str, precision: str) -> str | None:
-    """One line for the person who asked for `precision` ("fp32", "bf16", "fp16"); None where there is nothing to say.
+    """One line for the person who asked for `precision` ("fp32", "tf32", "bf16", "fp16"); None for nothing to say.
 
     A CPU without instructions for the type emulates each multiplication: convolutions take 30 times as long and more.
     """
     import torch
 
-    if torch.device(device).type != "cpu" or precision not in ("bf16", "fp16"):
+    kind = torch.device(device).type
+    if precision == "tf32" and kind != "cuda":
+        return "only NVIDIA's GPUs have TF32: here it is fp32"
+    if kind != "cpu" or precision not in ("bf16", "fp16"):
         return None
     # The question that torch itself asks before it hands a convolution to oneDNN, its library for them.
     supported = torch.backends.mkldnn.is_available() and (

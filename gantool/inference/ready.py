@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from gantool.inference.devices import kernels
 from gantool.model import Model
 from gantool.networks.winograd import KEPT_BYTES, Winograd
 
@@ -27,12 +28,13 @@ def ready(
     convolutions: AbstractContextManager[Any] | None = None,
 ) -> Iterator[None]:
     """Inside, the model is in evaluation mode, without gradients, with random numbers of its own; with `half` its
-    arithmetic is in bfloat16. `convolutions` are computed as `fast_convolutions` says.
+    arithmetic is in bfloat16, otherwise exact. `convolutions` are computed as `fast_convolutions` says.
     """
     with (
         convolutions or nullcontext(),
         torch.no_grad(),
         evaluating(model),
+        kernels(),
         torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
         torch.autocast(device.type, torch.bfloat16, enabled=half),
     ):

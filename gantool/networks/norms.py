@@ -52,6 +52,40 @@ def _in_plain_order(y: Tensor) -> Tensor:
     return y
 
 
+def _on_gpu(x: Tensor, eps: float, weight: Tensor | None = None, bias: Tensor | None = None) -> Tensor:
+    """Instance norm of x (N, C, H, W) on an NVIDIA GPU, times a weight, plus a bias, both (N C,).
+
+    The kernel is that of `F.instance_norm`. What comes out is no view, so that an activation in place behind it is one
+    launch on the way back; of a view autograd makes three copies. A constant sample gets no gradient by a weight of 0.
+    """
+    normalised: Tensor = _InstanceNorm.apply(x, weight, bias, eps)  # type: ignore[no-untyped-call]
+    return normalised
+
+
+class _InstanceNorm(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float) -> Tensor:
+        flat = x.contiguous().view(1, -1, *x.shape[2:])
+        y, mean, deviation = torch.native_batch_norm(flat, weight, bias, None, None, True, 0.0, eps)
+        ctx.save_for_backward(x, weight, mean, deviation)
+        ctx.eps = eps
+        no_view: Tensor = torch.ops.aten._unsafe_view(y, x.shape)
+        return no_view
+
+    @staticmethod
+    def backward(ctx: Any, *outputs: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight, mean, deviation = ctx.saved_tensors
+        gradient = outputs[0].contiguous().view(1, -1, *x.shape[2:])
+        low, high = torch.aminmax(x.detach().flatten(2), dim=2)
+        varies = low.ne_(high).amax(1, keepdim=True).to(mean.dtype).expand_as(low).flatten()  # 0 for constant samples
+        wanted = [needed and not (i and weight is None) for i, needed in enumerate(ctx.needs_input_grad[:3])]
+        for_x, for_weight, for_bias = torch.ops.aten.native_batch_norm_backward(
+            *(gradient, x.contiguous().view_as(gradient), varies if weight is None else weight * varies),
+            *(None, None, mean, deviation, True, ctx.eps, wanted),
+        )
+        return None if for_x is None else for_x.view(x.shape), for_weight, for_bias, None
+
+
 class InstanceNorm(nn.Module):
     """Instance normalisation without parameters or running statistics (Ulyanov et al. 2016, arXiv 1607.08022).
 
@@ -72,6 +106,8 @@ class InstanceNorm(nn.Module):
         self.eps = eps
 
     def forward(self, x: Tensor) -> Tensor:
+        if x.device.type == "cuda" and not torch.compiler.is_compiling():
+            return _on_gpu(x, self.eps)
         x = unless_constant(x, x)
         if x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64) and not torch.compiler.is_compiling():
             return F.group_norm(x.contiguous(), self.channels, eps=self.eps)
@@ -98,6 +134,8 @@ class AffineInstanceNorm(InstanceNorm):
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Tensor) -> Tensor:
+        if x.device.type == "cuda" and not torch.compiler.is_compiling():
+            return _on_gpu(x, self.eps, self.weight.repeat(len(x)), self.bias.repeat(len(x)))
         x = unless_constant(x, x)
         if x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64) and not torch.compiler.is_compiling():
             return F.group_norm(x.contiguous(), self.channels, self.weight, self.bias, self.eps)
@@ -117,6 +155,9 @@ class AdaIN(nn.Module):
         self.norm = InstanceNorm(channels)
 
     def forward(self, x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
+        if x.device.type == "cuda" and not torch.compiler.is_compiling():
+            weight, bias = (single(values.expand(*x.shape[:2], 1, 1)).flatten() for values in (scale, shift))
+            return _on_gpu(x, self.norm.eps, weight, bias)
         normalised: Tensor = self.norm(x)
         return torch.addcmul(shift, normalised, scale)
 

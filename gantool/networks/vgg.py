@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gantool.errors import CheckpointError
+from gantool.networks.constants import constant
 
 _VGG19 = ((64, 64), (128, 128), (256, 256, 256, 256), (512, 512, 512, 512), (512,))
 _VGG16 = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
@@ -79,7 +80,7 @@ class VGG16(nn.Module):
 
 def caffe(pictures: Tensor) -> Tensor:
     """RGB pictures (N, 3, H, W) in [-1, 1] as Caffe's weights want them: blue first, 0 to 255, less the mean."""
-    mean = pictures.new_tensor(_MEAN_COLOUR).view(-1, 1, 1)
+    mean = constant(_MEAN_COLOUR, pictures).view(-1, 1, 1)
     return (pictures.flip(1) + 1) * 127.5 - mean
 
 

@@ -13,6 +13,7 @@ from torch import nn
 
 from gantool.capabilities import Mixes
 from gantool.errors import UsageError, argument, command
+from gantool.inference.devices import kernels
 from gantool.inference.sampler import as_images
 from gantool.pictures.file import encode, to_uint8
 from gantool.report.console import Console
@@ -67,6 +68,7 @@ def project_file(
     apart = [0.0]
     with (
         torch.random.fork_rng(devices=[sampler.device] if sampler.device.type == "cuda" else []),
+        kernels(),
         progress(console, wanted.steps) as bar,
     ):
         torch.manual_seed(request.seed)

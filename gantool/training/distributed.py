@@ -20,6 +20,8 @@ class Processes:
     rank: int = 0
     world: int = 1
     local_rank: int = 0
+    here: int = 1
+    """How many of them are on this machine."""
 
     @property
     def first(self) -> bool:
@@ -76,8 +78,9 @@ def join(device: str) -> Processes:
     """This process's place, read from torchrun's environment. Without one: the only process."""
     if "RANK" not in os.environ or "WORLD_SIZE" not in os.environ:
         return Processes()
+    rank, world = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
     processes = Processes(
-        int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]), int(os.environ.get("LOCAL_RANK", "0"))
+        rank, world, int(os.environ.get("LOCAL_RANK", "0")), int(os.environ.get("LOCAL_WORLD_SIZE", str(world)))
     )
     if processes.world > 1 and not dist.is_initialized():
         # The first optimiser imports it otherwise, when there is a group: its functions' defaults would keep that group

@@ -57,7 +57,7 @@ def describe(plan: Plan) -> dict[str, Any]:
 def measure(plan: Plan) -> tuple[Forecast, str]:
     """What a step of this training takes here, and what to say of it. Makes one or two steps and writes nothing."""
     device = choose(plan.settings.device)
-    with random_and_kernels(device, plan.settings.deterministic):
+    with random_and_kernels(plan, device):
         model, dataset = built(plan), opened(plan)
         model.prepare_training()
         model.to(device)

@@ -30,16 +30,25 @@ class Averages:
         """`applied` is 1, or 0 after a step that was not applied: then nothing moves."""
         decay = model.average_decay(now) if isinstance(model, Averaged) else 1.0
         buffers = isinstance(model, Averaged) and model.averages_buffers
+        means: list[Tensor] = []
+        trained: list[Tensor] = []
         for name, average in self.averages.items():
             network = model.get_submodule(name)
-            moved: list[tuple[Tensor, Tensor]] = [*zip(average.parameters(), network.parameters(), strict=True)]
+            means += average.parameters()
+            trained += network.parameters()
+            copied: dict[torch.dtype, tuple[list[Tensor], list[Tensor]]] = {}
             for kept, buffer in zip(average.buffers(), network.buffers(), strict=True):
                 if buffers and buffer.is_floating_point():
-                    moved.append((kept, buffer))
+                    means.append(kept)
+                    trained.append(buffer)
                 else:
-                    kept.copy_(buffer)
-            for mean, trained in moved:
-                mean.lerp_(trained, applied.to(mean.dtype) * (1 - decay))
+                    to, of = copied.setdefault(buffer.dtype, ([], []))
+                    to.append(kept)
+                    of.append(buffer)
+            for to, of in copied.values():
+                torch._foreach_copy_(to, of)
+        if means:
+            _move(means, trained, applied.to(means[0].dtype) * (1 - decay))
 
     @contextmanager
     def in_place_of(self, model: Model[Any]) -> Iterator[None]:
@@ -60,3 +69,14 @@ class Averages:
             for name in self.averages
             for key, value in model.get_submodule(name).state_dict().items()
         }
+
+
+def _move(means: list[Tensor], trained: list[Tensor], part: Tensor) -> None:
+    """Moves means by `part` of the way to what was trained: a few launches for all of them."""
+    if part.device.type == "cpu":
+        torch._foreach_lerp_(means, trained, [part] * len(means))
+        return
+    # On a GPU weights that are tensors make a launch each of that.
+    ways = torch._foreach_sub(trained, means)
+    torch._foreach_mul_(ways, part)
+    torch._foreach_add_(means, ways)

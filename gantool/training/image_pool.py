@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -39,7 +40,7 @@ class ImagePool(nn.Module):
             return image
         keep, index = self.draw(rng)
         if keep > 0.5:
-            stored = self.images[index].to(image.device)
+            stored = self.images[index]
             self.images[index] = torch.where(image.isfinite().all(), image, stored)
             return stored
         return image
@@ -47,6 +48,12 @@ class ImagePool(nn.Module):
     def draw(self, rng: torch.Generator) -> tuple[float, int]:
         """A uniform number in [0, 1) and an index into the pool."""
         return float(torch.rand((), generator=rng)), int(torch.randint(self.size, (), generator=rng))
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """Takes the pictures to another device, or to another type, with the model."""
+        self.images = [fn(image) for image in self.images]
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        return self
 
     def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
         for index, image in enumerate(self.images):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,13 +12,18 @@ import torch
 from torch import Tensor, nn
 
 from gantool.model import Model, Progress
+from gantool.networks.constants import uploaded
 from gantool.training.distributed import Processes
+from gantool.training.statistics import Statistics
 
 _FIRST_SCALE, _GROWTH_AFTER = 2.0**16, 2000
+_ON_DEVICE = 16_384
+"""More numbers than this are drawn where they are needed, unless that is a CPU: to draw a million takes a host 13 ms,
+and the copy waits for that."""
 
 
 class TrainingRun:
-    """The `Run` of a real training. A step waits for the device only where an optimiser is not fused."""
+    """The `Run` of a real training. A step waits for the device only where an optimiser is not fused, and on MPS."""
 
     def __init__(
         self,
@@ -35,30 +41,31 @@ class TrainingRun:
         self.device = next(model.parameters()).device
         self.now = Progress(0, 1)
         self.rng = torch.Generator()
+        self._device_rng = torch.Generator(self.device)
+        self._draws = 0  # on the device, in this step
         self._half = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision)
         self._last = True  # of the batches that make one step
         self._parameters = {
             name: [p for group in optimizer.param_groups for p in group["params"]]
             for name, optimizer in optimizers.items()
         }
+        self._all = list(model.parameters())
         self._base_rates = {name: [group["lr"] for group in o.param_groups] for name, o in optimizers.items()}
         scaled = precision == "fp16"
         self.scale = torch.tensor(_FIRST_SCALE if scaled else 1.0, device=self.device)
         self._since_growth = torch.zeros((), device=self.device)
-        self._bad = torch.zeros((), device=self.device)
+        self._bad = torch.zeros((), device=self.device)  # 0 while all is finite; 1, or NaN before an update
         self._bad_in_a_row = torch.zeros((), device=self.device)
         self._skipped = torch.zeros((), device=self.device)
         self._scaled = scaled
-        self._sums: dict[str, Tensor] = {}
-        self._counts: dict[str, int] = {}
+        # By the names of losses that were logged together: their sums (K,), and how often that was.
+        self._sums: dict[tuple[str, ...], Tensor] = {}
+        self._counts: dict[tuple[str, ...], int] = {}
         # Gradients of earlier batches of a step: one list for each update, since a step may update an optimiser twice.
         self._held: list[list[Tensor | None]] = []
         self._ordinal = 0
         self._deferred: list[tuple[tuple[str, ...], float | None, list[Tensor | None]]] | None = None
-        # Statistics that a forward pass moves (batch norm's, spectral norm's) must not outlive a step that is not
-        # applied.
-        self._statistics = list(model.buffers())
-        self._statistics_before: list[Tensor] = []
+        self._statistics = Statistics(model, {id(p) for own in self._parameters.values() for p in own})
 
     # The frame of a step: the trainer's side.
 
@@ -66,6 +73,7 @@ class TrainingRun:
         """Starts a step: all its draws and its learning rate follow from its number alone."""
         self.now = now
         self._held = []
+        self._draws = 0
         self.rng.manual_seed(_mixed(self.seed, now.step))
         # Dropout draws from torch's own generators; processes must not draw the same masks.
         torch.manual_seed(_mixed(self.seed, now.step, 1 + self.processes.rank))
@@ -75,7 +83,7 @@ class TrainingRun:
         self._bad = torch.zeros_like(self._bad)
         for optimizer in self.optimizers.values():
             optimizer.zero_grad()
-        self._statistics_before = [buffer.clone() for buffer in self._statistics]
+        self._statistics.note()
 
     def batches(self) -> Iterator[int]:
         """The batches of this step, of which the last one updates."""
@@ -86,11 +94,10 @@ class TrainingRun:
 
     def end(self) -> None:
         """Counts the step, and takes back the statistics of one that was not applied."""
-        bad = self._bad > 0
-        for buffer, before in zip(self._statistics, self._statistics_before, strict=True):
-            buffer.copy_(torch.where(bad, before, buffer))
+        bad = self._bad.ne_(0).bool()
+        self._statistics.take_back(bad)
         # While a loss scale is being found, overflows are part of the search.
-        counted = self._bad * (self.scale <= 1)
+        counted = self._bad * (self.scale <= 1) if self._scaled else self._bad
         self._bad_in_a_row = (self._bad_in_a_row + 1) * counted
         self._skipped = torch.maximum(self._skipped, self._bad_in_a_row)
         if self._scaled:
@@ -103,9 +110,15 @@ class TrainingRun:
         """Means of the logged losses since the last call. This reads the device."""
         if not self._sums:
             return {}
-        values = torch.stack([total / self._counts[name] for name, total in self._sums.items()])
+        totals: dict[str, Tensor] = {}
+        counts: dict[str, int] = {}
+        for names, sums in self._sums.items():
+            for name, total in zip(names, sums, strict=True):
+                totals[name] = totals[name] + total if name in totals else total
+                counts[name] = counts.get(name, 0) + self._counts[names]
+        values = torch.stack([total / counts[name] for name, total in totals.items()])
         self.processes.mean([values])
-        found = dict(zip(self._sums, values.tolist(), strict=True))
+        found = dict(zip(totals, values.tolist(), strict=True))
         self._sums, self._counts = {}, {}
         return found
 
@@ -129,7 +142,7 @@ class TrainingRun:
     @contextmanager
     def phase(self, *names: str) -> Iterator[None]:
         wanted = {id(p) for name in names for p in self._parameters[name]}
-        frozen = [p for p in self.model.parameters() if p.requires_grad and id(p) not in wanted]
+        frozen = [p for p in self._all if p.requires_grad and id(p) not in wanted]
         for p in frozen:
             p.requires_grad_(False)
         try:
@@ -142,7 +155,7 @@ class TrainingRun:
                 p.requires_grad_(True)
 
     def backward(self, loss: Tensor, *, retain_graph: bool = False, into: Sequence[str] | None = None) -> None:
-        self._bad = torch.maximum(self._bad, (~torch.isfinite(loss.detach())).to(self._bad.dtype))
+        self._bad.add_(loss.detach().reshape(()), alpha=0)  # NaN from then on if the loss is not finite: one launch
         if self.accumulate > 1:
             loss = loss / self.accumulate
         if self._scaled:
@@ -170,7 +183,7 @@ class TrainingRun:
         if self._scaled:
             torch._foreach_div_(gradients, self.scale)
         norm = nn.utils.get_total_norm(gradients)
-        self._bad = ((bad_anywhere > 0) | ~torch.isfinite(norm)).to(self._bad.dtype)
+        self._bad = bad_anywhere.add(norm, alpha=0).to(self._bad.dtype).ne_(0)
         if clip is not None:
             nn.utils.clip_grads_with_norm_(parameters, clip, norm)
         for name in names:
@@ -204,28 +217,32 @@ class TrainingRun:
             parameter.grad = gradient if self._last else None
 
     def _step(self, optimizer: torch.optim.Optimizer) -> None:
-        if all(group.get("fused") for group in optimizer.param_groups):
-            # Fused optimisers leave everything as it is where this is 1, without anybody reading it back.
+        # Fused optimisers leave everything as it is where `found_inf` is 1, without anybody reading it back. Those of
+        # MPS did not look at it (pytorch pull request 186360).
+        heeded = self.device.type in ("cuda", "cpu") and all(group.get("fused") for group in optimizer.param_groups)
+        if heeded:
             optimizer.found_inf = self._bad  # type: ignore[attr-defined]
             optimizer.step()
         elif not self._bad.item():
             optimizer.step()
 
     def rand(self, *shape: int) -> Tensor:
-        return self._moved(torch.rand(self.processes.world * shape[0], *shape[1:], generator=self.rng))
+        return self._drawn(torch.rand, shape)
 
     def randn(self, *shape: int) -> Tensor:
-        return self._moved(torch.randn(self.processes.world * shape[0], *shape[1:], generator=self.rng))
+        return self._drawn(torch.randn, shape)
 
-    def _moved(self, drawn: Tensor) -> Tensor:
-        mine = self.mine(drawn)
-        if self.device.type == "cuda":  # a copy from pageable memory would wait for the device
-            mine = mine.contiguous().pin_memory()
-        return mine.to(self.device, non_blocking=True)
+    def _drawn(self, draw: Callable[..., Tensor], shape: tuple[int, ...]) -> Tensor:
+        if self.device.type != "cpu" and math.prod(shape) > _ON_DEVICE:
+            self._draws += 1
+            seed = _mixed(self.seed, self.now.step, 1 + self.processes.rank, self._draws)
+            return draw(*shape, generator=self._device_rng.manual_seed(seed), device=self.device)
+        mine = self.mine(draw(self.processes.world * shape[0], *shape[1:], generator=self.rng))
+        return uploaded(mine.contiguous(), self.device)
 
     def applied(self) -> Tensor:
         """1 on the device if every update of the step so far was applied, else 0."""
-        return 1 - self._bad
+        return torch.eq(self._bad, 0, out=torch.empty_like(self._bad))
 
     def gather(self, images: Tensor) -> Tensor:
         return self.processes.gather(images)
@@ -234,10 +251,10 @@ class TrainingRun:
         return images.chunk(self.processes.world)[self.processes.rank]
 
     def log(self, **losses: Tensor) -> None:
-        for name, loss in losses.items():
-            value = loss.detach().float()
-            self._sums[name] = self._sums[name] + value if name in self._sums else value
-            self._counts[name] = self._counts.get(name, 0) + 1
+        if losses:
+            names, values = tuple(losses), torch.stack([loss.detach().float() for loss in losses.values()])
+            self._sums[names] = self._sums[names] + values if names in self._sums else values
+            self._counts[names] = self._counts.get(names, 0) + 1
 
 
 def _taken(parameters: Sequence[nn.Parameter]) -> list[Tensor | None]:

@@ -17,7 +17,7 @@ from gantool.capabilities import Grows
 from gantool.data.dataset import Dataset, Recipe
 from gantool.errors import CheckpointError, DataError, GantoolError, UsageError, argument, command
 from gantool.files import reason
-from gantool.inference.devices import choose, half_precision_note
+from gantool.inference.devices import choose, faster_note, half_precision_note, kernels, own_gpu
 from gantool.model import Model, Progress
 from gantool.pictures.find import others_below, passed_over
 from gantool.report.console import Console
@@ -46,16 +46,18 @@ def start(plan: Plan, console: Console, validator: Validator | None = None) -> P
     console = console.steadfast()
     device = choose(plan.settings.device)
     processes = distributed.join(plan.settings.device if plan.settings.device != "auto" else device.type)
-    if device.type == "cuda" and device.index is None:
-        device = torch.device("cuda", processes.local_rank)
-        torch.cuda.set_device(device)
     if not processes.first:
         console = Console(verbosity=-1, progress="none")
     if note := half_precision_note(device, plan.settings.precision):
         console.warn(note)
     with contextlib.ExitStack() as outside:
         outside.callback(distributed.leave)
-        outside.enter_context(random_and_kernels(device, plan.settings.deterministic))
+        if device.type == "cuda":
+            device = own_gpu(device, processes.local_rank, processes.here, torch.cuda.device_count())
+            torch.cuda.set_device(device)
+            if note := faster_note(torch.cuda.get_device_capability(), plan.settings.precision, plan.settings.compile):
+                console.note(note)
+        outside.enter_context(random_and_kernels(plan, device))
         if plan.place.saves:
             _compare(plan, processes.world, console)
         measure = _measure(plan, validator, processes, console)
@@ -211,14 +213,19 @@ def built(plan: Plan) -> Model[Any]:
 
 
 @contextlib.contextmanager
-def random_and_kernels(device: torch.device, deterministic: bool) -> Iterator[None]:
+def random_and_kernels(plan: Plan, device: torch.device) -> Iterator[None]:
     """Inside, torch's generators may be seeded and its kernels chosen; afterwards a caller finds both as they were."""
-    before = torch.are_deterministic_algorithms_enabled()
+    before, deterministic = torch.are_deterministic_algorithms_enabled(), plan.settings.deterministic
     if deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what cuBLAS wants for it
+    # Where every batch has the same shape, the first step's trials pay.
+    try_all = not deterministic and (plan.preparation.crops or plan.preparation.common_size is not None)
     try:
         torch.use_deterministic_algorithms(deterministic)
-        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        with (
+            kernels(tf32=plan.settings.precision == "tf32", try_all=try_all),
+            torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
+        ):
             yield
     finally:
         torch.use_deterministic_algorithms(before)

@@ -11,7 +11,7 @@ from gantool.errors import UsageError, argument
 from gantool.inference.devices import check_name
 from gantool.options import option
 
-PRECISIONS = ("fp32", "bf16", "fp16")
+PRECISIONS = ("fp32", "tf32", "bf16", "fp16")
 
 CHANGEABLE = frozenset(
     {

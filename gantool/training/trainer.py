@@ -139,6 +139,7 @@ class Trainer:
             workers=s.workers,
             rank=self.processes.rank,
             world=self.processes.world,
+            pinned=self.run.device.type == "cuda",
         )
         with noted(self._answer, self.clock) as received, contextlib.closing(stream), self._kept():
             self._received = received
@@ -236,7 +237,9 @@ class Trainer:
 
     def _sample(self) -> None:
         if self.processes.first:
-            with self.averages.in_place_of(self.model), torch.no_grad():
+            # Samples have sizes of their own, and a compiler would take a minute for each.
+            eager = torch.compiler.set_stance("force_eager") if self.settings.compile else contextlib.nullcontext()
+            with eager, self.averages.in_place_of(self.model), torch.no_grad():
                 self.model.eval()
                 self.observer.sample(self.done, self.model)
             self.model.train()
@@ -326,6 +329,7 @@ class Trainer:
             for name, average in self.averages.averages.items():
                 average.load_state_dict(checkpoint.below(f"{name}.", weights))
             training_state.load_training_only(self.model, state)
+            self.model.to(self.run.device)  # the pictures of a replay pool, which come from the file
             training_state.load_optimizers(self.optimizers, state)
             self.run.load_state_dict(checkpoint.below("run.", state))
         self.done = self._saved_at = int(header.metadata["step"])

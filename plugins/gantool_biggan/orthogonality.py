@@ -15,10 +15,10 @@ def orthogonality(weights: Iterable[Tensor]) -> Tensor:
 
     Its gradient is 2 (W W^T o (1 - I)) W, which the authors add to that of the loss (section 3.1, equation 3).
     """
-    total = torch.zeros(())
+    terms = []
     for weight in weights:
         if weight.dim() >= 2:
             rows = single(weight).flatten(1)
             products = rows @ rows.t()
-            total = total.to(products) + 0.5 * (products - products.diagonal().diag()).square().sum()
-    return total
+            terms.append(0.5 * (products - products.diagonal().diag()).square().sum())
+    return sum(terms[1:], terms[0]) if terms else torch.zeros(())

@@ -18,6 +18,7 @@ from gantool.capabilities import Translates
 from gantool.data.layouts.unpaired import unpaired
 from gantool.losses.adversarial import GAN_MODES, discriminator_losses, generator_loss
 from gantool.model import Batch, Data, Epochs, Model, Progress, Roles, Run
+from gantool.networks.constants import uploaded
 from gantool.networks.initialization import INITIALIZATIONS, initialize
 from gantool.networks.norms import NORMS
 from gantool.networks.passes import together
@@ -153,7 +154,7 @@ class CUT(Translates, Model["CUT.Options"]):
         with torch.no_grad():
             given = self.encoded(sources)
         for of_source, of_result in zip(given, generated, strict=True):
-            places = [self.places(x[0, 0].numel(), run.rng).to(x.device, non_blocking=True) for x in of_source]
+            places = [uploaded(self.places(x[0, 0].numel(), run.rng), x.device) for x in of_source]
             with torch.no_grad():
                 keys = self.f(of_source, places)
             queries = self.f([x.flip(3) for x in of_result] if mirrored else of_result, places)

@@ -147,7 +147,8 @@ def masks(maps: Tensor) -> Masks:
     scale = h.shape[2] // 256
     for part, rows, power in _MOVED:
         h[:, part] = _up(h[:, part], rows * scale) ** power
-    h[:, _LEFT_OUT] = 0
+    for part in _LEFT_OUT:
+        h[:, part] = 0
     h[:, 52:55] = _up(h[:, 52:55], 4)
     h[:, 60:76] = _up(h[:, 60:76], -8) ** 3 + _up(h[:, 60:76], -24)
 
@@ -166,7 +167,7 @@ _MOVED = (
     (slice(83, 88), 8, 4),  # lower lip
     (slice(88, 96), -2, 3),  # inner lip
 )
-_LEFT_OUT = [*range(8), *range(25, 33), 33, 46, 76, 82]
+_LEFT_OUT = (slice(8), slice(25, 34), slice(46, 47), slice(76, 77), slice(82, 83))
 _COARSE_ONLY = (slice(8, 25), slice(33, 51), slice(76, 96))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gantool.networks.norms import of_all_channels, unless_constant
@@ -35,6 +36,8 @@ class InstanceLayerNorm(nn.Module):
         scale, shift = (self.gamma, self.beta) if gamma is None or beta is None else (_map(gamma), _map(beta))
         kind = x.dtype
         x, rho = single(x), single(self.rho)
+        if x.device.type == "cuda" and not torch.compiler.is_compiling():
+            return _on_gpu(x, rho, single(scale), single(shift)).to(kind)
         pixels, channels = x.shape[2] * x.shape[3], x.shape[1]
         variance, mean = torch.var_mean(x, (2, 3), unbiased=True, keepdim=True)  # each (N, C, 1, 1)
         # The layer's statistics follow from those of its channels: the picture is read once.
@@ -63,6 +66,20 @@ class InstanceLayerNorm(nn.Module):
         """Puts a learned rho back into [0, 1], as after every update."""
         if self.learned:
             self.rho.clamp_(0, 1)
+
+
+def _on_gpu(x: Tensor, rho: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+    """The same by two of torch's norms, whose variances are biased: a quarter of the launches."""
+    count, channels, height, width = x.shape
+    pixels, values = height * width, channels * height * width
+    instance, layer = (pixels - 1) / pixels, (values - 1) / values
+    of_instance = scale * rho
+    weights = of_instance * instance**0.5, (scale - of_instance) * layer**0.5, shift
+    first, second, offset = (w.expand(count, channels, 1, 1).flatten() for w in weights)
+    x = unless_constant(x, x).reshape(1, -1, height, width)
+    one = torch.batch_norm(x, first, offset, None, None, True, 0.0, _EPS * instance, False)
+    two = F.group_norm(x, count, second, None, _EPS * layer)
+    return (one + two).view(count, channels, height, width)
 
 
 class GroupNorm(nn.GroupNorm):

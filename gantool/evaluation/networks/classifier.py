@@ -18,6 +18,8 @@ from gantool.errors import CheckpointError
 from gantool.evaluation.networks.inception import FEATURES, RESIZE, SIDE, Inception, filled
 from gantool.evaluation.pictures import Pictures, Progress, as_rgb, silent
 from gantool.importing.reading import leaves, read_official
+from gantool.inference.devices import kernels
+from gantool.networks.constants import constant
 
 PROTOCOL = f"pictures in [0, 1], {RESIZE}; torchvision's transform_input, which expects ImageNet's normalisation, on"
 
@@ -34,8 +36,9 @@ class Classifier(Inception):
             if isinstance(module, nn.AvgPool2d):
                 module.count_include_pad = True
 
+    @kernels()
     def forward(self, images: Tensor) -> Tensor:
-        mean, std = (images.new_tensor(values).view(3, 1, 1) for values in (_MEAN, _STD))
+        mean, std = (constant(values, images).view(3, 1, 1) for values in (_MEAN, _STD))
         probabilities: Tensor = self.fc(super().forward((images * std + mean - 0.5) / 0.5)).softmax(dim=1)
         return probabilities
 

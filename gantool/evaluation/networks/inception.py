@@ -21,6 +21,7 @@ from gantool.errors import CheckpointError
 from gantool.evaluation.files import INCEPTION
 from gantool.evaluation.pictures import Pictures, Progress, as_rgb, silent
 from gantool.importing.reading import leaves, read_official
+from gantool.inference.devices import kernels
 from gantool.pictures.decoding import Array
 
 FEATURES = 2048
@@ -182,6 +183,7 @@ class Inception(nn.Module):
         self.Mixed_7c = _BlockE(2048, max_pool=True)
         self.fc = nn.Linear(FEATURES, classes)
 
+    @kernels()
     def forward(self, images: Tensor) -> Tensor:
         x = self.Conv2d_2b_3x3(self.Conv2d_2a_3x3(self.Conv2d_1a_3x3(images)))
         x = F.max_pool2d(x, 3, stride=2)

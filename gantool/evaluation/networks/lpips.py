@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from gantool.errors import CheckpointError
 from gantool.importing.reading import leaves, read_official
+from gantool.inference.devices import kernels
 
 HEADS = ("lin{}.model.1.weight", "lpips_weights.{}.main.1.weight")
 """Names of the heads in known files: the package's, and StarGAN v2's."""
@@ -44,6 +45,7 @@ class LPIPS(nn.Module):
         self.register_buffer("mean", torch.tensor([-0.030, -0.088, -0.188]).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor([0.458, 0.448, 0.450]).view(3, 1, 1), persistent=False)
 
+    @kernels()
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         terms = [
             ((a - b).square() * head).sum(1).mean((1, 2))

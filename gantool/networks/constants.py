@@ -1,4 +1,4 @@
-"""Numbers that never change, on a device."""
+"""Numbers of the CPU on a device, without a wait for it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,11 @@ def constant(values: tuple[Any, ...], like: Tensor) -> Tensor:
     changed. A device gets them once: a copy from the CPU makes it wait.
     """
     return _constant(values, like.dtype, like.device)
+
+
+def uploaded(tensor: Tensor, device: torch.device) -> Tensor:
+    """The tensor on the device, where it is needed once. A copy from memory that is not pinned would wait for a GPU."""
+    return (tensor.pin_memory() if device.type == "cuda" else tensor).to(device, non_blocking=True)
 
 
 @cache

@@ -1,0 +1,80 @@
+"""The routes that layers take on a GPU, computed on a CPU: they give what the CPU's own routes give, to rounding."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+from gantool_ugatit.norms import InstanceLayerNorm
+from gantool_ugatit.norms import _on_gpu as adalin_on_gpu
+
+from gantool.networks.norms import InstanceNorm, _on_gpu
+from gantool.networks.spectral import SpectralConv2d
+
+BOUND = 1e-12
+"""Relative, in double precision."""
+
+
+def drawn(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed)) * 2 + 1
+
+
+def close(a: torch.Tensor, b: torch.Tensor) -> bool:
+    return bool((a - b).abs().max() <= BOUND * b.abs().max())
+
+
+@pytest.mark.parametrize("affine", [False, True])
+def test_instance_norm_and_both_its_derivatives(affine):
+    x, weight, bias = drawn(2, 4, 6, 5), drawn(8, seed=1), drawn(8, seed=2)
+    given = [x, weight, bias] if affine else [x]
+
+    def plain(x, weight=None, bias=None):
+        y = InstanceNorm(4)(x)
+        return y if weight is None else y * weight.view(2, 4, 1, 1) + bias.view(2, 4, 1, 1)
+
+    found = []
+    for route in (lambda x, *more: _on_gpu(x, 1e-5, *more), plain):
+        inputs = [one.clone().requires_grad_() for one in given]
+        y = F.leaky_relu_(route(*inputs), 0.2)
+        first = torch.autograd.grad((y**3).sum(), inputs, create_graph=True)
+        second = torch.autograd.grad((first[0] ** 2).sum(), inputs[:2])
+        found.append([y, *first, *second])
+    assert all(close(a, b) for a, b in zip(*found, strict=True))
+
+
+def test_instance_norm_gives_no_view_and_a_constant_sample_no_gradient():
+    x = drawn(2, 3, 4, 4)
+    x[0] = torch.arange(3.0).view(3, 1, 1)
+    x.requires_grad_()
+    y = _on_gpu(x, 1e-5)
+    assert not y._is_view()  # an activation in place would be three copies on the way back
+    (y * drawn(2, 3, 4, 4, seed=1)).sum().backward()
+    assert not x.grad[0].any()
+    assert x.grad[1].all()
+
+
+def test_adaptive_layer_instance_norm():
+    x, scale, shift = drawn(2, 6, 5, 7), drawn(2, 6, seed=1), drawn(2, 6, seed=2)
+    layer = InstanceLayerNorm(6, rho=0.3, affine=False).double()
+    found = []
+    for route in (
+        lambda x, scale, shift: adalin_on_gpu(x, layer.rho, scale[:, :, None, None], shift[:, :, None, None]),
+        layer,
+    ):
+        inputs = [one.clone().requires_grad_() for one in (x, scale, shift)]
+        y = route(*inputs)
+        found.append([y, *torch.autograd.grad((y**3).sum(), [*inputs, layer.rho])])
+    assert all(close(a, b) for a, b in zip(*found, strict=True))
+
+
+def test_spectral_norm_has_the_gradients_of_its_definition():
+    torch.manual_seed(0)
+    layer = SpectralConv2d(3, 5, 4, bias=False).double()
+    kernel = layer.normalised()
+    u, v, weight = layer.u, layer.v, layer.weight  # those of this pass
+    defined = weight / torch.dot(u, weight.flatten(1) @ v)
+    found = []
+    for one in (kernel, defined):
+        (first,) = torch.autograd.grad((one * drawn(*weight.shape)).sin().sum(), weight, create_graph=True)
+        found.append([one, first, *torch.autograd.grad((first**2).sum(), weight)])
+    assert all(close(a, b) for a, b in zip(*found, strict=True))
