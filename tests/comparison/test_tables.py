@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -158,3 +159,6 @@ def test_damaged_files_are_refused_in_one_line(tmp_path):
     path.write_text("[")
     with pytest.raises(DataError, match="is no comparison"):
         saved.read(str(path))
+    os.mkfifo(tmp_path / "pipe.json")
+    with pytest.raises(DataError, match="it is a pipe, not a file"):
+        saved.read(str(tmp_path / "pipe.json"))
