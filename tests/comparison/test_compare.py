@@ -116,6 +116,9 @@ REFUSED = [
     (["runs/one", "testA", "testB", "--csv", "--json"], 2, "exclude each other"),
     (["runs/one", "saved.json"], 2, "are joined with each other"),
     (["saved.json", "other.json", "--size", "8"], 2, "--size is for measuring"),
+    (["saved.json", "--seed", "5"], 2, "--seed is for measuring"),
+    (["saved.json", "--truncation", "0.3"], 2, "--truncation is for measuring"),
+    (["saved.json", "--device", "cpu"], 2, "--device is for measuring"),
     (["nowhere.json"], 3, "cannot read nowhere.json"),
 ]
 
