@@ -308,12 +308,12 @@ def compare(
     """
     _known(more, comparison.Request)
     named = models.items() if isinstance(models, Mapping) else [("", model) for model in _several(models)]
-    for name in ("inception", "classifier"):
+    for name in ("inception", "classifier", "judge", "labels"):
         if more.get(name) is not None:
             more[name] = Path(more[name])
     if more.get("lpips") is not None:
-        backbone, heads = more["lpips"]
-        more["lpips"] = Path(backbone), Path(heads)
+        files = _several(more["lpips"])
+        more["lpips"] = Path(files[0]), Path(files[-1])
     request = comparison.Request(
         models=tuple(f"{name}={model}" if name else str(model) for name, model in named),
         pictures=tuple(Path(path) for path in _several(pictures)),

@@ -95,9 +95,11 @@ def compare(
     from gantool.comparison import words as parts
 
     if saved.are_saved(words):
-        chosen = {"to": to, "inception": inception, "lpips": lpips, "classifier": classifier, "n": count, "size": size}
+        chosen: dict[str, Any] = {"to": to, "inception": inception, "lpips": lpips, "classifier": classifier}
         chosen |= {"resamples": resamples, "name": name, "out": out, "judge": judge, "expect": expect, "labels": labels}
-        chosen |= {"kid": kid or None, "kid_source": kid_source or None, "consistency": consistency or None}
+        chosen |= {"n": count, "size": size, "kid": kid or None, "kid_source": kid_source or None, "seed": seed or None}
+        chosen |= {"consistency": consistency or None, "device": None if device == "auto" else device}
+        chosen |= {"truncation": None if truncation == 1 else truncation}
         _saved(words, columns, papers, form, [key for key, value in chosen.items() if value is not None], console)
         return
     from gantool.comparison.request import Request, plan

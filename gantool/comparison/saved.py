@@ -11,6 +11,7 @@ from gantool.comparison.words import given
 from gantool.errors import DataError, UsageError
 from gantool.evaluation.report import known
 from gantool.evaluation.resampling import Interval
+from gantool.files import refuse_irregular
 
 _NAME = schema.text(255)
 _METRICS = schema.table(schema.nullable(schema.number))
@@ -50,6 +51,7 @@ def read(word: str) -> Comparison:
     name, text = given(word)
     path = Path(text)
     try:
+        refuse_irregular(path)
         value = _FILE(schema.parse_json(path.read_bytes()), "")
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or error}") from error

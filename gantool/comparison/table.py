@@ -139,14 +139,13 @@ def _column(name: str, papers: bool) -> Column:
 def _cell(row: Row, name: str, papers: bool) -> Cell | None:
     if name not in row.metrics:
         return None
-    mark = row.marks.get(name)
     if papers:
         shown = "is_10" if name == "is" and "is_10" in row.metrics else name
         factor = 100 if name.startswith(HUNDRED) else 1
         value, deviation = (_times(factor, row.metrics.get(each)) for each in (shown, f"{shown}_std"))
-        return Cell(value, None, None, deviation, mark)
+        return Cell(value, None, None, deviation, row.marks.get(shown))
     low, high = row.intervals.get(name, (None, None))
-    return Cell(row.metrics[name], low, high, None, mark)
+    return Cell(row.metrics[name], low, high, None, row.marks.get(name))
 
 
 def _times(factor: int, value: float | None) -> float | None:

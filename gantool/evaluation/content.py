@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gantool.evaluation.how import How
-from gantool.evaluation.part import Part, Weights
+from gantool.evaluation.part import Part, means
 from gantool.evaluation.pictures import Pictures, as_rgb
 from gantool.networks import lab
 
@@ -43,8 +43,8 @@ def color_shift(one: Tensor, other: Tensor) -> float:
 
 
 def content(inputs: Pictures, fake: Pictures, pairs: Sequence[tuple[int, int]], how: How) -> Part:
-    """Edge agreement and colour shift of pairs of indices (input, fake): the means. Fakes are resized to the input's
-    size, or both to that of `how`.
+    """Edge agreement and colour shift of pairs of indices (input, fake), one for each fake in their order: the means.
+    Fakes are resized to the input's size, or both to that of `how`.
     """
     edges, colors = [], []
     for done, (before, after) in enumerate(pairs):
@@ -55,18 +55,12 @@ def content(inputs: Pictures, fake: Pictures, pairs: Sequence[tuple[int, int]], 
         edges.append(edge_agreement(one, other))
         colors.append(color_shift(one, other))
     values = {"edge_agreement": np.array(edges), "color_shift": np.array(colors)}
-    places = np.array([after for _, after in pairs], dtype=np.intp)
-
-    def recount(real: Weights, fake: Weights) -> dict[str, float]:
-        weights = fake[places]
-        return {name: float(each @ weights / weights.sum()) for name, each in values.items()}
-
     protocol = {
         "outlines": "Pearson's correlation of gradient magnitudes (Sobel, all channels)",
         "colours": "mean Delta E of CIE 1976 over the pixels, sRGB as L*a*b* (D65)",
     }
     metrics = {name: fsum(each) / len(each) for name, each in values.items()}
-    return Part(metrics, {"consistency": protocol}, recount=recount)
+    return Part(metrics, {"consistency": protocol}, recount=means(values))
 
 
 def _outlines(image: Tensor) -> Tensor:

@@ -44,7 +44,8 @@ def kernel_distance(name: str, real: Features, fake: Features, subsets: Subsets 
 
 def distances_recounted(real: Features, fake: Features, *, device: torch.device | None = None) -> Recount:
     """How `distances` follow from weights of the pictures. The balls of precision, recall, density and coverage stay
-    those of the whole sets. KID is that of whole sets, or of the first `MOST_AT_ONCE` pictures of larger ones.
+    those of the whole sets: repeated pictures would shrink them. So the intervals of these four are too narrow. KID is
+    that of whole sets, or of the first `MOST_AT_ONCE` pictures of larger ones.
     """
     sets = real, fake
     kernels = Kernels(real[:MOST_AT_ONCE], fake[:MOST_AT_ONCE])

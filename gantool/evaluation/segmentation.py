@@ -97,10 +97,11 @@ def places_in(pixels: Array, description: Description) -> Places:
 
 
 def _of_ids(ids: NDArray[np.int32], description: Description) -> Places:
-    table = np.full(max(int(ids.max()), *(one.id for one in description.classes)) + 1, NONE, np.int32)
+    none = max(one.id for one in description.classes) + 1
+    table = np.full(none + 1, NONE, np.int32)
     for place, one in enumerate(description.classes):
         table[one.id] = place
-    found: Places = table[ids]
+    found: Places = table[np.minimum(ids, none)]  # ids of 32 bits are no length of a table
     return found
 
 

@@ -90,11 +90,16 @@ class Winograd(TorchFunctionMode):
         """The convolution, or None for one that is not of this kind."""
         wide = weight.shape[2:] == (3, 3) and min(weight.shape[:2]) >= FEWEST_CHANNELS
         plain = wide and _all(stride, 1) and _all(dilation, 1) and groups == 1 and not isinstance(padding, str)
+        pads = padding if isinstance(padding, tuple | list) else (padding, padding)
+        if x.dim() != 4 or x.shape[1] != weight.shape[1] or len(pads) != 2:
+            return None
         if not plain or x.dtype != torch.float32 or x.device.type != "cpu" or weight.dtype != torch.float32:
             return None
         if torch.is_grad_enabled() or torch.is_autocast_enabled("cpu"):
             return None
-        rows, columns = padding if isinstance(padding, tuple) else (padding, padding)
+        if weight.is_inference():  # nobody can tell whether it has changed
+            return None
+        rows, columns = pads
         height, width = x.shape[2] + 2 * rows - 2, x.shape[3] + 2 * columns - 2
         down, across = -(-height // 4), -(-width // 4)
         if min(height, width) < 1 or down * across < FEWEST_TILES:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,14 @@ class RunLog:
     def append(self, step: int, losses: Mapping[str, float], **more: object) -> None:
         """One line `{"step": step, "losses": {...}, ...}`, flushed; what is not finite becomes null.
 
-        After a crash call `truncate_after` first: the file may end in half a line.
+        A line that a killed process left without its end stays a line of its own.
         """
-        line = to_json({"step": step, "losses": losses, **more})
-        with self.path.open("a", encoding="ascii") as file:
-            file.write(line + "\n")
+        line = to_json({"step": step, "losses": losses, **more}).encode("ascii") + b"\n"
+        with self.path.open("ab+") as file:
+            if file.seek(0, os.SEEK_END):
+                file.seek(-1, os.SEEK_END)
+                line = line if file.read(1) == b"\n" else b"\n" + line
+            file.write(line)
 
     def truncate_after(self, step: int) -> None:
         """Drops the records of later steps and what is no record; what is kept stays byte for byte. Atomic."""

@@ -59,22 +59,25 @@ def holm(values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def alpha(units: Iterable[Sequence[Hashable]]) -> float | None:
+def alpha(groups: Iterable[Iterable[Sequence[Hashable]]]) -> float | None:
     """Krippendorff's alpha of the answers of several people to each of some questions; answers may be missing.
 
     1: all agree; 0: as chance would have it. Nominal data (Krippendorff, Computing Krippendorff's Alpha-Reliability,
-    2011, section C). None where no question was answered twice, or all answers are one and the same.
+    2011, section C). Questions of a group have the same possible answers. Of several groups the disagreement that was
+    seen and that of chance are summed: chance never takes an answer that a question does not have. None where no
+    question was answered twice, or all answers within each group are one and the same.
     """
-    several = [Counter(unit) for unit in units if len(unit) > 1]
-    total = sum((unit for unit in several), Counter[Hashable]())
-    count = total.total()
+    seen = expected = 0.0
+    for units in groups:
+        several = [Counter(unit) for unit in units if len(unit) > 1]
+        if several:
+            total = sum(several, Counter[Hashable]())
+            expected += _unlike(total)
+            seen += sum(map(_unlike, several))
+    return 1 - seen / expected if expected else None
 
-    def unlike(unit: Counter[Hashable]) -> int:
-        """Ordered pairs of different answers."""
-        return unit.total() ** 2 - sum(number**2 for number in unit.values())
 
-    expected = unlike(total)
-    if not expected:
-        return None
-    seen = sum(unlike(unit) / (unit.total() - 1) for unit in several)
-    return 1 - (count - 1) * seen / expected
+def _unlike(answers: Counter[Hashable]) -> float:
+    """Ordered pairs of different answers, over the others that each answer has."""
+    count = answers.total()
+    return (count**2 - sum(number**2 for number in answers.values())) / (count - 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from statistics import median
@@ -93,9 +93,9 @@ def find(gathered: Gathered, *, keep_all: bool = False, seed: int = 0) -> Findin
         _share(name, code, [one for one in scored if code in one[1].shown], seed) for code, name in methods.items()
     ]
     comparisons = [] if study.kind == "fake" else _comparisons(methods, scored, seed)
-    questions: dict[Hashable, list[str]] = {}
+    questions: dict[frozenset[str], dict[str, list[str]]] = {}
     for _, answer in scored:
-        questions.setdefault((answer.name, frozenset(answer.shown)), []).append(answer.chosen)
+        questions.setdefault(frozenset(answer.shown), {}).setdefault(answer.name, []).append(answer.chosen)
     return Findings(
         study=study.id,
         kind=study.kind,
@@ -108,7 +108,7 @@ def find(gathered: Gathered, *, keep_all: bool = False, seed: int = 0) -> Findin
         chance=1 / len(study.methods) if study.kind == "preference" else 0.5,
         methods=tuple(share for share in shares if share is not None),
         comparisons=tuple(comparisons),
-        alpha=alpha(questions.values()),
+        alpha=alpha(named.values() for named in questions.values()),
         protocol=_protocol(study.kind, seed, keep_all),
         notes=gathered.notes,
     )
@@ -176,7 +176,7 @@ def _protocol(kind: str, seed: int, keep_all: bool) -> dict[str, str]:
         "trials": "scored ones, of all people together; neither practice nor attention checks",
         "intervals": f"95 %, percentiles of {DRAWS} draws of the bootstrap: of people, and of pictures; seed {seed}",
         "people": "all are kept" if keep_all else rule,
-        "agreement": "Krippendorff's alpha, nominal: 1 all agree, 0 as by chance",
+        "agreement": "Krippendorff's alpha, nominal: 1 all agree, 0 as by chance among the methods that a trial shows",
         "gantool": __version__,
     }
     if kind != "fake":

@@ -14,10 +14,11 @@ from torch import Tensor, nn
 import gantool
 from gantool.capabilities import Samples
 from gantool.comparison.found import Measured, marks
+from gantool.errors import UsageError
 from gantool.model import Model
 from gantool.runs import checkpoint
 from gantool.spec import Pictures, Spec
-from tests.conftest import draw
+from tests.conftest import draw, draw_ids
 from tests.runs import save, untrained
 
 SIDE = 16
@@ -84,6 +85,18 @@ def test_what_results_keep_of_their_inputs_is_compared_too(main, world):
         assert f"{column} needs {flag}" in main(*words, "--metrics", column, code=2)[2]
 
 
+def test_files_may_be_named_by_texts_in_python(tmp_path):
+    for seed, name in enumerate(("in", "real", "made")):
+        draw_ids(tmp_path / name, 2, seed=seed, size=SIDE)
+    (tmp_path / "maps.yaml").write_text("classes: [{name: road, id: 0}, {name: sky, id: 1}]\n")
+    pictures = [str(tmp_path / "in"), str(tmp_path / "real")]
+    files = {"judge": str(tmp_path / "maps.yaml"), "labels": str(tmp_path / "real")}
+    (row,) = gantool.compare(str(tmp_path / "made"), pictures, resamples=0, **files).rows
+    assert 0 < row.metrics["pixel_accuracy"] < 1
+    with pytest.raises(UsageError, match=r"there is no file nowhere\.pth"):
+        gantool.compare(str(tmp_path / "made"), pictures, lpips="nowhere.pth")
+
+
 REFUSED = [
     (["testA", "testB"], 2, "name one model or more"),
     (["runs/nowhere", "testA", "testB"], 4, "is no run folder"),
@@ -103,6 +116,9 @@ REFUSED = [
     (["runs/one", "testA", "testB", "--csv", "--json"], 2, "exclude each other"),
     (["runs/one", "saved.json"], 2, "are joined with each other"),
     (["saved.json", "other.json", "--size", "8"], 2, "--size is for measuring"),
+    (["saved.json", "--seed", "5"], 2, "--seed is for measuring"),
+    (["saved.json", "--truncation", "0.3"], 2, "--truncation is for measuring"),
+    (["saved.json", "--device", "cpu"], 2, "--device is for measuring"),
     (["nowhere.json"], 3, "cannot read nowhere.json"),
 ]
 

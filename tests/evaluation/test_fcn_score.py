@@ -11,9 +11,11 @@ import torch
 from PIL import Image
 from torch import nn
 
+from gantool.evaluation.description import read_description
 from gantool.evaluation.folders import compare_folders
 from gantool.evaluation.how import How
 from gantool.evaluation.judges import load_judges
+from gantool.evaluation.segmentation import NONE, read_places
 from tests.evaluation.small_judges import COLORS, exported, scene, segmenter, stored, trained
 from tests.evaluation.test_eval_models import Plain, saved
 
@@ -169,6 +171,15 @@ def test_label_maps_are_compared_as_they_are(main, tmp_path):
     assert {name: found[name] for name in expected} == pytest.approx(expected)
     assert "pixel_accuracy_real" not in found
     assert found["protocol"]["judge"]["network"] == "none: label maps are compared as they are"
+
+
+def test_ids_of_32_bits_are_no_class_and_take_no_memory(tmp_path):
+    ids = np.full((8, 8), 2**31 - 1, np.int32)
+    ids[:, :2] = 7
+    Image.fromarray(ids).save(tmp_path / "0.tif")
+    (tmp_path / "city.yaml").write_text("classes: [{name: road, id: 7}, {name: sky, id: 9}]\n")
+    found = read_places(tmp_path / "0.tif", read_description(tmp_path / "city.yaml"))
+    assert found.tolist() == [[0, 0] + [NONE] * 6] * 8
 
 
 def test_results_in_colours_need_classes_with_colours(main, tmp_path, install_plugin):

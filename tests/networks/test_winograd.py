@@ -79,6 +79,22 @@ def test_small_maps_gradients_and_half_precision_are_left_alone():
         assert torch.equal(through(conv, large, Winograd()), through(conv, large))
 
 
+def test_other_ways_to_call_a_convolution_are_left_alone():
+    conv, x = layer(padding=1), torch.randn(1, WIDE, 24, 24)
+    assert torch.equal(through(conv, x[0], Winograd()), through(conv, x[0])), "one picture without a batch"
+    for padding in ([1, 1], (1,)):
+        with torch.no_grad(), Winograd():
+            found = torch.conv2d(x, conv.weight, conv.bias, 1, padding)
+        torch.testing.assert_close(found, through(conv, x), rtol=0, atol=1e-4)
+    with pytest.raises(RuntimeError, match="expected input"):
+        through(conv, x[:, 1:], Winograd())
+    with torch.inference_mode():
+        weight = 2 * conv.weight
+        with Winograd():
+            found = torch.conv2d(x, weight, None, 1, 1)
+        assert torch.equal(found, torch.conv2d(x, weight, None, 1, 1))
+
+
 def test_changed_weights_are_seen():
     conv, x, mode = layer(padding=1), torch.randn(1, WIDE, 16, 16), Winograd()
     before = through(conv, x, mode)

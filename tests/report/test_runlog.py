@@ -43,6 +43,15 @@ def test_resuming_after_a_torn_line_gives_the_log_of_a_run_that_never_stopped(tm
     assert sorted(path.name for path in tmp_path.iterdir()) == ["broken.jsonl", "whole.jsonl"]
 
 
+def test_what_is_appended_after_a_torn_line_is_read(tmp_path):
+    path = tmp_path / "log.jsonl"
+    path.write_text('{"step": 1, "losses": {}}\n{"step": 2, "los')
+    for step in (1, 2):
+        RunLog(path).append(step, {}, measured=step)
+    assert [record.get("measured") for record in read(path)] == [None, 1, 2]
+    assert path.read_bytes().count(b"\n\n") == 0
+
+
 def test_a_complete_last_line_without_its_end_is_kept_whole(tmp_path):
     path = tmp_path / "log.jsonl"
     path.write_text('{"step": 1, "losses": {}}\n{"step": 2, "losses": {}}')

@@ -194,9 +194,23 @@ def test_alpha_is_that_of_krippendorffs_example():
     units = [
         [value for value in unit if value != "."] for unit in zip(*(row.split() for row in observers), strict=True)
     ]
-    assert alpha(units) == pytest.approx(0.743, abs=0.0005)
-    assert alpha([["a", "a"], ["b", "b"]]) == 1
-    assert alpha([["a"], ["b"]]) is None
+    assert alpha([units]) == pytest.approx(0.743, abs=0.0005)
+    assert alpha([[["a", "a"], ["b", "b"]]]) == 1
+    assert alpha([[["a"], ["b"]]]) is None
+    assert alpha([units, units, [["a"]]]) == alpha([units])
+
+
+@pytest.mark.parametrize("kind", ["fake", "pairs"])
+def test_people_who_guess_do_not_agree_however_many_methods_there_are(answers, main, kind):
+    rng = np.random.default_rng(0)
+    shown = {"fake": ["real m0", "real m1", "real m2"], "pairs": ["m0 m1", "m0 m2", "m1 m2"]}[kind]
+    people = []
+    for number in range(60):
+        trials = [trial(sides, int(rng.integers(2)), name) for sides in shown for name in range(4)]
+        people.append(person(f"p{number}", *trials, GOOD, kind=kind))
+        people[-1]["key"] = key(kind, ("A", "B", "C"))
+    found = read(main, answers(*people))["alpha"]
+    assert abs(found) < 0.05, "as chance would have it"  # 0.25 where chance may name a method that is not shown
 
 
 def test_intervals_are_as_wide_as_theory_says():
