@@ -43,7 +43,7 @@ def translation(pixels: int, precision: str, rounds: int) -> tuple[Comparison, f
     """
     book, model = _textbook_and_model()
     x = _picture(pixels, 1)
-    convolutions = fast_convolutions(x.device, precision)
+    convolutions = fast_convolutions([model.g_ab], x.device, precision)
 
     def ours() -> Tensor:
         with ready(model, x.device, convolutions=convolutions):

@@ -25,14 +25,23 @@ def show(found: Evaluation, console: Console) -> None:
         return
     if found.intervals:
         rows = [[*row[:2], cell, row[2]] for row, cell in zip(found.rows(), found.interval_cells(), strict=True)]
-        console.table("", ["metric", "value", "95 %", "how to read it"], rows)
+        console.table(_sets(found), ["metric", "value", "95 %", "how to read it"], rows)
     else:
-        console.table("", ["metric", "value", "how to read it"], found.rows())
+        console.table(_sets(found), ["metric", "value", "how to read it"], found.rows())
     if found.classes:
         console.table("by class", *found.class_rows())
     console.table("how it was measured", ["what", "value"], found.protocol_rows())
     for note in found.notes:
         console.note(f"note: {note}")
+
+
+def _sets(found: Evaluation) -> str:
+    """Which pictures are the real ones: to name the folders in the wrong order is an easy mistake."""
+    told = []
+    for name in ("real", "fake"):
+        described = found.protocol[name]
+        told.append(f"{name}: {described.get('path', 'pictures of noise')} ({described['pictures']})")
+    return ", ".join(told)
 
 
 def show_tasks(found: Tasks, console: Console) -> None:

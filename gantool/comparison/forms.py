@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from gantool.comparison.columns import ARROWS
 from gantool.comparison.found import Mark
 from gantool.comparison.table import Cell, Column, Table
+from gantool.report.text import visible
 
 SIGNS: dict[Mark | None, str] = {"best": "*", "near": "~", None: ""}
 """In plain text."""
@@ -133,7 +134,7 @@ def as_latex(table: Table) -> str:
     r"""A tabular of booktabs: the best bold, what is not distinguishable from it underlined."""
     signs = {"±": r"$\pm$", "best": "bold", "near": "underlined"}
     words = "; ".join(f"{signs[sign]}: {meaning}" for sign, meaning in table.legend.items())
-    lines = [r"% \usepackage{booktabs}", f"% {table.title}; {words}".rstrip("; ")]
+    lines = [r"% \usepackage{booktabs}", f"% {visible(table.title)}; {words}".rstrip("; ")]
     lines += [rf"\begin{{tabular}}{{l{'r' * len(table.columns)}}}", r"\toprule"]
     heads = [f"{_label(column.label)}{_MATHS[column.better]}" for column in table.columns]
     lines += [" & ".join(["", *heads]).lstrip() + r" \\", r"\midrule"]

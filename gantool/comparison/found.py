@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from gantool.evaluation.report import better, flat
+from gantool.evaluation.report import better, flat, metric
 from gantool.evaluation.resampling import CONFIDENCE, Interval, distinguishable, interval
 
 Mark = Literal["best", "near"]
@@ -107,7 +107,7 @@ def rows(measured: Sequence[Measured], protocols: Sequence[dict[str, Any]]) -> t
             one.source,
             {name: value if math.isfinite(value) else None for name, value in one.metrics.items()},
             {
-                name: interval(one.metrics[name], drawn)
+                name: interval(one.metrics[name], drawn).within(metric(name).least, metric(name).most)
                 for name, drawn in one.drawn.items()
                 if math.isfinite(one.metrics.get(name, math.inf)) and np.isfinite(drawn).all()
             },

@@ -147,7 +147,7 @@ def _named(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
     names = [one.name or (name if often[name] == 1 else one.word) for one, name in zip(candidates, short, strict=True)]
     for name, count in Counter(names).items():
         if count > 1:
-            raise UsageError(f"{count} models are called {name}: give each a name of its own, as in NAME={name}")
+            raise UsageError(f"{count} models are called {name}: give each a name of its own, as in NAME=RUN")
     return tuple(replace(one, name=name) for one, name in zip(candidates, names, strict=True))
 
 

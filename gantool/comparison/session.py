@@ -22,7 +22,7 @@ from gantool.evaluation.measure import measure
 from gantool.evaluation.pictures import Progress, silent
 from gantool.evaluation.report import Evaluation, shared, without
 from gantool.evaluation.request import results_of_each
-from gantool.evaluation.resampling import replicates
+from gantool.evaluation.resampling import few, replicates
 from gantool.evaluation.samples import compare_samples
 from gantool.evaluation.subsets import subsets_of
 from gantool.evaluation.translations import compare_translations
@@ -88,7 +88,8 @@ def _measured(
     if plan.way != "many":
         found = _once(plan, one, reals, how)
         drawn = _drawn(found, times, how)
-        yield Measured(one.name, source, found.metrics, drawn, found.protocol, found.notes), shelf.pictures([("", "")])
+        notes = [*found.notes, *(few(found) if times else [])]
+        yield Measured(one.name, source, found.metrics, drawn, found.protocol, notes), shelf.pictures([("", "")])
         return
     assert one.weights is not None
     inputs, real = plan.request.pictures[0], plan.request.pictures[-1]
@@ -97,9 +98,11 @@ def _measured(
         places = [place for place, task in enumerate(tasks.tasks) if task.styles == mean.styles]
         ways = [(tasks.tasks[place].source, tasks.tasks[place].target) for place in places]
         drawn = _mean([_drawn(tasks.evaluations[place], times, how) for place in places])
+        fewest = min((tasks.evaluations[place] for place in places), key=lambda found: min(found.counts))
+        notes = [*tasks.notes, *(few(fewest) if times else [])]
         name = one.name if len(tasks.means) == 1 else f"{one.name}, {mean.styles}"
         yield (
-            Measured(name, source, mean.metrics, drawn, tasks.protocol, tasks.notes),
+            Measured(name, source, mean.metrics, drawn, tasks.protocol, notes),
             shelf.pictures(ways, places[0]),
         )
 

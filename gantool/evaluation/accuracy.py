@@ -51,6 +51,9 @@ def accuracy(
             row["real" if end else "fake"] = int(of_class.sum())
             row |= {f"{what}{end}": float(each[of_class].mean()) for what, each in values.items()}
 
+    order = [f"{what}{end}" for what in ("accuracy", "probability") for end in ("", "_real")]
+    metrics = {name: metrics[name] for name in order if name in metrics}
+
     def recount(real: Weights, fake: Weights) -> dict[str, float]:
         found = {}
         for end, places, values in seen:

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from gantool.evaluation.fid import fid, weighted_fid
 from gantool.evaluation.inception_score import inception_score, split_score
 from gantool.evaluation.kid import MOST_AT_ONCE, Kernels, kid
-from gantool.evaluation.manifold import K_DENSITY, K_PRECISION, held_by, manifold
+from gantool.evaluation.manifold import K_DENSITY, K_PRECISION, manifold
 from gantool.evaluation.networks.inception import RESIZE, Inception
-from gantool.evaluation.part import Recount, Weights, means
+from gantool.evaluation.part import Recount, Weights
 from gantool.evaluation.subsets import Subsets, described, fitting
 
 PARTS = 10
@@ -42,23 +42,18 @@ def kernel_distance(name: str, real: Features, fake: Features, subsets: Subsets 
     return {name: mean} if deviation is None else {name: mean, f"{name}_std": deviation}
 
 
-def distances_recounted(real: Features, fake: Features, *, device: torch.device | None = None) -> Recount:
-    """How `distances` follow from weights of the pictures. The balls of precision, recall, density and coverage stay
-    those of the whole sets: repeated pictures would shrink them. So the intervals of these four are too narrow. KID is
-    that of whole sets, or of the first `MOST_AT_ONCE` pictures of larger ones.
+def distances_recounted(real: Features, fake: Features) -> Recount:
+    """How KID and FID follow from weights of the pictures. KID is that of whole sets, or of the first `MOST_AT_ONCE`
+    pictures of larger ones. Precision, recall, density and coverage are not counted again: their neighbourhoods shrink
+    where pictures are repeated.
     """
-    sets = real, fake
     kernels = Kernels(real[:MOST_AT_ONCE], fake[:MOST_AT_ONCE])
-    held = held_by(real, fake, device=device)
-    of_fakes = means({"precision": held.precise, "density": held.dense / held.k})
-    of_reals = means({"recall": held.recalled, "coverage": held.covered}, of_fakes=False)
+    sets = real, fake
 
     def recount(real: Weights, fake: Weights) -> dict[str, float]:
         return {
             "kid": kernels.squared_mmd(real[:MOST_AT_ONCE], fake[:MOST_AT_ONCE]),
             "fid": weighted_fid(*sets, real, fake),
-            **of_fakes(real, fake),
-            **of_reals(real, fake),
         }
 
     return recount

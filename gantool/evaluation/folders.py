@@ -118,6 +118,11 @@ def pairing(evaluation: Evaluation, partners: Sequence[tuple[int, int]], count: 
     """Says in the protocol how many of `count` fake pictures have a partner."""
     matched = f"{len(partners)} of {count} fake pictures have a real one of the same name"
     evaluation.protocol["pairing"] = f"{matched} (path below the folder, without extension)"
+    missing = evaluation.counts[0] - len(partners)
+    if len(partners) == count and missing:
+        evaluation.notes.insert(
+            0, f"{missing} of {evaluation.counts[0]} real pictures have no fake one of the same name"
+        )
     if len(partners) < count:
         evaluation.notes.insert(0, f"{matched}: PSNR, SSIM and L1 need a partner for each")
 

@@ -34,36 +34,10 @@ class Manifold(NamedTuple):
     """Real balls that hold some fake picture."""
 
 
-class Held(NamedTuple):
-    """Which pictures lie in the balls of the other set: all four figures are means over pictures."""
-
-    precise: NDArray[np.float64]
-    """Of each fake picture (M,): 1 within a ball of some real one, else 0."""
-    dense: NDArray[np.float64]
-    """Of each fake picture: real balls that hold it."""
-    recalled: NDArray[np.float64]
-    """Of each real picture (N,): 1 within a ball of some fake one, else 0."""
-    covered: NDArray[np.float64]
-    """Of each real picture: 1 if its ball holds some fake one, else 0."""
-    k: int
-    """Over which the real balls count."""
-
-
 def manifold(real: NDArray[np.floating], fake: NDArray[np.floating], *, device: torch.device | None = None) -> Manifold:
     """Of features (N, D) and (M, D), N and M at least 2. Balls of precision and recall have their borders, those of
     density and coverage do not (equal sets have a density of 1). Distances are computed in float64.
     """
-    held = held_by(real, fake, device=device)
-    return Manifold(
-        precision=float(held.precise.mean()),
-        recall=float(held.recalled.mean()),
-        density=float(held.dense.sum() / (held.k * len(held.dense))),
-        coverage=float(held.covered.mean()),
-    )
-
-
-def held_by(real: NDArray[np.floating], fake: NDArray[np.floating], *, device: torch.device | None = None) -> Held:
-    """`manifold`, before the means are taken."""
     # Apple's devices have no float64.
     place = device if device is not None and device.type == "cuda" else torch.device("cpu")
     x, y = (torch.from_numpy(np.asarray(each, np.float64)).to(place) for each in (real, fake))
@@ -73,19 +47,22 @@ def held_by(real: NDArray[np.floating], fake: NDArray[np.floating], *, device: t
     nearest_real, nearest_fake = _nearest(x, max(k_real, k_dense)), _nearest(y, k_fake)  # (N, k + 1), (M, k + 1)
     border_real, border_fake = (1 + _ROUNDING) * nearest_real[:, k_real], (1 + _ROUNDING) * nearest_fake[:, k_fake]
     inside_real = (1 - _ROUNDING) * nearest_real[:, k_dense]
-    precise, dense = [], []
+    precise = held = 0
     recalled, covered = (torch.zeros(len(x), dtype=torch.bool, device=place) for _ in range(2))
     step = max(1, _AT_ONCE // len(x))
     for some, border in zip(y.split(step), border_fake.split(step), strict=True):
         apart = _squared_distances(some, x)  # (step, N)
-        precise.append((apart <= border_real).any(dim=1))
+        precise += int((apart <= border_real).any(dim=1).sum())
         recalled |= (apart <= border[:, None]).any(dim=0)
         within = apart < inside_real
-        dense.append(within.sum(dim=1))
+        held += int(within.sum())
         covered |= within.any(dim=0)
-    found = (torch.cat(precise), torch.cat(dense), recalled, covered)
-    precision, density, recall, coverage = (each.double().cpu().numpy() for each in found)
-    return Held(precision, density, recall, coverage, k_dense)
+    return Manifold(
+        precision=precise / len(y),
+        recall=float(recalled.double().mean()),
+        density=held / (k_dense * len(y)),
+        coverage=float(covered.double().mean()),
+    )
 
 
 def _nearest(x: Tensor, k: int) -> Tensor:

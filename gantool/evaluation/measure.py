@@ -148,7 +148,7 @@ def _judged(
         chosen: dict[str, Any] = {"subsets": how.kid, "seed": seed, "device": how.device}
         progress("KID, FID, precision", 0, 1 + len(groups))
         distances = features.distances(real, fake, **chosen)
-        recount = features.distances_recounted(real, fake, device=how.device) if how.recounted else None
+        recount = features.distances_recounted(real, fake) if how.recounted else None
         yield Part(distances, features.protocol(len(real), len(fake), how.kid), recount=recount)
         if "inputs" in seen:
             yield distance_to_inputs(distances, real, fake, seen["inputs"], how)

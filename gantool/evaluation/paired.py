@@ -52,7 +52,10 @@ def paired(
             perceived.append(float(lpips.to(how.device)(*images)))
     finite = [value for value in psnr if math.isfinite(value)]
     if len(finite) < len(psnr):
-        notes.append(f"{len(psnr) - len(finite)} of {len(psnr)} pairs are equal: PSNR is the mean over the others")
+        mean = "the mean over the others" if finite else "infinite"
+        notes.append(f"{len(psnr) - len(finite)} of {len(psnr)} pairs are equal: PSNR is {mean}")
+    if resized and how.square is None:
+        notes.append(f"{resized} of {len(pairs)} fake pictures were resized to the size of their real picture")
     if min(windows) < pixels.SSIM_WINDOW:
         notes.append(
             f"pictures smaller than the SSIM window of {pixels.SSIM_WINDOW} were measured with one of {min(windows)}"

@@ -20,14 +20,17 @@ class Metric(NamedTuple):
     reading: str
     better: Better | None
     digits: int = 4
+    least: float = -math.inf
+    most: float = math.inf
+    """Between which its values lie."""
 
 
 METRICS = {
     "psnr": Metric("PSNR", "dB", "higher is better", "higher", 2),
-    "ssim": Metric("SSIM", "", "higher is better, at most 1", "higher"),
-    "l1": Metric("L1", "", "lower is better, range 0 to 1", "lower"),
-    "lpips": Metric("LPIPS", "", "lower is better, 0 for equal pictures", "lower"),
-    "swd": Metric("SWD x1000", "", "lower is better, mean over the levels", "lower", 2),
+    "ssim": Metric("SSIM", "", "higher is better, at most 1", "higher", least=-1, most=1),
+    "l1": Metric("L1", "", "lower is better, range 0 to 1", "lower", least=0.0, most=1),
+    "lpips": Metric("LPIPS", "", "lower is better, 0 for equal pictures", "lower", least=0.0),
+    "swd": Metric("SWD x1000", "", "lower is better, mean over the levels", "lower", 2, least=0.0),
     "kid": Metric("KID", "", "lower is better, unbiased: may fall below 0", "lower", 5),
     "kid_std": Metric("KID deviation", "", "over the subsets", None, 5),
     "kid_source": Metric(
@@ -38,21 +41,31 @@ METRICS = {
         "KID, mean of both", "", "lower is better: what U-GAT-IT's table 1 prints, no ordinary KID", "lower", 5
     ),
     "kid_mean_std": Metric("  its deviation", "", "the mean of both deviations", None, 5),
-    "fid": Metric("FID", "", "lower is better, depends on these counts", "lower", 2),
-    "precision": Metric("Precision", "", "higher is better, at most 1: pictures that look real", "higher"),
-    "recall": Metric("Recall", "", "higher is better, at most 1: real pictures that are made", "higher"),
-    "density": Metric(
-        "Density", "", "as precision, less moved by outliers: about 1 where both sets are alike", "higher"
+    "fid": Metric("FID", "", "lower is better, depends on these counts", "lower", 2, least=0.0),
+    "precision": Metric(
+        "Precision", "", "higher is better, at most 1: pictures that look real", "higher", least=0.0, most=1
     ),
-    "coverage": Metric("Coverage", "", "as recall, less moved by outliers: at most 1", "higher"),
-    "is": Metric("Inception score", "", "higher is better: sure of each picture, of all classes together", "higher"),
-    "is_kl": Metric("  as a divergence", "nats", "the logarithm of the score", "higher"),
+    "recall": Metric(
+        "Recall", "", "higher is better, at most 1: real pictures that are made", "higher", least=0.0, most=1
+    ),
+    "density": Metric(
+        "Density", "", "as precision, less moved by outliers: about 1 where both sets are alike", "higher", least=0
+    ),
+    "coverage": Metric("Coverage", "", "as recall, less moved by outliers: at most 1", "higher", least=0.0, most=1),
+    "is": Metric(
+        "Inception score", "", "higher is better: sure of each picture, of all classes together", "higher", least=1
+    ),
+    "is_kl": Metric("  as a divergence", "nats", "the logarithm of the score", "higher", least=0.0),
     "is_10": Metric("  mean of 10 parts", "", "what papers print", "higher"),
     "is_10_std": Metric("  deviation of these", "", "", None),
-    "cis": Metric("Conditional IS", "", "higher is better: the same among one picture's translations", "higher"),
-    "cis_kl": Metric("  as a divergence", "nats", "the logarithm of the score", "higher"),
-    "diversity_l1": Metric("Diversity, L1", "", "between one picture's translations, range 0 to 1", "higher"),
-    "diversity_lpips": Metric("Diversity, LPIPS", "", "between one picture's translations", "higher"),
+    "cis": Metric(
+        "Conditional IS", "", "higher is better: the same among one picture's translations", "higher", least=1
+    ),
+    "cis_kl": Metric("  as a divergence", "nats", "the logarithm of the score", "higher", least=0.0),
+    "diversity_l1": Metric(
+        "Diversity, L1", "", "between one picture's translations, range 0 to 1", "higher", least=0.0, most=1
+    ),
+    "diversity_lpips": Metric("Diversity, LPIPS", "", "between one picture's translations", "higher", least=0.0),
     "ppl_z_full": Metric(
         "Path length, z, full", "", "lower is better: pictures change evenly between latents", "lower", 2
     ),
@@ -63,22 +76,32 @@ METRICS = {
         "Separability, z", "", "lower is better, at least 1: attributes lie on sides of planes", "lower"
     ),
     "separability_w": Metric("Separability, w", "", "the same among styles", "lower"),
-    "accuracy": Metric("Accuracy", "", "higher is better: taken for the class asked for", "higher"),
-    "accuracy_real": Metric("  of real pictures", "", "what to compare it with", None),
-    "probability": Metric("Probability", "", "of that class, the mean: higher is better", "higher"),
-    "probability_real": Metric("  of real pictures", "", "what to compare it with", None),
+    "accuracy": Metric("Accuracy", "", "higher is better: taken for the class asked for", "higher", least=0.0, most=1),
+    "accuracy_real": Metric("Accuracy of real pictures", "", "what to compare it with", None),
+    "probability": Metric("Probability", "", "of that class, the mean: higher is better", "higher", least=0.0, most=1),
+    "probability_real": Metric("Probability of real pictures", "", "what to compare it with", None),
     "pixel_accuracy": Metric(
-        "Per-pixel accuracy", "", "higher is better: pixels of the class they should be", "higher"
+        "Per-pixel accuracy", "", "higher is better: pixels of the class they should be", "higher", least=0.0, most=1
     ),
-    "class_accuracy": Metric("Per-class accuracy", "", "higher is better, mean over the classes", "higher"),
-    "class_iou": Metric("Class IoU", "", "higher is better, mean over the classes", "higher"),
-    "pixel_accuracy_real": Metric("  of real pictures, per pixel", "", "what to compare it with", None),
-    "class_accuracy_real": Metric("  of real pictures, per class", "", "what to compare it with", None),
-    "class_iou_real": Metric("  of real pictures, IoU", "", "what to compare it with", None),
-    "cycle_l1": Metric("Cycle error, L1", "", "lower is better: there and back, range 0 to 1", "lower"),
-    "identity_l1": Metric("Identity error, L1", "", "lower is better: what is right already stays", "lower"),
-    "edge_agreement": Metric("Edge agreement", "", "higher: outlines stay where they were, at most 1", "higher"),
-    "color_shift": Metric("Colour shift", "Delta E", "how far colours moved: neither way is better", None, 2),
+    "class_accuracy": Metric(
+        "Per-class accuracy", "", "higher is better, mean over the classes", "higher", least=0.0, most=1
+    ),
+    "class_iou": Metric("Class IoU", "", "higher is better, mean over the classes", "higher", least=0.0, most=1),
+    "pixel_accuracy_real": Metric("Per-pixel accuracy of real pictures", "", "what to compare it with", None),
+    "class_accuracy_real": Metric("Per-class accuracy of real pictures", "", "what to compare it with", None),
+    "class_iou_real": Metric("Class IoU of real pictures", "", "what to compare it with", None),
+    "cycle_l1": Metric(
+        "Cycle error, L1", "", "lower is better: there and back, range 0 to 1", "lower", least=0.0, most=1
+    ),
+    "identity_l1": Metric(
+        "Identity error, L1", "", "lower is better: what is right already stays", "lower", least=0.0, most=1
+    ),
+    "edge_agreement": Metric(
+        "Edge agreement", "", "higher: outlines stay where they were, at most 1", "higher", least=-1, most=1
+    ),
+    "color_shift": Metric(
+        "Colour shift", "Delta E", "how far colours moved: neither way is better", None, 2, least=0.0
+    ),
 }
 
 

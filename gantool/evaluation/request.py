@@ -98,8 +98,7 @@ def _check_content(request: Request, facts: Facts | None, samples: bool) -> None
             raise DataError(f"{folder} is not a folder of pictures")
     if request.inputs is not None and facts is not None:
         raise UsageError(
-            f"{argument('inputs')} says what the pictures of two folders were made of: with {argument('model')}"
-            f" {argument('consistency')}"
+            f"{argument('inputs')} is for two folders of pictures; {argument('consistency')} is for {argument('model')}"
         )
     if request.consistency and (facts is None or samples):
         instead = f": for two folders {argument('inputs')} names what the second was made of" if facts is None else ""

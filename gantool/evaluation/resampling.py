@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 
 from gantool.evaluation.part import Weights
 from gantool.evaluation.progress import Progress, silent
-from gantool.evaluation.report import Evaluation
+from gantool.evaluation.report import Evaluation, metric
 from gantool.evaluation.request import TIMES
 
 CONFIDENCE = 0.95
+FEW = 20
+"""With fewer pictures a side intervals are unreliable."""
 
 
 class Interval(NamedTuple):
@@ -26,6 +28,10 @@ class Interval(NamedTuple):
 
     low: float
     high: float
+
+    def within(self, least: float, most: float) -> Interval:
+        """That of a metric which has no values outside these."""
+        return Interval(max(self.low, least), min(self.high, most))
 
 
 def draws(count: int, times: int, seed: int) -> Weights:
@@ -39,8 +45,12 @@ def draws(count: int, times: int, seed: int) -> Weights:
 def replicates(
     found: Evaluation, *, times: int = TIMES, seed: int = 0, progress: Progress = silent
 ) -> dict[str, NDArray[np.float64]]:
-    """The metrics of `times` draws, (times,) each; those that `found` can count again."""
+    """The metrics of `times` draws, (times,) each; those that `found` can count again. None of sets of which one holds
+    results of a single picture, or a single real one: chance has nothing to choose from.
+    """
     reals, fakes = found.counts
+    if min(reals, fakes // found.together) < 2:
+        return {}
     # Real pictures and fake ones are drawn apart from each other, also where there are as many of both.
     real = draws(reals, times, 2 * seed)
     fake = draws(fakes // found.together, times, 2 * seed + 1).repeat(found.together, axis=1)
@@ -57,12 +67,23 @@ def with_intervals(found: Evaluation, *, times: int = TIMES, seed: int = 0, prog
     """
     drawn = replicates(found, times=times, seed=seed, progress=progress)
     intervals: dict[str, tuple[float, float]] = {
-        name: interval(value, drawn[name])
+        name: interval(value, drawn[name]).within(metric(name).least, metric(name).most)
         for name, value in found.metrics.items()
         if name in drawn and np.isfinite(value) and np.isfinite(drawn[name]).all()
     }
     protocol = {"confidence": "95 %", "draws": times, "drawn": "pictures of either side, with repetition"}
-    return replace(found, intervals=intervals, protocol={**found.protocol, "intervals": protocol})
+    told = replace(found, intervals=intervals, protocol={**found.protocol, "intervals": protocol})
+    return replace(told, notes=[*found.notes, *few(found)])
+
+
+def few(found: Evaluation) -> list[str]:
+    """A note where there are too few pictures for intervals that can be relied on."""
+    pictures = min(found.counts[0], found.counts[1] // found.together)
+    if pictures >= FEW:
+        return []
+    if pictures < 2:
+        return ["one picture a side: there are no intervals"]
+    return [f"{pictures} pictures a side are few: with less than {FEW} intervals are unreliable"]
 
 
 def interval(value: float, drawn: NDArray[np.float64]) -> Interval:

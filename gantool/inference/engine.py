@@ -65,8 +65,8 @@ class Engine:
         self.device = torch.device(device)
         self.half = precision == "bf16"
         kept = KEPT_BYTES if memory is None else 0
-        self._convolutions = fast_convolutions(self.device, precision, kept)
         used = [module for name, module in model.named_children() if name not in model.roles.training_only]
+        self._convolutions = fast_convolutions(used, self.device, precision, kept)
         with evaluating(model):
             self.batches = per_sample(*used)
         """Whether pictures may share a batch: in evaluation mode no layer mixes them or draws random numbers."""

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
+from torch import nn
 
 from gantool.inference.devices import kernels
 from gantool.model import Model
 from gantool.networks.winograd import KEPT_BYTES, Winograd
 
 
-def fast_convolutions(device: torch.device, precision: str, kept_bytes: int = KEPT_BYTES) -> Winograd | None:
-    """What computes wide convolutions in fewer products, where it may: in "fp32" on a CPU."""
-    return Winograd(kept_bytes) if precision == "fp32" and device.type == "cpu" else None
+def fast_convolutions(
+    networks: Iterable[nn.Module], device: torch.device, precision: str, kept_bytes: int = KEPT_BYTES
+) -> Winograd | None:
+    """What computes wide convolutions of these networks in fewer products, where it may: in "fp32" on a CPU."""
+    return Winograd(networks, kept_bytes) if precision == "fp32" and device.type == "cpu" else None
 
 
 @contextmanager
@@ -28,7 +31,8 @@ def ready(
     convolutions: AbstractContextManager[Any] | None = None,
 ) -> Iterator[None]:
     """Inside, the model is in evaluation mode, without gradients, with random numbers of its own; with `half` its
-    arithmetic is in bfloat16, otherwise exact. `convolutions` are computed as `fast_convolutions` says.
+    arithmetic is in bfloat16, otherwise in single precision without TF32. `convolutions` are computed as
+    `fast_convolutions` says.
     """
     with (
         convolutions or nullcontext(),

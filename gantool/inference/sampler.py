@@ -46,7 +46,8 @@ class Sampler:
         self.can = abilities(model) if can is None else can
         self.device = torch.device(device)
         self.half = precision == "bf16"
-        self._convolutions = fast_convolutions(self.device, precision)
+        used = [module for name, module in model.named_children() if name not in model.roles.training_only]
+        self._convolutions = fast_convolutions(used, self.device, precision)
         # On a CPU a batch leaves its cache. Passes are always full: so a picture never depends on its neighbours.
         self.together = 16 if self.device.type == "cuda" else 1
         """How many pictures fill a pass, if the memory suffices."""

@@ -58,15 +58,20 @@ def _twice(rows: tuple[tuple[float, ...], ...]) -> Tensor:
 class Winograd(TorchFunctionMode):
     """Inside, wide 3x3 convolutions of stride 1 in single precision on a CPU are computed so; all others as ever.
 
-    For passes without gradients. Keeps transformed weights for later passes.
+    For passes without gradients. Of the convolutions of `networks`, in their order, as many have their transformed
+    weights kept as fit into `kept_bytes`: so it depends on the weights and the size of a map alone how it is computed,
+    not on what came before.
     """
 
-    def __init__(self, kept_bytes: int = KEPT_BYTES) -> None:
+    def __init__(self, networks: Iterable[nn.Module] = (), kept_bytes: int = KEPT_BYTES) -> None:
         super().__init__()
-        self.kept_bytes = kept_bytes
         self._tiles, self._weights, self._results = _twice(_BT), _twice(_G), _twice(_AT)  # (36, 36), (36, 9), (16, 36)
         self._kept: Any = WeakIdKeyDictionary()
-        self._bytes = 0
+        for weight in (parameter for network in networks for parameter in network.parameters() if _is_wide(parameter)):
+            size = 36 * 4 * weight.shape[0] * weight.shape[1]
+            if size <= kept_bytes and weight not in self._kept:
+                self._kept[weight] = None
+                kept_bytes -= size
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Iterable[type], args: Any = (), kwargs: Any = None
@@ -88,8 +93,9 @@ class Winograd(TorchFunctionMode):
         groups: int = 1,
     ) -> Tensor | None:
         """The convolution, or None for one that is not of this kind."""
-        wide = weight.shape[2:] == (3, 3) and min(weight.shape[:2]) >= FEWEST_CHANNELS
-        plain = wide and _all(stride, 1) and _all(dilation, 1) and groups == 1 and not isinstance(padding, str)
+        plain = _is_wide(weight) and _all(stride, 1) and _all(dilation, 1) and groups == 1
+        if isinstance(padding, str):
+            return None
         pads = padding if isinstance(padding, tuple | list) else (padding, padding)
         if x.dim() != 4 or x.shape[1] != weight.shape[1] or len(pads) != 2:
             return None
@@ -110,24 +116,21 @@ class Winograd(TorchFunctionMode):
         around = (columns, 4 * across + 2 - x.shape[3] - columns, rows, 4 * down + 2 - x.shape[2] - rows)
         padded = F.pad(x, around) if any(around) else x
         result = self._of_tiles(padded, transformed, down, across)[:, :, :height, :width]
-        return result if bias is None else result + bias.view(-1, 1, 1)
+        return result.contiguous() if bias is None else torch.add(result, bias.view(-1, 1, 1)).contiguous()
 
     def _transformed(self, weight: Tensor, tiles: int) -> Tensor | None:
         """Weights (K, C, 3, 3) as (36, C, K); None where that takes longer than it saves."""
         key = (weight._version, weight.data_ptr())
-        known, kept = self._kept.get(weight, (None, None))
-        if kept is not None and known == key:
-            transformed: Tensor = kept
+        keep = weight in self._kept
+        if keep and self._kept[weight] is not None and self._kept[weight][0] == key:
+            transformed: Tensor = self._kept[weight][1]
             return transformed
-        size = 36 * 4 * weight.shape[0] * weight.shape[1] if known is None else 0  # what is stale makes room
-        keep = isinstance(weight, nn.Parameter) and self._bytes + size <= self.kept_bytes
         if not keep and tiles < WORTH:
             return None
         out, inside = weight.shape[:2]
         found = (self._weights @ weight.detach().permute(2, 3, 1, 0).reshape(9, -1)).view(36, inside, out)
         if keep:
             self._kept[weight] = (key, found)
-            self._bytes += size
         return found
 
     def _of_tiles(self, x: Tensor, weights: Tensor, down: int, across: int) -> Tensor:
@@ -147,6 +150,10 @@ class Winograd(TorchFunctionMode):
                 made = self._results @ torch.bmm(seen, weights).view(36, -1)
                 parts[picture, first : first + rows] = made.view(4, 4, -1, across, out).permute(2, 0, 3, 1, 4)
         return result.permute(0, 3, 1, 2)
+
+
+def _is_wide(weight: Tensor) -> bool:
+    return weight.dim() == 4 and weight.shape[2:] == (3, 3) and min(weight.shape[:2]) >= FEWEST_CHANNELS
 
 
 def _all(value: Any, wanted: int) -> bool:

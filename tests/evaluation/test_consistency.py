@@ -188,6 +188,6 @@ def test_words_that_do_not_fit_are_refused_early(main, tmp_path):
         in main("eval", "a", "a", "--consistency", code=2)[2]
     )
     run = untrained(tmp_path / "run")
-    assert "with --model --consistency" in main("eval", "-m", run, "a", "a", "--inputs", "a", code=2)[2]
+    assert "--consistency is for --model" in main("eval", "-m", run, "a", "a", "--inputs", "a", code=2)[2]
     assert "is not a folder of pictures" in main("eval", "a", "a", "--inputs", "none", code=3)[2]
     assert "holds no picture of the name of a/01.png" in main("eval", "a", "a", "--inputs", "b", code=3)[2]

@@ -39,7 +39,7 @@ def test_folders_with_partners_for_all_fakes_get_paired_metrics(tmp_path: Path):
     assert result.metrics["l1"] == pytest.approx(expected)
     assert result.protocol["pairing"].startswith("2 of 2 fake pictures")
     assert result.protocol["real"]["path"] == str(tmp_path / "real")
-    assert result.notes == []
+    assert result.notes == ["1 of 3 real pictures have no fake one of the same name"]
     json.dumps(result.as_dict(), allow_nan=False)
 
 

@@ -63,6 +63,7 @@ def test_features_are_counted_again_as_they_were_counted():
     real, fake = rng.standard_normal((5, 8)).astype(np.float32), rng.standard_normal((4, 8)).astype(np.float32) + 1
     recount = features.distances_recounted(real, fake)
     whole = features.distances(real, fake)
+    whole = {name: whole[name] for name in ("kid", "fid")}
     assert recount(np.ones(5), np.ones(4)) | {"kid": 0} == pytest.approx(
         {name: value for name, value in whole.items() if name != "kid_std"} | {"kid": 0}
     )
@@ -87,6 +88,14 @@ def test_an_interval_holds_the_truth_in_nineteen_of_twenty_cases():
         low, high = interval(found.metrics["l1"], replicates(found, times=150, seed=number)["l1"])
         held += low <= 0 <= high
     assert 90 <= held <= 98
+
+
+def test_one_picture_tells_nothing_of_chance():
+    for counts, together in (((1, 5), 1), ((5, 1), 1), ((5, 6), 6)):
+        found = Evaluation({"l1": 1.0}, {}, counts=counts, together=together)
+        found.add(Part({"l1": 1.0}, recount=means({"l1": np.ones(counts[1])})))
+        assert replicates(found) == {}
+        assert with_intervals(found).notes == ["one picture a side: there are no intervals"]
 
 
 def test_results_of_one_picture_are_drawn_together():
@@ -138,7 +147,11 @@ def test_an_evaluation_gets_intervals_of_what_can_be_counted_again():
     of_values = means({"l1": values})
     found.add(Part({"l1": float(values.mean())}, recount=lambda *both: {**of_values(*both), "psnr": np.inf}))
     told = with_intervals(found, times=50, seed=3)
-    assert told.intervals == {"l1": interval(found.metrics["l1"], replicates(found, times=50, seed=3)["l1"])}
+    drawn = interval(found.metrics["l1"], replicates(found, times=50, seed=3)["l1"])
+    assert drawn.low < 0
+    assert told.intervals == {"l1": (0, drawn.high)}  # no L1 is below 0
+    few = "3 pictures a side are few: with less than 20 intervals are unreliable"
+    assert (told.notes, found.notes) == ([few], [])
     assert told.protocol["intervals"]["draws"] == 50
     cells = dict(zip(told.metrics, told.interval_cells(), strict=True))
     low, high = told.intervals["l1"]
@@ -157,7 +170,9 @@ def test_intervals_stand_in_the_table_and_in_json(main, tmp_path):
         "l1",
         "swd",
     }
+    assert told["notes"] == ["4 pictures a side are few: with less than 20 intervals are unreliable"]
     del told["intervals"], told["protocol"]["intervals"]
+    told["notes"] = []
     assert told == plain
     low, high = main("eval", "real", "fake", "--intervals")[1].split("SSIM")[1].split("\n")[0].split(" to ")
     assert "95 %" in main("eval", "real", "fake", "--intervals")[1]
