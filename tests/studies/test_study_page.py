@@ -209,6 +209,17 @@ def test_pictures_vanish_after_their_time(study, opened):
     page.keyboard.press("1")
     assert page.evaluate("person.trials[0].ms") == 1000
     assert first.is_visible(), "with the answer, people may look again"
+    page.keyboard.press("Enter")
+    page.wait_for_selector(READY)
+    assert first.is_visible()
+    page.clock.run_for(500)
+    page.reload()
+    page.wait_for_selector(READY)
+    assert first.is_hidden(), "nobody looks twice"
+    assert "The pictures are gone" in page.inner_text("#told")
+    page.keyboard.press("1")
+    page.wait_for_selector(READY)
+    assert first.is_visible(), "the next ones are new"
 
 
 def test_people_see_all_pictures_about_equally(study, opened):
