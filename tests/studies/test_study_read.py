@@ -160,7 +160,37 @@ def test_damaged_files_are_named_and_the_others_are_read(answers, main):
     assert last == f"error: {len(DAMAGED)} files could not be read, the others are counted"
     assert main("study", "read", folder / "newer.json", code=3)[2].count("\n") == 1
     (folder / "empty").mkdir()
-    assert "no file whose name ends with .json" in main("study", "read", folder / "empty", code=3)[2]
+    assert "no file whose name ends with .json or .txt" in main("study", "read", folder / "empty", code=3)[2]
+
+
+PLAIN = {
+    "it holds no answers to a study": b"Dear all, {thank you}",
+    "its answers came damaged or cut off: ask for the file again": json.dumps(person("p")).encode()[:-9],
+    "the key of its answers came damaged or cut off: ask for the file again": json.dumps(person("p", key="&")).encode(),
+}
+
+
+@pytest.mark.parametrize("why", PLAIN)
+def test_what_is_no_answers_file_gets_one_plain_sentence(why, tmp_path, main):
+    (tmp_path / "a.json").write_bytes(PLAIN[why])
+    assert main("study", "read", "a.json", code=3)[2] == f"error: cannot read a.json: {why}\n"
+    (tmp_path / "b.json").write_bytes(PLAIN[why])
+    err = main("study", "read", ".", code=3)[2]
+    assert err == f"error: cannot read a.json: {why}; 1 other file cannot be read either\n"
+
+
+def test_answers_are_read_as_people_send_them(answers, main):
+    folder = answers(person("p", trial("m0 m1", 1)))
+    text = json.dumps(person("q", trial("m0 m1", 1)), indent=1)
+    (folder / "copied.TXT").write_bytes(text.encode("utf-8-sig"))
+    mail = folder / "mail.eml"
+    mail.write_bytes("Schöne Grüße:\r\n".encode("latin-1") + text.replace('"q"', '"r"').encode() + b"\r\n-- \r\nR")
+    for name in ("photo.png", ".DS_Store"):
+        (folder / name).touch()
+    found = read(main, folder)
+    assert found["people"] == 2
+    assert f"{folder}: 2 other files were not read, as their names end with neither .json nor .txt" in found["notes"]
+    assert read(main, folder, mail)["people"] == 3, "a file that is named is read whatever its ending"
 
 
 def test_a_page_and_a_figure(answers, main, tmp_path):
