@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,9 @@ from gantool.studies.plan import DISTORTED, KINDS, MOST, REAL, WHOLE
 FORMAT, VERSION = "gantool study answers", 1
 LARGEST = 20_000_000
 """Bytes of a file of answers."""
+_NO_ANSWERS = "it holds no answers to a study"
+ENDINGS = (".json", ".txt")
+"""Of the files that are read in a folder: as the page saves them, and as people save the text that they copied."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class Gathered:
 
 
 def gather(paths: Sequence[Path]) -> Gathered:
-    """The answers in these files, and in the JSON files in these folders and below.
+    """The answers in these files, whatever their names, and in files of `ENDINGS` in these folders and below.
 
     Files that are no answers are named in `failed`. Of several files of one person the longest counts. Raises
     DataError where no file is of any use, and for files of several studies.
@@ -75,8 +77,7 @@ def gather(paths: Sequence[Path]) -> Gathered:
     people: dict[str, Person] = {}
     studies: dict[Study, list[Path]] = {}
     failed: dict[str, str] = {}
-    notes: list[str] = []
-    files = list(_files(paths))
+    files, notes = _files(paths)
     for file in files:
         try:
             study, person = read(file)
@@ -93,8 +94,10 @@ def gather(paths: Sequence[Path]) -> Gathered:
         notes.append(f"{other.file}: {same} of person {person.id}, of whom {kept.file} counts")
         people[person.id] = kept
     if not studies:
-        why = next(iter(failed.values()), "there is no file whose name ends with .json")
-        raise DataError(f"no answers in {', '.join(map(str, paths))}: {why}")
+        if failed:
+            raise DataError(next(iter(failed.values())) + _either(len(failed) - 1))
+        endings = " or ".join(ENDINGS)
+        raise DataError(f"no answers in {', '.join(map(str, paths))}: there is no file whose name ends with {endings}")
     if len(studies) > 1:
         each = "; ".join(f"{study.id}: {found[0]}" + _more(len(found) - 1) for study, found in studies.items())
         raise DataError(f"answers of {len(studies)} studies ({each}): read those of each study by themselves")
@@ -102,24 +105,53 @@ def gather(paths: Sequence[Path]) -> Gathered:
 
 
 def read(file: Path) -> tuple[Study, Person]:
-    """A file of answers. Raises DataError for anything else."""
+    """A file of answers, as the page saves it or within a text, such as a mail. Raises DataError for anything else."""
     try:
         refuse_irregular(file)
         if file.stat().st_size > LARGEST:
             raise ValueError(f"it is larger than {LARGEST // 1_000_000} MB")
-        table = schema.parse_json(file.read_bytes())
-        if not isinstance(table, dict) or table.get("format") != FORMAT:
-            raise ValueError("it holds no answers to a study")
+        table = _object(file.read_bytes())
+        if table.get("format") != FORMAT:
+            raise ValueError(_NO_ANSWERS)
         if (version := table.get("version")) != VERSION:
             raise ValueError(f"its version is {schema.shown(version)}, and this gantool reads {VERSION}")
         said = _ANSWERS(table, "")
-        key = _KEY(schema.parse_json(base64.b64decode(said["key"], validate=True)), "key")
+        key = _KEY(_decoded(said["key"]), "key")
         study = Study(said["study"], key["kind"], key["title"], key["question"], key["methods"])
         answers = tuple(_answer(trial, key, f"trials[{number}]") for number, trial in enumerate(said["trials"]))
-    except (OSError, ValueError, binascii.Error) as error:
+    except (OSError, ValueError) as error:
         why = (error.strerror if isinstance(error, OSError) else None) or schema.first_line(error)
         raise DataError(f"cannot read {file}: {why}") from error
     return study, Person(said["person"], file, answers)
+
+
+def _object(data: bytes) -> dict[str, Any]:
+    """The one JSON object in a text, whatever stands around it: a byte order mark, the words of a mail.
+
+    Raises ValueError.
+    """
+    if FORMAT.encode() not in data:
+        raise ValueError(_NO_ANSWERS)
+    found = _parsed(data[data.find(b"{") : data.rfind(b"}") + 1], "its answers")
+    assert isinstance(found, dict), "it begins with a brace"
+    return found
+
+
+def _decoded(key: str) -> Any:
+    """What the key says. Raises ValueError."""
+    try:
+        data = base64.b64decode(key, validate=True)
+    except ValueError:
+        data = b""
+    return _parsed(data, "the key of its answers")
+
+
+def _parsed(data: bytes, what: str) -> Any:
+    """JSON. Raises ValueError in words for a person who got the file from somebody."""
+    try:
+        return schema.parse_json(data)
+    except ValueError as error:
+        raise ValueError(f"{what} came damaged or cut off: ask for the file again") from error
 
 
 def _answer(trial: dict[str, Any], key: dict[str, Any], where: str) -> Answer:
@@ -139,12 +171,26 @@ def _answer(trial: dict[str, Any], key: dict[str, Any], where: str) -> Answer:
     return Answer(trial["part"], shown, key["names"][judged], shown[chosen], trial["ms"] / 1000)
 
 
-def _files(paths: Iterable[Path]) -> Iterable[Path]:
+def _files(paths: Iterable[Path]) -> tuple[list[Path], list[str]]:
+    """The files to read, and notes of how many others folders hold; hidden ones do not count."""
+    files: list[Path] = []
+    notes: list[str] = []
     for path in paths:
-        if path.is_dir():
-            yield from sorted(file for file in path.rglob("*.json") if not file.name.startswith("."))
-        else:
-            yield path
+        if not path.is_dir():
+            files.append(path)
+            continue
+        held = sorted(file for file in path.rglob("*") if not file.name.startswith(".") and not file.is_dir())
+        read = [file for file in held if file.suffix.lower() in ENDINGS]
+        files += read
+        if others := len(held) - len(read):
+            count = "1 other file was" if others == 1 else f"{others} other files were"
+            notes.append(f"{path}: {count} not read, as their names end with neither {' nor '.join(ENDINGS)}")
+    return files, notes
+
+
+def _either(count: int) -> str:
+    files = "1 other file" if count == 1 else f"{count} other files"
+    return f"; {files} cannot be read either" if count else ""
 
 
 def _more(count: int) -> str:

@@ -70,6 +70,7 @@ def write(out: Path, findings: Findings) -> Path:
         facts={**facts(findings), **origin()},
         link=None,
         bars=bars(findings),
+        notes=findings.notes,
         tables=[table(findings), *([comparisons(findings)] if findings.comparisons else [])],
         excluded=dict(findings.excluded),
         doubtful=dict(findings.doubtful),
@@ -166,4 +167,4 @@ def percent(share: float) -> str:
 
 
 def _span(found: Interval | None) -> str:
-    return "unknown" if found is None else f"{100 * found[0]:.1f} to {100 * found[1]:.1f} %"
+    return "" if found is None else f"{100 * found[0]:.1f} to {100 * found[1]:.1f} %"

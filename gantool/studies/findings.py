@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from statistics import median
@@ -18,6 +18,10 @@ FAST = 0.3
 """Seconds: who answers half of the scored trials sooner does not count. Our own rule: to press one of two keys at one
 of two lights takes people about as long, and here they have to look first."""
 
+FEW_PEOPLE, FEW_TRIALS = 5, 20
+"""With fewer people, or trials of a method, a note warns of the intervals. Our own rule: the bootstrap knows no person
+but those who answered, and the more alike these few are, the narrower it gets, down to no width."""
+
 
 @dataclass(frozen=True)
 class Share:
@@ -30,7 +34,7 @@ class Share:
     by_person: Interval | None
     """95 %, of people drawn again; None for fewer than two."""
     by_picture: Interval | None
-    """95 %, of names drawn again."""
+    """95 %, of names drawn again; None for fewer than two."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,7 @@ def find(gathered: Gathered, *, keep_all: bool = False, seed: int = 0) -> Findin
     shares = [
         _share(name, code, [one for one in scored if code in one[1].shown], seed) for code, name in methods.items()
     ]
+    shown = tuple(share for share in shares if share is not None)
     comparisons = [] if study.kind == "fake" else _comparisons(methods, scored, seed)
     questions: dict[frozenset[str], dict[str, list[str]]] = {}
     for _, answer in scored:
@@ -106,12 +111,21 @@ def find(gathered: Gathered, *, keep_all: bool = False, seed: int = 0) -> Findin
         doubtful=why if keep_all else {},
         trials=len(scored),
         chance=1 / len(study.methods) if study.kind == "preference" else 0.5,
-        methods=tuple(share for share in shares if share is not None),
+        methods=shown,
         comparisons=tuple(comparisons),
         alpha=alpha(named.values() for named in questions.values()),
         protocol=_protocol(study.kind, seed, keep_all),
-        notes=gathered.notes,
+        notes=(*gathered.notes, *_few(len({person for person, _ in scored}), shown)),
     )
+
+
+def _few(people: int, shares: Sequence[Share]) -> Iterator[str]:
+    """Why the intervals say little."""
+    rare = [f"{share.name} ({share.trials})" for share in shares if share.trials < FEW_TRIALS]
+    few = [f"fewer than {FEW_PEOPLE} people ({people})"] if people < FEW_PEOPLE else []
+    few += [f"fewer than {FEW_TRIALS} trials of {', '.join(rare)}"] if rare else []
+    if few:
+        yield f"the intervals are unreliable, and may be far too narrow: {' and '.join(few)}"
 
 
 def _doubt(person: Person) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -210,12 +210,19 @@ def _notes(plan: Plan, trials: Sequence[Trial], each: tuple[int, int], names: in
 
 def _write(plan: Plan, study: dict[str, Any]) -> None:
     folder = plan.page.parent
+    made = [place for place in (folder, *folder.parents) if not place.exists()]
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(f"cannot write to {folder}: {reason(error, folder)}") from error
-    page.write_page(
-        plan.page, "study.html", title=plan.request.title, facts={}, link=None, question=plan.question, study=study
-    )
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DataError(f"cannot write to {folder}: {reason(error, folder)}") from error
+        page.write_page(
+            plan.page, "study.html", title=plan.request.title, facts={}, link=None, question=plan.question, study=study
+        )
+    except BaseException:
+        with suppress(OSError):  # one that is not there, or that somebody else has put something into
+            for place in made:
+                place.rmdir()
+        raise
     with closing(Recorder(folder)) as recorder:
         recorder.note_other(plan.page, plan.page.read_bytes())

@@ -10,6 +10,7 @@ import pytest
 from gantool.report.page import BUDGET
 from gantool.report.side_by_side import Figure, Figures, write_comparison
 
+LONG = "results of another program, whose name is longer than a phone is wide"
 NAMES = ("input", "cyclegan", "<cut>", "real")
 
 
@@ -24,7 +25,9 @@ def page(tmp_path_factory) -> Path:
     best, near = Figure("1.25", "± 0.10", "best"), Figure("1.30", "± 0.12", "near")
     legend = {"±": "half of the interval", "best": "the best", "near": "not distinguishable"}
     figures = Figures(
-        ["KID ↓", *[f"metric {k}" for k in range(8)]], [("cyclegan", [best] * 9), ("<cut>", [near] * 9)], legend
+        ["KID ↓", *[f"metric {k}" for k in range(8)]],
+        [("cyclegan", [best] * 9), ("<cut>", [near] * 9), (LONG, [near] * 9)],
+        legend,
     )
     return write_comparison(
         tmp_path_factory.mktemp("page") / "compare.html",
@@ -97,6 +100,8 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(opened):
     tab = opened(viewport={"width": 360, "height": 700}, has_touch=True, color_scheme="dark")
     assert tab.evaluate("document.documentElement.scrollWidth") == 360
     assert tab.get_by_role("row", name="cyclegan").get_by_role("cell").first.inner_text().startswith("1.25 ± 0.10")
+    box = tab.get_by_role("row", name=LONG).get_by_role("cell").first.bounding_box()
+    assert box["x"] + box["width"] <= 360, "a long name leaves room for figures"
     tab.get_by_role("button", name="zebra.png: cyclegan: compare").tap()
     dialog = tab.get_by_role("dialog", name="zebra.png")
     dialog.get_by_role("button", name="Wipe").tap()

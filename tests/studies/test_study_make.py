@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import resource
 import shutil
 from pathlib import Path
 from typing import Any
@@ -140,6 +141,21 @@ def test_what_cannot_be_asked_is_refused_in_one_line(words, folders, main):
     assert words in err
     assert (out, err.count("\n")) == ("", 1)
     assert not (folders / "s").exists()
+
+
+def test_a_full_disk_leaves_nothing_behind(folders, main):
+    """A limit on the size of files stands for a full disk."""
+    (folders / "mine").mkdir()
+    flags = ("study", "make", "Zebranet", "Quaggatron", "--kind", "pairs", "-o")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    try:
+        for out in ("full/st", "mine"):
+            assert f"cannot write {out}/index.html: File too large" in main(*flags, out, code=3)[2]
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not (folders / "full").exists()
+    assert list((folders / "mine").iterdir()) == [], "a folder that was there stays"
 
 
 def test_only_a_study_is_replaced(study, main, folders):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -146,6 +147,32 @@ def test_a_study_by_touch_on_a_phone(study, opened, main, folders):
     main("study", "read", "answers.json", "--keep-all")
 
 
+def test_findings_can_be_read_on_a_phone(opened, main, folders):
+    name = "a_method_whose_name_is_long_and_has_no_space"
+    told = {"kind": "pairs", "title": "T", "question": "Q?", "methods": [name, "B"], "names": ["cat", "dog"]}
+    file = {"format": "gantool study answers", "version": 1, "study": "abc123"}
+    file |= {"key": base64.b64encode(json.dumps(told).encode()).decode()}
+    for person in ("p", "q"):
+        trial = {"part": "scored", "shown": ["m0", "m1"], "chosen": int(person == "q"), "ms": 900}
+        trials = [{**trial, "pictures": [0, 0]}, {**trial, "pictures": [1, 1], "chosen": 0}]
+        (folders / f"{person}.json").write_text(json.dumps({**file, "person": person, "trials": trials}))
+    main("study", "read", "p.json", "q.json", "-o", "found.html")
+    page = opened(folders / "found.html", **PHONE)
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    for cell in page.locator(".figures td").all():
+        assert (
+            cell.evaluate(
+                "one => { const r = document.createRange(); r.selectNodeContents(one);"
+                " return new Set([...r.getClientRects()].map(box => box.top)).size }"
+            )
+            <= 1
+        )
+    letters = page.locator(".bars .name").first.evaluate("one => one.getBoundingClientRect().height")
+    assert letters >= 11, "as tall as the style says, not shrunk with the figure"
+    for region in page.locator(".scroll:has(.figures), .scroll:has(.bars)").all():
+        assert region.evaluate("one => { one.scrollLeft = 1e6; return one.scrollLeft }") > 0, "the rest can be reached"
+
+
 def boxed(picture: Any) -> dict[str, float]:
     return picture.bounding_box()
 
@@ -209,6 +236,17 @@ def test_pictures_vanish_after_their_time(study, opened):
     page.keyboard.press("1")
     assert page.evaluate("person.trials[0].ms") == 1000
     assert first.is_visible(), "with the answer, people may look again"
+    page.keyboard.press("Enter")
+    page.wait_for_selector(READY)
+    assert first.is_visible()
+    page.clock.run_for(500)
+    page.reload()
+    page.wait_for_selector(READY)
+    assert first.is_hidden(), "nobody looks twice"
+    assert "The pictures are gone" in page.inner_text("#told")
+    page.keyboard.press("1")
+    page.wait_for_selector(READY)
+    assert first.is_visible(), "the next ones are new"
 
 
 def test_people_see_all_pictures_about_equally(study, opened):

@@ -154,13 +154,64 @@ def test_damaged_files_are_named_and_the_others_are_read(answers, main):
     found = json.loads(out)
     assert found["people"] == 1
     assert found["failed"].keys() == {str(folder / f"{name}.json") for name in DAMAGED}
-    *lines, last = err.splitlines()
+    few, *lines, last = err.splitlines()
+    assert few.startswith("the intervals are unreliable")
     assert len(lines) == len(DAMAGED)
     assert all(line.startswith(f"error: cannot read {folder}") for line in lines)
     assert last == f"error: {len(DAMAGED)} files could not be read, the others are counted"
     assert main("study", "read", folder / "newer.json", code=3)[2].count("\n") == 1
     (folder / "empty").mkdir()
-    assert "no file whose name ends with .json" in main("study", "read", folder / "empty", code=3)[2]
+    assert "no file whose name ends with .json or .txt" in main("study", "read", folder / "empty", code=3)[2]
+
+
+PLAIN = {
+    "it holds no answers to a study": b"Dear all, {thank you}",
+    "its answers came damaged or cut off: ask for the file again": json.dumps(person("p")).encode()[:-9],
+    "the key of its answers came damaged or cut off: ask for the file again": json.dumps(person("p", key="&")).encode(),
+}
+
+
+@pytest.mark.parametrize("why", PLAIN)
+def test_what_is_no_answers_file_gets_one_plain_sentence(why, tmp_path, main):
+    (tmp_path / "a.json").write_bytes(PLAIN[why])
+    assert main("study", "read", "a.json", code=3)[2] == f"error: cannot read a.json: {why}\n"
+    (tmp_path / "b.json").write_bytes(PLAIN[why])
+    err = main("study", "read", ".", code=3)[2]
+    assert err == f"error: cannot read a.json: {why}; 1 other file cannot be read either\n"
+
+
+def test_answers_are_read_as_people_send_them(answers, main):
+    folder = answers(person("p", trial("m0 m1", 1)))
+    text = json.dumps(person("q", trial("m0 m1", 1)), indent=1)
+    (folder / "copied.TXT").write_bytes(text.encode("utf-8-sig"))
+    mail = folder / "mail.eml"
+    mail.write_bytes("Schöne Grüße:\r\n".encode("latin-1") + text.replace('"q"', '"r"').encode() + b"\r\n-- \r\nR")
+    for name in ("photo.png", ".DS_Store"):
+        (folder / name).touch()
+    found = read(main, folder)
+    assert found["people"] == 2
+    assert f"{folder}: 2 other files were not read, as their names end with neither .json nor .txt" in found["notes"]
+    assert read(main, folder, mail)["people"] == 3, "a file that is named is read whatever its ending"
+
+
+def test_of_few_people_or_trials_intervals_are_called_unreliable(answers, main, tmp_path):
+    def people(count: int, trials: int) -> Path:
+        return answers(*(person(f"p{n}", *(trial("m0 m1", 0, at % 4) for at in range(trials))) for n in range(count)))
+
+    words = "the intervals are unreliable, and may be far too narrow: "
+    found = read(main, people(1, 1))
+    assert {(one["by_person"], one["by_picture"]) for one in found["methods"]} == {(None, None)}
+    assert found["notes"] == [f"{words}fewer than 5 people (1) and fewer than 20 trials of A (1), B <b> (1)"]
+    assert read(main, people(4, 5))["notes"] == [f"{words}fewer than 5 people (4)"]
+    _, out, err = main("study", "read", people(5, 3), "-o", "few.html")
+    assert f"{words}fewer than 20 trials of A (15)" in " ".join((out + err).split())
+    assert f"<p>{words}fewer than 20 trials of A (15)" in (tmp_path / "few.html").read_text()
+    assert read(main, people(5, 4))["notes"] == []
+    one = answers(person("p0", *(trial("m0 m1", 0, at % 4) for at in range(20))))
+    for file in sorted(one.iterdir())[1:]:
+        file.unlink()
+    lines = main("study", "read", one)[1].splitlines()
+    assert lines[1].split() == ["A", "20", "100.0", "%", "100.0", "to", "100.0", "%"], "by person there is none"
 
 
 def test_a_page_and_a_figure(answers, main, tmp_path):

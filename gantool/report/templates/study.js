@@ -18,6 +18,7 @@ const fresh = () => ({
   study: study.id,
   person: [...crypto.getRandomValues(new Uint8Array(6))].map(byte => byte.toString(16).padStart(2, '0')).join(''),
   began: null, ended: null, trials: [],
+  seen: null, // the number of the trial whose pictures appeared last, where they vanish
 });
 
 // Numbers in [0, 1) that follow from a text: its FNV-1a hash is the state of a 32-bit mixer (mulberry32).
@@ -130,13 +131,19 @@ async function show() {
   choices.focus({preventScroll: true});
   // All at once, so that none is seen longer than the others.
   await Promise.all([...part('trial').querySelectorAll('img')].map(img => img.decode().catch(() => {})));
-  choices.className = '';
   shownAt = performance.now();
   open = true;
-  if (study.milliseconds) timer = setTimeout(() => {
-    choices.className = 'gone';
-    part('told').textContent = 'The pictures are gone. Choose the one you mean.';
-  }, study.milliseconds);
+  if (study.milliseconds && person.seen === person.trials.length) return vanish(); // a reload gives no second look
+  choices.className = '';
+  if (!study.milliseconds) return;
+  person.seen = person.trials.length;
+  keep();
+  timer = setTimeout(vanish, study.milliseconds);
+}
+
+function vanish() {
+  choices.className = 'gone';
+  part('told').textContent = 'The pictures are gone. Choose the one you mean.';
 }
 
 function choose(chosen) {
