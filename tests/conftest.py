@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import torch
+import typer.main
 from PIL import Image
 
 import gantool as package
@@ -227,12 +228,18 @@ def gantool(commands, tmp_path) -> Callable[..., subprocess.CompletedProcess[str
     return run
 
 
+_built = functools.cache(typer.main.get_command)
+"""The parser of the command line: a process builds it once, in a tenth of a second, and tests need it often."""
+
+
 @pytest.fixture
 def main(tmp_path, monkeypatch, capfd) -> Callable[..., tuple[int, str, str]]:
     """Runs a command in this process: (exit code, stdout, stderr). Faster than a process where nothing depends on
     one.
     """
     from gantool.cli.main import main as run_main
+
+    monkeypatch.setattr(typer.main, "get_command", _built)
 
     def run(*words: str | Path, code: int | None = 0) -> tuple[int, str, str]:
         monkeypatch.chdir(tmp_path)

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from gantool.cli import common
-from gantool.report.text import to_json, words
+from gantool.report.text import figure, to_json, words
+from gantool.spec import Kind, LabelMaps, Spec
 
 _TABLES = ("own", "options")
 """Tables of their own, below the others."""
@@ -47,7 +48,12 @@ def info(
     if json:
         console.result(to_json(facts))
         return
-    rows = [[key, _in_words(key, value)] for key, value in facts.items() if key not in _TABLES]
+    told: dict[str, str] = {}
+    if not is_state(header):
+        told["spec"] = _domains(facts_of(header).spec)
+    if best:
+        told["best"] = _judged(best["best"])
+    rows = [[key, told.get(key) or _in_words(key, value)] for key, value in facts.items() if key not in _TABLES]
     console.table("", ["", ""], [row for row in rows if row[1]])
     for title in _TABLES:
         if table := facts.get(title):
@@ -66,6 +72,30 @@ def _best(run: Path) -> dict[str, Any]:
     found: dict[str, Any] = {"save": str(run / folders.BEST), "step": int(save.name)}
     now = standing(runlog.read(run / folders.LOG), there={found["step"]})
     return {"best": found if now is None else {**found, now.metric: now.value, "better": now.better}}
+
+
+def _judged(best: dict[str, Any]) -> str:
+    """The best save, as a training tells of it."""
+    by = "".join(
+        f" by {name} {figure(value, digits=4)}, {best['better']} is better"
+        for name, value in best.items()
+        if name not in ("save", "step", "better")
+    )
+    return f"step {best['step']}{by}: {best['save']}"
+
+
+def _domains(spec: Spec) -> str:
+    """The domains and what they hold: "domains horses, zebras; pictures of 3 channels; crops of 256 pixels"."""
+    held = " and ".join(dict.fromkeys(map(_content, spec.kinds)))
+    vectors = f", vectors of {spec.vectors} numbers" if spec.vectors else ""
+    name = "attributes" if spec.attributes else "domain" if len(spec.domains) == 1 else "domains"
+    return f"{name} {', '.join(spec.domains)}; {held}{vectors}; crops of {spec.size} pixels"
+
+
+def _content(kind: Kind) -> str:
+    if isinstance(kind, LabelMaps):
+        return f"label maps of {kind.classes} classes{' and instances' if kind.instances else ''}"
+    return f"pictures of {kind.channels} channel{'' if kind.channels == 1 else 's'}"
 
 
 def _in_words(key: str, value: object) -> str:

@@ -190,5 +190,8 @@ def train(
         session.start(decided, console, validation.validator)
         return
     if decided.settings.validate:
-        console.note(f"each save would be measured on {validation.check(decided).on}")
+        pictures = validation.check(decided)
+        console.note(f"each save would be measured on {pictures.on}")
+        if warning := validation.trained_on(decided, pictures):
+            console.warn(warning)
     dry_run_report.show(decided, console)

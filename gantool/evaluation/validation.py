@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,12 +41,14 @@ _OF_PAIRS = ("psnr", "ssim", "l1", "lpips")
 _OF_NOISE = ("ppl_z_full", "ppl_z_end", "ppl_w_full", "ppl_w_end")
 _OF_STYLES = ("diversity_l1", "diversity_lpips")
 _OF_LPIPS = ("lpips", "diversity_lpips", *_OF_NOISE)
+_MEASURED = ("swd", *_OF_PAIRS, *_OF_INCEPTION, *_OF_STYLES, *_OF_NOISE)
+"""Metrics that can decide in a training."""
 _SPLITS = ("val", "test")
 """Names of what is held back, the first comes first."""
 
 
 @dataclass(frozen=True)
-class _Pictures:
+class Pictures:
     """The pictures that saves are measured on."""
 
     root: Path
@@ -62,8 +66,8 @@ class _Pictures:
         return f"{there} ({counts})"
 
 
-def validator(plan: Plan) -> tuple[Measure, str]:
-    """What measures the saves of this plan, and words for its pictures.
+def validator(plan: Plan) -> tuple[Measure, str, str]:
+    """What measures the saves of this plan, words for its pictures, and a warning about them, mostly empty.
 
     Raises UsageError, DataError or CheckpointError for pictures, files and a metric that do not suffice.
     """
@@ -79,10 +83,10 @@ def validator(plan: Plan) -> tuple[Measure, str]:
             raise DataError(f"{metric} was not measured, only {', '.join(figures.metrics)}")
         return figures
 
-    return measure, pictures.on
+    return measure, pictures.on, trained_on(plan, pictures)
 
 
-def check(plan: Plan) -> _Pictures:
+def check(plan: Plan) -> Pictures:
     """The validation's pictures, all of them looked at. Raises as `validator`; does not read the files of networks."""
     files = needed(**_files(plan))
     root = Path(plan.settings.validate or "")
@@ -96,6 +100,20 @@ def check(plan: Plan) -> _Pictures:
     return pictures
 
 
+def trained_on(plan: Plan, pictures: Pictures) -> str:
+    """A warning, where the training sees some of these pictures as well, under whatever path; empty otherwise."""
+    real = functools.cache(os.path.realpath)  # of folders: a large one has one place
+
+    def place(file: Path) -> str:
+        return os.path.realpath(file) if file.is_symlink() else os.path.join(real(file.parent), file.name)
+
+    shown = {place(file) for domain in pictures.domains for file in domain.files}
+    both = len(shown.intersection(place(file) for domain in plan.domains for file in domain.files))
+    if not both:
+        return ""
+    return f"{both} of the {len(shown)} validation pictures are also trained on: they do not say which save is best"
+
+
 def _files(plan: Plan) -> dict[str, Any]:
     """The files of networks, as `load_judges` takes them."""
     s = plan.settings
@@ -103,7 +121,7 @@ def _files(plan: Plan) -> dict[str, Any]:
     return {"inception": None if s.inception is None else Path(s.inception), "lpips": lpips}
 
 
-def _found(plan: Plan, root: Path) -> _Pictures:
+def _found(plan: Plan, root: Path) -> Pictures:
     """As `gantool eval` takes them: of many domains a folder for each by its name, else what the layout finds."""
     layout, names = plan.data.layout, plan.spec.domains
     translates = issubclass(plan.kind, Translates)
@@ -111,9 +129,9 @@ def _found(plan: Plan, root: Path) -> _Pictures:
         if layout.many:
             there = [name for name in names if (root / name).is_dir()]
             domains = [_domain(name, root / name) for name in there] or [_domain(root.name, root)]
-            return _Pictures(root, tuple(domains), "noise")
+            return Pictures(root, tuple(domains), "noise")
         found = layout.find([root]) if layout.name == "captioned" else (_domain(names[0], root),)
-        return _Pictures(root, tuple(found), "noise")
+        return Pictures(root, tuple(found), "noise")
     if layout.many:
         root = next((root / split for split in _SPLITS if _holds(root / split, names)), root)
         if not _holds(root, names):
@@ -122,11 +140,11 @@ def _found(plan: Plan, root: Path) -> _Pictures:
             raise DataError(
                 f"{argument('validate', root)} has no folder {missing}, a domain of this run; its folders: {held}"
             )
-        return _Pictures(root, tuple(_domain(name, root / name) for name in names), "domains")
+        return Pictures(root, tuple(_domain(name, root / name) for name in names), "domains")
     found = layout.find(_held_back(root), aligned=plan.settings.aligned)
     if {domain.name for domain in found} == set(names):  # the folders of a training may be named in any order
         found = tuple(sorted(found, key=lambda domain: names.index(domain.name)))
-    return _Pictures(root, found, "one")
+    return Pictures(root, found, "one")
 
 
 def _held_back(root: Path) -> list[Path]:
@@ -148,14 +166,15 @@ def _domain(name: str, folder: Path) -> Domain:
     return Domain(name, folder, tuple(find_pictures(folder)))
 
 
-def _check_metric(plan: Plan, pictures: _Pictures, files: dict[str, list[Path]]) -> None:
+def _check_metric(plan: Plan, pictures: Pictures, files: dict[str, list[Path]]) -> None:
     """Raises UsageError for a metric that will not be measured."""
     metric = plan.settings.metric
     asked = argument("metric", metric)
-    known = [name for name, how in METRICS.items() if how.better is not None]
-    if metric not in known:
-        hint = did_you_mean(metric, known)
-        raise UsageError(" ".join(f"there is no {asked}. {hint} Metrics: {', '.join(known)}".split()))
+    if metric not in [name for name, how in METRICS.items() if how.better is not None]:
+        hint = did_you_mean(metric, _MEASURED)
+        raise UsageError(" ".join(f"there is no {asked}. {hint} Metrics: {', '.join(_MEASURED)}".split()))
+    if metric not in _MEASURED:
+        raise UsageError(f"{asked} is not measured in a training: gantool eval does it afterwards")
     if metric in _OF_INCEPTION and "inception" not in files:
         raise UsageError(f"{asked} needs {argument('inception', 'FILE')}")
     if metric in _OF_LPIPS and "lpips" not in files:
@@ -166,14 +185,12 @@ def _check_metric(plan: Plan, pictures: _Pictures, files: dict[str, list[Path]])
         raise UsageError(f"{asked} is of models that make pictures of noise")
     if metric in _OF_STYLES and not issubclass(plan.kind, Coded):
         raise UsageError(f"{asked} is of models with styles, and {plan.name} has none")
-    if metric not in ("swd", *_OF_INCEPTION, *_OF_PAIRS, *_OF_NOISE, *_OF_STYLES):
-        raise UsageError(f"{asked} is not measured in a training: gantool eval does it afterwards")
     counts = [len(domain.files) for domain in pictures.domains]
     if "inception" in files and (sum(counts) if pictures.way == "noise" else min(counts)) < 2:
         raise DataError(f"KID and FID need at least two pictures: leave out {argument('inception')}")
 
 
-def _are_pairs(plan: Plan, pictures: _Pictures) -> bool:
+def _are_pairs(plan: Plan, pictures: Pictures) -> bool:
     """Whether every picture of the first domain has a counterpart, as `compare_translations` pairs them."""
     if pictures.way != "one":
         return False
@@ -193,7 +210,7 @@ def _check_judges(plan: Plan, judges: Judges) -> None:
         raise UsageError(f"{argument('metric', plan.settings.metric)} needs LPIPS of VGG-16")
 
 
-def _compare(pictures: _Pictures, weights: Path, how: How) -> Evaluation | Tasks:
+def _compare(pictures: Pictures, weights: Path, how: How) -> Evaluation | Tasks:
     if pictures.way == "noise":
         return compare_samples(weights, [pictures.root], how=how)
     if pictures.way == "domains":

@@ -69,20 +69,26 @@ def curves(records: Sequence[Mapping[str, Any]]) -> list[tuple[Meaning, list[Cha
     return list(groups.items())
 
 
-def metric_curves(records: Sequence[Mapping[str, Any]]) -> list[tuple[Meaning, list[Chart]]]:
-    """The charts of all metrics in a run's log that tell good saves from bad ones, by what they were measured on."""
+def metric_curves(records: Sequence[Mapping[str, Any]], best: int | None) -> list[tuple[Meaning, list[Chart]]]:
+    """The charts of all metrics in a run's log that tell good saves from bad ones, by what they were measured on.
+
+    `best` is the step of `RUN/best`; None for a run without.
+    """
     sets: dict[str, dict[int, Measured]] = {}
+    decides: dict[str, str] = {}
     for step, one in measures(records):
         sets.setdefault(one.set, {})[step] = one
+        if one.by and best is not None:
+            decides = {one.set: f"{one.by} decides: RUN/best is the save of step {best}. "}
     groups = []
-    for by_step in sets.values():
+    for name_of_set, by_step in sets.items():
         newest = list(by_step.values())[-1]
         charts = [
             _metric_chart(name, better, {step: by_step[step].metrics.get(name) for step in sorted(by_step)})
             for name, better in newest.better.items()
         ]
-        reading = "The dot is the best save. Figures compare within this group only."
-        groups.append((Meaning(f"Measured on {newest.on}", reading), charts))
+        reading = "A dot is the best by its chart's metric alone. Figures compare within this group only."
+        groups.append((Meaning(f"Measured on {newest.on}", decides.get(name_of_set, "") + reading), charts))
     return groups
 
 
@@ -91,7 +97,7 @@ def _metric_chart(name: str, better: str, values: Mapping[int, float | None]) ->
     best = best_step(values, better)
     if best is None:
         return Chart(name, "not finite", f"{name}: not finite", [], None)
-    words = f"{better} is better; best {figure(values[best] or 0.0, digits=4)} at step {best}"
+    words = f"{better} is better; the dot is the best by {name}: {figure(values[best] or 0.0, digits=4)} at step {best}"
     drawing = _drawing(series, dot=(best, values[best]), from_zero=False)
     notes = ["higher peaks are cut off"] if drawing.cut else []
     return Chart(name, words, f"{name} of {len(series)} saves: {words}", notes, drawing)

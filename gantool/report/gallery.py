@@ -49,7 +49,7 @@ def write_gallery(run_folder: Path, title: str, facts: Mapping[str, str]) -> Pat
         link=(DEMO, _TO_DEMO) if (run_folder / DEMO).exists() else None,
         steps=steps,
         left_out=len(samples) - len(kept),
-        metrics=metric_curves(records),
+        metrics=metric_curves(records, _best(run_folder)),
         groups=curves(records),
     )
 
@@ -60,7 +60,7 @@ def renew_metrics(run_folder: Path) -> None:
     Does nothing for a run without one.
     """
     if (run_folder / GALLERY).exists():
-        metrics = metric_curves(runlog.read(run_folder / folders.LOG))
+        metrics = metric_curves(runlog.read(run_folder / folders.LOG), _best(run_folder))
         renew(run_folder / GALLERY, "metrics.html", before="<h2>Losses</h2>", metrics=metrics)
 
 
@@ -103,6 +103,12 @@ def write_pictures_page(
     return write_page(
         path, "pictures.html", title=title, facts=facts or {}, link=link, sections=shown, left_out=left_out
     )
+
+
+def _best(run_folder: Path) -> int | None:
+    """The step of the best save."""
+    save = folders.best(run_folder)
+    return None if save is None else int(save.name)
 
 
 def _samples(folder: Path) -> dict[int, list[Path]]:

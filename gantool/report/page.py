@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import base64
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gantool.files import write_atomically
 from gantool.report.text import visible
+
+if TYPE_CHECKING:
+    import jinja2
 
 BUDGET = 14_000_000
 """Bytes of pictures that go into one page; as text they take a third more, which keeps a page below 20 MB."""
@@ -65,16 +70,21 @@ def renew(page: Path, template: str, *, before: str, **values: object) -> None:
 
 
 def _rendered(template: str, values: Mapping[str, object]) -> str:
+    return _environment(_TEMPLATES).get_template(template).render(values)
+
+
+@functools.cache
+def _environment(templates: Path) -> jinja2.Environment:
+    """It keeps templates compiled: a training writes its page often."""
     import jinja2
 
     def seen(value: object) -> object:
         return "\n".join(map(visible, value.split("\n"))) if type(value) is str else value
 
-    loader = jinja2.FileSystemLoader(_TEMPLATES)
-    environment = jinja2.Environment(
+    loader = jinja2.FileSystemLoader(templates)
+    return jinja2.Environment(
         loader=loader, autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined, finalize=seen
     )
-    return environment.get_template(template).render(values)
 
 
 def add_link(page: Path, target: str, words: str) -> None:

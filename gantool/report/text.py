@@ -88,9 +88,11 @@ def rate(per_second: float) -> str:
 
 
 def words(value: object) -> str:
-    """Nested tables and lists as one line that people can read."""
+    """Nested tables and lists as one line that people can read, without what a table leaves open (None)."""
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: "none"}[value]
     if isinstance(value, dict):
-        return ", ".join(f"{key} {words(inner)}" for key, inner in value.items())
+        return ", ".join(f"{key} {words(inner)}" for key, inner in value.items() if inner is not None)
     if isinstance(value, list):
         return ", ".join(words(inner) for inner in value)
     return str(value)

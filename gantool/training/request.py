@@ -116,7 +116,7 @@ def plan(request: Request | Words) -> Plan:
     if stored:
         before = sources.settings_in(stored)
         settings = sources.continued(settings, given.asked, before, TrainSettings, "train", place.folder)
-    settings = origins.traced(settings)
+    settings = origins.traced(sources.settled(settings, words.run_yaml))
     chosen = opt.build(TrainSettings, settings, where="train")
     if chosen.batch < data.smallest_batch and not stored:
         raise UsageError(

@@ -88,8 +88,10 @@ def _measure(plan: Plan, validator: Validator | None, processes: Processes, cons
     measure, error = None, None
     if processes.first:
         try:
-            measure, pictures = validator(plan)
+            measure, pictures, warning = validator(plan)
             console.note(f"each save is measured by {plan.settings.metric} on {pictures}")
+            if warning:
+                console.warn(warning)
         except GantoolError as found:
             error = found
     if error := processes.shared(error):
@@ -128,6 +130,7 @@ def _train(
         if isinstance(watch, Watch):
             log.truncate_after(trainer.done)
             every = trainer.read_every * (10 if total > 1000 else 1)
+            watch.done = trainer.done
             watch.progress = stack.enter_context(progress(console, total, trainer.done, every=every))
             stack.callback(watch.finish)
             if measure is not None:
@@ -137,6 +140,8 @@ def _train(
         if trainer.done >= total:
             console.note(f"{folder} is at step {trainer.done} of {total} already: {argument('steps', 'N')} goes on")
         trainer.train()
+        if isinstance(watch, Watch):
+            watch.enough = trainer.enough
     best = folders.best(folder) if plan.settings.validate else None
     facts = checkpoint.facts_of_model(model, plan.name, trainer.done, {})
     if trainer.enough and trainer.validations is not None and trainer.validations.standing is not None:

@@ -144,6 +144,21 @@ def continued(
     return old
 
 
+def settled(settings: Mapping[str, Setting], file: str) -> dict[str, Setting]:
+    """The settings without what a run's run.yaml, `file`, remembers in vain, since what is asked for now replaces it.
+
+    Another length replaces steps or epochs; without validations nothing is to be judged.
+    """
+    vain: set[str] = set()
+    if settings["validate"].value is None:
+        vain |= {"metric", "patience"}
+    steps, epochs = settings["steps"], settings["epochs"]
+    if steps.value is not None and epochs.value is not None and steps.source != epochs.source:
+        vain |= {"steps", "epochs"}
+    default = opt.resolve(TrainSettings, [], where="train")
+    return {key: default[key] if key in vain and s.source == file else s for key, s in settings.items()}
+
+
 def _preset(entry: registry.Plugin, name: str) -> dict[str, Any]:
     known = entry.presets()
     if name not in known:

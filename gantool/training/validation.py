@@ -36,8 +36,11 @@ class Measure(Protocol):
     def __call__(self, weights: Path, device: torch.device, progress: Stages) -> Measured: ...
 
 
-Validator: TypeAlias = Callable[[Plan], tuple[Measure, str]]
-"""Makes what measures the saves of a run, and says on which pictures. `gantool.evaluation.validation` has it."""
+Validator: TypeAlias = Callable[[Plan], tuple[Measure, str, str]]
+"""Makes what measures the saves of a run, and says on which pictures, with a warning or "" about them.
+
+`gantool.evaluation.validation` has it.
+"""
 
 
 class _Over(Exception):

@@ -51,6 +51,9 @@ class Watch:
     """The observer of the first process: progress, log, sample grids, gallery."""
 
     progress: StepProgress
+    done = 0
+    enough = False
+    """Whether patience has ended the training."""
 
     def __init__(
         self,
@@ -71,6 +74,7 @@ class Watch:
         self._page_due = clock()
 
     def step(self, done: int, losses: Mapping[str, float] | None) -> None:
+        self.done = done
         if losses:
             self.log.append(done, losses)
         forecast = self.stopwatch.step(done, losses is not None)
@@ -124,10 +128,17 @@ class Watch:
         facts = {
             "model": plan.name,
             "pictures": ", ".join(f"{domain.name}: {len(domain.files)}" for domain in plan.domains),
-            "steps": str(self.total),
+            "steps": self._steps(),
             "crop": f"{plan.preparation.crop} pixels ({plan.preparation.preprocess})",
             "precision": plan.settings.precision,
             "seed": str(plan.settings.seed),
         }
         facts |= origin(self.progress.step_time)
         write_gallery(self.folder, f"{plan.name}: {' and '.join(plan.spec.domains)}", facts)
+
+    def _steps(self) -> str:
+        if self.done >= self.total:
+            return str(self.done)
+        patience = self.plan.settings.patience
+        why = f": no better save in {patience} validation{'' if patience == 1 else 's'}" if self.enough else ""
+        return f"{self.done} of {self.total}{why}"

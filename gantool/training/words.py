@@ -90,23 +90,32 @@ def understood(request: Request) -> Words:
     files = sources.files_of(entry, request.preset, request.config)
     if remembered and not place.saves:  # it broke before its first save: it begins anew, as it was begun
         files = [(here, remembered), *files]
-    _check_names(request, entry, files)
+    stored = remembered if place.saves else {}
+    _check_names(request, entry, files, stored, place.folder)
     _check_folders(request.data)
     paths = request.data or _folders(remembered or config, Path(here) if remembered else request.config)
     if not paths:
         needs = entry.about().get("needs", "folders of pictures")
         raise UsageError(f"which pictures? gantool train {name} DATA... ({name} needs {needs})")
-    stored = remembered if place.saves else {}
     return Words(request, entry, place, stored, files, paths, weights, facts)
 
 
-def _check_names(request: Request, entry: registry.Plugin, files: Sequence[sources.Layer]) -> None:
-    """Options of the model by name, and settings altogether. Some sources do not tell their options: later, then."""
+def _check_names(
+    request: Request, entry: registry.Plugin, files: Sequence[sources.Layer], stored: Mapping[str, Any], folder: Path
+) -> None:
+    """Options of the model by name, and settings altogether, with those that a run to be continued has `stored`.
+
+    Some sources do not tell their options: later, then.
+    """
     names = option_names(entry)
     rare = {field.name for field in dataclasses.fields(TrainSettings)} - (names or set())
     chosen = {key: value for key, value in request.set.items() if key in rare} if names is not None else {}
-    settings = sources.settings_of(sources.Given(request.settings, chosen, {}), files, {})
-    opt.build(TrainSettings, settings, where="train")
+    given = sources.Given(request.settings, chosen, {})
+    settings = sources.settings_of(given, files, {})
+    if stored:
+        before = sources.settings_in(stored)
+        settings = sources.continued(settings, given.asked, before, TrainSettings, "train", folder)
+    opt.build(TrainSettings, sources.settled(settings, str(folder / folders.SETTINGS)), where="train")
     for key in request.set:
         if names is not None and key not in names and key not in rare:
             raise UsageError(opt.unknown(key, names, entry.name))

@@ -21,7 +21,7 @@ def test_every_fact_has_a_row_that_people_can_read(main, tmp_path):
     _, out, _ = main("info", "run")
     found = rows(out)
     assert found["directions"] == "horses -> zebras, zebras -> horses"
-    assert "domains horses, zebras" in found["spec"]
+    assert found["spec"] == "domains horses, zebras; pictures of 3 channels; crops of 32 pixels"
     assert found["blocks"] == "1"  # an option
     assert "licence" not in found
     assert "missing" not in found

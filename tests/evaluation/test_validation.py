@@ -41,7 +41,7 @@ def test_pictures_side_by_side_are_measured_as_their_halves(tmp_path):
             Image.fromarray(both).save(tmp_path / f"both-{part}" / file.name)
     settings = {"aligned": "AB", "validate": tmp_path / "both-val", "metric": "psnr"}
     chosen = planned("pix2pix", [tmp_path / "both-train"], tmp_path / "run", **settings)
-    measure, on = validator(chosen)
+    measure, on, _ = validator(chosen)
     assert on == f"{tmp_path / 'both-val'} (A: 3, B: 3)"
     weights = untrained(tmp_path / "run", "cyclegan")
     found = measure(weights, CPU, silent)
@@ -71,7 +71,7 @@ def test_many_domains_have_a_folder_each(tmp_path):
     small = {"width": 4, "blocks": 1, "d_width": 4, "d_layers": 3}
     weights = untrained(tmp_path / "run", "stargan", names, **small)
     chosen = planned("stargan", [tmp_path / "train"], tmp_path / "out", options=small, validate=tmp_path / "val")
-    measure, _ = validator(chosen)
+    measure, *_ = validator(chosen)
     assert measure(weights, CPU, silent).metrics == compare_domains(weights, tmp_path / "val").means[0].metrics
     shutil.rmtree(tmp_path / "val/green")
     with pytest.raises(DataError, match=r"has no folder green, a domain of this run; its folders: blue"):
@@ -83,18 +83,32 @@ def test_many_domains_have_a_folder_each(tmp_path):
 def test_pictures_of_noise_are_measured_against_the_folder(tmp_path, trained):
     real = draw(tmp_path / "real", 3, seed=1)
     weights = trained("dcgan") / "checkpoints/00000004/weights.safetensors"
-    measure, on = validator(planned("dcgan", [real], tmp_path / "run", validate=real))
+    measure, on, _ = validator(planned("dcgan", [real], tmp_path / "run", validate=real))
     assert on == f"{real} (real: 3)"
     found = measure(weights, CPU, silent)
     assert found.metrics["swd"] == compare_samples(weights, [real]).metrics["swd"]
     assert any("KID" in note for note in found.notes)
 
 
+def test_pictures_that_are_also_trained_on_are_counted_by_where_they_really_lie(tmp_path, pairs):
+    root = tmp_path / "val"
+    for letter, folder in zip("ab", pairs, strict=True):
+        draw(root / letter, 2, seed=5)
+        (root / letter / "02.png").symlink_to(folder / "00.png")
+    chosen = planned("cyclegan", pairs, tmp_path / "run", validate=root)
+    assert validator(chosen)[2].startswith("2 of the 6 validation pictures are also trained on")
+    (tmp_path / "link").symlink_to(tmp_path / "train")
+    chosen = planned("cyclegan", pairs, tmp_path / "run", validate=tmp_path / "link")
+    assert validator(chosen)[2].startswith("6 of the 6 ")
+    chosen = planned("cyclegan", [draw(tmp_path / name, 2, seed=1) for name in "ab"], tmp_path / "run", validate=root)
+    assert validator(chosen)[2] == "", "of the same names, elsewhere"
+
+
 def test_figures_compare_only_if_all_that_decides_is_the_same(tmp_path, pairs):
     a, b = draw(tmp_path / "val/a", 2, seed=3), draw(tmp_path / "val/b", 2, seed=4)
     chosen = planned("cyclegan", pairs, tmp_path / "out", options=TINY_CYCLEGAN, validate=tmp_path / "val")
     one, other = (untrained(tmp_path / "run", step=step, seed=step) for step in (1, 2))
-    measure, _ = validator(chosen)
+    measure, *_ = validator(chosen)
     first = measure(one, CPU, silent)
     assert measure(other, CPU, silent).set == first.set
     assert measure(other, CPU, silent).metrics != first.metrics

@@ -7,6 +7,7 @@ import pytest
 from gantool.report.gallery import renew_metrics, write_gallery
 from gantool.report.measures import Measured, measures, standing
 from gantool.report.runlog import RunLog, read
+from gantool.runs import folders
 
 
 def record(log: RunLog, step: int, value: float | None, *, set: str = "s", by: str = "ssim", on: str = "val") -> None:
@@ -51,9 +52,15 @@ def test_what_is_no_measure_is_passed_over(log, measured):
 
 def test_the_gallery_shows_metrics_above_losses_with_the_best_step(tmp_path, log):
     record(log, 20, 0.8, set="t", on="<i>other</i>")
+    save = folders.save_folder(tmp_path, 30)
+    save.mkdir(parents=True)
+    (save / folders.WEIGHTS).touch()
+    folders.set_best(tmp_path, save)
     page = write_gallery(tmp_path, "t", {}).read_text()
     assert page.index("<h2>Metrics</h2>") < page.index("Measured on val") < page.index("<h2>Losses</h2>")
-    assert "higher is better; best 0.725 at step 20" in page
+    assert "higher is better; the dot is the best by ssim: 0.725 at step 20" in page
+    assert page.count("RUN/best") == 1, "above the charts of the newest validation"
+    assert "ssim decides: RUN/best is the save of step 30" in page
     assert "Measured on &lt;i&gt;other" in page
     assert "spread" not in page, "neither way is better"
     dots = re.findall(r'class="dot" cx="([\d.]+)" cy="([\d.]+)"', page)
@@ -66,4 +73,4 @@ def test_the_gallery_shows_metrics_above_losses_with_the_best_step(tmp_path, log
     assert (tmp_path / "gallery.html").read_text() == before
     record(log, 50, 0.9)
     renew_metrics(tmp_path)
-    assert "best 0.9 at step 50" in (tmp_path / "gallery.html").read_text()
+    assert "best by ssim: 0.9 at step 50" in (tmp_path / "gallery.html").read_text()

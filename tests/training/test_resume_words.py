@@ -44,6 +44,27 @@ def test_a_run_finds_its_model_and_pictures(main, pictures):
     assert "continuing run after step 1" in err
 
 
+def test_a_run_that_goes_on_is_asked_about_with_what_it_remembers(main, tmp_path, pictures):
+    val = ["--validate", ".", "--patience", "2", "--metric", "l1"]
+    shutil.copytree(tmp_path / "trainA", tmp_path / "testA")
+    shutil.copytree(tmp_path / "trainA", tmp_path / "testB")
+    main(*BEGIN[:-2], "--epochs", "0.1", *val)
+
+    def now(*words: str) -> dict[str, str]:
+        lines = [line.split() for line in main("train", *words, "--dry-run", "-q")[1].splitlines()]
+        return {line[0]: line[1] for line in lines if len(line) > 1}
+
+    assert now("--resume", "run", "--patience", "3")["patience"] == "3"
+    assert now("cyclegan", "-o", "run", "--resume", "--metric", "ssim")["metric"] == "ssim"
+    for files in (["--lpips", "a,b"], ["--inception", "a"]):
+        assert "there is no file" in main("train", "--resume", "run", *files, code=2)[2], "they are for its validations"
+    ended = now("--resume", "run", "--validate", "none")
+    assert (ended["patience"], ended["metric"]) == ("0", "swd"), "nothing is to be judged any more"
+    assert now("--resume", "run", "--steps", "2")["steps"] == "2", "one length replaces the other"
+    err = main("train", "--resume", "run", "--validate", "none", "--patience", "3", code=2)[2]
+    assert "--patience 3 goes with --validate DIR" in err
+
+
 def test_a_run_is_of_one_model(main, pictures):
     main(*BEGIN)
     err = main("train", "unit", "trainA", "trainB", "-o", "run", "--resume", code=2)[2]
