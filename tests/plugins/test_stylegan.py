@@ -94,7 +94,7 @@ def test_a_mixture_has_the_columns_styles_in_the_chosen_layers_alone():
 
 def test_regularisations_come_every_so_many_steps():
     model = built(path_interval=2, r1_interval=3)
-    seen = {number: step(model, number)._sums.keys() for number in range(4)}
+    seen = {number: step(model, number).losses().keys() for number in range(4)}
     assert [number for number in seen if "path" in seen[number]] == [0, 2]
     assert [number for number in seen if "r1" in seen[number]] == [0, 3]
 
@@ -105,7 +105,7 @@ def test_r1_is_felt_through_the_augmentation():
     model.augment.p.fill_(1)
     before = {key: value.clone() for key, value in model.d.named_parameters()}
     run = step(model)
-    assert float(run._sums["r1"]) > 0
+    assert run.losses()["r1"] > 0
     assert run.skipped_in_a_row() == 0
     assert all(not torch.equal(before[key], value) for key, value in model.d.named_parameters())
 
@@ -119,7 +119,7 @@ def test_half_precision_trains(version):
 
 
 def test_a_batch_of_one_has_a_path_length():
-    assert "path" in step(built(), batch=1)._sums
+    assert "path" in step(built(), batch=1).losses()
 
 
 def test_groups_are_as_large_as_the_batch_allows():
