@@ -137,12 +137,12 @@ def compare(
     common.say_passed_over([folder for folder in folders if folder.is_dir()], console)
     with stages(console) as progress:
         result = session.start(decided, progress)
-    _print(result.found, table(result.found, papers=papers), form, console)
-    if out is not None:
+    if out is not None:  # before the table, whose reader may have gone
         from gantool.comparison import page
 
         page.write(out, result, papers=papers)
         console.note(f"wrote {out}")
+    _print(result.found, table(result.found, papers=papers), form, console)
 
 
 def _form(json: bool, csv: bool, markdown: bool, latex: bool) -> Form:

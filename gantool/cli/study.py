@@ -138,6 +138,8 @@ def read(
         figures.check(out)
     gathered = gather(answers)
     found = find(gathered, keep_all=keep_all, seed=seed)
+    if out is not None:  # before the table, whose reader may have gone
+        console.note(f"written: {figures.write(out, found)}")
     if json:
         console.result(to_json({**found.to_dict(), "failed": gathered.failed}))
     console.table("", *figures.table(found))
@@ -151,8 +153,6 @@ def read(
         console.note(f"left out: person {person} {why}")
     for person, why in found.doubtful.items():
         console.note(f"kept: person {person}, who {why}")
-    if out is not None:
-        console.note(f"written: {figures.write(out, found)}")
     for problem in gathered.failed.values():
         console.error(problem)
     if gathered.failed:

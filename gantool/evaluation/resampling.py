@@ -83,7 +83,7 @@ def few(found: Evaluation) -> list[str]:
         return []
     if pictures < 2:
         return ["one picture a side: there are no intervals"]
-    return [f"{pictures} pictures a side are few: with less than {FEW} intervals are unreliable"]
+    return [f"{pictures} pictures a side are few: with fewer than {FEW} intervals are unreliable"]
 
 
 def interval(value: float, drawn: NDArray[np.float64]) -> Interval:

@@ -150,7 +150,7 @@ def test_an_evaluation_gets_intervals_of_what_can_be_counted_again():
     drawn = interval(found.metrics["l1"], replicates(found, times=50, seed=3)["l1"])
     assert drawn.low < 0
     assert told.intervals == {"l1": (0, drawn.high)}  # no L1 is below 0
-    few = "3 pictures a side are few: with less than 20 intervals are unreliable"
+    few = "3 pictures a side are few: with fewer than 20 intervals are unreliable"
     assert (told.notes, found.notes) == ([few], [])
     assert told.protocol["intervals"]["draws"] == 50
     cells = dict(zip(told.metrics, told.interval_cells(), strict=True))
@@ -170,7 +170,7 @@ def test_intervals_stand_in_the_table_and_in_json(main, tmp_path):
         "l1",
         "swd",
     }
-    assert told["notes"] == ["4 pictures a side are few: with less than 20 intervals are unreliable"]
+    assert told["notes"] == ["4 pictures a side are few: with fewer than 20 intervals are unreliable"]
     del told["intervals"], told["protocol"]["intervals"]
     told["notes"] = []
     assert told == plain
