@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import xml.etree.ElementTree as ElementTree
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -285,3 +287,21 @@ def test_p_values():
     # Of 25 signs: twice the binomial's tail from 18 on, 0.0433; 10,000 draws have a deviation of 0.002.
     assert many == pytest.approx(0.0433, abs=0.008)
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+
+
+def test_the_page_is_written_where_nobody_reads_the_table(answers, tmp_path, monkeypatch):
+    from gantool.cli.main import main as gantool
+
+    folder = answers(person("p1", trial("m0 m1", 0, 1), GOOD), person("p2", trial("m0 m1", 0, 2), GOOD))
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w", buffering=1) as gone:
+        monkeypatch.setattr("sys.stdout", gone)
+        monkeypatch.setattr("os.dup2", lambda *streams: None)  # it would close the tests' own stdout
+        with pytest.raises(SystemExit) as ended:
+            gantool(["study", "read", str(folder), "-o", str(tmp_path / "x.html")])
+        monkeypatch.undo()
+        with suppress(BrokenPipeError):
+            gone.close()
+    assert ended.value.code == 1
+    assert "<svg" in (tmp_path / "x.html").read_text()
