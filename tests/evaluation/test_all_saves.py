@@ -54,7 +54,7 @@ def test_the_log_keeps_one_record_a_save_and_the_gallery_shows_it(main, tmp_path
     page = (run / "gallery.html").read_text()
     assert page.count("Measured on a and b") == 1
     assert page.index("<h2>Metrics</h2>") < page.index("<h2>Losses</h2>")
-    assert "psnr of 3 saves: higher is better; best" in page
+    assert "psnr of 3 saves: higher is better; the dot is the best by psnr: " in page
     assert page.startswith("<h1>h</h1>\n")
     assert page.endswith("<h2>Losses</h2>\n<p>none</p>\n")
     main("eval", "-m", "run", "b", "a", "--all-saves")
