@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import fsum
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from gantool.errors import CheckpointError
 from gantool.evaluation.how import How
 from gantool.evaluation.judge import Judge
-from gantool.evaluation.part import Part, Weights
+from gantool.evaluation.part import Part, Weights, averages
 from gantool.evaluation.pictures import Pictures, Some
 
 _SUMS_TO_ONE = 1e-3  # float16 within a network leaves more than float32 does
@@ -44,7 +43,7 @@ def accuracy(
         stage = f"judge, {'real' if end else 'fake'}"
         values, rule = _judged(judge, Some(pictures, places.tolist()), [classes[name] for name in told], how, stage)
         seen.append((end, places, values))
-        metrics |= {f"{what}{end}": fsum(each) / len(each) for what, each in values.items()}
+        metrics |= {f"{what}{end}": mean for what, mean in averages(values).items()}
         for name in dict.fromkeys(told) if len(classes) > 1 else ():
             of_class = np.array([one == name for one in told])
             row = rows.setdefault(name, {})

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import fsum
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor
 
 from gantool.evaluation.content import content
 from gantool.evaluation.how import How
-from gantool.evaluation.part import Part, Weights, means
+from gantool.evaluation.part import Part, Weights, averages, means
 from gantool.evaluation.pictures import Pictures, as_rgb
 from gantool.inference.codes import Codes, seed_of
 from gantool.inference.engine import Engine
@@ -104,7 +102,7 @@ def _cycle(
         errors.append(_l1(given[before], result, how))
     values = {"cycle_l1": np.array(errors)}
     rule = f"there, as a picture of {_bits(fake)} bits, and back{_styled(engine, 'the picture')}; mean |difference|"
-    return Part(_means(values), {_NAME: {"cycle": rule}}, recount=means(values))
+    return Part(averages(values), {_NAME: {"cycle": rule}}, recount=means(values))
 
 
 def _identity(engine: Engine, way: Direction, reals: Given, how: How) -> Part:
@@ -121,7 +119,7 @@ def _identity(engine: Engine, way: Direction, reals: Given, how: How) -> Part:
     values = {"identity_l1": np.array(errors)}
     rule = f"real pictures of {way.target} translated as if of {way.source}{_styled(engine, 'the picture')}"
     return Part(
-        _means(values), {_NAME: {"identity": f"{rule}; mean |difference|"}}, recount=means(values, of_fakes=False)
+        averages(values), {_NAME: {"identity": f"{rule}; mean |difference|"}}, recount=means(values, of_fakes=False)
     )
 
 
@@ -136,10 +134,6 @@ def _code(engine: Engine, codes: Codes, given: Given, index: int, domain: str, r
 
 def _l1(one: Array, other: Array, how: How) -> float:
     return float((as_rgb(one, how.square) - as_rgb(other, how.square)).abs().mean())
-
-
-def _means(values: dict[str, NDArray[np.float64]]) -> dict[str, float]:
-    return {name: fsum(each) / len(each) for name, each in values.items()}
 
 
 def _styled(engine: Engine, whose: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import fsum
 
 import numpy as np
 import torch
@@ -11,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gantool.evaluation.how import How
-from gantool.evaluation.part import Part, means
+from gantool.evaluation.part import Part, averages, means
 from gantool.evaluation.pictures import Pictures, as_rgb
 from gantool.networks import lab
 
@@ -59,7 +58,7 @@ def content(inputs: Pictures, fake: Pictures, pairs: Sequence[tuple[int, int]], 
         "outlines": "Pearson's correlation of gradient magnitudes (Sobel, all channels)",
         "colours": "mean Delta E of CIE 1976 over the pixels, sRGB as L*a*b* (D65)",
     }
-    metrics = {name: fsum(each) / len(each) for name, each in values.items()}
+    metrics = averages(values)
     return Part(metrics, {"consistency": protocol}, recount=means(values))
 
 

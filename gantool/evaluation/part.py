@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import fsum
 from typing import Any, Protocol
 
 import numpy as np
@@ -32,6 +33,11 @@ class Part:
     """None for what is not counted again: its metrics have no intervals."""
     classes: dict[str, dict[str, float]] = field(default_factory=dict)
     """Counts and metrics of classes, each by itself."""
+
+
+def averages(values: dict[str, NDArray[np.float64]]) -> dict[str, float]:
+    """The metrics that `means` counts again: means over values (N,), of all pictures alike."""
+    return {name: fsum(each) / len(each) for name, each in values.items()}
 
 
 def means(values: dict[str, NDArray[np.float64]], *, of_fakes: bool = True) -> Recount:

@@ -15,7 +15,7 @@ from gantool.evaluation.how import How
 from gantool.evaluation.inception_score import conditional_inception_score, inception_score
 from gantool.evaluation.networks.classifier import PROTOCOL, class_probabilities
 from gantool.evaluation.networks.lpips import diversity
-from gantool.evaluation.part import Part, Weights, means
+from gantool.evaluation.part import Part, Weights, averages, means
 from gantool.evaluation.pictures import as_rgb
 from gantool.pictures.decoding import Array
 
@@ -50,7 +50,7 @@ class Variety:
         values = {"diversity_l1": np.array([self._l1[name] for name in names])}
         if self._lpips:
             values["diversity_lpips"] = np.array([self._lpips[name] for name in names])
-        metrics = {name: fsum(each) / len(each) for name, each in values.items()}
+        metrics = averages(values)
         if self._probabilities:
             table = np.stack([self._probabilities[name] for name in names])  # (pictures, K, classes)
             whole = inception_score(table.reshape(-1, table.shape[2]))

@@ -20,7 +20,7 @@ from gantool.inference import memory
 from gantool.inference.heatmaps import coloured, grey
 from gantool.inference.peak import WORKSPACE, Peak
 from gantool.inference.pixels import as_input, fitted_back, matched, moved, prepared
-from gantool.inference.ready import evaluating, fast_convolutions, ready
+from gantool.inference.ready import evaluating, fast_convolutions, networks_of, ready
 from gantool.inference.ways import ROWS as ROWS
 from gantool.inference.ways import Way as Way
 from gantool.inference.ways import Ways
@@ -65,7 +65,7 @@ class Engine:
         self.device = torch.device(device)
         self.half = precision == "bf16"
         kept = KEPT_BYTES if memory is None else 0
-        used = [module for name, module in model.named_children() if name not in model.roles.training_only]
+        used = networks_of(model)
         self._convolutions = fast_convolutions(used, self.device, precision, kept)
         with evaluating(model):
             self.batches = per_sample(*used)

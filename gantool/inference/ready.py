@@ -14,6 +14,11 @@ from gantool.model import Model
 from gantool.networks.winograd import KEPT_BYTES, Winograd
 
 
+def networks_of(model: Model[Any]) -> list[nn.Module]:
+    """Those that pictures go through: all but what only training needs."""
+    return [network for name, network in model.named_children() if name not in model.roles.training_only]
+
+
 def fast_convolutions(
     networks: Iterable[nn.Module], device: torch.device, precision: str, kept_bytes: int = KEPT_BYTES
 ) -> Winograd | None:

@@ -15,7 +15,7 @@ from gantool.capabilities import Inverts, Mixes, Reads, Samples, abilities
 from gantool.errors import CheckpointError, DataError, OutOfMemoryError, UsageError, argument, ran_out
 from gantool.inference import memory
 from gantool.inference.pixels import as_pictures, moved, prepared
-from gantool.inference.ready import fast_convolutions, ready
+from gantool.inference.ready import fast_convolutions, networks_of, ready
 from gantool.model import Model
 from gantool.pictures.file import Array, read_picture, to_uint8
 from gantool.pictures.resize import to_unit
@@ -46,8 +46,7 @@ class Sampler:
         self.can = abilities(model) if can is None else can
         self.device = torch.device(device)
         self.half = precision == "bf16"
-        used = [module for name, module in model.named_children() if name not in model.roles.training_only]
-        self._convolutions = fast_convolutions(used, self.device, precision)
+        self._convolutions = fast_convolutions(networks_of(model), self.device, precision)
         # On a CPU a batch leaves its cache. Passes are always full: so a picture never depends on its neighbours.
         self.together = 16 if self.device.type == "cuda" else 1
         """How many pictures fill a pass, if the memory suffices."""
