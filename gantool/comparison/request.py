@@ -15,6 +15,7 @@ from gantool.comparison.words import given, weights_of
 from gantool.errors import DataError, GantoolError, UsageError, argument
 from gantool.evaluation.files import needed
 from gantool.evaluation.names import pair_by_name
+from gantool.evaluation.report import OF_PAIRS
 from gantool.evaluation.request import TIMES, check, holds_all_domains, of_noise
 from gantool.evaluation.request import Request as One
 from gantool.files import check_writable
@@ -264,7 +265,7 @@ def _check_chosen(request: Request) -> None:
 
 
 def _check_paired_columns(metrics: Sequence[str], why: str, *, paired: bool) -> None:
-    of_pairs = [name for name in metrics if name in ("psnr", "ssim", "l1", "lpips")]
+    of_pairs = [name for name in metrics if name in OF_PAIRS]
     if of_pairs and not paired:
         raise UsageError(f"{of_pairs[0]} compares each result with a real picture of the same name: {why}")
 

@@ -104,6 +104,9 @@ METRICS = {
     ),
 }
 
+OF_PAIRS = ("psnr", "ssim", "l1", "lpips")
+"""Metrics that compare each fake picture with a real one of its own."""
+
 
 def metric(name: str) -> Metric:
     """How the metric of this name, one of `Evaluation.metrics`, is shown and read."""

@@ -20,13 +20,13 @@ from gantool.data.layouts.folders import listed
 from gantool.errors import DataError, UsageError, argument, did_you_mean
 from gantool.evaluation.domains import Tasks, compare_domains
 from gantool.evaluation.figures import measured
-from gantool.evaluation.files import needed
+from gantool.evaluation.files import NEEDS, needed
 from gantool.evaluation.how import How
 from gantool.evaluation.judges import Judges, load_judges
 from gantool.evaluation.names import pair_by_name
 from gantool.evaluation.networks.lpips import VGG
 from gantool.evaluation.pictures import Progress
-from gantool.evaluation.report import METRICS, Evaluation
+from gantool.evaluation.report import METRICS, OF_PAIRS, Evaluation
 from gantool.evaluation.samples import compare_samples
 from gantool.evaluation.translations import compare_translations
 from gantool.pictures.find import find_pictures, subfolders
@@ -37,11 +37,9 @@ from gantool.training.request import Plan, fingerprint
 from gantool.training.validation import Measure
 
 _OF_INCEPTION = ("kid", "fid", "precision", "recall", "density", "coverage", "is", "is_kl", "is_10")
-_OF_PAIRS = ("psnr", "ssim", "l1", "lpips")
 _OF_NOISE = ("ppl_z_full", "ppl_z_end", "ppl_w_full", "ppl_w_end")
 _OF_STYLES = ("diversity_l1", "diversity_lpips")
-_OF_LPIPS = ("lpips", "diversity_lpips", *_OF_NOISE)
-_MEASURED = ("swd", *_OF_PAIRS, *_OF_INCEPTION, *_OF_STYLES, *_OF_NOISE)
+_MEASURED = ("swd", *OF_PAIRS, *_OF_INCEPTION, *_OF_STYLES, *_OF_NOISE)
 """Metrics that can decide in a training."""
 _SPLITS = ("val", "test")
 """Names of what is held back, the first comes first."""
@@ -175,11 +173,12 @@ def _check_metric(plan: Plan, pictures: Pictures, files: dict[str, list[Path]]) 
         raise UsageError(" ".join(f"there is no {asked}. {hint} Metrics: {', '.join(_MEASURED)}".split()))
     if metric not in _MEASURED:
         raise UsageError(f"{asked} is not measured in a training: gantool eval does it afterwards")
-    if metric in _OF_INCEPTION and "inception" not in files:
+    needs = NEEDS.get(metric, ())
+    if "inception" in needs and "inception" not in files:
         raise UsageError(f"{asked} needs {argument('inception', 'FILE')}")
-    if metric in _OF_LPIPS and "lpips" not in files:
+    if "lpips" in needs and "lpips" not in files:
         raise UsageError(f"{asked} needs {argument('lpips', 'FILE,FILE')}")
-    if metric in _OF_PAIRS and not _are_pairs(plan, pictures):
+    if metric in OF_PAIRS and not _are_pairs(plan, pictures):
         raise UsageError(f"{asked} needs pictures in pairs, and not all of {pictures.on} have a counterpart")
     if metric in _OF_NOISE and pictures.way != "noise":
         raise UsageError(f"{asked} is of models that make pictures of noise")
