@@ -66,6 +66,20 @@ class AdamOptions:
     beta1: float = option(0.5, "first moment's decay of every Adam", low=0, high=1)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Averaging:
+    """An average of weights that may make the pictures, for `Averaged`."""
+
+    ema: float = option(
+        0.0, "decay of an average of the generators' weights, which then makes the pictures; 0 for none", low=0, high=1
+    )
+
+    def average_decay(self, updates: int) -> float:
+        """The decay after so many updates of the generators, for `Averaged.average_decay`."""
+        # It rises: first weights and statistics that have not seen much yet are soon forgotten.
+        return min(self.ema, updates / (updates + 10))
+
+
 class HasAdam(Protocol):
     """Options that name the decay of the first moment, and perhaps `beta2` and `weight_decay`."""
 

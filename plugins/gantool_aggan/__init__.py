@@ -14,13 +14,13 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from gantool.capabilities import Attends, Exports, Translates
+from gantool.capabilities import Attends, Averaged, Exports, Translates
 from gantool.data.layouts.unpaired import unpaired
 from gantool.losses.adversarial import adversarial_loss
 from gantool.losses.reconstruction import l1
 from gantool.model import Batch, Data, Epochs, Model, Progress, Roles, Run
 from gantool.networks.passes import together
-from gantool.option_groups import AdamOptions, adam
+from gantool.option_groups import AdamOptions, Averaging, adam
 from gantool.options import option
 from gantool.spec import Direction, Sizes, Spec
 from gantool.training.image_pool import ImagePool
@@ -28,7 +28,7 @@ from gantool.training.schedules import falling
 from gantool_aggan.networks import Attention, Discriminator, Generator, initialize
 
 
-class AGGAN(Translates, Attends, Exports, Model["AGGAN.Options"]):
+class AGGAN(Translates, Attends, Exports, Averaged, Model["AGGAN.Options"]):
     contract = 2
     paper = "Mejjati et al., Unsupervised Attention-guided Image-to-Image Translation, NeurIPS 2018, arXiv 1806.02311"
     roles = Roles(training_only=("d_a", "d_b", "pool_a", "pool_b"))
@@ -37,7 +37,7 @@ class AGGAN(Translates, Attends, Exports, Model["AGGAN.Options"]):
     outputs = ("translation", "mask")
 
     @dataclass(frozen=True, kw_only=True)
-    class Options(AdamOptions):
+    class Options(Averaging, AdamOptions):
         width: int = option(32, "channels of the generators' and the attention networks' first layer", low=1)
         blocks: int = option(9, "residual blocks of the generators", low=0, high=64)
         fine: bool = option(False, "masks of single pixels; without it they are of blocks of 4 x 4, as the authors'")
@@ -68,6 +68,7 @@ class AGGAN(Translates, Attends, Exports, Model["AGGAN.Options"]):
         self.d_a, self.d_b = (Discriminator(width=o.d_width) for _ in range(2))
         self.pool_a, self.pool_b = ImagePool(o.pool), ImagePool(o.pool)
         initialize(self)
+        self.averaged = ("g_ab", "g_ba", "attention_a", "attention_b") if o.ema else ()
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         networks = {"G_AB": self.g_ab, "G_BA": self.g_ba, "D_A": self.d_a, "D_B": self.d_b}
@@ -77,6 +78,9 @@ class AGGAN(Translates, Attends, Exports, Model["AGGAN.Options"]):
     def rate_factor(self, now: Progress) -> float:
         half = self.options.epochs // 2
         return falling(int(now.schedule), half, self.options.epochs - half)
+
+    def average_decay(self, now: Progress) -> float:
+        return self.options.average_decay(now.step)
 
     def training_step(self, batch: Batch, run: Run) -> None:
         """Section 3 of the paper, in the authors' order: G_AB and attention A, D_B; G_BA and attention B, D_A."""

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gantool.capabilities import Encodes, Translates
+from gantool.capabilities import Averaged, Encodes, Translates
 from gantool.data.layouts.paired import paired
 from gantool.errors import UsageError
 from gantool.losses.adversarial import GAN_MODES
@@ -25,7 +25,7 @@ from gantool.model import Batch, Data, Epochs, Model, Progress, Roles, Run
 from gantool.networks.initialization import INITIALIZATIONS, initialize
 from gantool.networks.norms import NORMS
 from gantool.networks.passes import per_sample, together
-from gantool.option_groups import AdamOptions, EpochSchedule, TwoDomains, adam
+from gantool.option_groups import AdamOptions, Averaging, EpochSchedule, TwoDomains, adam
 from gantool.options import option
 from gantool.spec import Direction, Sizes, Spec
 from gantool.training import schedules
@@ -34,14 +34,15 @@ from gantool_bicyclegan.losses import all_scores, fooling_loss, gan_loss
 from gantool_bicyclegan.networks import ACTIVATIONS, discriminator, encoder, generator
 
 
-class BicycleGAN(Translates, Encodes, Model["BicycleGAN.Options"]):
+class BicycleGAN(Translates, Encodes, Averaged, Model["BicycleGAN.Options"]):
     contract = 2
     paper = "Zhu et al., Toward Multimodal Image-to-Image Translation, NIPS 2017, arXiv 1711.11586"
     roles = Roles(training_only=("d", "d2"))
+    averages_buffers = True
     encoders = ("e",)
 
     @dataclass(frozen=True, kw_only=True)
-    class Options(TwoDomains, EpochSchedule, AdamOptions):
+    class Options(Averaging, TwoDomains, EpochSchedule, AdamOptions):
         nz: int = option(8, "length of the style code z", low=1, high=1024)
         where: str = option("all", "z joins the generator at every level, or at its input", choices=("all", "input"))
         width: int = option(64, "channels of the generator's first layer", low=1)
@@ -126,6 +127,8 @@ class BicycleGAN(Translates, Encodes, Model["BicycleGAN.Options"]):
         layers = [count for network, count in ((self.d, o.d_layers), (self.d2, o.d2_layers)) if network is not None]
         least = max((3 * 2 ** (count + o.scales - 1) for count in layers), default=0)
         self.crops = Sizes(2**o.depth, max(2**o.depth, least, 2 ** (o.e_layers + 1) if self.e is not None else 0))
+        translators = ("g",) if self.e is None else ("g", "e")
+        self.averaged = translators if o.ema else ()
 
     def directions(self) -> tuple[Direction, ...]:
         return (Direction(*self.spec.domains),)
@@ -136,6 +139,9 @@ class BicycleGAN(Translates, Encodes, Model["BicycleGAN.Options"]):
 
     def rate_factor(self, now: Progress) -> float:
         return schedules.by_policy(self.options, int(now.schedule))  # whole epochs that are over
+
+    def average_decay(self, now: Progress) -> float:
+        return self.options.average_decay(now.step)
 
     def training_step(self, batch: Batch, run: Run) -> None:
         """Section 3.4 of the paper, in the authors' order: G and E together, then the discriminators.

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gantool.capabilities import Translates
+from gantool.capabilities import Averaged, Translates
 from gantool.data.layouts.unpaired import SMOOTHED, unpaired
 from gantool.errors import UsageError, argument
 from gantool.losses.adversarial import UNPENALISED, adversarial_loss, generator_loss
 from gantool.model import Batch, Data, Epochs, Model, Progress, Roles, Run
 from gantool.networks.passes import together
 from gantool.networks.vgg import VGG19
-from gantool.option_groups import AdamOptions, adam
+from gantool.option_groups import AdamOptions, Averaging, adam
 from gantool.options import option
 from gantool.spec import Direction, Sizes, Spec
 from gantool.training.image_pool import ImagePool
@@ -29,14 +29,14 @@ from gantool_cartoongan.content import FEATURES, WEIGHTS, content_loss, read_vgg
 from gantool_cartoongan.networks import PADDINGS, UPSAMPLINGS, Discriminator, Generator, begin
 
 
-class CartoonGAN(Translates, Model["CartoonGAN.Options"]):
+class CartoonGAN(Translates, Averaged, Model["CartoonGAN.Options"]):
     contract = 2
     paper = "Chen et al., CartoonGAN: Generative Adversarial Networks for Photo Cartoonization, CVPR 2018"
     sizes = Sizes(multiple=4, minimum=8)
     roles = Roles(training_only=("d", "pool"), frozen=("vgg",))
 
     @dataclass(frozen=True, kw_only=True)
-    class Options(AdamOptions):
+    class Options(Averaging, AdamOptions):
         width: int = option(64, "channels of the generator's first layer", low=1)
         blocks: int = option(8, "residual blocks of the generator", low=0, high=64)
         padding: str = option("reflect", "padding of the first and last layer and of the blocks", choices=PADDINGS)
@@ -90,6 +90,7 @@ class CartoonGAN(Translates, Model["CartoonGAN.Options"]):
         self.vgg: VGG19 | None = None
         # Norms need more than one pixel, behind the discriminator's strides, too.
         self.crops = Sizes(4, max(8, 2**o.d_layers))
+        self.averaged = ("g",) if o.ema else ()
 
     def directions(self) -> tuple[Direction, ...]:
         return (Direction(*self.spec.domains),)
@@ -118,6 +119,9 @@ class CartoonGAN(Translates, Model["CartoonGAN.Options"]):
         if epoch < o.init_length:
             return falling(epoch, o.init_epochs, o.init_epochs_decay)
         return falling(epoch - o.init_length, o.n_epochs, o.n_epochs_decay)
+
+    def average_decay(self, now: Progress) -> float:
+        return self.options.average_decay(now.step)
 
     def training_step(self, batch: Batch, run: Run) -> None:
         """Section 3 of the paper: the initialisation (3.3), then the discriminator and the generator in turn."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from gantool.capabilities import Translates
+from gantool.capabilities import Averaged, Translates
 from gantool.data.layouts.unpaired import unpaired
 from gantool.losses.adversarial import GAN_MODES, discriminator_losses, generator_loss
 from gantool.model import Batch, Data, Epochs, Model, Progress, Roles, Run
@@ -23,7 +23,7 @@ from gantool.networks.initialization import INITIALIZATIONS, initialize
 from gantool.networks.norms import NORMS
 from gantool.networks.passes import together
 from gantool.networks.patchgan import PatchDiscriminator, PixelDiscriminator
-from gantool.option_groups import AdamOptions, adam
+from gantool.option_groups import AdamOptions, Averaging, adam
 from gantool.options import option
 from gantool.spec import Direction, Pictures, Sizes, Spec
 from gantool.training import schedules
@@ -31,13 +31,14 @@ from gantool_cut.losses import patch_nce
 from gantool_cut.networks import Discriminator, Generator, Projection
 
 
-class CUT(Translates, Model["CUT.Options"]):
+class CUT(Translates, Averaged, Model["CUT.Options"]):
     contract = 2
     paper = "Park et al., Contrastive Learning for Unpaired Image-to-Image Translation, ECCV 2020, arXiv 2007.15651"
     roles = Roles(training_only=("d", "f"))
+    averages_buffers = True
 
     @dataclass(frozen=True, kw_only=True)
-    class Options(schedules.PolicySchedule, AdamOptions):
+    class Options(Averaging, schedules.PolicySchedule, AdamOptions):
         channels: int = option(3, "channels of the pictures: 3 (RGB) or 1 (grey)", low=1, high=3)
         width: int = option(64, "channels of the generator's first layer", low=1)
         blocks: int = option(9, "residual blocks of the generator (the authors: 9, or 6)", low=0, high=64)
@@ -100,6 +101,7 @@ class CUT(Translates, Model["CUT.Options"]):
         # The norm behind a patch discriminator's last halving needs more than one value a channel.
         judged = 3 * 2**o.d_layers if o.discriminator == "patch" and o.norm != "none" else 0
         self.crops = Sizes(4, max(8, judged))
+        self.averaged = ("g",) if o.ema else ()
 
     def directions(self) -> tuple[Direction, ...]:
         return (Direction(*self.spec.domains),)
@@ -110,6 +112,9 @@ class CUT(Translates, Model["CUT.Options"]):
 
     def rate_factor(self, now: Progress) -> float:
         return schedules.by_policy(self.options, self.options.epoch(now))
+
+    def average_decay(self, now: Progress) -> float:
+        return self.options.average_decay(now.step)
 
     def training_step(self, batch: Batch, run: Run) -> None:
         """Section 3 of the paper, in the authors' order: D learns first, then G and F against the D that has learnt."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from gantool.capabilities import Translates
+from gantool.capabilities import Averaged, Translates
 from gantool.data.layouts.unpaired import unpaired
 from gantool.errors import argument
 from gantool.losses.adversarial import GAN_MODES, discriminator_losses, generator_loss
@@ -26,23 +26,24 @@ from gantool.networks.passes import per_sample, together
 from gantool.networks.patchgan import PatchDiscriminator, PixelDiscriminator
 from gantool.networks.resnet import PADDINGS, ResnetGenerator
 from gantool.networks.unet import UnetGenerator
-from gantool.option_groups import AdamOptions, TwoDomains, adam
+from gantool.option_groups import AdamOptions, Averaging, TwoDomains, adam
 from gantool.options import option
 from gantool.spec import Sizes, Spec
 from gantool.training import schedules
 from gantool.training.image_pool import ImagePool
 
 
-class CycleGAN(Translates, Model["CycleGAN.Options"]):
+class CycleGAN(Translates, Averaged, Model["CycleGAN.Options"]):
     contract = 2
     paper = (
         "Zhu et al., Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial Networks, ICCV 2017,"
         " arXiv 1703.10593"
     )
     roles = Roles(training_only=("d_a", "d_b", "pool_a", "pool_b"))
+    averages_buffers = True
 
     @dataclass(frozen=True, kw_only=True)
-    class Options(TwoDomains, schedules.PolicySchedule, AdamOptions):
+    class Options(Averaging, TwoDomains, schedules.PolicySchedule, AdamOptions):
         generator: str = option("resnet", "generator network", choices=("resnet", "unet"))
         width: int = option(64, "channels of the generators' first layer", low=1)
         blocks: int = option(
@@ -93,12 +94,16 @@ class CycleGAN(Translates, Model["CycleGAN.Options"]):
         # The norm behind a patch discriminator's last stride needs more than one value a channel.
         judged = 3 * 2**o.d_layers if o.discriminator == "patch" and o.norm != "none" else 0
         self.crops = Sizes(self.sizes.multiple, max(self.sizes.minimum, judged))
+        self.averaged = ("g_ab", "g_ba") if o.ema else ()
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         return {"G": adam(self.options, self.g_ab, self.g_ba), "D": adam(self.options, self.d_a, self.d_b)}
 
     def rate_factor(self, now: Progress) -> float:
         return schedules.by_policy(self.options, self.options.epoch(now))
+
+    def average_decay(self, now: Progress) -> float:
+        return self.options.average_decay(now.step)
 
     def training_step(self, batch: Batch, run: Run) -> None:
         """Section 3 of the paper, in the authors' order: both generators together, then both discriminators."""

@@ -21,7 +21,7 @@ from gantool.losses.adversarial import GAN_MODES, adversarial_loss, generator_lo
 from gantool.model import Batch, Data, Epochs, Model, Progress, Roles, Run
 from gantool.networks.dcgan import SIZES, DCDiscriminator, DCGenerator
 from gantool.networks.initialization import initialize
-from gantool.option_groups import AdamOptions, OneKind, adam
+from gantool.option_groups import AdamOptions, Averaging, OneKind, adam
 from gantool.options import option
 from gantool.spec import Sizes, Spec
 from gantool_dcgan.dense import LinearDiscriminator, LinearGenerator, MaxoutDiscriminator, MaxoutGenerator
@@ -38,7 +38,7 @@ class DCGAN(Samples, Averaged, Model["DCGAN.Options"]):
     averages_buffers = True
 
     @dataclass(frozen=True, kw_only=True)
-    class Options(OneKind, AdamOptions):
+    class Options(Averaging, OneKind, AdamOptions):
         classes: bool = option(False, "each folder is a class, and both networks are told which (conditional GAN)")
         network: str = option(
             "conv",
@@ -51,9 +51,6 @@ class DCGAN(Samples, Averaged, Model["DCGAN.Options"]):
         gan: str = option("vanilla", "adversarial objective", choices=GAN_MODES)
         d_weight: float = option(1.0, "weight of the discriminator's loss", low=0)
         first: str = option("D", "which network learns first in a step", choices=("D", "G"))
-        ema: float = option(
-            0.0, "decay of an average of the generator's weights, which then makes the pictures", low=0, high=1
-        )
 
         def __post_init__(self) -> None:
             super().__post_init__()
@@ -87,8 +84,7 @@ class DCGAN(Samples, Averaged, Model["DCGAN.Options"]):
         return {"G": adam(self.options, self.g), "D": adam(self.options, self.d)}
 
     def average_decay(self, now: Progress) -> float:
-        # It rises: first weights and statistics that have not seen much yet are soon forgotten.
-        return min(self.options.ema, now.step / (now.step + 10))
+        return self.options.average_decay(now.step)
 
     def training_step(self, batch: Batch, run: Run) -> None:
         """D on a batch of pictures and a batch of fakes, then G against the D that has learnt, on the same fakes."""

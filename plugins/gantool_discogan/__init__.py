@@ -13,29 +13,30 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gantool.capabilities import Translates
+from gantool.capabilities import Averaged, Translates
 from gantool.data.layouts.unpaired import unpaired
 from gantool.errors import argument
 from gantool.losses.adversarial import adversarial_loss
 from gantool.losses.reconstruction import l2
-from gantool.model import Batch, Data, Epochs, Model, Roles, Run
+from gantool.model import Batch, Data, Epochs, Model, Progress, Roles, Run
 from gantool.networks import evaluation_mode
-from gantool.option_groups import AdamOptions, adam
+from gantool.option_groups import AdamOptions, Averaging, adam
 from gantool.options import option
 from gantool.spec import Direction, Sizes, Spec
 from gantool_discogan.networks import Discriminator, Generator
 
 
-class DiscoGAN(Translates, Model["DiscoGAN.Options"]):
+class DiscoGAN(Translates, Averaged, Model["DiscoGAN.Options"]):
     contract = 2
     paper = (
         "Kim et al., Learning to Discover Cross-Domain Relations with Generative Adversarial Networks, ICML 2017,"
         " arXiv 1703.05192"
     )
     roles = Roles(training_only=("d_a", "d_b"))
+    averages_buffers = True
 
     @dataclass(frozen=True, kw_only=True)
-    class Options(AdamOptions):
+    class Options(Averaging, AdamOptions):
         width: int = option(64, "channels of the generators' first layer", low=1)
         bottleneck: int = option(
             0, "numbers that a picture of 64 pixels goes through (the authors' deep generator: 100); 0 for none", low=0
@@ -76,8 +77,11 @@ class DiscoGAN(Translates, Model["DiscoGAN.Options"]):
         o = options
         self.g_ab, self.g_ba = (Generator(width=o.width, bottleneck=o.bottleneck) for _ in range(2))
         self.d_a, self.d_b = (Discriminator(width=o.d_width) for _ in range(2))
+        translators: tuple[str, ...] = ("g_ab", "g_ba")
         if not o.both_ways:
+            translators = ("g_ab",)
             self.roles = Roles(training_only=("d_a", "d_b", "g_ba"))  # it serves the way back alone
+        self.averaged = translators if o.ema else ()
         for network in (self.g_ab, self.g_ba):
             evaluation_mode.prepare(network, dropout=False, statistics=o.test_norm == "picture")
         # A picture's own statistics need more than one value in the innermost map.
@@ -96,11 +100,18 @@ class DiscoGAN(Translates, Model["DiscoGAN.Options"]):
             "D": adam(o, self.d_a, self.d_b, weight_decay=o.weight_decay),
         }
 
+    def average_decay(self, now: Progress) -> float:
+        return self.options.average_decay(now.step) if self.learner(now) == "G" else 1.0
+
+    def learner(self, now: Progress) -> str:
+        """Which optimiser this step is for."""
+        return "G" if now.step % self.options.update_interval else "D"
+
     def training_step(self, batch: Batch, run: Run) -> None:
         """Section 2.3 of the paper. All networks pass in every step, as the statistics of batch norms follow from
         every pass; then either the discriminators learn or the generators do."""
         a, b, o = unit(batch["A"]), unit(batch["B"]), self.options
-        learner = "D" if run.now.step % o.update_interval == 0 else "G"
+        learner = self.learner(run.now)
         rate = o.starting_rate if run.now.step < o.curriculum else o.rate
 
         with run.phase(learner):

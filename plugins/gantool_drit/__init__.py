@@ -13,14 +13,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from gantool.capabilities import Encodes, Translates
+from gantool.capabilities import Averaged, Encodes, Translates
 from gantool.data.layouts.unpaired import unpaired
 from gantool.errors import UsageError, argument
 from gantool.losses.kl import kl
 from gantool.losses.reconstruction import l1
 from gantool.model import Batch, Data, Epochs, Model, Progress, Roles, Run
 from gantool.networks.passes import together
-from gantool.option_groups import AdamOptions, EpochSchedule, TwoDomains, adam
+from gantool.option_groups import AdamOptions, Averaging, EpochSchedule, TwoDomains, adam
 from gantool.options import option
 from gantool.spec import Sizes, Spec
 from gantool.training import schedules
@@ -47,7 +47,7 @@ A, B = 0, 1
 """The domains, as the networks count them."""
 
 
-class DRIT(Translates, Encodes, Model["DRIT.Options"]):
+class DRIT(Translates, Encodes, Averaged, Model["DRIT.Options"]):
     contract = 2
     paper = (
         "Lee et al., Diverse Image-to-Image Translation via Disentangled Representations, ECCV 2018, arXiv 1808.00948;"
@@ -58,7 +58,7 @@ class DRIT(Translates, Encodes, Model["DRIT.Options"]):
     encoders = ("enc_a",)
 
     @dataclass(frozen=True, kw_only=True)
-    class Options(TwoDomains, EpochSchedule, AdamOptions):
+    class Options(Averaging, TwoDomains, EpochSchedule, AdamOptions):
         injection: str = option(
             "concat",
             "how attributes enter: concat for colours and textures, featurewise for shapes",
@@ -114,6 +114,7 @@ class DRIT(Translates, Encodes, Model["DRIT.Options"]):
         # of four; the single scale has six, with smaller kernels.
         judged = 15 * 2 ** (o.d_scales - 1) + 1 if o.d_scales > 1 else 33
         self.crops = Sizes(4, max(16, 4 * smallest_content(o.content_layers), -(-judged // 4) * 4))
+        self.averaged = ("enc_c", "enc_a", "gen") if o.ema else ()
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         o, decay = self.options, self.options.weight_decay
@@ -129,6 +130,10 @@ class DRIT(Translates, Encodes, Model["DRIT.Options"]):
         if o.lr_policy == "linear":
             return schedules.linear(e - 1, o.n_epochs, o.n_epochs_decay)
         return schedules.step(e, o.lr_decay_epochs) if o.lr_policy == "step" else 1.0
+
+    def average_decay(self, now: Progress) -> float:
+        o = self.options
+        return o.average_decay(now.step // o.d_iter) if self.is_full_step(now) else 1.0
 
     def training_step(self, batch: Batch, run: Run) -> None:
         """DRIT++, section 3, in the authors' order. Letters are the paper's: c contents, z attributes, u and v the

@@ -13,15 +13,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gantool.capabilities import Coded, Translates
+from gantool.capabilities import Averaged, Coded, Translates
 from gantool.data.layouts.unpaired import unpaired
 from gantool.errors import argument
 from gantool.losses.adversarial import adversarial_loss, discriminator_losses
 from gantool.losses.gradient_penalty import gradient_penalty, interpolated
 from gantool.losses.reconstruction import l1, l2
-from gantool.model import Batch, Data, Epochs, Model, Roles, Run
+from gantool.model import Batch, Data, Epochs, Model, Progress, Roles, Run
 from gantool.networks import evaluation_mode
-from gantool.option_groups import TwoDomains
+from gantool.option_groups import Averaging, TwoDomains
 from gantool.options import option
 from gantool.spec import Sizes, Spec
 from gantool_dualgan.networks import DISCRIMINATORS, Discriminator, Generator
@@ -32,13 +32,13 @@ OBJECTIVES = {"wgangp": "wgangp", "wgan": "wgangp", "vanilla": "vanilla"}
 CYCLES = {"l1": l1, "l2": l2}
 
 
-class DualGAN(Translates, Coded, Model["DualGAN.Options"]):
+class DualGAN(Translates, Coded, Averaged, Model["DualGAN.Options"]):
     contract = 2
     paper = "Yi et al., DualGAN: Unsupervised Dual Learning for Image-to-Image Translation, ICCV 2017, arXiv 1704.02510"
     roles = Roles(training_only=("d_a", "d_b"))
 
     @dataclass(frozen=True, kw_only=True)
-    class Options(TwoDomains):
+    class Options(Averaging, TwoDomains):
         width: int = option(64, "channels of the generators' first layer", low=1)
         depth: int = option(8, "levels of the generators; picture sides become multiples of 2^depth", low=3, high=10)
         kernel: int = option(3, "side of the generators' inner kernels: 3, or 5 as in 2017", low=3, high=5)
@@ -83,6 +83,7 @@ class DualGAN(Translates, Coded, Model["DualGAN.Options"]):
         fits = spec.size >= smallest and spec.size % 2**o.depth == 0
         # The linear layer of a whole discriminator has a weight for each feature at each place.
         self.crops = Sizes(2**o.depth, smallest, spec.size if fits and o.discriminator == "whole" else None)
+        self.averaged = ("g_ab", "g_ba") if o.ema else ()
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         return {
@@ -90,11 +91,18 @@ class DualGAN(Translates, Coded, Model["DualGAN.Options"]):
             "G": RMSprop([*self.g_ab.parameters(), *self.g_ba.parameters()], self.options.lr),
         }
 
+    def average_decay(self, now: Progress) -> float:
+        o = self.options
+        return o.average_decay(now.step // o.n_critic) if self.generators_learn(now) else 1.0
+
+    def generators_learn(self, now: Progress) -> bool:
+        """Whether this step trains the generators, too. The authors number the first step 2."""
+        return self.options.gan == "vanilla" or (now.step + 2) % self.options.n_critic == 0
+
     def training_step(self, batch: Batch, run: Run) -> None:
         """Algorithm 1 of the paper: the discriminators learn, then the generators."""
         a, b, o = batch["A"], batch["B"], self.options
-        # The authors number the first step 2.
-        generators_learn = o.gan == "vanilla" or (run.now.step + 2) % o.n_critic == 0
+        generators_learn = self.generators_learn(run.now)
 
         with run.phase("G" if generators_learn else "D"):
             fake_b, fake_a = self.g_ab(a), self.g_ba(b)

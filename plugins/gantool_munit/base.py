@@ -11,7 +11,7 @@ from typing import TypeAlias, TypeVar
 import torch
 from torch import Tensor, nn
 
-from gantool.capabilities import Translates
+from gantool.capabilities import Averaged, Translates
 from gantool.data.layouts.unpaired import unpaired
 from gantool.losses.adversarial import UNPENALISED
 from gantool.model import Data, Model, Progress, Roles, Steps
@@ -19,7 +19,7 @@ from gantool.networks.initialization import INITIALIZATIONS, initialize
 from gantool.networks.multiscale import MultiScaleDiscriminator
 from gantool.networks.resnet import PADDINGS
 from gantool.networks.vgg import VGG16
-from gantool.option_groups import AdamOptions, TwoDomains, adam
+from gantool.option_groups import AdamOptions, Averaging, TwoDomains, adam
 from gantool.options import option
 from gantool.spec import Sizes, Spec
 from gantool_munit.layers import ACTIVATIONS, NORMS
@@ -31,7 +31,7 @@ Terms: TypeAlias = list[tuple[float, dict[str, Tensor]]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class SharedOptions(TwoDomains, AdamOptions):
+class SharedOptions(Averaging, TwoDomains, AdamOptions):
     """The options that both models have."""
 
     width: int = option(64, "channels of the generators' first layer", low=1)
@@ -74,7 +74,7 @@ class SharedOptions(TwoDomains, AdamOptions):
 OptionsT = TypeVar("OptionsT", bound=SharedOptions)
 
 
-class SharedLatent(Translates, Model[OptionsT]):
+class SharedLatent(Translates, Averaged, Model[OptionsT]):
     """Two auto-encoders, `g_a` and `g_b`, whose codes mean the same, and the discriminators `d_a` and `d_b` of A and B.
 
     A subclass makes the generators, and says which side their pictures have at least.
@@ -110,6 +110,7 @@ class SharedLatent(Translates, Model[OptionsT]):
         least = 2**o.d_layers * (2 if o.d_norm in ("instance", "batch") else 1)
         side = (least - 1) * 2 ** (o.scales - 1) + 1  # scales round up
         self.crops = Sizes(self.sizes.multiple, max(self.sizes.fit(side, side)[0], 16 if o.vgg else 1))
+        self.averaged = ("g_a", "g_b") if o.ema else ()
 
     def prepare_training(self) -> None:
         if self.options.vgg:
@@ -127,6 +128,9 @@ class SharedLatent(Translates, Model[OptionsT]):
         if o.lr_policy == "constant":
             return 1.0
         return float(0.5 ** ((now.step + (o.lr_at == "start")) // o.lr_steps))
+
+    def average_decay(self, now: Progress) -> float:
+        return self.options.average_decay(now.step)
 
     def perceptual(self, x_ba: Tensor, x_b: Tensor, x_ab: Tensor, x_a: Tensor) -> Terms:
         """How far translations are from what they are translations of; nothing where no `vgg` is given."""

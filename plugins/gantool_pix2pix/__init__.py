@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from gantool.capabilities import Coded, Translates
+from gantool.capabilities import Averaged, Coded, Translates
 from gantool.data.layouts.paired import colour_pictures, paired
 from gantool.losses.adversarial import GAN_MODES, discriminator_losses, generator_loss
 from gantool.losses.gradient_penalty import gradient_penalty, interpolated
@@ -24,21 +24,22 @@ from gantool.networks.norms import NORMS
 from gantool.networks.patchgan import PatchDiscriminator, PixelDiscriminator
 from gantool.networks.resnet import PADDINGS, ResnetGenerator
 from gantool.networks.unet import UnetGenerator
-from gantool.option_groups import AdamOptions, TwoDomains, adam
+from gantool.option_groups import AdamOptions, Averaging, TwoDomains, adam
 from gantool.options import option
 from gantool.spec import Direction, Sizes, Spec
 from gantool.training import schedules
 
 
-class Pix2Pix(Translates, Coded, Model["Pix2Pix.Options"]):
+class Pix2Pix(Translates, Coded, Averaged, Model["Pix2Pix.Options"]):
     contract = 2
     paper = (
         "Isola et al., Image-to-Image Translation with Conditional Adversarial Networks, CVPR 2017, arXiv 1611.07004"
     )
     roles = Roles(training_only=("d",))
+    averages_buffers = True
 
     @dataclass(frozen=True, kw_only=True)
-    class Options(TwoDomains, schedules.PolicySchedule, AdamOptions):
+    class Options(Averaging, TwoDomains, schedules.PolicySchedule, AdamOptions):
         generator: str = option("unet", "generator network", choices=("unet", "resnet"))
         width: int = option(64, "channels of the generator's first layer", low=1)
         depth: int = option(8, "levels of a unet generator; picture sides become multiples of 2^depth", low=3, high=10)
@@ -88,6 +89,7 @@ class Pix2Pix(Translates, Coded, Model["Pix2Pix.Options"]):
         # The norm behind a patch discriminator's last stride needs more than one value a channel.
         judged = 3 * 2**o.d_layers if o.discriminator == "patch" and o.norm != "none" else 0
         self.crops = Sizes(self.sizes.multiple, max(self.sizes.minimum, judged))
+        self.averaged = ("g",) if o.ema else ()
 
     def directions(self) -> tuple[Direction, ...]:
         return (Direction(*self.spec.domains),)
@@ -97,6 +99,9 @@ class Pix2Pix(Translates, Coded, Model["Pix2Pix.Options"]):
 
     def rate_factor(self, now: Progress) -> float:
         return schedules.by_policy(self.options, self.options.epoch(now))
+
+    def average_decay(self, now: Progress) -> float:
+        return self.options.average_decay(now.step)
 
     def training_step(self, batch: Batch, run: Run) -> None:
         """Sections 3.1 and 3.3 of the paper: D learns first, then G against the D that has learnt."""

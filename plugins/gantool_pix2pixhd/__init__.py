@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from gantool.capabilities import Coded, Grows, Translates
+from gantool.capabilities import Averaged, Coded, Grows, Translates
 from gantool.data.layouts.labelled import labelled
 from gantool.data.layouts.paired import paired
 from gantool.importing.reading import read_official
@@ -26,7 +26,7 @@ from gantool.model import Batch, Data, Epochs, Model, Progress, Roles, Run
 from gantool.networks.multiscale import MultiScaleDiscriminator
 from gantool.networks.precision import single
 from gantool.networks.vgg import VGG19, vgg19
-from gantool.option_groups import AdamOptions, EpochSchedule, TwoDomains, adam
+from gantool.option_groups import AdamOptions, Averaging, EpochSchedule, TwoDomains, adam
 from gantool.options import option
 from gantool.spec import Direction, LabelMaps, Pictures, Sizes, Spec
 from gantool.training.image_pool import ImagePool
@@ -36,16 +36,17 @@ from gantool_pix2pixhd.networks import Discriminator, Encoder, Generator, initia
 from gantool_pix2pixhd.styles import Styles
 
 
-class Pix2PixHD(Translates, Coded, Grows, Model["Pix2PixHD.Options"]):
+class Pix2PixHD(Translates, Coded, Grows, Averaged, Model["Pix2PixHD.Options"]):
     contract = 2
     paper = (
         "Wang et al., High-Resolution Image Synthesis and Semantic Manipulation with Conditional GANs, CVPR 2018,"
         " arXiv 1711.11585"
     )
     roles = Roles(training_only=("d", "e", "pool"), frozen=("vgg",))
+    averages_buffers = True
 
     @dataclass(frozen=True, kw_only=True)
-    class Options(TwoDomains, EpochSchedule, AdamOptions):
+    class Options(Averaging, TwoDomains, EpochSchedule, AdamOptions):
         label_nc: int = option(35, "classes of the label maps, ids 0 to label_nc - 1; 0: A is plain pictures", low=0)
         instances: bool | None = option(
             None, "instance maps come with the label maps (none: wherever there are labels)"
@@ -138,6 +139,7 @@ class Pix2PixHD(Translates, Coded, Grows, Model["Pix2PixHD.Options"]):
         self.sizes = Sizes(2**halvings, 2 ** (halvings + 1))
         # So do the norms of the coarsest discriminator; and VGG-19 halves four times.
         self.crops = Sizes(2**halvings, max(self.sizes.minimum, 2**o.scales, 16 if o.vgg else 0))
+        self.averaged = ("g",) if o.ema else ()
 
     def directions(self) -> tuple[Direction, ...]:
         return (Direction(*self.spec.domains),)
@@ -165,6 +167,9 @@ class Pix2PixHD(Translates, Coded, Grows, Model["Pix2PixHD.Options"]):
 
     def rate_factor(self, now: Progress) -> float:
         return falling(int(now.schedule), self.options.n_epochs, self.options.n_epochs_decay)
+
+    def average_decay(self, now: Progress) -> float:
+        return self.options.average_decay(now.step)
 
     def training_step(self, batch: Batch, run: Run) -> None:
         """Section 3 of the paper, in the authors' order; all losses of a step are those before its first update."""

@@ -15,21 +15,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gantool.capabilities import Conditioned, Translates
+from gantool.capabilities import Averaged, Conditioned, Translates
 from gantool.data.layouts.domains import domains
 from gantool.losses.adversarial import adversarial_loss
 from gantool.losses.gradient_penalty import gradient_penalty, interpolated
 from gantool.losses.reconstruction import l1
 from gantool.model import Batch, Data, Model, Progress, Roles, Run, Steps
 from gantool.networks.precision import single
-from gantool.option_groups import adam
+from gantool.option_groups import Averaging, adam
 from gantool.options import option
 from gantool.spec import Direction, Sizes, Spec
 from gantool_stargan import targets
 from gantool_stargan.networks import Discriminator, Generator
 
 
-class StarGAN(Translates, Conditioned, Model["StarGAN.Options"]):
+class StarGAN(Translates, Conditioned, Averaged, Model["StarGAN.Options"]):
     contract = 2
     paper = (
         "Choi et al., StarGAN: Unified Generative Adversarial Networks for Multi-Domain Image-to-Image Translation,"
@@ -38,7 +38,7 @@ class StarGAN(Translates, Conditioned, Model["StarGAN.Options"]):
     sizes = Sizes(4, 8)
 
     @dataclass(frozen=True, kw_only=True)
-    class Options:
+    class Options(Averaging):
         attributes: tuple[str, ...] = option((), "attributes of a table to learn, in this order; none for folders")
         test_split: int = option(
             0, "pictures of a table kept back from training, drawn as the authors do (theirs: 1999)", low=0
@@ -93,6 +93,7 @@ class StarGAN(Translates, Conditioned, Model["StarGAN.Options"]):
         # Targets such as +Male need to know what the picture is, and D tells.
         self.roles = Roles(training_only=() if self.attributes else ("d",))
         self.crops = Sizes(4, max(8, 1 << o.d_layers))
+        self.averaged = ("g",) if o.ema else ()
 
     def directions(self) -> tuple[Direction, ...]:
         names = self.spec.domains
@@ -107,6 +108,14 @@ class StarGAN(Translates, Conditioned, Model["StarGAN.Options"]):
         done, constant = now.step * o.n_steps // now.total_steps, max(0, o.n_steps - o.n_steps_decay)
         falls = done // o.lr_update_step - constant // o.lr_update_step
         return min(1.0, max(0.0, 1 - falls / o.n_steps_decay))
+
+    def average_decay(self, now: Progress) -> float:
+        o = self.options
+        return o.average_decay(now.step // o.n_critic) if self.generator_learns(now) else 1.0
+
+    def generator_learns(self, now: Progress) -> bool:
+        """Whether this step trains the generator, too: the last one of `n_critic`."""
+        return (now.step + 1) % self.options.n_critic == 0
 
     def training_step(self, batch: Batch, run: Run) -> None:
         """Section 3 of the paper; the two sets of a joint training one after the other (section 3.3)."""
@@ -132,7 +141,7 @@ class StarGAN(Translates, Conditioned, Model["StarGAN.Options"]):
             run.update("D")
         losses = {"d_real": d_real, "d_fake": d_fake, "d_cls": d_cls, "d_gp": d_gp}
 
-        if (run.now.step + 1) % o.n_critic == 0:
+        if self.generator_learns(run.now):
             with run.phase("G"):
                 fake = self.g(real, c_trg)
                 src, logits = self.d(fake)

@@ -14,20 +14,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gantool.capabilities import Attends, Exports, Tells, Translates
+from gantool.capabilities import Attends, Averaged, Exports, Tells, Translates
 from gantool.data.layouts.unpaired import unpaired
 from gantool.losses.adversarial import adversarial_loss
 from gantool.losses.reconstruction import l1
 from gantool.model import Batch, Data, Model, Progress, Run, Steps
 from gantool.networks.precision import single
-from gantool.option_groups import adam
+from gantool.option_groups import Averaging, adam
 from gantool.options import option
 from gantool.spec import Direction, Sizes, Spec
 from gantool_ugatit.networks import NORMS, Discriminator, Generator, Output
 from gantool_ugatit.norms import InstanceLayerNorm
 
 
-class UGATIT(Translates, Attends, Tells, Exports, Model["UGATIT.Options"]):
+class UGATIT(Translates, Attends, Tells, Exports, Averaged, Model["UGATIT.Options"]):
     contract = 2
     paper = (
         "Kim et al., U-GAT-IT: Unsupervised Generative Attentional Networks with Adaptive Layer-Instance Normalization"
@@ -35,7 +35,7 @@ class UGATIT(Translates, Attends, Tells, Exports, Model["UGATIT.Options"]):
     )
 
     @dataclass(frozen=True, kw_only=True)
-    class Options:
+    class Options(Averaging):
         beta1: ClassVar[float] = 0.5  # of both Adams
         light: bool = option(False, "the small generator, which takes any picture size")
         width: int = option(64, "channels of the generators' first layer", low=1)
@@ -72,6 +72,7 @@ class UGATIT(Translates, Attends, Tells, Exports, Model["UGATIT.Options"]):
         self.sizes = Sizes(4, 8, exact=None if o.light or not self.g_ab.adaptive else spec.size)
         # Behind the strides a discriminator pads 1 pixel by reflection, twice.
         self.crops = Sizes(4, max(8, 3 << (max(o.global_layers, o.local_layers) - 2)), self.sizes.exact)
+        self.averaged = ("g_ab", "g_ba") if o.ema else ()
         if o.cam:
             self.maps = ("generator", "global", "local")
             self.outputs = ("translation", "attention")
@@ -87,6 +88,9 @@ class UGATIT(Translates, Attends, Tells, Exports, Model["UGATIT.Options"]):
     def rate_factor(self, now: Progress) -> float:
         half, left = now.total_steps // 2, now.total_steps - now.step - 1
         return left / half if self.options.decay and left < half else 1.0
+
+    def average_decay(self, now: Progress) -> float:
+        return self.options.average_decay(now.step)
 
     def training_step(self, batch: Batch, run: Run) -> None:
         """Section 3.2 of the paper, in the authors' order: the discriminators, then the generators."""

@@ -20,7 +20,7 @@ from gantool.losses.gradient_penalty import gradient_penalty, interpolated
 from gantool.model import Batch, Data, Model, Progress, Roles, Run, Steps
 from gantool.networks.dcgan import NORMS, SIZES, DCDiscriminator, DCGenerator
 from gantool.networks.initialization import initialize
-from gantool.option_groups import OneKind, adam
+from gantool.option_groups import Averaging, OneKind, adam
 from gantool.options import option
 from gantool.spec import Sizes, Spec
 from gantool_wgan.dense import CifarCritic, CifarGenerator, DenseCritic, DenseGenerator
@@ -38,7 +38,7 @@ class WGAN(Samples, Averaged, Model["WGAN.Options"]):
     averages_buffers = True
 
     @dataclass(frozen=True, kw_only=True)
-    class Options(OneKind):
+    class Options(Averaging, OneKind):
         constraint: str = option(
             "penalty",
             "what keeps the critic from rising fast (WGAN-GP: penalty; WGAN: clip)",
@@ -67,9 +67,6 @@ class WGAN(Samples, Averaged, Model["WGAN.Options"]):
         lr: float = option(1e-4, "learning rate (WGAN: 0.00005)", low=0)
         beta1: float = option(0.0, "first moment's decay of every Adam", low=0, high=1)
         beta2: float = option(0.9, "second moment's decay of every Adam", low=0, high=1)
-        ema: float = option(
-            0.0, "decay of an average of the generator's weights, which then makes the pictures", low=0, high=1
-        )
 
         def __post_init__(self) -> None:
             super().__post_init__()
@@ -111,9 +108,7 @@ class WGAN(Samples, Averaged, Model["WGAN.Options"]):
         o = self.options
         if not ends_round(now.step, o.n_critic, o.early_critic):
             return 1.0  # the generator did not learn
-        # It rises: first weights and statistics that have not seen much yet are soon forgotten.
-        rounds = now.step // o.n_critic
-        return min(o.ema, rounds / (rounds + 10))
+        return o.average_decay(now.step // o.n_critic)
 
     def training_step(self, batch: Batch, run: Run) -> None:
         """Algorithm 1 of either paper, one step of the critic at a time; behind the last of a round, G learns."""
