@@ -12,6 +12,9 @@ from gantool.model import Epochs
 from gantool.options import option
 from gantool.spec import Pictures
 
+UPSAMPLINGS = ("transposed", "bilinear")
+"""How a generator may enlarge its maps."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class TwoDomains:
@@ -78,6 +81,17 @@ class Averaging:
         """The decay after so many updates of the generators, for `Averaged.average_decay`."""
         # It rises: first weights and statistics that have not seen much yet are soon forgotten.
         return min(self.ema, updates / (updates + 10))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Enlarging:
+    """How generators enlarge their maps."""
+
+    upsample: str = option(
+        "transposed",
+        "transposed convolutions as the authors', or bilinear interpolation and a convolution, which makes no chequers",
+        choices=UPSAMPLINGS,
+    )
 
 
 class HasAdam(Protocol):

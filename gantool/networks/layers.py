@@ -79,6 +79,16 @@ class NormedConvTranspose2d(nn.ConvTranspose2d):
         return F.conv_transpose2d(x, self.weight, None, self.stride, self.padding, self.output_padding)
 
 
+def enlarged(conv: nn.Conv2d) -> tuple[nn.Upsample, ReflectionPad, nn.Conv2d]:
+    """Layers to twice the sides, in place of a transposed convolution: bilinear interpolation, reflection padding, and
+    a 3x3 convolution that does not pad.
+
+    They make no chequers: no pixel gets more of the kernel than its neighbour does (Odena et al. 2016, Distill,
+    "Deconvolution and Checkerboard Artifacts").
+    """
+    return nn.Upsample(scale_factor=2, mode="bilinear"), ReflectionPad(1), conv
+
+
 class Tanh(nn.Module):
     """The hyperbolic tangent, in single precision also under autocast: pictures keep their 256 levels."""
 

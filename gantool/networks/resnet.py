@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from gantool.networks.layers import NormedConv2d, NormedConvTranspose2d, OutputConv, ReflectionPad, Tanh
+from gantool.networks.layers import NormedConv2d, NormedConvTranspose2d, OutputConv, ReflectionPad, Tanh, enlarged
 from gantool.networks.norms import norm_layer, unless_constant
 from gantool.networks.strips import change_in_place, run, settled
 
@@ -16,7 +16,7 @@ class ResnetGenerator(nn.Module):
     """Pictures (N, in_channels, H, W) in [-1, 1] to pictures (N, out_channels, H, W) in [-1, 1].
 
     H and W must be multiples of 4 and at least 8. `padding` is that of the residual blocks; `dropout` puts one (p =
-    0.5) into each block. Convolutions before a norm have a bias only where the norm does not bring one (not "batch" and
+    0.5) into each block. `upsample`: "transposed" convolutions, or "bilinear" (`enlarged`). Convolutions before a norm have a bias only where the norm does not bring one (not "batch" and
     "none", as in the reference). With batch norm, a batch that is one constant gives no gradients: a bias that is all
     there is to see of it would get 300 times as large ones.
     """
@@ -34,14 +34,21 @@ class ResnetGenerator(nn.Module):
         norm: str = "instance",
         dropout: bool = False,
         padding: str = "reflect",
+        upsample: str = "transposed",
     ) -> None:
         super().__init__()
         bias = norm == "instance"
         conv, transposed = (NormedConv2d, NormedConvTranspose2d) if bias else (nn.Conv2d, nn.ConvTranspose2d)
+
+        def doubled(inside: int, outside: int) -> list[nn.Module]:
+            if upsample == "bilinear":
+                return [*enlarged(conv(inside, outside, 3, bias=bias))]
+            return [transposed(inside, outside, 3, stride=2, padding=1, output_padding=1, bias=bias)]
+
         w = width
         self.width = width
         self.channels = in_channels + out_channels
-        self.norm = norm
+        self.norm, self.upsample = norm, upsample
         self.stem = nn.Sequential(  # (N, w, H, W)
             ReflectionPad(3), conv(in_channels, w, 7, bias=bias), norm_layer(norm, w), nn.ReLU(inplace=True)
         )
@@ -55,10 +62,10 @@ class ResnetGenerator(nn.Module):
         )
         self.blocks = nn.Sequential(*(ResidualBlock(4 * w, norm, dropout, padding) for _ in range(blocks)))
         self.up = nn.Sequential(  # (N, w, H, W)
-            transposed(4 * w, 2 * w, 3, stride=2, padding=1, output_padding=1, bias=bias),
+            *doubled(4 * w, 2 * w),
             norm_layer(norm, 2 * w),
             nn.ReLU(inplace=True),
-            transposed(2 * w, w, 3, stride=2, padding=1, output_padding=1, bias=bias),
+            *doubled(2 * w, w),
             norm_layer(norm, w),
             nn.ReLU(inplace=True),
         )
@@ -83,7 +90,8 @@ class ResnetGenerator(nn.Module):
         w, channels = self.width, self.channels
         fixed = 8000 * w**2  # oneDNN's reordered copy of the weights
         if rows is None:
-            return height * width * 4 * (3 * w + 50 + channels) + fixed
+            maps = 6 * w if self.upsample == "bilinear" else 3 * w
+            return height * width * 4 * (maps + 50 + channels) + fixed
         return height * width * 4 * (w // 2 + channels) + rows * width * 4 * (6 * w + 120) + fixed
 
 

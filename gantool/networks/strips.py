@@ -202,6 +202,20 @@ class Enlarged:
         return x[..., start - self.factor * first : stop - self.factor * first, :]
 
 
+class Interpolated:
+    """A band of twice the rows and columns, by bilinear interpolation."""
+
+    def __init__(self, source: Band, layer: nn.Upsample) -> None:
+        self.source, self.layer = source, layer
+        self.height = 2 * source.height
+
+    def rows(self, start: int, stop: int) -> Tensor:
+        # Row 2 i lies between the source's rows i - 1 and i, row 2 i + 1 between i and i + 1.
+        first, last = max(0, (start - 1) // 2), min(stop // 2, self.source.height - 1)
+        x: Tensor = self.layer(self.source.rows(first, last + 1))
+        return x[..., start - 2 * first : stop - 2 * first, :]
+
+
 class Normalized:
     """A band after a norm."""
 
@@ -268,6 +282,8 @@ def through(band: Band, layers: Iterable[Layer], strip: int, full: int) -> Band:
                 tensor = band.tensor if isinstance(band, Own) else hold(band, here())
                 layer.work_in_place(tensor, here())
                 band = Own(tensor)
+            case nn.Upsample(mode="bilinear"):
+                band = Interpolated(band, layer)
             case nn.Upsample():
                 band = Enlarged(band, int(layer.scale_factor))  # type: ignore[arg-type]  # one number
             case InBands() | nn.Conv2d() | nn.ConvTranspose2d():

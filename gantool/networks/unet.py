@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from gantool.networks.layers import Tanh
+from gantool.networks.layers import Tanh, enlarged
 from gantool.networks.norms import norm_layer
 
 
@@ -14,6 +14,7 @@ class UnetGenerator(nn.Module):
 
     `depth` levels, each of which halves the sides: H and W must be multiples of 2^depth. Levels are counted from the
     outermost, 0; `dropout` (p = 0.5) acts on the way up in levels 4 to depth - 2. `multiple` is 2^depth.
+    `upsample`: "transposed" convolutions, or "bilinear" (`enlarged`).
     """
 
     def __init__(
@@ -25,6 +26,7 @@ class UnetGenerator(nn.Module):
         depth: int = 8,
         norm: str = "batch",
         dropout: bool = False,
+        upsample: str = "transposed",
     ) -> None:
         super().__init__()
         if depth < 3:
@@ -34,9 +36,13 @@ class UnetGenerator(nn.Module):
         channels = [width * min(2**level, 8) for level in range(depth)]
         innermost = depth - 1
         down: list[nn.Module] = [nn.Conv2d(in_channels, width, 4, stride=2, padding=1, bias=bias)]
-        up: list[nn.Module] = [
-            nn.Sequential(nn.ReLU(), nn.ConvTranspose2d(2 * width, out_channels, 4, stride=2, padding=1), Tanh())
-        ]
+
+        def doubled(inside: int, outside: int, bias: bool) -> list[nn.Module]:
+            if upsample == "bilinear":
+                return [*enlarged(nn.Conv2d(inside, outside, 3, bias=bias))]
+            return [nn.ConvTranspose2d(inside, outside, 4, stride=2, padding=1, bias=bias)]
+
+        up: list[nn.Module] = [nn.Sequential(nn.ReLU(), *doubled(2 * width, out_channels, True), Tanh())]
         for level in range(1, depth):
             outer, inner = channels[level - 1], channels[level]
             layers = [nn.LeakyReLU(0.2), nn.Conv2d(outer, inner, 4, stride=2, padding=1, bias=bias)]
@@ -44,11 +50,7 @@ class UnetGenerator(nn.Module):
                 layers.append(norm_layer(norm, inner))
             down.append(nn.Sequential(*layers))
             joined = inner if level == innermost else 2 * inner
-            layers = [
-                nn.ReLU(),
-                nn.ConvTranspose2d(joined, outer, 4, stride=2, padding=1, bias=bias),
-                norm_layer(norm, outer),
-            ]
+            layers = [nn.ReLU(), *doubled(joined, outer, bias), norm_layer(norm, outer)]
             if dropout and 4 <= level < innermost:
                 layers.append(nn.Dropout(0.5))
             up.append(nn.Sequential(*layers))

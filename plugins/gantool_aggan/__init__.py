@@ -20,7 +20,7 @@ from gantool.losses.adversarial import adversarial_loss
 from gantool.losses.reconstruction import l1
 from gantool.model import Batch, Data, Epochs, Model, Progress, Roles, Run
 from gantool.networks.passes import together
-from gantool.option_groups import AdamOptions, Averaging, adam
+from gantool.option_groups import AdamOptions, Averaging, Enlarging, adam
 from gantool.options import option
 from gantool.spec import Direction, Sizes, Spec
 from gantool.training.image_pool import ImagePool
@@ -37,7 +37,7 @@ class AGGAN(Translates, Attends, Exports, Averaged, Model["AGGAN.Options"]):
     outputs = ("translation", "mask")
 
     @dataclass(frozen=True, kw_only=True)
-    class Options(Averaging, AdamOptions):
+    class Options(Averaging, Enlarging, AdamOptions):
         width: int = option(32, "channels of the generators' and the attention networks' first layer", low=1)
         blocks: int = option(9, "residual blocks of the generators", low=0, high=64)
         fine: bool = option(False, "masks of single pixels; without it they are of blocks of 4 x 4, as the authors'")
@@ -63,7 +63,7 @@ class AGGAN(Translates, Attends, Exports, Averaged, Model["AGGAN.Options"]):
     def __init__(self, options: AGGAN.Options, spec: Spec) -> None:
         super().__init__(options, spec)
         o = options
-        self.g_ab, self.g_ba = (Generator(width=o.width, blocks=o.blocks) for _ in range(2))
+        self.g_ab, self.g_ba = (Generator(width=o.width, blocks=o.blocks, upsample=o.upsample) for _ in range(2))
         self.attention_a, self.attention_b = (Attention(width=o.width, fine=o.fine) for _ in range(2))
         self.d_a, self.d_b = (Discriminator(width=o.d_width) for _ in range(2))
         self.pool_a, self.pool_b = ImagePool(o.pool), ImagePool(o.pool)

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gantool.networks.layers import NormedConv2d, OutputConv, ReflectionPad, Tanh
+from gantool.networks.layers import NormedConv2d, OutputConv, ReflectionPad, Tanh, enlarged
 from gantool.networks.norms import AffineInstanceNorm
 from gantool.networks.precision import single
 from gantool.networks.same_padding import NormedSameConvTranspose2d
@@ -40,17 +40,23 @@ class Generator(nn.Module):
     strip_rows: int | None = None
     """Rows of a strip, where `forward` goes in strips: see `gantool.networks.strips`. That gives no gradients."""
 
-    def __init__(self, *, width: int = 32, blocks: int = 9) -> None:
+    def __init__(self, *, width: int = 32, blocks: int = 9, upsample: str = "transposed") -> None:
         super().__init__()
         n = width
-        self.width = width
+        self.width, self.upsample = width, upsample
         self.c1 = Layer(NormedConv2d(3, n, 7), nn.ZeroPad2d(3))  # (N, n, H, W)
         self.c2 = _halving(n, 2 * n)
         self.c3 = _halving(2 * n, 4 * n)  # (N, 4 n, H/4, W/4)
         for block in range(1, blocks + 1):
             self.add_module(f"r{block}", ResidualBlock(4 * n, nn.ZeroPad2d(1)))
-        self.c4 = Layer(NormedSameConvTranspose2d(4 * n, 2 * n, 3))
-        self.c5 = Layer(NormedSameConvTranspose2d(2 * n, n, 3))  # (N, n, H, W)
+        if upsample == "bilinear":
+            self.up1, pad, conv = enlarged(NormedConv2d(4 * n, 2 * n, 3))
+            self.c4 = Layer(conv, pad)
+            self.up2, pad, conv = enlarged(NormedConv2d(2 * n, n, 3))
+            self.c5 = Layer(conv, pad)  # (N, n, H, W)
+        else:
+            self.c4 = Layer(NormedSameConvTranspose2d(4 * n, 2 * n, 3))
+            self.c5 = Layer(NormedSameConvTranspose2d(2 * n, n, 3))  # (N, n, H, W)
         self.c6 = _sequence(pad=nn.ZeroPad2d(3), conv=OutputConv(n, 3, 7), tanh=Tanh())
 
     def forward(self, x: Tensor) -> Tensor:
@@ -69,7 +75,7 @@ class Generator(nn.Module):
         n = self.width
         fixed = 8000 * n**2  # oneDNN's reordered copy of the weights
         if rows is None:
-            return height * width * 4 * (4 * n + 70) + fixed
+            return height * width * 4 * ((7 if self.upsample == "bilinear" else 4) * n + 70) + fixed
         return height * width * 4 * (n // 2 + 14) + rows * width * 4 * (6 * n + 120) + fixed
 
 

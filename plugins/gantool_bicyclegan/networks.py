@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gantool.networks.layers import ReflectionPad, Tanh
+from gantool.networks.layers import Tanh, enlarged
 from gantool.networks.multiscale import MultiScaleDiscriminator
 from gantool.networks.norms import norm_layer
 from gantool.networks.precision import single
@@ -37,7 +37,7 @@ def _doubled(into: int, out: int, upsample: str) -> list[nn.Module]:
     """Layers to `out` channels at twice the sides."""
     if upsample == "basic":
         return [nn.ConvTranspose2d(into, out, 4, stride=2, padding=1)]
-    return [nn.Upsample(scale_factor=2, mode="bilinear"), ReflectionPad(1), nn.Conv2d(into, out, 3)]
+    return [*enlarged(nn.Conv2d(into, out, 3))]
 
 
 class StyleUnet(nn.Module):

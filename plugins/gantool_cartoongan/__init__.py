@@ -43,7 +43,9 @@ class CartoonGAN(Translates, Averaged, Model["CartoonGAN.Options"]):
         affine: bool = option(True, "norms have a learned scale and shift")
         eps: float = option(1e-5, "epsilon of the generator's norms (the released weights: 1e-9)", low=1e-12, high=1)
         upsample: str = option(
-            "transposed", "transposed convolutions, or nearest neighbours and a convolution", choices=UPSAMPLINGS
+            "transposed",
+            "transposed convolutions, or nearest neighbours or bilinear interpolation, and a convolution",
+            choices=UPSAMPLINGS,
         )
         d_width: int = option(32, "channels of the discriminator's first layer", low=1)
         d_layers: int = option(3, "layers of the discriminator; all but one halve the sides", low=1, high=8)

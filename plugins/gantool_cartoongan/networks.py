@@ -6,12 +6,12 @@ import torch
 from torch import Tensor, nn
 
 from gantool.networks.initialization import initialize
-from gantool.networks.layers import NormedConv2d, OutputConv, ReflectionPad, Tanh
+from gantool.networks.layers import NormedConv2d, OutputConv, ReflectionPad, Tanh, enlarged
 from gantool.networks.norms import AffineInstanceNorm, InstanceNorm, unless_constant
 from gantool.networks.strips import change_in_place, run
 
 PADDINGS = ("reflect", "zero")
-UPSAMPLINGS = ("transposed", "nearest")
+UPSAMPLINGS = ("transposed", "nearest", "bilinear")
 
 
 class Generator(nn.Module):
@@ -19,7 +19,8 @@ class Generator(nn.Module):
 
     The output's sides are rounded up to multiples of 4. Each change of scale is two convolutions with nothing between
     them. `padding` is that of the first layer, the last, and the residual blocks; all others pad with zeros.
-    `upsample`: "transposed" convolutions as the authors', or "nearest" neighbours and a convolution.
+    `upsample`: "transposed" convolutions as the authors', or "nearest" neighbours or "bilinear" interpolation, and a
+    convolution.
 
     A picture of one colour gives no gradients: all there is to see of it are the borders that zero padding makes behind
     a bias, and every norm makes them 316 times as large.
@@ -163,6 +164,8 @@ def _norm(channels: int, affine: bool, eps: float) -> nn.Module:
 
 
 def _doubling(upsample: str, inside: int, outside: int) -> nn.Module:
+    if upsample == "bilinear":
+        return nn.Sequential(*enlarged(nn.Conv2d(inside, outside, 3)))
     if upsample == "nearest":
         return nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv2d(inside, outside, 3, padding=1))
     return nn.ConvTranspose2d(inside, outside, 3, stride=2, padding=1, output_padding=1)

@@ -9,6 +9,7 @@ weight 0.5 included; the paper uses it for paintings to photos only).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -26,7 +27,7 @@ from gantool.networks.passes import per_sample, together
 from gantool.networks.patchgan import PatchDiscriminator, PixelDiscriminator
 from gantool.networks.resnet import PADDINGS, ResnetGenerator
 from gantool.networks.unet import UnetGenerator
-from gantool.option_groups import AdamOptions, Averaging, TwoDomains, adam
+from gantool.option_groups import AdamOptions, Averaging, Enlarging, TwoDomains, adam
 from gantool.options import option
 from gantool.spec import Sizes, Spec
 from gantool.training import schedules
@@ -43,7 +44,7 @@ class CycleGAN(Translates, Averaged, Model["CycleGAN.Options"]):
     averages_buffers = True
 
     @dataclass(frozen=True, kw_only=True)
-    class Options(Averaging, TwoDomains, schedules.PolicySchedule, AdamOptions):
+    class Options(Averaging, Enlarging, TwoDomains, schedules.PolicySchedule, AdamOptions):
         generator: str = option("resnet", "generator network", choices=("resnet", "unet"))
         width: int = option(64, "channels of the generators' first layer", low=1)
         blocks: int = option(
@@ -167,11 +168,10 @@ class CycleGAN(Translates, Averaged, Model["CycleGAN.Options"]):
 
 def generator(o: CycleGAN.Options, in_channels: int, out_channels: int) -> nn.Module:
     """The generator that the options describe."""
+    same: Any = {"width": o.width, "norm": o.norm, "dropout": o.dropout, "upsample": o.upsample}
     if o.generator == "unet":
-        return UnetGenerator(in_channels, out_channels, width=o.width, depth=o.depth, norm=o.norm, dropout=o.dropout)
-    return ResnetGenerator(
-        in_channels, out_channels, width=o.width, blocks=o.blocks, norm=o.norm, dropout=o.dropout, padding=o.padding
-    )
+        return UnetGenerator(in_channels, out_channels, depth=o.depth, **same)
+    return ResnetGenerator(in_channels, out_channels, blocks=o.blocks, padding=o.padding, **same)
 
 
 def discriminator(o: CycleGAN.Options, in_channels: int) -> nn.Module:

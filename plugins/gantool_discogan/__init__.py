@@ -20,7 +20,7 @@ from gantool.losses.adversarial import adversarial_loss
 from gantool.losses.reconstruction import l2
 from gantool.model import Batch, Data, Epochs, Model, Progress, Roles, Run
 from gantool.networks import evaluation_mode
-from gantool.option_groups import AdamOptions, Averaging, adam
+from gantool.option_groups import AdamOptions, Averaging, Enlarging, adam
 from gantool.options import option
 from gantool.spec import Direction, Sizes, Spec
 from gantool_discogan.networks import Discriminator, Generator
@@ -36,7 +36,7 @@ class DiscoGAN(Translates, Averaged, Model["DiscoGAN.Options"]):
     averages_buffers = True
 
     @dataclass(frozen=True, kw_only=True)
-    class Options(Averaging, AdamOptions):
+    class Options(Averaging, Enlarging, AdamOptions):
         width: int = option(64, "channels of the generators' first layer", low=1)
         bottleneck: int = option(
             0, "numbers that a picture of 64 pixels goes through (the authors' deep generator: 100); 0 for none", low=0
@@ -75,7 +75,9 @@ class DiscoGAN(Translates, Averaged, Model["DiscoGAN.Options"]):
     def __init__(self, options: DiscoGAN.Options, spec: Spec) -> None:
         super().__init__(options, spec)
         o = options
-        self.g_ab, self.g_ba = (Generator(width=o.width, bottleneck=o.bottleneck) for _ in range(2))
+        self.g_ab, self.g_ba = (
+            Generator(width=o.width, bottleneck=o.bottleneck, upsample=o.upsample) for _ in range(2)
+        )
         self.d_a, self.d_b = (Discriminator(width=o.d_width) for _ in range(2))
         translators: tuple[str, ...] = ("g_ab", "g_ba")
         if not o.both_ways:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from gantool.networks.layers import enlarged
 from gantool.networks.precision import single
 from gantool.networks.strips import bytes_in_all, run, settled
 
@@ -18,15 +19,15 @@ class Generator(nn.Module):
     strip_rows: int | None = None
     """Rows of a strip, where `forward` goes in strips: see `gantool.networks.strips`. That gives no gradients."""
 
-    def __init__(self, *, width: int = 64, bottleneck: int = 0) -> None:
+    def __init__(self, *, width: int = 64, bottleneck: int = 0, upsample: str = "transposed") -> None:
         super().__init__()
         w = width
-        self.width, self.bottleneck = width, bottleneck
+        self.width, self.bottleneck, self.upsample = width, bottleneck, upsample
         middle: list[nn.Module] = []
         if bottleneck:
             middle = [
                 *_conv(8 * w, bottleneck, stride=1, padding=0),  # (N, bottleneck, 1, 1)
-                *_deconv(bottleneck, 8 * w, stride=1, padding=0),  # (N, 8 w, 4, 4)
+                *_normed(8 * w, [nn.ConvTranspose2d(bottleneck, 8 * w, 4, bias=False)]),  # (N, 8 w, 4, 4)
             ]
         self.main = nn.Sequential(
             nn.Conv2d(3, w, 4, stride=2, padding=1, bias=False),  # (N, w, H/2, W/2)
@@ -35,10 +36,10 @@ class Generator(nn.Module):
             *_conv(2 * w, 4 * w),
             *_conv(4 * w, 8 * w),  # (N, 8 w, H/16, W/16)
             *middle,
-            *_deconv(8 * w, 4 * w),
-            *_deconv(4 * w, 2 * w),
-            *_deconv(2 * w, w),  # (N, w, H/2, W/2)
-            nn.ConvTranspose2d(w, 3, 4, stride=2, padding=1, bias=False),
+            *_normed(4 * w, _doubled(8 * w, 4 * w, upsample)),
+            *_normed(2 * w, _doubled(4 * w, 2 * w, upsample)),
+            *_normed(w, _doubled(2 * w, w, upsample)),  # (N, w, H/2, W/2)
+            *_doubled(w, 3, upsample),
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -58,7 +59,8 @@ class Generator(nn.Module):
         Fitted, from above, to measurements on a CPU in single precision (widths 8 and 32).
         """
         w, size = self.width, (height, width)
-        return bytes_in_all(size, rows, whole=w + 16, held=w // 8 + 12, strip=w // 2 + 40, width=w)
+        whole = 3 * w + 16 if self.upsample == "bilinear" else w + 16
+        return bytes_in_all(size, rows, whole=whole, held=w // 8 + 12, strip=w // 2 + 40, width=w)
 
 
 class Discriminator(nn.Module):
@@ -94,6 +96,11 @@ def _conv(inside: int, outside: int, *, stride: int = 2, padding: int = 1) -> li
     return [conv, nn.BatchNorm2d(outside), nn.LeakyReLU(0.2, inplace=True)]
 
 
-def _deconv(inside: int, outside: int, *, stride: int = 2, padding: int = 1) -> list[nn.Module]:
-    conv = nn.ConvTranspose2d(inside, outside, 4, stride, padding, bias=False)
-    return [conv, nn.BatchNorm2d(outside), nn.ReLU(inplace=True)]
+def _doubled(inside: int, outside: int, upsample: str) -> list[nn.Module]:
+    if upsample == "bilinear":
+        return [*enlarged(nn.Conv2d(inside, outside, 3, bias=False))]
+    return [nn.ConvTranspose2d(inside, outside, 4, stride=2, padding=1, bias=False)]
+
+
+def _normed(channels: int, layers: list[nn.Module]) -> list[nn.Module]:
+    return [*layers, nn.BatchNorm2d(channels), nn.ReLU(inplace=True)]

@@ -20,7 +20,7 @@ from gantool.losses.kl import kl
 from gantool.losses.reconstruction import l1
 from gantool.model import Batch, Data, Epochs, Model, Progress, Roles, Run
 from gantool.networks.passes import together
-from gantool.option_groups import AdamOptions, Averaging, EpochSchedule, TwoDomains, adam
+from gantool.option_groups import AdamOptions, Averaging, Enlarging, EpochSchedule, TwoDomains, adam
 from gantool.options import option
 from gantool.spec import Sizes, Spec
 from gantool.training import schedules
@@ -58,7 +58,7 @@ class DRIT(Translates, Encodes, Averaged, Model["DRIT.Options"]):
     encoders = ("enc_a",)
 
     @dataclass(frozen=True, kw_only=True)
-    class Options(Averaging, TwoDomains, EpochSchedule, AdamOptions):
+    class Options(Averaging, Enlarging, TwoDomains, EpochSchedule, AdamOptions):
         injection: str = option(
             "concat",
             "how attributes enter: concat for colours and textures, featurewise for shapes",
@@ -263,7 +263,7 @@ def attribute_encoder(o: DRIT.Options, channels: tuple[int, ...]) -> nn.Module:
 def generator(o: DRIT.Options, channels: tuple[int, ...]) -> nn.Module:
     """The generator that the options describe."""
     kind = ConcatGenerator if o.injection == "concat" else FeaturewiseGenerator
-    return kind(channels, o.width, o.style_size)
+    return kind(channels, o.width, o.style_size, o.upsample)
 
 
 def discriminator(o: DRIT.Options, channels: int) -> ImageDiscriminator:

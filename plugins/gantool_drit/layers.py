@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from gantool.networks.layers import ReflectionPad
+from gantool.networks.layers import ReflectionPad, enlarged
 from gantool.networks.norms import InstanceNorm, LayerNorm
 from gantool.networks.resnet import ResidualBlock
 from gantool.networks.spectral import SpectralConv2d
@@ -55,9 +55,12 @@ def norm_conv(i: int, o: int, kernel: int, stride: int, padding: int) -> nn.Sequ
     )
 
 
-def up_conv(i: int, o: int) -> nn.Sequential:
+def up_conv(i: int, o: int, upsample: str) -> nn.Sequential:
     """(N, i, h, w) to (N, o, 2h, 2w)."""
-    return nn.Sequential(nn.ConvTranspose2d(i, o, 3, 2, 1, output_padding=1), LayerNorm(o), nn.ReLU(inplace=True))
+    after = LayerNorm(o), nn.ReLU(inplace=True)
+    if upsample == "bilinear":
+        return nn.Sequential(*enlarged(nn.Conv2d(i, o, 3)), *after)
+    return nn.Sequential(nn.ConvTranspose2d(i, o, 3, 2, 1, output_padding=1), *after)
 
 
 def with_maps(x: Tensor, z: Tensor) -> Tensor:

@@ -123,11 +123,11 @@ class ConcatGenerator(nn.Module):
     strip_rows: int | None = None
     """As in `ContentEncoder`."""
 
-    def __init__(self, channels: tuple[int, ...], width: int, size: int) -> None:
+    def __init__(self, channels: tuple[int, ...], width: int, size: int, upsample: str = "transposed") -> None:
         super().__init__()
-        self.width, self.size = width, size
+        self.width, self.size, self.upsample = width, size, upsample
         self.shared = residual(4 * width)
-        self.domains = nn.ModuleList(ConcatHead(c, width, size) for c in channels)
+        self.domains = nn.ModuleList(ConcatHead(c, width, size, upsample) for c in channels)
 
     def forward(self, content: Tensor, z: Tensor, domain: int) -> Tensor:
         if self.strip_rows is not None:
@@ -146,20 +146,20 @@ class ConcatGenerator(nn.Module):
 
     def bytes_of_pass(self, height: int, width: int, rows: int | None) -> int:
         """Bytes that a picture of this size takes on its way to content and back."""
-        return bytes_of(self.width, (height, width), rows, self.size)
+        return bytes_of(self.width, (height, width), rows, self.size, upsample=self.upsample)
 
 
 class ConcatHead(nn.Module):
     """One domain's part: the attributes join the features as constant maps, again before every change of their size."""
 
-    def __init__(self, channels: int, width: int, size: int) -> None:
+    def __init__(self, channels: int, width: int, size: int, upsample: str) -> None:
         super().__init__()
         first = 4 * width + size
         second = first + size
         third = second // 2 + size
         self.blocks = nn.Sequential(*(residual(first) for _ in range(3)))
-        self.up_half = up_conv(second, second // 2)
-        self.up_full = up_conv(third, third // 2)
+        self.up_half = up_conv(second, second // 2, upsample)
+        self.up_full = up_conv(third, third // 2, upsample)
         self.picture = nn.Sequential(nn.ConvTranspose2d(third // 2 + size, channels, 1), Tanh())
 
     def forward(self, x: Tensor, z: Tensor) -> Tensor:
@@ -184,10 +184,10 @@ class FeaturewiseGenerator(nn.Module):
     strip_rows: int | None = None
     """As in `ContentEncoder`."""
 
-    def __init__(self, channels: tuple[int, ...], width: int, size: int) -> None:
+    def __init__(self, channels: tuple[int, ...], width: int, size: int, upsample: str = "transposed") -> None:
         super().__init__()
-        self.width = width
-        self.domains = nn.ModuleList(FeaturewiseHead(c, width, size) for c in channels)
+        self.width, self.upsample = width, upsample
+        self.domains = nn.ModuleList(FeaturewiseHead(c, width, size, upsample) for c in channels)
 
     def forward(self, content: Tensor, z: Tensor, domain: int) -> Tensor:
         if self.strip_rows is not None:
@@ -203,13 +203,13 @@ class FeaturewiseGenerator(nn.Module):
 
     def bytes_of_pass(self, height: int, width: int, rows: int | None) -> int:
         """Bytes that a picture of this size takes on its way to content and back."""
-        return bytes_of(self.width, (height, width), rows)
+        return bytes_of(self.width, (height, width), rows, upsample=self.upsample)
 
 
 class FeaturewiseHead(nn.Module):
     """One domain's part: a perceptron makes of the attributes a code for each block."""
 
-    def __init__(self, channels: int, width: int, size: int) -> None:
+    def __init__(self, channels: int, width: int, size: int, upsample: str) -> None:
         super().__init__()
         c = 4 * width
         self.mlp = nn.Sequential(
@@ -217,8 +217,8 @@ class FeaturewiseHead(nn.Module):
         )
         self.blocks = nn.ModuleList(FeaturewiseBlock(c) for _ in range(4))
         self.up = nn.Sequential(
-            up_conv(c, 2 * width),  # (N, 2 width, 2h, 2w)
-            up_conv(2 * width, width),  # (N, width, 4h, 4w)
+            up_conv(c, 2 * width, upsample),  # (N, 2 width, 2h, 2w)
+            up_conv(2 * width, width, upsample),  # (N, width, 4h, 4w)
             *(nn.ConvTranspose2d(width, channels, 1), Tanh()),
         )
 
@@ -271,13 +271,17 @@ def pairs(content: Tensor, z: Tensor) -> Iterable[tuple[Tensor, Tensor]]:
     return zip(content.split(1), z.split(1), strict=True)
 
 
-def bytes_of(width: int, size: tuple[int, int], rows: int | None, attributes: int = 0) -> int:
+def bytes_of(
+    width: int, size: tuple[int, int], rows: int | None, attributes: int = 0, *, upsample: str = "transposed"
+) -> int:
     """Bytes that a picture of this (height, width) takes on its way to content and back, with so many maps of
     attributes.
 
     Fitted, from above, to measurements on a CPU in single precision (widths 8 and 32).
     """
     whole, strip = 5 * width + 50 + 6 * attributes, 5 * width + 120 + 6 * attributes
+    if upsample == "bilinear":
+        whole = 8 * width + 50 + 8 * attributes
     return bytes_in_all(size, rows, whole=whole, held=width + 24 + attributes, strip=strip, width=width)
 
 

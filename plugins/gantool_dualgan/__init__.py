@@ -21,7 +21,7 @@ from gantool.losses.gradient_penalty import gradient_penalty, interpolated
 from gantool.losses.reconstruction import l1, l2
 from gantool.model import Batch, Data, Epochs, Model, Progress, Roles, Run
 from gantool.networks import evaluation_mode
-from gantool.option_groups import Averaging, TwoDomains
+from gantool.option_groups import Averaging, Enlarging, TwoDomains
 from gantool.options import option
 from gantool.spec import Sizes, Spec
 from gantool_dualgan.networks import DISCRIMINATORS, Discriminator, Generator
@@ -38,7 +38,7 @@ class DualGAN(Translates, Coded, Averaged, Model["DualGAN.Options"]):
     roles = Roles(training_only=("d_a", "d_b"))
 
     @dataclass(frozen=True, kw_only=True)
-    class Options(Averaging, TwoDomains):
+    class Options(Averaging, Enlarging, TwoDomains):
         width: int = option(64, "channels of the generators' first layer", low=1)
         depth: int = option(8, "levels of the generators; picture sides become multiples of 2^depth", low=3, high=10)
         kernel: int = option(3, "side of the generators' inner kernels: 3, or 5 as in 2017", low=3, high=5)
@@ -168,4 +168,11 @@ class DualGAN(Translates, Coded, Averaged, Model["DualGAN.Options"]):
 
 def generator(o: DualGAN.Options, in_channels: int, out_channels: int) -> Generator:
     """The generator that the options describe."""
-    return Generator(in_channels, out_channels, width=o.width, depth=o.depth, kernel=o.kernel, dropout=o.dropout)
+    return Generator(
+        *(in_channels, out_channels),
+        width=o.width,
+        depth=o.depth,
+        kernel=o.kernel,
+        dropout=o.dropout,
+        upsample=o.upsample,
+    )

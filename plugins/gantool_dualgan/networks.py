@@ -8,7 +8,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from gantool.networks.layers import Tanh
+from gantool.networks.layers import NormedConv2d, Tanh, enlarged
 from gantool.networks.norms import AffineInstanceNorm
 from gantool.networks.same_padding import (
     NormedSameConv2d,
@@ -41,18 +41,27 @@ class Generator(nn.Module):
         depth: int = 8,
         kernel: int = 3,
         dropout: bool = False,
+        upsample: str = "transposed",
     ) -> None:
         super().__init__()
         channels = [width * min(2**level, 8) for level in range(depth)]
         innermost = depth - 1
         down: list[nn.Module] = [SameConv2d(in_channels, width, OUTER, 2)]
-        up: list[nn.Module] = [nn.Sequential(nn.ReLU(), SameConvTranspose2d(2 * width, out_channels, OUTER), Tanh())]
+
+        def doubled(inside: int, outside: int, *, outermost: bool = False) -> list[nn.Module]:
+            if upsample == "bilinear":
+                return [*enlarged((nn.Conv2d if outermost else NormedConv2d)(inside, outside, 3))]
+            if outermost:
+                return [SameConvTranspose2d(inside, outside, OUTER)]
+            return [NormedSameConvTranspose2d(inside, outside, kernel)]
+
+        up: list[nn.Module] = [nn.Sequential(nn.ReLU(), *doubled(2 * width, out_channels, outermost=True), Tanh())]
         for level, (outer, inner) in enumerate(pairwise(channels), 1):
             norm = InnermostNorm if level == innermost else AffineInstanceNorm
             conv = NormedSameConv2d(outer, inner, kernel, 2)
             down.append(nn.Sequential(nn.LeakyReLU(0.2), conv, norm(inner, EPSILON)))
             joined = inner if level == innermost else 2 * inner
-            layers = [nn.ReLU(), NormedSameConvTranspose2d(joined, outer, kernel), AffineInstanceNorm(outer, EPSILON)]
+            layers = [nn.ReLU(), *doubled(joined, outer), AffineInstanceNorm(outer, EPSILON)]
             if dropout and level > innermost - 3:
                 layers.append(nn.Dropout(0.5))
             up.append(nn.Sequential(*layers))
@@ -114,10 +123,10 @@ def initialize(network: nn.Module) -> None:
     for module in network.modules():
         if isinstance(module, SameConv2d):
             nn.init.trunc_normal_(module.weight, 0.0, 0.02, -0.04, 0.04)
-        elif isinstance(module, (SameConvTranspose2d, nn.Linear)):
+        elif isinstance(module, (SameConvTranspose2d, nn.Conv2d, nn.Linear)):
             nn.init.normal_(module.weight, 0.0, 0.02)
         elif isinstance(module, AffineInstanceNorm):
             nn.init.normal_(module.weight, 1.0, 0.02)
-        if isinstance(module, (SameConv2d, SameConvTranspose2d, nn.Linear)):
+        if isinstance(module, (nn.Conv2d, SameConvTranspose2d, nn.Linear)):
             assert module.bias is not None
             nn.init.zeros_(module.bias)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -24,7 +25,7 @@ from gantool.networks.norms import NORMS
 from gantool.networks.patchgan import PatchDiscriminator, PixelDiscriminator
 from gantool.networks.resnet import PADDINGS, ResnetGenerator
 from gantool.networks.unet import UnetGenerator
-from gantool.option_groups import AdamOptions, Averaging, TwoDomains, adam
+from gantool.option_groups import AdamOptions, Averaging, Enlarging, TwoDomains, adam
 from gantool.options import option
 from gantool.spec import Direction, Sizes, Spec
 from gantool.training import schedules
@@ -39,7 +40,7 @@ class Pix2Pix(Translates, Coded, Averaged, Model["Pix2Pix.Options"]):
     averages_buffers = True
 
     @dataclass(frozen=True, kw_only=True)
-    class Options(Averaging, TwoDomains, schedules.PolicySchedule, AdamOptions):
+    class Options(Averaging, Enlarging, TwoDomains, schedules.PolicySchedule, AdamOptions):
         generator: str = option("unet", "generator network", choices=("unet", "resnet"))
         width: int = option(64, "channels of the generator's first layer", low=1)
         depth: int = option(8, "levels of a unet generator; picture sides become multiples of 2^depth", low=3, high=10)
@@ -148,11 +149,10 @@ class Pix2Pix(Translates, Coded, Averaged, Model["Pix2Pix.Options"]):
 
 def generator(o: Pix2Pix.Options, in_channels: int, out_channels: int) -> nn.Module:
     """The generator that the options describe."""
+    same: Any = {"width": o.width, "norm": o.norm, "dropout": o.dropout, "upsample": o.upsample}
     if o.generator == "unet":
-        return UnetGenerator(in_channels, out_channels, width=o.width, depth=o.depth, norm=o.norm, dropout=o.dropout)
-    return ResnetGenerator(
-        in_channels, out_channels, width=o.width, blocks=o.blocks, norm=o.norm, dropout=o.dropout, padding=o.padding
-    )
+        return UnetGenerator(in_channels, out_channels, depth=o.depth, **same)
+    return ResnetGenerator(in_channels, out_channels, blocks=o.blocks, padding=o.padding, **same)
 
 
 def discriminator(o: Pix2Pix.Options, in_channels: int) -> nn.Module:

@@ -26,7 +26,7 @@ from gantool.model import Batch, Data, Epochs, Model, Progress, Roles, Run
 from gantool.networks.multiscale import MultiScaleDiscriminator
 from gantool.networks.precision import single
 from gantool.networks.vgg import VGG19, vgg19
-from gantool.option_groups import AdamOptions, Averaging, EpochSchedule, TwoDomains, adam
+from gantool.option_groups import AdamOptions, Averaging, Enlarging, EpochSchedule, TwoDomains, adam
 from gantool.options import option
 from gantool.spec import Direction, LabelMaps, Pictures, Sizes, Spec
 from gantool.training.image_pool import ImagePool
@@ -46,7 +46,7 @@ class Pix2PixHD(Translates, Coded, Grows, Averaged, Model["Pix2PixHD.Options"]):
     averages_buffers = True
 
     @dataclass(frozen=True, kw_only=True)
-    class Options(Averaging, TwoDomains, EpochSchedule, AdamOptions):
+    class Options(Averaging, Enlarging, TwoDomains, EpochSchedule, AdamOptions):
         label_nc: int = option(35, "classes of the label maps, ids 0 to label_nc - 1; 0: A is plain pictures", low=0)
         instances: bool | None = option(
             None, "instance maps come with the label maps (none: wherever there are labels)"
@@ -252,6 +252,7 @@ def generator(o: Pix2PixHD.Options, in_channels: int) -> Generator:
         enhancers=o.enhancers,
         local_blocks=o.local_blocks,
         norm=o.norm,
+        upsample=o.upsample,
     )
 
 

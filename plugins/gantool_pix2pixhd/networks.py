@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from gantool.networks.layers import OutputConv, ReflectionPad, Tanh
+from gantool.networks.layers import OutputConv, ReflectionPad, Tanh, enlarged
 from gantool.networks.multiscale import halved
 from gantool.networks.norms import norm_layer, unless_constant
 from gantool.networks.resnet import ResidualBlock
@@ -34,6 +34,7 @@ class Generator(nn.Module):
         enhancers: int = 0,
         local_blocks: int = 3,
         norm: str = "instance",
+        upsample: str = "transposed",
     ) -> None:
         super().__init__()
         deepest = width * 2**down
@@ -41,12 +42,12 @@ class Generator(nn.Module):
         self.stem = nn.Sequential(*_first(in_channels, width, norm))  # (N, width, h, w), h = H / 2^enhancers
         self.down = nn.Sequential(*(layer for k in range(down) for layer in _halve(width * 2**k, norm)))
         self.blocks = nn.Sequential(*(_block(deepest, norm) for _ in range(blocks)))  # (N, deepest, h/2^down, ..)
-        self.up = nn.Sequential(*(layer for k in range(down) for layer in _double(deepest // 2**k, norm)))
+        self.up = nn.Sequential(*(layer for k in range(down) for layer in _double(deepest // 2**k, norm, upsample)))
         self.enhancers = nn.ModuleList(
-            Enhancer(in_channels, width // 2**k, local_blocks, norm) for k in range(1, enhancers + 1)
+            Enhancer(in_channels, width // 2**k, local_blocks, norm, upsample) for k in range(1, enhancers + 1)
         )
         self.head = _head(width // 2**enhancers, out_channels)
-        self.norm = norm
+        self.norm, self.upsample = norm, upsample
 
     def forward(self, x: Tensor) -> Tensor:
         if self.strip_rows is not None:
@@ -84,7 +85,7 @@ class Generator(nn.Module):
         held = max(w, 3 * w >> self.halvings) + 2 * maps + 8
         return bytes_in_all(
             *((height, width), rows),
-            whole=3 * w + 3 * maps + 50,
+            whole=(6 if self.upsample == "bilinear" else 3) * w + 3 * maps + 50,
             held=held,
             strip=7 * w + 2 * maps + 100,
             width=w,
@@ -95,11 +96,11 @@ class Enhancer(nn.Module):
     """A local enhancer: the input (N, in_channels, H, W) and the features (N, 2 width, H/2, W/2) of what it encloses to
     features (N, width, H, W)."""
 
-    def __init__(self, in_channels: int, width: int, blocks: int, norm: str) -> None:
+    def __init__(self, in_channels: int, width: int, blocks: int, norm: str, upsample: str) -> None:
         super().__init__()
         self.down = nn.Sequential(*_first(in_channels, width, norm), *_halve(width, norm))
         self.blocks = nn.Sequential(*(_block(2 * width, norm) for _ in range(blocks)))
-        self.up = nn.Sequential(*_double(2 * width, norm))
+        self.up = nn.Sequential(*_double(2 * width, norm, upsample))
 
     def forward(self, x: Tensor, features: Tensor) -> Tensor:
         enhanced: Tensor = self.up(self.blocks(self.down(x) + features))
@@ -119,7 +120,7 @@ class Encoder(nn.Module):
         deepest = width * 2**down
         self.stem = nn.Sequential(*_first(in_channels, width, norm))
         self.down = nn.Sequential(*(layer for k in range(down) for layer in _halve(width * 2**k, norm)))
-        self.up = nn.Sequential(*(layer for k in range(down) for layer in _double(deepest // 2**k, norm)))
+        self.up = nn.Sequential(*(layer for k in range(down) for layer in _double(deepest // 2**k, norm, "transposed")))
         self.head = _head(width, features)
         self.norm = norm
 
@@ -180,11 +181,13 @@ def _halve(channels: int, norm: str) -> list[nn.Module]:
     return [convolution, norm_layer(norm, 2 * channels), nn.ReLU(inplace=True)]
 
 
-def _double(channels: int, norm: str) -> list[nn.Module]:
+def _double(channels: int, norm: str, upsample: str) -> list[nn.Module]:
     """Twice the resolution, half the channels."""
     half = channels // 2
-    convolution = nn.ConvTranspose2d(channels, half, 3, stride=2, padding=1, output_padding=1)
-    return [convolution, norm_layer(norm, half), nn.ReLU(inplace=True)]
+    after = norm_layer(norm, half), nn.ReLU(inplace=True)
+    if upsample == "bilinear":
+        return [*enlarged(nn.Conv2d(channels, half, 3)), *after]
+    return [nn.ConvTranspose2d(channels, half, 3, stride=2, padding=1, output_padding=1), *after]
 
 
 def _head(width: int, out_channels: int) -> nn.Sequential:

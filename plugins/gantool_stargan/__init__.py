@@ -22,7 +22,7 @@ from gantool.losses.gradient_penalty import gradient_penalty, interpolated
 from gantool.losses.reconstruction import l1
 from gantool.model import Batch, Data, Model, Progress, Roles, Run, Steps
 from gantool.networks.precision import single
-from gantool.option_groups import Averaging, adam
+from gantool.option_groups import Averaging, Enlarging, adam
 from gantool.options import option
 from gantool.spec import Direction, Sizes, Spec
 from gantool_stargan import targets
@@ -38,7 +38,7 @@ class StarGAN(Translates, Conditioned, Averaged, Model["StarGAN.Options"]):
     sizes = Sizes(4, 8)
 
     @dataclass(frozen=True, kw_only=True)
-    class Options(Averaging):
+    class Options(Averaging, Enlarging):
         attributes: tuple[str, ...] = option((), "attributes of a table to learn, in this order; none for folders")
         test_split: int = option(
             0, "pictures of a table kept back from training, drawn as the authors do (theirs: 1999)", low=0
@@ -88,7 +88,7 @@ class StarGAN(Translates, Conditioned, Averaged, Model["StarGAN.Options"]):
         both = bool(self.attributes and self.classes)
         # With a mask that says which kind is meant.
         self.condition_names = (*spec.domains, *(("attributes are meant", "a class is meant") if both else ()))
-        self.g = Generator(len(self.condition_names), width=o.width, blocks=o.blocks)
+        self.g = Generator(len(self.condition_names), width=o.width, blocks=o.blocks, upsample=o.upsample)
         self.d = Discriminator(spec.size, len(spec.domains), width=o.d_width, layers=o.d_layers)
         # Targets such as +Male need to know what the picture is, and D tells.
         self.roles = Roles(training_only=() if self.attributes else ("d",))

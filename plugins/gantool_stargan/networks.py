@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from gantool.errors import UsageError
-from gantool.networks.layers import OutputConv, Tanh
+from gantool.networks.layers import OutputConv, Tanh, enlarged
 from gantool.networks.norms import AffineInstanceNorm
 from gantool.networks.strips import Held, Mapped, bytes_in_all, change_in_place, hold, through
 
@@ -24,17 +24,17 @@ class Generator(nn.Module):
     strip_rows: int | None = None
     """Rows of a strip, where `forward` goes in strips: see `gantool.networks.strips`. That gives no gradients."""
 
-    def __init__(self, labels: int, *, width: int = 64, blocks: int = 6) -> None:
+    def __init__(self, labels: int, *, width: int = 64, blocks: int = 6, upsample: str = "transposed") -> None:
         super().__init__()
         w = width
-        self.width, self.labels = width, labels
+        self.width, self.labels, self.upsample = width, labels, upsample
         self.main = nn.Sequential(
             *_normed(nn.Conv2d(3 + labels, w, 7, padding=3, bias=False)),  # (N, w, H, W)
             *_normed(nn.Conv2d(w, 2 * w, 4, stride=2, padding=1, bias=False)),
             *_normed(nn.Conv2d(2 * w, 4 * w, 4, stride=2, padding=1, bias=False)),  # (N, 4 w, H/4, W/4)
             *(ResidualBlock(4 * w) for _ in range(blocks)),
-            *_normed(nn.ConvTranspose2d(4 * w, 2 * w, 4, stride=2, padding=1, bias=False)),
-            *_normed(nn.ConvTranspose2d(2 * w, w, 4, stride=2, padding=1, bias=False)),  # (N, w, H, W)
+            *_doubled(4 * w, 2 * w, upsample),
+            *_doubled(2 * w, w, upsample),  # (N, w, H, W)
             OutputConv(w, 3, 7, padding=3, bias=False),
             Tanh(),
         )
@@ -63,7 +63,7 @@ class Generator(nn.Module):
         w, size = self.width, (height, width)
         return bytes_in_all(
             *(size, rows),
-            whole=3 * w + 70 + 2 * self.labels,
+            whole=(6 if self.upsample == "bilinear" else 3) * w + 70 + 2 * self.labels,
             held=w // 2 + 12,
             strip=4 * w + 120 + 2 * self.labels,
             width=w,
@@ -135,6 +135,13 @@ class Discriminator(nn.Module):
             )
         features: Tensor = self.main(x)
         return features
+
+
+def _doubled(inside: int, outside: int, upsample: str) -> list[nn.Module]:
+    if upsample == "bilinear":
+        resize, pad, conv = enlarged(nn.Conv2d(inside, outside, 3, bias=False))
+        return [resize, pad, *_normed(conv)]
+    return [*_normed(nn.ConvTranspose2d(inside, outside, 4, stride=2, padding=1, bias=False))]
 
 
 def _normed(convolution: nn.Conv2d | nn.ConvTranspose2d) -> tuple[nn.Module, nn.Module, nn.Module]:

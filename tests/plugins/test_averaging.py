@@ -70,6 +70,6 @@ def test_drit_s_average_waits_for_a_full_step():
     kind = registry.plugin("drit").load()
     options = restore(kind.Options, {"ema": 0.9}, where="drit")
     model = skeleton(kind, options, kind.data(options).spec(("A", "B"), 256), tensors=1000)
-    steps = [Progress(step, 900, pass_steps=90.0, passes=step / 90) for step in (300, 301, 302)]
+    steps = [Progress(step, 900, pass_steps=90.0) for step in (300, 301, 302)]
     assert [model.average_decay(now) for now in steps] == [1 if not model.is_full_step(now) else 0.9 for now in steps]
     assert sum(map(model.is_full_step, steps)) == 1

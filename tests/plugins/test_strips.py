@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import pytest
 import torch
+from gantool_aggan.networks import Generator as Aggan
 from gantool_discogan.networks import Generator as DiscoGAN
 from gantool_drit.networks import ConcatGenerator, FeaturewiseGenerator
 from gantool_drit.networks import ContentEncoder as DRITEncoder
@@ -19,6 +20,7 @@ from gantool_ugatit.networks import Generator as Ugatit
 from torch import Tensor, nn
 
 from gantool.networks.initialization import initialize
+from gantool.networks.resnet import ResnetGenerator
 from gantool.networks.strips import InStrips
 from tests.memory import most_held
 
@@ -61,8 +63,8 @@ def contents(width: int, h: int, w: int) -> tuple:
     return drawn(4 * width, h // 4, w // 4), drawn(5), 1
 
 
-def hd(norm: str, enhancers: int) -> Case:
-    sizes = {"down": 2, "blocks": 1, "local_blocks": 1}
+def hd(norm: str, enhancers: int, upsample: str = "transposed") -> Case:
+    sizes = {"down": 2, "blocks": 1, "local_blocks": 1, "upsample": upsample}
     return Case(
         lambda width: Pix2pixHD(7, 3, width=width, enhancers=enhancers, norm=norm, **sizes),
         lambda width, h, w: (drawn(7, h, w),),
@@ -97,6 +99,16 @@ CASES = {
         lambda width, h, w: (*pictures(width, h, w), drawn(6)),
     ),
     "discogan": Case(lambda width: DiscoGAN(width=width), pictures),
+    "stargan, bilinear": Case(
+        lambda width: StarGAN(5, width=width, blocks=1, upsample="bilinear"),
+        lambda width, h, w: (*pictures(width, h, w), drawn(5)),
+    ),
+    "drit, concat, bilinear": Case(lambda width: ConcatGenerator((1, 3), width, 5, "bilinear"), contents),
+    "drit, featurewise, bilinear": Case(lambda width: FeaturewiseGenerator((1, 3), width, 5, "bilinear"), contents),
+    "pix2pixhd, enhancers, bilinear": hd("instance", 2, "bilinear"),
+    "discogan, bilinear": Case(lambda width: DiscoGAN(width=width, upsample="bilinear"), pictures),
+    "aggan, bilinear": Case(lambda width: Aggan(width=width, blocks=1, upsample="bilinear"), pictures),
+    "resnet, bilinear": Case(lambda width: ResnetGenerator(3, 3, width=width, blocks=1, upsample="bilinear"), pictures),
 }  # fmt: skip
 
 
@@ -131,6 +143,8 @@ def test_strips_give_the_whole_picture(name, rows):
 MEASURED = (
     *("munit", "munit's encoder", "stargan", "ugatit, adalin", "drit, concat", "drit's encoder"),
     *("pix2pixhd", "pix2pixhd, enhancers", "starganv2", "discogan"),
+    *("stargan, bilinear", "drit, concat, bilinear", "drit, featurewise, bilinear", "pix2pixhd, enhancers, bilinear"),
+    *("discogan, bilinear", "aggan, bilinear", "resnet, bilinear"),
 )
 
 
