@@ -1,14 +1,13 @@
 /* A browser starts no worker for a page that lies on a disk, and the search is one. Here its script runs in a hidden
-   frame instead. Messages that come before it has loaded wait. */
+   frame instead. Messages are copies, as a worker's are; those that come before the script has loaded wait. */
 if (location.protocol === "file:") {
-  window.Worker = class extends EventTarget {
+  window.Worker = class {
     constructor(url) {
-      super()
       this.frame = document.createElement("iframe")
       this.frame.hidden = true
       document.body.append(this.frame)
       const inside = this.frame.contentWindow
-      inside.postMessage = data => this.onmessage?.(new MessageEvent("message", { data }))
+      inside.postMessage = data => this.onmessage?.(message(data))
       this.loaded = new Promise((resolve, reject) => {
         const script = inside.document.createElement("script")
         script.onload = resolve
@@ -20,12 +19,14 @@ if (location.protocol === "file:") {
     }
 
     postMessage(data) {
-      const deliver = () => this.frame.contentWindow?.onmessage?.(new MessageEvent("message", { data }))
-      this.loaded.then(deliver, () => {})
+      const copy = message(data)
+      this.loaded.then(() => this.frame.contentWindow?.onmessage?.(copy), () => {})
     }
 
     terminate() {
       this.frame.remove()
     }
   }
+
+  const message = data => new MessageEvent("message", { data: structuredClone(data) })
 }

@@ -1,6 +1,6 @@
 """Builds the documentation as a web site, below build/site/html: `make site`.
 
-zensical turns the pages into HTML, and fails where a link leads nowhere. The index, docs/README.md, is the navigation.
+zensical turns the pages into HTML. A link that leads nowhere is an error. The index, docs/README.md, is the navigation.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ PAGES_BESIDE = {
 """Pages that lie outside of docs, and where the site has them."""
 
 _CODE = re.compile(r"(^```.*?^```$)", re.M | re.S)
+_TARGET = re.compile(r"\]\(([^)\s]+)\)")
 _LINK = re.compile(r"(?<!!)\[([^\]]+)\]\(([^)\s]+)\)")
 
 
@@ -49,20 +50,26 @@ def sources() -> dict[Path, Path]:
 
 
 def page(source: Path, path: Path) -> str:
-    """The page's text with links as the site has them: a file of the repository that is no page becomes its name."""
+    """The page's text with links as the site has them: a file of the repository that is no page becomes its name.
+
+    A link to a file that is not there is an error; zensical looks at headings.
+    """
     places = sources()
+    parts = _CODE.split(source.read_text(encoding="utf-8"))
+    for target in _TARGET.findall("".join(part for part in parts if not part.startswith("```"))):
+        if "://" not in target and not (source.parent / target.partition("#")[0]).exists():
+            raise SystemExit(f"{path} links to {target}, which does not exist")
 
     def link(found: re.Match[str]) -> str:
         words, target = found.groups()
         name, mark, anchor = target.partition("#")
         there = (source.parent / name).resolve()
-        if "://" in target or not name or not there.is_file():
+        if "://" in target or not name:
             return found[0]
         if there in places:
             return f"[{words}]({_relative(places[there], path.parent)}{mark}{anchor})"
         return found[0] if there.is_relative_to(DOCS) else words
 
-    parts = _CODE.split(source.read_text(encoding="utf-8"))
     return "".join(part if part.startswith("```") else _LINK.sub(link, part) for part in parts)
 
 
@@ -88,7 +95,8 @@ def navigation() -> list[dict[str, list[dict[str, str]]]]:
             )
     for title, folder in generated.items():
         paths = sorted((DOCS / folder).glob("*.md"))
-        groups[title] = [{name_of(path): path.relative_to(DOCS).as_posix()} for path in paths]
+        if paths:
+            groups[title] = [{name_of(path): path.relative_to(DOCS).as_posix()} for path in paths]
     named = {target for entries in groups.values() for entry in entries for target in entry.values()}
     left = sorted({path.as_posix() for path in sources().values()} - named - {"emoji.md"})
     if left:
