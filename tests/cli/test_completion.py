@@ -14,7 +14,10 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="types into a terminal of Linux")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="types into a terminal of Linux"),
+]
 
 SHELLS = {"bash": ["bash", "-i"], "zsh": ["zsh", "-i"]}
 
@@ -65,5 +68,7 @@ def test_tab_completes_after_the_installation(name, tmp_path):
         terminal.type("gantool --install-completion\n", r"(?s)completion installed.*ready> ")
     with shell(name, tmp_path) as terminal:
         terminal.type("", "ready> ")
-        terminal.type("gantool tran\t", r"gantool translate ")
-        terminal.type("\x15gantool train cyclegan --preset smo\t", r"--preset smoke ")
+        if name == "zsh":  # typer's script is loaded by the first Tab, and completes from the second one on
+            terminal.type("gantool tran\t", "\a|slate")
+        terminal.type("\x15gantool tran\t", "slate")
+        terminal.type("\x15gantool train cyclegan --preset smo\t", "ke ")
