@@ -17,8 +17,8 @@ import typer
 DOCS = Path(__file__).parent
 WIDTH = 100
 
-GALLERY = """What each model makes of small pictures after a short training. A model's page says on which pictures it was
-trained, for how long, with which command, and what was measured. The papers' trainings are larger by far."""
+GALLERY = """What each model makes of small pictures after a short training. A model's page says on which pictures it
+was trained, for how long, with which command, and what was measured. The papers' trainings are larger by far."""
 
 
 def generated() -> dict[Path, str]:
@@ -99,7 +99,7 @@ def gallery_page() -> str:
             cards.append("\n\n    ".join(lines))
         else:
             without.append(lines[0])
-    text = f"# Gallery\n\n{GALLERY}\n\n<div class=\"grid cards\" markdown>\n\n" + "\n\n".join(cards) + "\n\n</div>\n"
+    text = f'# Gallery\n\n{GALLERY}\n\n<div class="grid cards" markdown>\n\n' + "\n\n".join(cards) + "\n\n</div>\n"
     return text + ("\nWithout a picture as yet:\n\n" + "\n".join(without) + "\n" if without else "")
 
 

@@ -83,7 +83,7 @@ def plain(text: str) -> str:
 
 def quoted(text: str) -> str:
     """The same as one argument of a macro."""
-    return '"' + plain(text).replace('"', '\\(dq') + '"'
+    return '"' + plain(text).replace('"', "\\(dq") + '"'
 
 
 if __name__ == "__main__":

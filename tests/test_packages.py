@@ -1,4 +1,4 @@
-"""What people install: the source distribution and the wheel hold every file, and gantool works from the wheel alone."""
+"""What people install: the source distribution and the wheel hold every file, and gantool works from the wheel."""
 
 from __future__ import annotations
 
@@ -65,7 +65,9 @@ def installed(wheel, tmp_path_factory) -> Path:
 def gantool(program: Path, *words: str | Path, cwd: Path) -> str:
     """What a command says on stdout."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    return subprocess.run([program, *words], cwd=cwd, env=environment, capture_output=True, text=True, check=True).stdout
+    return subprocess.run(
+        [program, *words], cwd=cwd, env=environment, capture_output=True, text=True, check=True
+    ).stdout
 
 
 def test_the_wheel_holds_every_file_of_the_packages(wheel):
