@@ -1,4 +1,4 @@
-# Two commands: `make demo` and `make test`. Without make, type what they do: README, "Without make".
+# Two commands: `make demo` and `make test`. Without make, type what they do: CONTRIBUTING.md, "Without make".
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -6,7 +6,7 @@ READY := $(VENV)/ready
 # Empty, or the version of a Python that is too old.
 OLD = $(shell $(PYTHON) -c 'import sys; print("" if sys.version_info >= (3, 11) else "%d.%d" % sys.version_info[:2])')
 
-.PHONY: demo test test-all oracles lint types docs benchmarks clean
+.PHONY: demo test test-all oracles lint types docs site man benchmarks clean
 
 demo: $(READY)
 	$(BIN)/gantool demo
@@ -33,6 +33,12 @@ types: $(READY)
 docs: $(READY)
 	$(BIN)/python docs/generate.py
 
+site: $(READY)
+	$(BIN)/python docs/build_site.py
+
+man: $(READY)
+	$(BIN)/python docs/man.py
+
 benchmarks: $(READY)
 	$(BIN)/python benchmarks/speed.py
 
@@ -41,7 +47,7 @@ $(READY): pyproject.toml constraints.txt
 	Name a newer one: make $(or $(MAKECMDGOALS),demo) PYTHON=python3.12))
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[onnx,heif,dev]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[onnx,heif,dev,docs]"
 	touch $(READY)
 
 clean:

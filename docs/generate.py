@@ -1,11 +1,12 @@
-"""Writes the pages that follow from the code: `--help` of every verb, and every model's options. `make docs` runs
-it.
+"""Writes the pages that follow from the code: `--help` of every verb, every model's options, and the gallery. `make
+docs` runs it.
 """
 
 from __future__ import annotations
 
 import io
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import redirect_stdout
@@ -15,6 +16,9 @@ import typer
 
 DOCS = Path(__file__).parent
 WIDTH = 100
+
+GALLERY = """What each model makes of small pictures after a short training. A model's page says on which pictures it
+was trained, for how long, with which command, and what was measured. The papers' trainings are larger by far."""
 
 
 def generated() -> dict[Path, str]:
@@ -26,6 +30,7 @@ def generated() -> dict[Path, str]:
         Path("help") / f"{verb.replace(' ', '-')}.md": _page(f"gantool {verb} --help", f"gantool {verb} --help", text)
         for verb, text in helps.items()
     }
+    found[Path("gallery.md")] = gallery_page()
     return found | {Path("models/options") / f"{name}.md": text for name, text in options_pages()}
 
 
@@ -76,6 +81,26 @@ def options_pages() -> Iterator[tuple[str, str]]:
             rows.append("".join("| " + str(cell).replace("|", "\\|") + " " for cell in cells) + "|")
         note = f"Set one with `--set KEY=VALUE`. What they are for: [{name}](../{name}.md)."
         yield name, f"# Options of {name}\n\n{note}\n\n" + "\n".join(rows) + "\n"
+
+
+def gallery_page() -> str:
+    """Every model that comes with gantool, with the pictures that its own page shows."""
+    from gantool import registry
+
+    cards, without = [], []
+    for name, plugin in registry.plugins().items():
+        if plugin.distribution != "gantool":
+            continue
+        page = f"models/{name}.md"
+        pictures = re.findall(r"^!\[(.+)\]\(\.\./(.+)\)$", (DOCS / page).read_text(encoding="utf-8"), re.M)
+        lines = [f"- **[{name}]({page})**: {plugin.about()['makes']}"]
+        lines += [f"[![{words}]({picture})]({page})\n\n    {words}" for words, picture in pictures]
+        if pictures:
+            cards.append("\n\n    ".join(lines))
+        else:
+            without.append(lines[0])
+    text = f'# Gallery\n\n{GALLERY}\n\n<div class="grid cards" markdown>\n\n' + "\n\n".join(cards) + "\n\n</div>\n"
+    return text + ("\nWithout a picture as yet:\n\n" + "\n".join(without) + "\n" if without else "")
 
 
 def main() -> None:

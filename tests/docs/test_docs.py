@@ -13,7 +13,7 @@ import typer
 from gantool import errors, registry
 from gantool.cli.main import app
 
-from .pages import DOCS, ROOT, blocks, pages, run
+from .pages import DOCS, GENERATED, ROOT, blocks, pages, run
 
 REASONS = (
     "installs packages",
@@ -94,7 +94,7 @@ def test_generated_pages_are_fresh():
     generate = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(generate)
     fresh = {DOCS / path: text for path, text in generate.generated().items()}
-    on_disk = {page for folder in (DOCS / "help", DOCS / "models" / "options") for page in folder.glob("*.md")}
+    on_disk = {page for folder in GENERATED for page in folder.glob("*.md")} | {DOCS / "gallery.md"}
     assert on_disk == fresh.keys(), "generated pages are missing or left over: make docs"
     stale = [name(page) for page, text in fresh.items() if page.read_text(encoding="utf-8") != text]
     assert not stale, f"stale: {', '.join(stale)}. Write them anew: make docs"
