@@ -89,7 +89,7 @@ class Enlarging:
 
     upsample: str = option(
         "transposed",
-        "transposed convolutions as the authors', or bilinear interpolation and a convolution, which makes no chequers",
+        "transposed convolutions as the authors', or bilinear interpolation and a convolution: no checkerboards",
         choices=UPSAMPLINGS,
     )
 

@@ -83,7 +83,7 @@ def enlarged(conv: nn.Conv2d) -> tuple[nn.Upsample, ReflectionPad, nn.Conv2d]:
     """Layers to twice the sides, in place of a transposed convolution: bilinear interpolation, reflection padding, and
     a 3x3 convolution that does not pad.
 
-    They make no chequers: no pixel gets more of the kernel than its neighbour does (Odena et al. 2016, Distill,
+    They make no checkerboards: no pixel gets more of the kernel than its neighbour does (Odena et al. 2016, Distill,
     "Deconvolution and Checkerboard Artifacts").
     """
     return nn.Upsample(scale_factor=2, mode="bilinear"), ReflectionPad(1), conv

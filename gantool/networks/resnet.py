@@ -16,9 +16,10 @@ class ResnetGenerator(nn.Module):
     """Pictures (N, in_channels, H, W) in [-1, 1] to pictures (N, out_channels, H, W) in [-1, 1].
 
     H and W must be multiples of 4 and at least 8. `padding` is that of the residual blocks; `dropout` puts one (p =
-    0.5) into each block. `upsample`: "transposed" convolutions, or "bilinear" (`enlarged`). Convolutions before a norm have a bias only where the norm does not bring one (not "batch" and
-    "none", as in the reference). With batch norm, a batch that is one constant gives no gradients: a bias that is all
-    there is to see of it would get 300 times as large ones.
+    0.5) into each block. `upsample`: "transposed" convolutions, or "bilinear" (`layers.enlarged`). Convolutions before
+    a norm have a bias only where the norm does not bring one (not "batch" and "none", as in the reference). With batch
+    norm, a batch that is one constant gives no gradients: a bias that is all there is to see of it would get 300 times
+    as large ones.
     """
 
     strip_rows: int | None = None

@@ -14,7 +14,7 @@ class UnetGenerator(nn.Module):
 
     `depth` levels, each of which halves the sides: H and W must be multiples of 2^depth. Levels are counted from the
     outermost, 0; `dropout` (p = 0.5) acts on the way up in levels 4 to depth - 2. `multiple` is 2^depth.
-    `upsample`: "transposed" convolutions, or "bilinear" (`enlarged`).
+    `upsample`: "transposed" convolutions, or "bilinear" (`layers.enlarged`).
     """
 
     def __init__(

@@ -24,10 +24,10 @@ def test_strips_of_an_enlarged_map_are_the_whole_map(height, strip):
 
 
 def test_a_flat_map_stays_flat_whatever_the_kernel():
-    """Without chequers, and without a frame. Where strides are no part of the kernel, the other way makes both."""
+    """Without checkerboards, and without a frame. Where strides are no part of the kernel, the other way makes both."""
     torch.manual_seed(0)
     flat, conv, transposed = torch.ones(1, 2, 8, 6), nn.Conv2d(2, 3, 3), nn.ConvTranspose2d(2, 3, 3, 2, 1, 1)
     with torch.no_grad():
-        made, chequers = nn.Sequential(*enlarged(conv))(flat), transposed(flat)
+        made, checkerboards = nn.Sequential(*enlarged(conv))(flat), transposed(flat)
     assert (made - made[..., :1, :1]).abs().max() < 1e-6
-    assert (chequers - chequers[..., :1, :1]).abs().max() > 0.1
+    assert (checkerboards - checkerboards[..., :1, :1]).abs().max() > 0.1
