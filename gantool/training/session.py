@@ -23,7 +23,7 @@ from gantool.pictures.find import others_below, passed_over
 from gantool.report.console import Console
 from gantool.report.progress import progress
 from gantool.report.runlog import RunLog
-from gantool.runs import checkpoint, folders, lock
+from gantool.runs import checkpoint, folders, lock, outcome
 from gantool.spec import Facts
 from gantool.training import distributed
 from gantool.training.distributed import Processes
@@ -72,11 +72,27 @@ def start(plan: Plan, console: Console, validator: Validator | None = None) -> P
             raise folder
         dataset.keep_in(folder / ".cache")
         model.to(device)
-        _train(plan, model, dataset, folder, processes, console, measure)
+        with _noted(folder, plan.total_steps(len(dataset), processes.world), processes):
+            _train(plan, model, dataset, folder, processes, console, measure)
         if processes.first:
             (folder / _CHECKED).unlink(missing_ok=True)
         dataset.close(remove=processes.first)
     return folder
+
+
+@contextlib.contextmanager
+def _noted(folder: Path, total: int, processes: Processes) -> Iterator[None]:
+    """Around a training: its run folder says that it is at work, and how it ended."""
+    if not processes.first:
+        yield
+        return
+    outcome.write(folder, outcome.Outcome(outcome.RUNNING, total))
+    try:
+        yield
+    except BaseException as error:
+        outcome.write(folder, outcome.ended_by(error, total))
+        raise
+    outcome.write(folder, outcome.Outcome(outcome.DONE, total))
 
 
 def _measure(plan: Plan, validator: Validator | None, processes: Processes, console: Console) -> Measure | None:
