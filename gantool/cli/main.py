@@ -24,7 +24,6 @@ from gantool.cli import (
     models,
     plugins,
     projecting,
-    runs,
     runs_changes,
     sample,
     sampling_ways,
@@ -76,12 +75,7 @@ app.command("import")(importing.import_)
 app.command("models")(models.models)
 app.add_typer(plugins.app, name="plugins")
 app.command("info")(info.info)
-app.command("runs")(runs.runs)
-app.command("runs show")(runs.show)
-app.command("runs plot")(runs.plot)
-app.command("runs diff")(runs.diff)
-app.command("runs note")(runs_changes.note)
-app.command("runs rm")(runs_changes.rm)
+runs_changes.add_verbs(app)
 app.add_typer(data.app, name="data")
 app.add_typer(study.app, name="study")
 app.command("doctor")(doctor.doctor)

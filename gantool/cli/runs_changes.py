@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from gantool.cli import common
+from gantool.cli import runs as listing
 from gantool.cli.runs import Run, Runs, steps
 from gantool.errors import UsageError
 from gantool.report.text import size
@@ -60,3 +61,10 @@ def rm(
         console.event("removed", run=str(run), bytes=one.bytes, left=left)
         stays = f"; {run} stays, with what is not gantool's: {', '.join(left[:5])}" if left else ""
         console.note(f"removed {run}, {size(one.bytes)}{stays}")
+
+
+def add_verbs(app: typer.Typer) -> None:
+    """Gives the command line `runs` and its verbs of two words."""
+    app.command("runs")(listing.runs)
+    for verb in (listing.show, listing.plot, listing.diff, note, rm):
+        app.command(f"runs {verb.__name__}")(verb)

@@ -9,12 +9,14 @@ from pathlib import Path
 from gantool.errors import DataError, UsageError
 from gantool.files import TEMPORARY, reason, write_atomically
 from gantool.runs import folders, lock, outcome
+from gantool.trackers import tensorboard
+from gantool.trackers.several import KEYS
 
 _OURS = (
     *(folders.CHECKPOINTS, *folders.WRITTEN, folders.NOTE, folders.ASIDE, outcome.NAME, lock.NAME, ".cache"),
-    *(TEMPORARY, f".{folders.BEST}"),
+    *(TEMPORARY, f".{folders.BEST}", KEYS, tensorboard.FOLDER, "wandb"),
 )
-"""All that gantool writes into a run folder, as patterns."""
+"""All that gantool and trackers write into a run folder, as patterns."""
 
 
 def set_note(run: Path, text: str) -> None:
