@@ -79,7 +79,7 @@ def test_a_tracker_that_fails_is_told_of_once(tmp_path):
     assert "missing.png" in said.getvalue()
 
 
-def test_one_that_cannot_begin_does_not_stop_a_training(trained_tiny, trained, tmp_path):
+def test_one_that_cannot_begin_does_not_stop_a_training(tmp_path):
     pytest.importorskip("tensorboard")
     (tmp_path / "tensorboard").write_text("in the way")
     where, said = console()
