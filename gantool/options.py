@@ -193,9 +193,11 @@ def _checked(field: dataclasses.Field[Any], kind: Any, value: Any, where: str) -
     except (TypeError, ValueError, OverflowError):
         raise UsageError(f"{where}: {name} wants {_type_name(kind)}, not {schema.shown(value)}") from None
     low, high, choices = (field.metadata.get(key) for key in ("low", "high", "choices"))
-    if choices and value is not None and value not in choices:
-        raise UsageError(f"{where}: {name} is one of {', '.join(choices)}, not {schema.shown(value)}")
-    for number in value if isinstance(value, tuple) else (value,):
+    each = value if isinstance(value, tuple) else (value,)
+    for one in each:
+        if choices and one is not None and one not in choices:
+            raise UsageError(f"{where}: {name} is one of {', '.join(choices)}, not {schema.shown(one)}")
+    for number in each:
         if isinstance(number, float) and not math.isfinite(number):
             raise UsageError(f"{where}: {name} must be a finite number, not {number}")
         if isinstance(number, (int, float)) and (

@@ -142,7 +142,7 @@ def compare(
 
         page.write(out, result, papers=papers)
         console.note(f"wrote {out}")
-    _print(result.found, table(result.found, papers=papers), form, console)
+    show(result.found, table(result.found, papers=papers), form, console)
 
 
 def _form(json: bool, csv: bool, markdown: bool, latex: bool) -> Form:
@@ -168,12 +168,12 @@ def _saved(
     found = [saved.read(word) for word in words]
     if len(found) == 1:
         one = chosen(found[0], metrics)
-        _print(one, table(one, papers=papers), form, console)
+        show(one, table(one, papers=papers), form, console)
     else:
-        _print(None, joined(found, metrics, papers=papers), form, console)
+        show(None, joined(found, metrics, papers=papers), form, console)
 
 
-def _print(found: Comparison | None, shown: Table, form: Form, console: Console) -> None:
+def show(found: Comparison | None, shown: Table, form: Form, console: Console) -> None:
     """A table on stdout; of a whole comparison also how it was measured."""
     from gantool.comparison import forms
     from gantool.comparison.found import own_protocols

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from math import prod
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from gantool.cli import common
-from gantool.report.text import figure, to_json, words
+from gantool.report.text import to_json, words
 from gantool.spec import Kind, LabelMaps, Spec
 
 _TABLES = ("own", "options")
@@ -31,6 +31,7 @@ def info(
 
     gantool info runs/h2z
     """
+    from gantool.history.best import best_of
     from gantool.runs.header import facts_of, is_state, naming_the_save_before, read_header
 
     console = common.console(quiet, verbose, json)
@@ -43,45 +44,23 @@ def info(
     for key, (_, shape) in header.tensors.items():
         network = key.partition(".")[0]
         networks[network] = networks.get(network, 0) + prod(shape)
-    best = _best(Path(name))
-    facts = {"file": str(path), "bytes": path.stat().st_size, **header.metadata, "parameters": networks, **best}
+    best = best_of(Path(name))
+    facts = {"file": str(path), "bytes": path.stat().st_size, **header.metadata, "parameters": networks}
+    if best is not None:
+        facts["best"] = best.as_dict()
     if json:
         console.result(to_json(facts))
         return
     told: dict[str, str] = {}
     if not is_state(header):
         told["spec"] = _domains(facts_of(header).spec)
-    if best:
-        told["best"] = _judged(best["best"])
+    if best is not None:
+        told["best"] = f"{best.words}: {best.save}"
     rows = [[key, told.get(key) or _in_words(key, value)] for key, value in facts.items() if key not in _TABLES]
     console.table("", ["", ""], [row for row in rows if row[1]])
     for title in _TABLES:
         if table := facts.get(title):
             console.table(title, ["key", "value"], [[key, words(value)] for key, value in table.items()])
-
-
-def _best(run: Path) -> dict[str, Any]:
-    """Of a run folder: which save its validations found best, and by what."""
-    from gantool.report import runlog
-    from gantool.report.measures import standing
-    from gantool.runs import folders
-
-    save = folders.best(run)
-    if save is None:
-        return {}
-    found: dict[str, Any] = {"save": str(run / folders.BEST), "step": int(save.name)}
-    now = standing(runlog.read(run / folders.LOG), there={found["step"]})
-    return {"best": found if now is None else {**found, now.metric: now.value, "better": now.better}}
-
-
-def _judged(best: dict[str, Any]) -> str:
-    """The best save, as a training tells of it."""
-    by = "".join(
-        f" by {name} {figure(value, digits=4)}, {best['better']} is better"
-        for name, value in best.items()
-        if name not in ("save", "step", "better")
-    )
-    return f"step {best['step']}{by}: {best['save']}"
 
 
 def _domains(spec: Spec) -> str:

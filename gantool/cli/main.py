@@ -24,6 +24,7 @@ from gantool.cli import (
     models,
     plugins,
     projecting,
+    runs_changes,
     sample,
     sampling_ways,
     study,
@@ -74,6 +75,7 @@ app.command("import")(importing.import_)
 app.command("models")(models.models)
 app.add_typer(plugins.app, name="plugins")
 app.command("info")(info.info)
+runs_changes.add_verbs(app)
 app.add_typer(data.app, name="data")
 app.add_typer(study.app, name="study")
 app.command("doctor")(doctor.doctor)

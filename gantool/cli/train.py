@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from gantool import registry
-from gantool.cli import common, dry_run_report, train_flags
+from gantool.cli import common, dry_run_report, sweeping, train_flags
 from gantool.files import check_folder
 
 
@@ -25,7 +25,7 @@ def _option(*names: str, help: str, panel: str, **more: Any) -> Any:
     return typer.Option(*names, help=help, rich_help_panel=panel, **more)
 
 
-_RUN, _DATA, _LENGTH = "Run", "Pictures", "Length"
+_RUN, _LENGTH = "Run", "Length"
 
 
 def train(
@@ -69,6 +69,8 @@ def train(
     seed: Annotated[
         int | None, _option("--seed", help="All random draws follow from it (default: 0).", panel=_RUN)
     ] = None,
+    sweep: train_flags.Sweep = None,
+    shard: train_flags.Shard = None,
     dry_run: Annotated[
         bool, _option("--dry-run", help="Show every value with its source, time and memory, and stop.", panel=_RUN)
     ] = False,
@@ -83,26 +85,10 @@ def train(
             panel=_LENGTH,
         ),
     ] = None,
-    size: Annotated[int | None, _option("--size", help="Resize pictures to this (default: 286).", panel=_DATA)] = None,
-    crop: Annotated[
-        int | None, _option("--crop", help="Side of the training crops (default: 256).", panel=_DATA)
-    ] = None,
-    preprocess: Annotated[
-        str | None,
-        _option(
-            "--preprocess",
-            metavar="MODE",
-            help="resize_and_crop (default), crop, scale_width, scale_width_and_crop, shorter_side_and_crop,"
-            " center_crop_and_resize, random_resized_crop or none.",
-            panel=_DATA,
-        ),
-    ] = None,
-    aligned: Annotated[
-        str | None,
-        _option(
-            "--aligned", metavar="AB|BA", help="One folder of side-by-side pairs, A on the left or B.", panel=_DATA
-        ),
-    ] = None,
+    size: train_flags.Size = None,
+    crop: train_flags.Crop = None,
+    preprocess: train_flags.Preprocess = None,
+    aligned: train_flags.Aligned = None,
     batch: train_flags.Batch = None,
     accumulate: train_flags.Accumulate = None,
     precision: train_flags.Precision = None,
@@ -113,6 +99,7 @@ def train(
     save_every: train_flags.SaveEvery = None,
     sample_every: train_flags.SampleEvery = None,
     keep: train_flags.Keep = None,
+    track: train_flags.Track = None,
     validate: train_flags.Validate = None,
     metric: train_flags.Metric = None,
     patience: train_flags.Patience = None,
@@ -131,6 +118,8 @@ def train(
     gantool train cyclegan horses zebras -o runs/h2z --resume --time 7h50m
 
     gantool train pix2pix pairs --validate held-back --metric psnr --patience 5
+
+    gantool train cyclegan A B -o runs/sweep --sweep cycle_a=5,10 --sweep lr=1e-4,2e-4
     """
     console = common.console(quiet, verbose, json)
     if os.environ.get("RANK", "0") != "0":
@@ -156,6 +145,7 @@ def train(
         "save_every": save_every,
         "sample_every": sample_every,
         "keep": keep,
+        "track": ",".join(track) if track else None,
         "validate": validate,
         "metric": metric,
         "patience": patience,
@@ -163,19 +153,22 @@ def train(
         "lpips": common.two_files(lpips),
         "seed": seed,
     }
-    known = understood(
-        Request(
-            model=model,
-            data=tuple(data or ()),
-            out=out,
-            preset=preset,
-            config=config,
-            resume=resume,
-            start_from=from_,
-            settings={key: value for key, value in given.items() if value is not None},
-            set=assignments(set_ or ()),
-        )
+    request = Request(
+        model=model,
+        data=tuple(data or ()),
+        out=out,
+        preset=preset,
+        config=config,
+        resume=resume,
+        start_from=from_,
+        settings={key: value for key, value in given.items() if value is not None},
+        set=assignments(set_ or ()),
     )
+    if sweep:
+        sweeping.sweep(request, sweep, shard, dry_run, console)
+        return
+    sweeping.alone(shard)
+    known = understood(request)
     if known.place.anew:
         console.warn(known.place.anew, grave=True)
     if not dry_run:

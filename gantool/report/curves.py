@@ -107,76 +107,125 @@ def _chart(name: str, series: Series) -> Chart:
     values = [value for _, value in series if value is not None]
     bad = len(series) - len(values)
     last = f"{figure(values[-1])} at step {series[-1][0]}" if series[-1][1] is not None else "not finite"
-    drawing = _drawing(_thin(series)) if values else None
+    drawing = _drawing(thinned(series)) if values else None
     notes = [f"{bad} of {len(series)} values were not finite"] if bad else []
     notes += ["higher peaks are cut off"] if drawing is not None and drawing.cut else []
     return Chart(name, last, f"{name}: {len(series)} values, last {last}", notes, drawing)
 
 
-def _thin(series: Series) -> Series:
+def thinned(series: Series) -> Series:
+    """At most `POINTS` points, each the mean of a stretch of the curve."""
     size = ceil(len(series) / POINTS)
-    thinned: Series = []
+    found: Series = []
     for begin in range(0, len(series), size):
         chunk = series[begin : begin + size]
         values = [value for _, value in chunk if value is not None]
-        thinned.append((chunk[-1][0], sum(values) / len(values) if values else None))
-    return thinned
+        found.append((chunk[-1][0], sum(values) / len(values) if values else None))
+    return found
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What a chart's places stand for: steps from x0 to x1, values from y0 to y1."""
+
+    x0: float
+    x1: float
+    y0: float
+    y1: float
+    ticks: list[float]
+    """Values that have a line."""
+
+    def x(self, step: float) -> float:
+        """The place of a step, in pixels from the left."""
+        return LEFT + (step - self.x0) / (self.x1 - self.x0) * (WIDTH - LEFT - RIGHT)
+
+    def y(self, value: float) -> float:
+        """The place of a value, in pixels from the top; of one outside the frame its edge."""
+        share = (min(max(value, self.y0), self.y1) - self.y0) / (self.y1 - self.y0)
+        return HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM)
+
+    def pieces(self, points: Series) -> list[list[tuple[float, float]]]:
+        """A curve as places, parted where a value is not finite."""
+        found: list[list[tuple[float, float]]] = [[]]
+        for step, value in points:
+            if value is None:
+                found.append([])
+            else:
+                found[-1].append((round(self.x(step), 1), round(self.y(value), 1)))
+        return [piece for piece in found if piece]
+
+    def path(self, points: Series) -> str:
+        """A curve as an SVG path."""
+        return path(self.pieces(points))
+
+    @property
+    def rows(self) -> list[tuple[float, str]]:
+        """Lines of equal value: (y, value)."""
+        return [(round(self.y(tick), 1), f"{tick:g}") for tick in self.ticks]
+
+    @property
+    def columns(self) -> list[tuple[float, str, str]]:
+        """Steps on the axis: (x, step, anchor)."""
+        steps = [tick for tick in _ticks(self.x0, self.x1) if self.x0 <= tick <= self.x1]
+        return [
+            (round(self.x(tick), 1), _step(tick), "middle" if self.x(tick) < WIDTH - 30 else "end") for tick in steps
+        ]
+
+
+def path(pieces: Sequence[Sequence[tuple[float, float]]]) -> str:
+    """Places as an SVG path."""
+    return "".join(f"{'L' if place else 'M'}{x:.1f} {y:.1f}" for piece in pieces for place, (x, y) in enumerate(piece))
+
+
+def frame(several: Sequence[Series], *, from_zero: bool) -> Frame:
+    """The frame of curves that share a chart; each has a finite value."""
+    ends = [_ends([value for _, value in series if value is not None]) for series in several]
+    low, high = min(low for low, _ in ends), max(high for _, high in ends)
+    if from_zero:
+        ticks = _ticks(min(low, 0.0), max(high, 0.0) if high > 0 or low < 0 else 1.0)
+    else:
+        around = max(0.05 * abs(high), 1e-6) if high == low else 0.0
+        ticks = _ticks(low - around, high + around)
+    first, last = min(series[0][0] for series in several), max(series[-1][0] for series in several)
+    x0 = 0.0 if first < 0.1 * last else first
+    return Frame(x0, max(last, x0 + 1), min(low, ticks[0]), max(high, ticks[-1]), ticks)
+
+
+def _ends(found: Sequence[float]) -> tuple[float, float]:
+    """Where a curve's values begin and end, without a few peaks (of the first steps, mostly), which would press the
+    rest of it flat.
+    """
+    values = sorted(found)
+    top, bottom = values[floor(0.98 * (len(values) - 1))], values[ceil(0.02 * (len(values) - 1))]
+    high = top * 1.15 if values[-1] > 2 * top > 0 else values[-1]
+    low = bottom * 1.15 if values[0] < 2 * bottom < 0 else values[0]
+    return low, high
 
 
 def _drawing(series: Series, dot: tuple[float, float | None] | None = None, *, from_zero: bool = True) -> Drawing:
     """`dot` is the point to mark; None for the end of the running median."""
-    values = sorted(value for _, value in series if value is not None)
-    # A few peaks (the first steps, mostly) would press the rest of the curve flat.
-    top, bottom = values[floor(0.98 * (len(values) - 1))], values[ceil(0.02 * (len(values) - 1))]
-    high = top * 1.15 if values[-1] > 2 * top > 0 else values[-1]
-    low = bottom * 1.15 if values[0] < 2 * bottom < 0 else values[0]
-    if from_zero:
-        y_ticks = _ticks(min(low, 0.0), max(high, 0.0) if high > 0 or low < 0 else 1.0)
-    else:
-        around = max(0.05 * abs(high), 1e-6) if high == low else 0.0
-        y_ticks = _ticks(low - around, high + around)
-    y0, y1 = min(low, y_ticks[0]), max(high, y_ticks[-1])
-    x0 = 0.0 if series[0][0] < 0.1 * series[-1][0] else series[0][0]
-    x1 = max(series[-1][0], x0 + 1)
-
-    def x(step: float) -> float:
-        return LEFT + (step - x0) / (x1 - x0) * (WIDTH - LEFT - RIGHT)
-
-    def y(value: float) -> float:
-        share = (min(max(value, y0), y1) - y0) / (y1 - y0)
-        return HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM)
-
-    def path(points: Series) -> str:
-        words, pen = [], "M"
-        for step, value in points:
-            if value is None:
-                pen = "M"
-                continue
-            words.append(f"{pen}{x(step):.1f} {y(value):.1f}")
-            pen = "L"
-        return "".join(words)
-
-    smooth = _smooth(series)
-    step, value = dot or smooth[-1]
-    steps = [tick for tick in _ticks(x0, x1) if x0 <= tick <= x1]
+    there = frame([series], from_zero=from_zero)
+    values = [value for _, value in series if value is not None]
+    middle = smooth(series)
+    step, value = dot or middle[-1]
     return Drawing(
-        rows=[(round(y(tick), 1), f"{tick:g}") for tick in y_ticks],
-        columns=[(round(x(tick), 1), _step(tick), "middle" if x(tick) < WIDTH - 30 else "end") for tick in steps],
-        raw=path(series) if len(series) > 1 else "",
-        smooth=path(smooth),
-        end=None if value is None else (round(x(step), 1), round(y(value), 1)),
-        cut=values[-1] > y1 or values[0] < y0,
+        rows=there.rows,
+        columns=there.columns,
+        raw=there.path(series) if len(series) > 1 else "",
+        smooth=there.path(middle),
+        end=None if value is None else (round(there.x(step), 1), round(there.y(value), 1)),
+        cut=max(values) > there.y1 or min(values) < there.y0,
     )
 
 
-def _smooth(series: Series) -> Series:
+def smooth(series: Series) -> Series:
     """The median over a window of a tenth of the curve: single peaks do not move it."""
     half = len(series) // 20
-    smooth: Series = []
+    found: Series = []
     for i, (step, value) in enumerate(series):
         around = [v for _, v in series[max(0, i - half) : i + half + 1] if v is not None]
-        smooth.append((step, None if value is None else median(around)))
-    return smooth
+        found.append((step, None if value is None else median(around)))
+    return found
 
 
 def _ticks(low: float, high: float) -> list[float]:

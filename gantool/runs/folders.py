@@ -26,6 +26,8 @@ BEST = "best"
 """A link to the best save; where the system refuses links a file that holds what the link would."""
 WRITTEN = (SETTINGS, LOG, BEST, "gallery.html", "demo.html", "samples", "translations")
 """What a training and a demo write beside the saves."""
+NOTE = "note.txt"
+"""What a person noted of the run."""
 ASIDE = ".aside"
 """A file that says why a run is not meant by its model's name alone: `DEMO` or `STOPPED_EARLY`."""
 DEMO, STOPPED_EARLY = "demo", "stopped before its first save was due"

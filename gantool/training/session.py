@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,11 @@ from gantool.pictures.find import others_below, passed_over
 from gantool.report.console import Console
 from gantool.report.progress import progress
 from gantool.report.runlog import RunLog
-from gantool.runs import checkpoint, folders, lock
+from gantool.report.text import words
+from gantool.runs import checkpoint, folders, lock, outcome
 from gantool.spec import Facts
+from gantool.trackers.several import Trackers, tracking
+from gantool.trackers.tracker import About
 from gantool.training import distributed
 from gantool.training.distributed import Processes
 from gantool.training.inspection import Inspection, inspect, remember, remembered
@@ -37,11 +41,12 @@ _CHECKED = Path(".cache", "checked")
 """In the run folder: which pictures need not be looked at again."""
 
 
-def start(plan: Plan, console: Console, validator: Validator | None = None) -> Path:
+def start(plan: Plan, console: Console, validator: Validator | None = None, *, left: float | None = None) -> Path:
     """Trains as planned and returns the run folder. Raises what `Trainer.train` raises, after the gallery is
     written, and UsageError where another training is at work in the run folder.
 
     `validator` makes what measures saves, for a plan that has validations; its errors are raised before anything else.
+    `left` is a time limit in seconds beside the plan's own.
     """
     console = console.steadfast()
     device = choose(plan.settings.device)
@@ -62,9 +67,7 @@ def start(plan: Plan, console: Console, validator: Validator | None = None) -> P
             _compare(plan, processes.world, console)
         measure = _measure(plan, validator, processes, console)
         found = _inspected(plan, processes, console)
-        model = built(plan)
-        dataset = opened(plan)
-        check_sizes(plan, model, dataset)
+        model, dataset = ready(plan)
         model.prepare_training()
         # What keeps the first process from the folder ends all of them in the same way.
         folder = processes.shared(_taken(plan, processes.world, found, outside) if processes.first else plan.folder)
@@ -72,11 +75,27 @@ def start(plan: Plan, console: Console, validator: Validator | None = None) -> P
             raise folder
         dataset.keep_in(folder / ".cache")
         model.to(device)
-        _train(plan, model, dataset, folder, processes, console, measure)
+        with _noted(folder, plan.total_steps(len(dataset), processes.world), processes):
+            _train(plan, model, dataset, folder, processes, console, measure, left)
         if processes.first:
             (folder / _CHECKED).unlink(missing_ok=True)
         dataset.close(remove=processes.first)
     return folder
+
+
+@contextlib.contextmanager
+def _noted(folder: Path, total: int, processes: Processes) -> Iterator[None]:
+    """Around a training: its run folder says that it is at work, and how it ended."""
+    if not processes.first:
+        yield
+        return
+    outcome.write(folder, outcome.Outcome(outcome.RUNNING, total))
+    try:
+        yield
+    except BaseException as error:
+        outcome.write(folder, outcome.ended_by(error, total))
+        raise
+    outcome.write(folder, outcome.Outcome(outcome.DONE, total))
 
 
 def _measure(plan: Plan, validator: Validator | None, processes: Processes, console: Console) -> Measure | None:
@@ -107,6 +126,7 @@ def _train(
     processes: Processes,
     console: Console,
     measure: Measure | None,
+    left: float | None,
 ) -> None:
     total = plan.total_steps(len(dataset), processes.world)
     with contextlib.ExitStack() as stack:
@@ -123,6 +143,7 @@ def _train(
             notes=_notes(plan),
             observer=watch,
             processes=processes,
+            left=left,
         )
         _begin(plan, trainer, console)
         if dataset.cache_note:
@@ -133,9 +154,16 @@ def _train(
             watch.done = trainer.done
             watch.progress = stack.enter_context(progress(console, total, trainer.done, every=every))
             stack.callback(watch.finish)
+            watch.trackers = stack.enter_context(_tracking(plan, folder, trainer.done, processes.world, console))
             if measure is not None:
                 trainer.validations = Validations(
-                    folder, measure, plan.settings.metric, device, console, watch.progress
+                    folder,
+                    measure,
+                    plan.settings.metric,
+                    device,
+                    console,
+                    watch.progress,
+                    tell=watch.trackers.metrics,
                 )
         if trainer.done >= total:
             console.note(f"{folder} is at step {trainer.done} of {total} already: {argument('steps', 'N')} goes on")
@@ -148,6 +176,17 @@ def _train(
         console.note(f"stopped at step {trainer.done} of {total}: {ended(trainer.validations.standing, folder)}")
     console.note(f"done: {folder}. {_what_next(facts, folder if best is None else folder / folders.BEST)}")
     console.event("done", run=str(folder), step=trainer.done)
+
+
+def _tracking(plan: Plan, folder: Path, done: int, world: int, console: Console) -> AbstractContextManager[Trackers]:
+    """What tells trackers of this training."""
+    stored = plan.as_yaml(world)
+    facts, options = stored.pop("facts"), stored.pop("options")
+    named = {**stored, **{f"options.{key}": value for key, value in options.items()}, "gantool": facts["gantool"]}
+    plain = {key: value if isinstance(value, (str, int, float, bool)) else words(value) for key, value in named.items()}
+    place = folder.resolve()
+    about = About(folder, f"{place.parent.name}/{place.name}", plain, done, "")
+    return tracking(plan.settings.track or (), about, console)
 
 
 def _what_next(facts: Facts, weights: Path) -> str:
@@ -196,6 +235,14 @@ def _inspected(plan: Plan, processes: Processes, console: Console) -> Inspection
     if not plan.place.saves and (small := found.enlarged(plan.preparation)):
         console.note(small)
     return found
+
+
+def ready(plan: Plan) -> tuple[Model[Any], Dataset]:
+    """The model with its first weights, and pictures that it can take. Raises what `built` and `check_sizes` raise."""
+    model = built(plan)
+    dataset = opened(plan)
+    check_sizes(plan, model, dataset)
+    return model, dataset
 
 
 def opened(plan: Plan) -> Dataset:

@@ -10,13 +10,14 @@ from gantool.data.modes import FILTERS, PREPROCESS
 from gantool.errors import UsageError, argument
 from gantool.inference.devices import check_name
 from gantool.options import option
+from gantool.trackers.kinds import NAMES
 
 PRECISIONS = ("fp32", "tf32", "bf16", "fp16")
 
 CHANGEABLE = frozenset(
     {
         *("steps", "epochs", "device", "workers", "save_every", "sample_every", "keep", "time", "compile"),
-        *("deterministic", "validate", "metric", "patience", "inception", "lpips"),
+        *("deterministic", "validate", "metric", "patience", "inception", "lpips", "track"),
     }
 )
 """Settings that may change when a run is continued. Any other change would make it another run."""
@@ -57,6 +58,7 @@ class TrainSettings:
         None, "the files of LPIPS: backbone and heads, or one that holds both", file=True
     )
     time: str | None = option(None, "stop and save after this long: 7h50m, 90s, 07:50:00, 1-12:00:00")
+    track: tuple[str, ...] | None = option(None, "trackers that are told of the training", choices=NAMES)
     compile: bool = option(False, "compile the networks: worth its minute of start-up on a GPU")
     deterministic: bool = option(False, "only deterministic kernels, so that a GPU repeats bit for bit")
 

@@ -74,6 +74,8 @@ class Trainer:
     clock: Callable[[], float] = time.monotonic
     validations: Validations | None = None
     """What measures saves, in the first process of a run that validates."""
+    left: float | None = None
+    """A time limit in seconds beside that of the settings."""
 
     def __post_init__(self) -> None:
         s = self.settings
@@ -126,7 +128,8 @@ class Trainer:
         Any other error between two steps comes after a save, too, if the disk takes one.
         """
         s = self.settings
-        self._ends_at = math.inf if s.time is None else self.clock() + seconds(s.time)
+        limits = [math.inf if s.time is None else seconds(s.time), math.inf if self.left is None else self.left]
+        self._ends_at = self.clock() + min(limits)
         if s.compile:
             for network in self.model.children():
                 if next(network.parameters(), None) is not None:

@@ -6,7 +6,7 @@ All that is known stands in the run's log, so a run that is continued knows as m
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
@@ -59,11 +59,12 @@ class Validations:
         console: Console,
         progress: StepProgress,
         clock: Callable[[], float] = time.monotonic,
+        tell: Callable[[int, Mapping[str, float | None]], None] = lambda step, metrics: None,
     ) -> None:
         self.folder, self.metric = folder, metric
         self.standing: Standing | None = None
         """Which of the saves that are there is best; None before the first validation."""
-        self._measure, self._device, self._clock = measure, device, clock
+        self._measure, self._device, self._clock, self._tell = measure, device, clock, tell
         self._console, self._progress = console, progress
         self._log = RunLog(folder / folders.LOG)
         self._told: set[str] = set()
@@ -103,6 +104,7 @@ class Validations:
             self._console.warn(f"no validation of step {step}: {text}", grave=True)
         else:
             self._report(step, found, self._clock() - began, left)
+            self._tell(step, found.metrics)
         finally:
             self._progress.between("")
         return True

@@ -25,6 +25,7 @@ from gantool.report.origin import origin
 from gantool.report.progress import StepProgress
 from gantool.report.runlog import RunLog
 from gantool.report.text import duration
+from gantool.trackers.several import Trackers
 from gantool.training.forecast import LONG, Stopwatch, advice
 from gantool.training.request import Plan
 
@@ -71,12 +72,14 @@ class Watch:
         self.texts = dataset.texts(_SAMPLES)
         self.device, self.clock = device, clock
         self.stopwatch = Stopwatch(total, device, clock)
+        self.trackers = Trackers(console)
         self._page_due = clock()
 
     def step(self, done: int, losses: Mapping[str, float] | None) -> None:
         self.done = done
         if losses:
             self.log.append(done, losses)
+            self.trackers.losses(done, losses)
         forecast = self.stopwatch.step(done, losses is not None)
         if forecast and forecast.seconds > LONG:
             self.console.note(advice(self.plan, forecast, self.device))
@@ -92,6 +95,7 @@ class Watch:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, png(grid(rows, header)))
         self.console.event("sample", step=done, file=str(path))
+        self.trackers.picture(done, path)
         began = self.clock()
         if began >= self._page_due:  # a page of many samples takes longer than a step
             self.write_gallery()

@@ -19,6 +19,7 @@ from gantool.runs import folders
 from gantool.runs.find import find_weights
 from gantool.runs.header import read_facts
 from gantool.spec import Facts
+from gantool.trackers.kinds import check_installed
 from gantool.training import sources
 from gantool.training.option_names import option_names
 from gantool.training.place import Place, find_place, model_of, settings_of_run
@@ -115,7 +116,8 @@ def _check_names(
     if stored:
         before = sources.settings_in(stored)
         settings = sources.continued(settings, given.asked, before, TrainSettings, "train", folder)
-    opt.build(TrainSettings, sources.settled(settings, str(folder / folders.SETTINGS)), where="train")
+    chosen_now = opt.build(TrainSettings, sources.settled(settings, str(folder / folders.SETTINGS)), where="train")
+    check_installed(chosen_now.track or ())
     for key in request.set:
         if names is not None and key not in names and key not in rare:
             raise UsageError(opt.unknown(key, names, entry.name))

@@ -1,0 +1,55 @@
+"""What a person does to a run: note something, remove it. Imports no torch."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from gantool.errors import DataError, UsageError
+from gantool.files import TEMPORARY, reason, write_atomically
+from gantool.runs import folders, lock, outcome
+from gantool.trackers import tensorboard
+from gantool.trackers.several import KEYS
+
+_OURS = (
+    *(folders.CHECKPOINTS, *folders.WRITTEN, folders.NOTE, folders.ASIDE, outcome.NAME, lock.NAME, ".cache"),
+    *(TEMPORARY, f".{folders.BEST}", KEYS, tensorboard.FOLDER, "wandb"),
+)
+"""All that gantool and trackers write into a run folder, as patterns."""
+
+
+def set_note(run: Path, text: str) -> None:
+    """Notes this of a run, in place of what was noted; nothing removes it. Raises DataError."""
+    if text.strip():
+        write_atomically(run / folders.NOTE, f"{text.strip()}\n".encode())
+    else:
+        (run / folders.NOTE).unlink(missing_ok=True)
+
+
+def check_removable(run: Path) -> None:
+    """Raises UsageError for a run that is at work."""
+    if lock.is_held(run):
+        raise UsageError(f"a training is at work in {run}: end it first, with Ctrl-C or SIGTERM")
+
+
+def remove(run: Path) -> list[str]:
+    """Removes a run: all that gantool wrote there, and the folder if nothing else is in it.
+
+    Returns the names of what stays. Raises UsageError for a run that is at work, DataError where the disk refuses.
+    """
+    check_removable(run)
+    try:
+        with lock.held(run):
+            for path in [path for pattern in _OURS for path in run.glob(pattern) if path.name != lock.NAME]:
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink(missing_ok=True)
+        (run / lock.NAME).unlink(missing_ok=True)
+        left = sorted(os.listdir(run))
+        if not left and not run.is_symlink() and run.resolve() != Path.cwd():
+            run.rmdir()
+    except OSError as error:
+        raise DataError(f"cannot remove {run}: {reason(error, run)}") from error
+    return left
