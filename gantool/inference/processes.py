@@ -175,28 +175,29 @@ class _Sorter(Generic[Result]):
     """Puts results into the order of their items, behind them those that were first None."""
 
     def __init__(self, count: int) -> None:
-        self._count = count
-        self._next = 0
-        self._came: dict[int, Result | None] = {}
-        self._later: list[int] = []
+        self._left = deque(range(count))
+        self._behind: set[int] = set()
+        self._came: dict[int, Result] = {}
 
     @property
     def complete(self) -> bool:
         """Whether all results were given."""
-        return self._next == self._count and not self._later
+        return not self._left
 
     def put(self, number: int, result: Result | None) -> Iterator[Result]:
         """Those whose turn it is, now that this one is there."""
-        self._came[number] = result
-        while self._next < self._count and self._next in self._came:
-            if (found := self._came[self._next]) is None:
-                self._later.append(self._next)
+        if result is None:
+            self._behind.add(number)
+        else:
+            self._came[number] = result
+        while self._left:
+            if self._left[0] in self._behind:
+                self._behind.remove(self._left[0])
+                self._left.rotate(-1)
+            elif self._left[0] in self._came:
+                yield self._came.pop(self._left.popleft())
             else:
-                yield found
-            self._next += 1
-        while self._next == self._count and self._later and (found := self._came[self._later[0]]) is not None:
-            self._later.pop(0)
-            yield found
+                return
 
 
 def _arrived(desk: Desk[Item, Result], sorter: _Sorter[Result], *, wait: bool) -> Iterator[Result]:
