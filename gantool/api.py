@@ -32,7 +32,7 @@ from gantool.runs.checkpoint import load_model
 from gantool.runs.find import find_weights
 from gantool.sampling import request as sampling
 from gantool.sampling import session as sampling_session
-from gantool.sampling.session import Inputs, Made
+from gantool.sampling.making import Inputs, Made
 from gantool.spec import Facts, LabelMaps, Spec
 from gantool.training import request as training
 from gantool.training import session as training_session

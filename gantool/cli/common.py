@@ -39,6 +39,17 @@ Quiet = Annotated[int, typer.Option("-q", "--quiet", count=True, help="Say only 
 Verbose = Annotated[int, typer.Option("-v", "--verbose", count=True, help="Say more; errors with their traceback.")]
 Json = Annotated[bool, typer.Option("--json", help="Results as JSON on stdout.")]
 
+Jobs = Annotated[
+    int | None,
+    flag(
+        "--jobs",
+        "Processes of one thread each, on a CPU (default: what the machine gains from).",
+        "Machine",
+        min=1,
+        metavar="N",
+    ),
+]
+
 
 def console(quiet: int = 0, verbose: int = 0, json: bool = False) -> Console:
     """The console that a verb's common flags ask for."""

@@ -14,7 +14,7 @@ from gantool.errors import UsageError, quoted
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gantool.sampling.session import Made
+    from gantool.sampling.making import Made
 
 WHAT, FILES, MACHINE, REPORT = "Pictures", "Files", "Machine", "Report"
 
@@ -78,6 +78,7 @@ def sample(
     device: Device = "auto",
     precision: Precision = "fp32",
     exact: Exact = False,
+    jobs: common.Jobs = None,
     print_: Annotated[bool, flag("--print", "Written files on stdout, one a line.", REPORT)] = False,
     nul: Annotated[bool, flag("-0 --nul", "--print has NUL in place of line ends.", REPORT)] = False,
     json: common.Json = False,
@@ -123,6 +124,7 @@ def sample(
         quality=quality,
         existing=common.existing(overwrite, skip_existing, fail_existing, newer),
         device=device,
+        jobs=jobs,
         precision=common.arithmetic(precision, exact),
     )
     decided = plan(request)

@@ -94,9 +94,15 @@ def translate(
         int | None,
         flag("--batch", "Pictures of one size that share a pass (default: 1; 16 on CUDA).", _MACHINE, min=1),
     ] = None,
+    jobs: common.Jobs = None,
     memory: Annotated[
         str | None,
-        flag("--memory", "Memory of one picture, such as 2G (default: what is free).", _MACHINE, metavar="SIZE"),
+        flag(
+            "--memory",
+            "Memory of a pass, such as 2G, of all jobs together (default: what is free).",
+            _MACHINE,
+            metavar="SIZE",
+        ),
     ] = None,
     max_pixels: Annotated[
         int | None, flag("--max-pixels", "Pixels that a picture may have (default: 178 million).", _MACHINE, min=1)
@@ -153,6 +159,7 @@ def translate(
         device=device,
         precision=common.arithmetic(precision, exact),
         batch=batch,
+        jobs=jobs,
         memory=None if memory is None else parse_bytes(memory),
         max_pixels=max_pixels,
         nul=nul,

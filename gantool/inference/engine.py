@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import replace
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,16 @@ from gantool.spec import Direction, Pictures, Sizes, Spec
 _TRIED = 64  # side of the picture that tells what others take
 
 
+@dataclass(frozen=True)
+class Shared:
+    """The memory of several processes that share the work."""
+
+    free: int
+    """Bytes that were free before they began."""
+    room: Callable[[int], AbstractContextManager[None]]
+    """Inside `room(size)` a pass of so many bytes has its room beside those of the others."""
+
+
 class Engine:
     """A model on a device, ready to translate. The model's own training or evaluation mode is left as it is.
 
@@ -43,7 +53,8 @@ class Engine:
 
     `memory` is how many bytes a picture may take; None for what is free at that moment. `can` are the abilities that
     its header names; None asks the model. `max_pixels` is how many pixels a file may have; None for as many as Pillow
-    allows. Only `read` is for several threads at once. Raises CheckpointError for a model that does not translate.
+    allows. `shared` is the memory of several processes, of which this is one.
+    Only `read` is for several threads at once. Raises CheckpointError for a model that does not translate.
     """
 
     def __init__(
@@ -54,6 +65,7 @@ class Engine:
         memory: int | None = None,
         can: frozenset[str] | None = None,
         max_pixels: int | None = None,
+        shared: Shared | None = None,
     ) -> None:
         if not isinstance(model, Translates):
             raise CheckpointError(f"a {type(model).__name__} does not translate pictures")
@@ -73,8 +85,16 @@ class Engine:
         self._strippable = [m for network in used for m in network.modules() if isinstance(m, InStrips)]
         of_a_pixel = 0 if memory is None or self._in_strips() else self._measured()
         self._ways = Ways(
-            self.sizes, self.device, memory, max_pixels, self._in_strips, of_a_pixel, batches=self.batches
+            self.sizes,
+            self.device,
+            memory,
+            max_pixels,
+            self._in_strips,
+            of_a_pixel,
+            batches=self.batches,
+            free=None if shared is None else shared.free,
         )
+        self._room = (lambda size: nullcontext()) if shared is None else shared.room
 
     def channels(self, domain: str) -> int:
         """Channels of this domain's pictures."""
@@ -190,7 +210,7 @@ class Engine:
         what = f"{count} pictures of {width}x{height}" if several else f"a picture of {width}x{height}"
         remedies = [*([f"a smaller {argument('batch')}"] if several else []), argument("size")]
         remedies += [] if self.half else [argument("precision", "bf16")]
-        with self._explained(what, " or ".join(remedies)):
+        with self._explained(what, " or ".join(remedies)), self._room(count * wanted.takes):
             images = None
             try:
                 images = self._pass(pixels, (height, width), direction, codes, seed, wanted.rows)
@@ -217,8 +237,13 @@ class Engine:
             return {}
         height, width = self.fitted(pixels)
         source, target = map(self.spec.index, direction)
-        networks, rows = self._in_strips(), self.way(height, width).rows
-        with self._explained("its maps of attention", argument("size")), self._ready(0), _striped(networks, rows):
+        networks, way = self._in_strips(), self.way(height, width)
+        with (
+            self._explained("its maps of attention", argument("size")),
+            self._room(way.takes),
+            self._ready(0),
+            _striped(networks, way.rows),
+        ):
             maps = self.model.attention(as_input([pixels], (height, width), self.device), source=source, target=target)
         h, w = pixels.shape[:2]
         found = {}

@@ -32,6 +32,8 @@ class Way:
     """Bytes that one picture takes as a whole; 0 where that is not known."""
     budget: int = 0
     """Bytes that a pass may take."""
+    takes: int = 0
+    """Bytes that one picture takes this way; 0 where that is not known."""
 
     @property
     def strips(self) -> bool:
@@ -54,6 +56,8 @@ class Ways:
     """Bytes that a pass takes a pixel, for networks that do not say; 0 where that is not known."""
     batches: bool
     """Whether pictures may share a pass."""
+    free: int | None = None
+    """Bytes that were free for all processes that share the work; None asks for what is free at that moment."""
     failed: dict[tuple[int, int], int] = field(default_factory=dict)
     """For (height, width) the fewest pictures whose pass ran out of memory."""
 
@@ -86,16 +90,16 @@ class Ways:
                 return height * width * self.of_a_pixel
             return max(network.bytes_of_pass(height, width, rows) for network in networks)
 
-        budget = int(memory.SHARE * memory.available(self.device)) if self.memory is None else self.memory
+        budget = int(memory.SHARE * self._available(self.device)) if self.memory is None else self.memory
         needed = needs(height, width, None)
         if needed <= budget:
-            return Way(None, min(budget // needed, _MANY) if self.batches else 1, needed, budget)
+            return Way(None, min(budget // needed, _MANY) if self.batches else 1, needed, budget, needed)
         lean = needs(height, width, ROWS)
         if lean <= budget:
             # A GPU is quick with much at a time, and slow with many small launches.
             more = range(2 * ROWS, height, ROWS) if self.device.type != "cpu" else range(0)
             fitting = bisect_right(more, budget, key=lambda rows: needs(height, width, rows))
-            return Way(ROWS * (1 + fitting), 1, needed, budget)
+            return Way(ROWS * (1 + fitting), 1, needed, budget, lean)
         smaller = (height, width)
         while max(smaller) > 1 and self.sizes.exact is None and needs(*self.sizes.fit(*smaller), ROWS) > budget:
             smaller = (max(1, smaller[0] * 15 // 16), max(1, smaller[1] * 15 // 16))
@@ -119,7 +123,7 @@ class Ways:
         elif pixels > self.max_pixels:
             allow = argument("max_pixels", pixels)
             raise ValueError(f"{beyond(image, self.max_pixels)}: {allow} allows it, or cut it into smaller pictures")
-        budget = memory.available("cpu") if self.memory is None else self.memory
+        budget = self._available("cpu") if self.memory is None else self.memory
         if (needed := bytes_to_decode(image)) > budget:
             raise OutOfMemoryError(
                 f"a picture of {image.width}x{image.height} takes about {memory.in_words(needed)} to read, and"
@@ -128,3 +132,6 @@ class Ways:
         if translated:
             width, height = size or upright_size(image)
             self.of(*self.sizes.fit(height, width))
+
+    def _available(self, device: torch.device | str) -> int:
+        return memory.available(device) if self.free is None else self.free

@@ -22,9 +22,10 @@ from gantool.report.console import Console
 from gantool.report.grids import grid
 from gantool.report.progress import files_progress
 from gantool.runs.header import read_facts
+from gantool.sampling.making import Inputs
 from gantool.sampling.places import check_one, check_several, format_of, is_folder, put_one
 from gantool.sampling.request import Request, check, check_truncation, pieces_of, refuse_translators
-from gantool.sampling.session import Inputs, ready_sampler
+from gantool.sampling.session import ready_sampler
 from gantool.spec import Facts
 from gantool.translation.inputs import STREAM
 from gantool.translation.naming import FALLBACK, checked_format

@@ -17,10 +17,11 @@ from gantool.report.console import Console
 from gantool.report.grids import grid
 from gantool.report.progress import files_progress
 from gantool.runs.header import read_facts
+from gantool.sampling.making import Inputs
 from gantool.sampling.places import check_one, format_of, put_one
 from gantool.sampling.request import Request, check, pieces_of, refuse_translators
 from gantool.sampling.seeds import parse_seeds
-from gantool.sampling.session import Inputs, ready_sampler
+from gantool.sampling.session import ready_sampler
 from gantool.translation.inputs import STREAM
 
 

@@ -14,6 +14,7 @@ from gantool import registry
 from gantool.errors import UsageError, argument, command
 from gantool.files import check_folder
 from gantool.inference.devices import PRECISIONS, PRECISIONS_TEXT, check_name
+from gantool.inference.jobs import check_jobs
 from gantool.pictures.results import Results
 from gantool.runs.find import find_weights
 from gantool.runs.header import read_facts
@@ -65,6 +66,8 @@ class Request:
     existing: Existing | None = None
     """The policy for files that exist; None: "fail" for one file, "skip" for folders."""
     device: str = "auto"
+    jobs: int | None = None
+    """Processes of one thread each that share the work of a CPU; None for as many as the machine gains from."""
     precision: str = "fp32"
 
 
@@ -244,6 +247,9 @@ def _grid(
 def check(request: Request) -> None:
     """Raises UsageError for a value that is none of those possible."""
     check_name(request.device)
+    check_jobs(request.jobs, request.device)
+    if request.jobs is not None and request.grid is not None:
+        raise UsageError(f"{argument('grid')} makes one picture, by itself: leave out {argument('jobs')}")
     grid = request.grid or (1, 1)
     rules = {
         "precision": (request.precision in PRECISIONS, PRECISIONS_TEXT),

@@ -4,50 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections import deque
-from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Generator
 from contextlib import closing, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from gantool.capabilities import Mixes
-from gantool.errors import DataError, Interrupted, argument
+from gantool.errors import Interrupted, argument
 from gantool.inference.devices import choose, half_precision_note
+from gantool.inference.jobs import how_many, in_words
 from gantool.inference.sampler import Sampler
 from gantool.pictures.file import Array, encode, to_uint8
 from gantool.pictures.results import Recorder
 from gantool.report.console import Console
 from gantool.report.grids import grid
 from gantool.report.progress import files_progress
-from gantool.runs.checkpoint import load_model
+from gantool.sampling.making import Drawn, Inputs, Made, by_processes, made, sampler_of
 from gantool.sampling.places import put_one
-from gantool.sampling.request import Piece, Plan, Request
-from gantool.sampling.vectors import Codes, codes_in, vectors_in
+from gantool.sampling.request import Piece, Plan
 from gantool.signals import raised
-from gantool.spec import Facts
-from gantool.translation.jobs import Job
 from gantool.translation.outbox import Outbox
-
-_WAITING = 32  # pictures that may wait for a place on the disk
-
-
-@dataclass(frozen=True)
-class Made:
-    """A picture that is in its place, or was before."""
-
-    piece: Piece
-    out: Path | None
-    """None for stdout."""
-    skipped: bool = False
-    size: tuple[int, int] = (0, 0)
-    """(width, height)."""
-    seconds: float = 0.0
-    sha256: str = ""
 
 
 def start(
@@ -72,10 +49,10 @@ def start(
         console.event("skipped", **_about(plan.pieces[job.variant]), out=job.out)
         if report is not None:
             report(Made(plan.pieces[job.variant], job.out, skipped=True))
-    written = 0
+    in_place: list[Made] = []
 
     def stopped(number: int) -> Interrupted:
-        done = f"stopped: {written} of {len(plan.jobs)} pictures are written; the same command goes on from there"
+        done = f"stopped: {len(in_place)} of {len(plan.jobs)} pictures are written; the same command goes on from there"
         return Interrupted(done, 128 + number)
 
     with (
@@ -84,42 +61,41 @@ def start(
         closing(Recorder(plan.root or Path())) as recorder,
     ):
 
-        def write(job: Job, pixels: Array, seconds: float) -> Made:
-            begun = time.perf_counter()
-            data = encode(pixels, job.format, quality=plan.request.quality)
-            digest = hashlib.sha256(data).hexdigest()
+        def put(drawn: Drawn) -> Made:
+            begun, job = time.perf_counter(), drawn.job
+            digest = hashlib.sha256(drawn.data).hexdigest()
             if job.out is None or outbox is None:
-                write_stdout(data)
+                write_stdout(drawn.data)
             else:
-                outbox.write(job.out, data)
+                outbox.write(job.out, drawn.data)
                 recorder.note(job.out, None, job.source.relative, plan.how[job.variant], digest)
-            seconds += time.perf_counter() - begun
-            height, width = pixels.shape[:2]
-            return Made(plan.pieces[job.variant], job.out, False, (width, height), seconds, digest)
+            seconds = drawn.seconds + time.perf_counter() - begun
+            return Made(plan.pieces[job.variant], job.out, False, drawn.size, seconds, digest)
 
         if plan.jobs:
-            sampler = ready_sampler(plan.weights, plan.request.device, plan.request.precision, console)
+            device = _device(plan.request.device, plan.request.precision, console)
+            jobs = None if plan.single else how_many(plan.request.jobs, device, len(plan.jobs), plan.facts.spec.size**2)
             if not plan.single:
-                console.note(f"on {sampler.device}: {len(plan.jobs)} to make, {len(plan.skipped)} made before")
-            done = _written(plan, sampler, write)
+                console.note(f"on {device}{in_words(jobs)}: {len(plan.jobs)} to make, {len(plan.skipped)} made before")
+            done = _made(plan, device, jobs, put, in_place)
             with (
                 closing(done),
                 nullcontext() if plan.single else files_progress(console, len(plan.jobs)) as bar,
             ):
-                for made in done:
-                    written += 1
+                for one in done:
                     console.event(
                         "file",
-                        **_about(made.piece),
-                        out=made.out,
-                        size_out=made.size,
-                        seconds=round(made.seconds, 4),
-                        sha256=made.sha256,
+                        **_about(one.piece),
+                        out=one.out,
+                        size_out=one.size,
+                        seconds=round(one.seconds, 4),
+                        sha256=one.sha256,
                     )
                     if report is not None:
-                        report(made)
+                        report(one)
                     if bar is not None:
                         bar.advance()
+    written = len(in_place)
     console.event("done", written=written, skipped=len(plan.skipped), failed=0)
     if plan.single and plan.root is not None:
         overwrite = argument("existing", "overwrite")
@@ -132,87 +108,28 @@ def start(
 
 def ready_sampler(weights: Path, device: str, precision: str, console: Console) -> Sampler:
     """The model of a weights file on a device, ready to make pictures."""
-    chosen = choose(device)
-    if note := half_precision_note(chosen, precision):
+    return sampler_of(weights, _device(device, precision, console), precision)
+
+
+def _device(name: str, precision: str, console: Console) -> torch.device:
+    device = choose(name)
+    if note := half_precision_note(device, precision):
         console.warn(note)
-    facts, model = load_model(weights)
-    return Sampler(model, chosen, precision, facts.can)
+    return device
 
 
-def _written(plan: Plan, sampler: Sampler, write: Callable[[Job, Array, float], Made]) -> Generator[Made, None, None]:
-    """All pictures of the jobs, in their order: files are written by a thread while the network goes on."""
-    waiting: deque[Future[Made]] = deque()
-    pool = ThreadPoolExecutor(1, thread_name_prefix="gantool-sample")
-    try:
-        inputs = Inputs(plan.request, plan.pieces, plan.facts, sampler)
-        for first in range(0, len(plan.jobs), sampler.together):
-            jobs = plan.jobs[first : first + sampler.together]
-            begun = time.perf_counter()
-            pictures = inputs.pictures([plan.pieces[job.variant] for job in jobs])
-            seconds = (time.perf_counter() - begun) / len(jobs)
-            for job, pixels in zip(jobs, pictures, strict=True):
-                waiting.append(pool.submit(write, job, pixels, seconds))
-            while waiting and (waiting[0].done() or len(waiting) > _WAITING):
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-class Inputs:
-    """What a network takes for each of some pieces: latents or styles, and labels."""
-
-    def __init__(self, request: Request, pieces: Sequence[Piece], facts: Facts, sampler: Sampler) -> None:
-        self.sampler, self.truncation = sampler, request.truncation
-        self.codes = None if request.code is None else _codes(request.code, facts, sampler)
-        self.labels = _labels(request, pieces, facts, sampler)
-
-    def pictures(self, pieces: Sequence[Piece]) -> list[Array]:
-        """(H, W, C) uint8 of each piece."""
-        if self.codes is not None and self.codes.styles:
-            return self.sampler.of_styles(self.points(pieces)[0])
-        latents, labels = self.points(pieces)
-        return self.sampler.pictures(latents, labels, self.truncation)
-
-    def points(self, pieces: Sequence[Piece]) -> tuple[Tensor, Tensor | None]:
-        """The latents (N, L), or the styles of a file of such, and the labels where the model is told something."""
-        if self.codes is not None:
-            codes = torch.from_numpy(self.codes.values[[piece.row for piece in pieces]])
-        else:
-            seeds = [piece.seed for piece in pieces if piece.seed is not None]
-            codes = torch.cat([self.sampler.latent(seed, self.truncation) for seed in seeds])
-        labels = [label for label in map(self.labels, pieces) if label is not None]
-        return codes, torch.cat(labels) if labels else None
-
-
-def _codes(file: Path, facts: Facts, sampler: Sampler) -> Codes:
-    found = codes_in(file, facts)
-    if found.styles and isinstance(sampler.model, Mixes):
-        (layers, numbers), (own_layers, own_numbers) = found.values.shape[1:], sampler.model.style_shape
-        if (layers, numbers) != (own_layers, own_numbers):
-            raise DataError(
-                f"{file} holds styles of {layers} layers and {numbers} numbers: these weights have {own_layers} and"
-                f" {own_numbers}"
-            )
-    return found
-
-
-def _labels(
-    request: Request, pieces: Sequence[Piece], facts: Facts, sampler: Sampler
-) -> Callable[[Piece], Tensor | None]:
-    """The label (1, L) of each piece; None where the model is told nothing."""
-    if not facts.told:
-        return lambda piece: None
-    if facts.told == "class":
-        return lambda piece: sampler.label(piece.told.number)
-    if request.vectors is not None:
-        table = torch.from_numpy(vectors_in(request.vectors, facts.label_size))
-    else:
-        texts = {piece.told.number: piece.told.words for piece in pieces}
-        lines = [texts[number] for number in sorted(texts)]
-        table = sampler.read(lines)
-    return lambda piece: table[piece.told.number : piece.told.number + 1]
+def _made(
+    plan: Plan, device: torch.device, jobs: int | None, put: Callable[[Drawn], Made], in_place: list[Made]
+) -> Generator[Made, None, None]:
+    """The pictures, by so many processes, or None for this one alone; each is in the list as soon as it is written."""
+    if jobs is not None:
+        yield from by_processes(plan, jobs, put, in_place.append)
+        return
+    sampler = sampler_of(plan.weights, device, plan.request.precision)
+    with closing(made(plan, sampler, iter(enumerate(plan.jobs)), put)) as found:
+        for _, one in found:
+            in_place.append(one)
+            yield one
 
 
 def _sheet(plan: Plan, console: Console, write_stdout: Callable[[bytes], object]) -> None:

@@ -16,7 +16,7 @@ from gantool.pictures.file import Array, can_hold
 from gantool.pictures.frames import SEVERAL, Film, count_frames, encode_frames, read_frames
 from gantool.spec import Pictures
 from gantool.translation.companions import beside
-from gantool.translation.destination import Destination
+from gantool.translation.destination import Puts
 from gantool.translation.jobs import Job
 from gantool.translation.outbox import OutputRefusedError
 from gantool.translation.pipeline import Decoded, Failed, Recipe, Translated, about, passes
@@ -37,7 +37,7 @@ def is_film(job: Job, engine: Engine, recipe: Recipe, stdin: bytes = b"") -> boo
     return many and (job.format in SEVERAL or job.may_change)
 
 
-def translate_film(engine: Engine, job: Job, recipe: Recipe, destination: Destination, stdin: bytes = b"") -> Outcome:
+def translate_film(engine: Engine, job: Job, recipe: Recipe, destination: Puts, stdin: bytes = b"") -> Outcome:
     """Translates all frames and delivers the file. Raises OutputRefusedError when the disk takes no more."""
     begun = time.perf_counter()
     out, format = job.out, job.format

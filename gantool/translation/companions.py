@@ -13,11 +13,11 @@ from torch import Tensor
 from gantool.errors import DataError, argument
 from gantool.files import reason
 from gantool.pictures.file import Array, encode
-from gantool.translation.destination import Destination
+from gantool.translation.destination import Puts
 from gantool.translation.jobs import Job, map_path
 
 
-def beside(job: Job, code: Tensor | None, maps: Mapping[str, Array], destination: Destination) -> None:
+def beside(job: Job, code: Tensor | None, maps: Mapping[str, Array], destination: Puts) -> None:
     """Writes the code (1, S) and the maps (H, W, 3 or 1) where the job wants them.
 
     They come before the result, which says that all is done. Raises DataError where one would replace another file.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Protocol
 
 from gantool.errors import DataError
 from gantool.files import reason, write_atomically
@@ -11,6 +12,19 @@ from gantool.pictures.results import Recorder
 from gantool.translation.jobs import Job, key
 from gantool.translation.outbox import Outbox
 from gantool.translation.request import Plan
+
+
+class Puts(Protocol):
+    """What puts files in their places: a `Destination`, or one in another process that is asked."""
+
+    def claim(self, path: Path, job: Job) -> None:
+        """See `Destination.claim`."""
+
+    def put(self, job: Job, path: Path | None, data: bytes) -> str:
+        """See `Destination.put`."""
+
+    def put_map(self, job: Job, path: Path, data: bytes) -> None:
+        """See `Destination.put_map`."""
 
 
 class Destination:

@@ -12,6 +12,7 @@ from gantool import direction, registry
 from gantool.errors import DataError, UsageError, argument, command
 from gantool.files import check_folder, check_writable
 from gantool.inference.devices import PRECISIONS, PRECISIONS_TEXT, check_name
+from gantool.inference.jobs import check_jobs
 from gantool.inference.styles import styles
 from gantool.pictures.file import writable_format
 from gantool.pictures.resize import LARGEST_SIDE
@@ -78,8 +79,10 @@ class Request:
     precision: str = "fp32"
     batch: int | None = None
     """Pictures of one size that share a pass; None for the device's choice."""
+    jobs: int | None = None
+    """Processes of one thread each that share the work of a CPU; None for as many as the machine gains from."""
     memory: int | None = None
-    """Bytes that a picture may take; None for what is free."""
+    """Bytes that pictures may take at one time; None for what is free."""
     max_pixels: int | None = None
     """Pixels that a picture may have; None for as many as Pillow allows."""
     nul: bool = False
@@ -186,6 +189,11 @@ def _how(request: Request, facts: Facts, variant: Variant) -> dict[str, str]:
 def _check(request: Request) -> None:
     """Raises UsageError for a value that is none of those possible."""
     check_name(request.device)
+    check_jobs(request.jobs, request.device)
+    if request.jobs is not None and request.jobs > 1 and request.batch is not None and request.batch > 1:
+        raise UsageError(
+            f"{argument('batch')} is for pictures that share a pass, in one process: leave out it or {argument('jobs')}"
+        )
     i, n = request.shard
     size = request.size or (1, 1)
     rules = {
@@ -204,7 +212,7 @@ def _check(request: Request) -> None:
 
 def _sheet_format(request: Request, before: Before) -> str:
     """The format of a grid. Raises UsageError for arguments that say nothing for it, and where OUT does not fit."""
-    for_files = ("frames", "save_styles", "attention", "shard", "ext", "suffix", "batch")
+    for_files = ("frames", "save_styles", "attention", "shard", "ext", "suffix", "batch", "jobs")
     unchanged = {one.name: one.default for one in dataclasses.fields(Request)}
     given = [argument(name) for name in for_files if getattr(request, name) != unchanged[name]]
     if request.existing in ("skip", "newer"):

@@ -3,33 +3,31 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing, nullcontext
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from gantool.errors import Interrupted
 from gantool.files import write_atomically
 from gantool.inference.devices import choose, half_precision_note
-from gantool.inference.engine import Engine
+from gantool.inference.jobs import how_many, in_words
 from gantool.pictures.file import encode
-from gantool.pictures.opening import most_pixels
 from gantool.pictures.results import Recorder
 from gantool.pictures.threads import workers
 from gantool.report.console import Console
 from gantool.report.progress import files_progress
-from gantool.runs.checkpoint import load_model
 from gantool.signals import raised
-from gantool.translation.animation import is_film, translate_film
 from gantool.translation.destination import Destination
-from gantool.translation.jobs import Job
 from gantool.translation.outbox import Outbox
-from gantool.translation.pipeline import Failed, Recipe, default_batch, translate_all
+from gantool.translation.parts import by_processes, engine_of, outcomes, pixels_of_each
+from gantool.translation.pipeline import Failed, Recipe, default_batch
 from gantool.translation.request import Plan
 from gantool.translation.sheet import sheet
 from gantool.translation.tally import Tally
-from gantool.translation.writing import Done, Outcome, Skipped, writer
+from gantool.translation.writing import Done, Outcome, Skipped
 
 
 def start(
@@ -62,16 +60,16 @@ def start(
                 report(Skipped(job, job.out))
             tally.skip(job, job.out)
         if outputs.jobs:
-            engine = _engine(plan, console)
+            device = _device(plan, console)
+            jobs = _jobs(plan, device)
             if not single:
-                console.note(_ahead(plan, engine))
-            recipe = recipe_of(plan, engine)
-            outcomes = _outcomes(plan, engine, recipe, destination, stdin)
+                console.note(_ahead(plan, device, jobs))
+            found = _outcomes(plan, device, jobs, destination, stdin, tally)
             with (
-                closing(outcomes),
+                closing(found),
                 nullcontext() if single else files_progress(console, len(outputs.jobs)) as progress,
             ):
-                for outcome in outcomes:
+                for outcome in found:
                     if report is not None:
                         report(outcome)
                     if isinstance(outcome, Failed):
@@ -88,32 +86,33 @@ def start(
 
 
 def _outcomes(
-    plan: Plan, engine: Engine, recipe: Recipe, destination: Destination, stdin: bytes
+    plan: Plan, device: torch.device, jobs: int | None, destination: Destination, stdin: bytes, tally: Tally
 ) -> Generator[Outcome, None, None]:
-    """What comes of each job: of pictures first, then of those with frames, if these are wanted."""
-    films: list[Job] = []
+    """What comes of each job, by so many processes, or None for this one alone with all its threads."""
+    recipe = recipe_of(plan, device)
 
-    def pictures() -> Iterator[Job]:
-        for job in plan.outputs.jobs:
-            if plan.request.frames and is_film(job, engine, recipe, stdin):
-                films.append(job)
-            else:
-                yield job
+    def arrived(outcome: Outcome) -> None:
+        if isinstance(outcome, Done):
+            tally.in_place()
 
-    write = writer(recipe, destination)
-    with closing(translate_all(engine, pictures(), recipe, write, stdin=stdin)) as outcomes:
-        yield from outcomes
-    for job in films:
-        yield translate_film(engine, job, recipe, destination, stdin)
+    if jobs is not None:
+        yield from by_processes(plan, recipe, destination, stdin, jobs, arrived)
+        return
+    engine = engine_of(plan, device)
+    with closing(outcomes(engine, plan, recipe, destination, stdin, iter(enumerate(plan.outputs.jobs)))) as made:
+        for _, outcome in made:
+            if outcome is not None:
+                arrived(outcome)
+                yield outcome
 
 
-def recipe_of(plan: Plan, engine: Engine) -> Recipe:
-    """How every picture of the plan is translated on this engine."""
+def recipe_of(plan: Plan, device: torch.device) -> Recipe:
+    """How every picture of the plan is translated on this device."""
     request = plan.request
     return Recipe(
         plan.variants,
         size=request.size,
-        batch=request.batch or default_batch(engine.device.type),
+        batch=request.batch or default_batch(device.type),
         quality=request.quality,
         seed=request.seed,
         sync=request.sync,
@@ -121,29 +120,34 @@ def recipe_of(plan: Plan, engine: Engine) -> Recipe:
     )
 
 
-def _engine(plan: Plan, console: Console) -> Engine:
-    request, device = plan.request, choose(plan.request.device)
-    if note := half_precision_note(device, request.precision):
+def _device(plan: Plan, console: Console) -> torch.device:
+    device = choose(plan.request.device)
+    if note := half_precision_note(device, plan.request.precision):
         console.warn(note)
-    facts, model = load_model(plan.weights)
-    most = request.max_pixels or most_pixels()
-    return Engine(model, device, request.precision, request.memory, facts.can, most)
+    return device
 
 
-def _ahead(plan: Plan, engine: Engine) -> str:
+def _jobs(plan: Plan, device: torch.device) -> int | None:
+    """How many processes share the work; None for this one alone. A batch is for one."""
+    if plan.request.jobs is None and (plan.inputs.single or plan.request.batch is not None):
+        return None
+    return how_many(plan.request.jobs, device, len(plan.outputs.jobs), pixels_of_each(plan))
+
+
+def _ahead(plan: Plan, device: torch.device, jobs: int | None) -> str:
     """The work ahead, in words."""
     spec = plan.facts.spec
     two = len(spec.domains) == 2 and not spec.attributes
     known = f"{plan.directions[0].source} " if two else ""
-    ways = f"{known}to {', '.join(way.target for way in plan.directions)} on {engine.device}"
+    ways = f"{known}to {', '.join(way.target for way in plan.directions)} on {device}{in_words(jobs)}"
     half = ", in bf16" if plan.request.precision == "bf16" else ""
     return f"{ways}{half}: {len(plan.outputs.jobs)} to do, {len(plan.outputs.skipped)} done before"
 
 
 def _draw(plan: Plan, console: Console, stdin: bytes, write_stdout: Callable[[bytes], object]) -> None:
     """The grid."""
-    engine = _engine(plan, console)
-    recipe = recipe_of(plan, engine)
+    device = _device(plan, console)
+    engine, recipe = engine_of(plan, device), recipe_of(plan, device)
     with files_progress(console, len(plan.inputs.sources)) as bar:
         drawn = sheet(engine, plan.inputs.sources, recipe, stdin=stdin, advance=bar.advance)
     assert plan.sheet_format is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from gantool.errors import GantoolError, argument
@@ -26,6 +27,7 @@ class Tally:
         self.console, self.total, self.single = console, total, single
         self._fail_fast = fail_fast
         self._written = self._skipped = 0
+        self._in_place = SimpleQueue[None]()
         self._failed: list[str] = []
         self._said: set[str] = set()
 
@@ -41,6 +43,10 @@ class Tally:
         if self.single:
             self.console.note(f"{out} exists and is kept: {argument('existing', 'overwrite')} replaces it")
         self.console.event("skipped", **{"in": job.source.name}, out=out)
+
+    def in_place(self) -> None:
+        """A result is in its place, before its turn to be told of. For several threads."""
+        self._in_place.put(None)
 
     def done(self, done: Done) -> None:
         """Counts a picture and says what is worth knowing of it."""
@@ -104,7 +110,8 @@ class Tally:
 
     def stopped(self) -> str:
         """The line for a signal that ends the work."""
-        return f"stopped: {self._written} of {self.total} pictures are written; the same command goes on from there"
+        written = self._in_place.qsize()
+        return f"stopped: {written} of {self.total} pictures are written; the same command goes on from there"
 
     def _once(self, subject: str, text: str) -> None:
         """A note for the first picture concerned; the others are alike."""

@@ -13,7 +13,7 @@ from gantool.errors import DataError, OutOfMemoryError
 from gantool.inference.engine import Way
 from gantool.pictures.file import Array, Picture, as_channels, can_hold, encode, to_uint8
 from gantool.translation.companions import beside
-from gantool.translation.destination import Destination
+from gantool.translation.destination import Puts
 from gantool.translation.outbox import OutputRefusedError
 from gantool.translation.outputs import Job
 from gantool.translation.pipeline import Failed, Recipe, Translated, about
@@ -54,7 +54,7 @@ class Skipped:
 Outcome: TypeAlias = Done | Skipped | Failed
 
 
-def writer(recipe: Recipe, destination: Destination) -> Callable[[Translated], Outcome]:
+def writer(recipe: Recipe, destination: Puts) -> Callable[[Translated], Outcome]:
     """A function that encodes a translated picture and puts it in its place, for `translate_all`.
 
     The function raises OutputRefusedError when the disk takes no more.

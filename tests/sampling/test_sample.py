@@ -56,6 +56,18 @@ def test_a_seed_gives_one_picture_whatever_is_made_beside_it(main, plain, tmp_pa
     assert np.array_equal(np.asarray(image), pixels(tmp_path / "out/seed0006.png"))
 
 
+@pytest.mark.parametrize("jobs", [1, pytest.param(3, marks=pytest.mark.slow)])
+def test_jobs_make_the_same_files_in_the_same_order(main, classes, tmp_path, jobs):
+    _, alone, _ = main("sample", "--model", classes, "-n", 6, "--to", "red,blue", "one", "--print")
+    _, out, err = main("sample", "--model", classes, "-n", 6, "--to", "red,blue", "out", "--print", "--jobs", jobs)
+    assert out == alone.replace("one/", "out/")
+    assert ("3 processes" in err) == (jobs == 3)
+    assert len(files(tmp_path / "out")) == 12
+    for name in files(tmp_path / "one"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "out" / name).read_bytes()
+    main("sample", "--model", classes, "--grid", "2x2", "grid.png", "--jobs", 2, code=2)
+
+
 def test_the_same_command_goes_on_where_it_stopped(main, plain, tmp_path):
     main("sample", "--model", plain, "-n", 3, "out")
     (tmp_path / "out/seed0001.png").unlink()
