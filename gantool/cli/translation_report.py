@@ -26,6 +26,7 @@ def printer(nul: bool) -> Callable[[Outcome], None]:
 
 def passed_over(plan: Plan, console: Console) -> None:
     """Says what lies among the inputs and is none."""
+    from gantool.films import names as films
     from gantool.pictures.find import passed_over
 
     if plan.outputs.passed_over:
@@ -36,6 +37,8 @@ def passed_over(plan: Plan, console: Console) -> None:
         console.note(plan.inputs.left_out)
     if others := plan.inputs.others:
         console.note(passed_over(others))
+        if not films.installed() and (left := [kind for kind in others if films.is_film_name(f"x{kind}")]):
+            console.note(f"{films.INSTALL} translates {' and '.join(left)}")
         console.event("passed_over", types=dict(others))
 
 
