@@ -139,8 +139,6 @@ def translate(
     from gantool.translation.outputs import parse_shard
     from gantool.translation.request import Request, plan
 
-    if json and print_:
-        raise UsageError("--json names the written files already: leave out --print")
     by_place = out is None
     if by_place and len(paths) > 1:
         *paths, out = paths
@@ -179,12 +177,7 @@ def translate(
         fail_fast=fail_fast,
     )
     decided = plan(request, common.read_stdin)
-    if grid and (
-        useless := [name for name, on in (("--json", json), ("--print", print_), ("--dry-run", dry_run)) if on]
-    ):
-        raise UsageError(f"--grid makes one picture, by itself: leave out {', '.join(useless)}")
-    if decided.to_stdout and (json or print_):
-        raise UsageError("results themselves go to stdout: leave out --json and --print, or name OUT")
+    translation_report.check_words(decided, json=json, print_=print_, dry_run=dry_run)
     translation_report.passed_over(decided, console)
     if dry_run:
         translation_report.show(decided, console)

@@ -25,8 +25,8 @@ def join(
     film: Film,
     out: Path,
     format: str,
-    start: float,
-    stop: float | None,
+    start: Fraction,
+    stop: Fraction | None,
     say: Callable[[str], None],
 ) -> None:
     """Writes the parts (not encoded anew) and the sound from `start` to `stop` (seconds) to `out`, in a format of
@@ -39,14 +39,14 @@ def join(
     options = {"movflags": "faststart"} if format in ("mp4", "mov") else {}
     try:
         with opened(film.path) as given, av.open(str(out), "w", format=format, container_options=options) as made:
-            origin = _origin(given, film) + Fraction(start)
+            origin = _origin(given, film) + start
             with opened(parts[0]) as first:
                 pictures = made.add_stream_from_template(first.streams.video[0])
                 pictures.codec_context.framerate = film.rate
             sounds = [(stream, _kept(made, stream)) for stream in given.streams.audio if stream.codec_context]
             if again := sorted({stream.codec_context.name for stream, (_, copied) in sounds if not copied}):
                 say(f"a film of this type cannot hold its sound ({', '.join(again)}): it is encoded anew")
-            streams = [_pictures(parts, pictures, Fraction(start))]
+            streams = [_pictures(parts, pictures, start)]
             if sounds:
                 streams.append(_sounds(given, dict(sounds), origin, start, stop))
             for _, packet in heapq.merge(*streams, key=lambda timed: timed[0]):
@@ -83,7 +83,7 @@ def _pictures(parts: Sequence[Path], stream: Stream, start: Fraction) -> Iterato
 
 
 def _sounds(
-    given: Any, streams: dict[Any, tuple[Any, bool]], origin: Fraction, start: float, stop: float | None
+    given: Any, streams: dict[Any, tuple[Any, bool]], origin: Fraction, start: Fraction, stop: Fraction | None
 ) -> Iterator[tuple[Fraction, Packet[Any]]]:
     import av
 
@@ -100,7 +100,7 @@ def _sounds(
         if packet.pts is None or packet.time_base is None:
             continue
         at = packet.pts * packet.time_base - origin
-        if (start and at < 0) or (stop is not None and at >= Fraction(stop) - Fraction(start)):
+        if (start and at < 0) or (stop is not None and at >= stop - start):
             continue
         if copied:
             yield _shifted(packet, origin, stream)

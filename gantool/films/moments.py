@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from fractions import Fraction
 
 from gantool.errors import UsageError, argument, quoted
 
@@ -17,6 +18,11 @@ def parse_moment(text: str, name: str) -> float:
         raise UsageError(f"{argument(name)} is seconds or h:m:s, such as 90 or 1:30, not {quoted(text)}")
     hours, minutes, seconds = found.groups("0")
     return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+
+
+def exact(seconds: float) -> Fraction:
+    """The fraction that a person means by a float: 2/5 for 0.4, which is a little more."""
+    return Fraction(seconds).limit_denominator(1_000_000_000)
 
 
 def moment(seconds: float) -> str:

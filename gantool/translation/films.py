@@ -12,7 +12,7 @@ from pathlib import Path
 
 from gantool.errors import DataError, OutOfMemoryError, argument
 from gantool.films import joining, parts, reading
-from gantool.films.moments import moment
+from gantool.films.moments import exact, moment
 from gantool.films.names import WRITTEN, extension
 from gantool.films.reading import Film, Frame
 from gantool.inference.codes import Codes
@@ -71,7 +71,7 @@ def translate_film(
                     yield frame
 
             frames = _write_parts(film, target, through, folder, format, recipe.quality, request, console)
-            cut = request.start or 0.0, request.stop
+            cut = exact(request.start or 0), None if request.stop is None else exact(request.stop)
             joining.join(parts.paths(folder), target, whole, format, *cut, lambda text: _say(console, film, text))
             code = codes.code(variant.style, variant.direction.target, job.source.relative)
             beside(job, code, {}, destination)
@@ -142,10 +142,10 @@ def _target(film: Film, recipe: Recipe, request: Request) -> Film:
 
 def _wanted(film: Film, request: Request, last: int | None, damaged: Callable[[], None]) -> Iterator[Frame]:
     """The frames to translate, without those up to the last one that is translated."""
-    start = math.ceil(Fraction(request.start or 0) / film.base) if last is None else last + 1
+    start = math.ceil(exact(request.start or 0) / film.base) if last is None else last + 1
     found = reading.frames(film, start, damaged)
     if request.stop is not None:
-        end = Fraction(request.stop) / film.base
+        end = exact(request.stop) / film.base
         found = takewhile(lambda frame: frame.moment < end, found)
     return islice(found, 0 if last is None else request.every - 1, None, request.every)
 

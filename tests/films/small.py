@@ -21,14 +21,13 @@ def film(
     uneven: bool = False,
     sound: str = "aac",
     turned: int = 0,
-    codec: str = "libx264",
     colours: str = "yuv420p",
 ) -> Path:
     """A film of 25 frames a second, or of uneven ones, in which a bar of `COLOUR` grows from the left."""
     path.parent.mkdir(parents=True, exist_ok=True)
     base, (width, height) = Fraction(1, 90000), size
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=25)
+        stream = container.add_stream("libx264", rate=25)
         stream.width, stream.height, stream.pix_fmt = width, height, colours
         stream.time_base = stream.codec_context.time_base = base
         if turned:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 from gantool.errors import DataError, UsageError
 from gantool.films import joining, parts, reading
-from gantool.films.moments import moment, parse_moment
+from gantool.films.moments import exact, moment, parse_moment
 from tests.films.small import av, film, moments, only_sound, packets_of_sound
 
 
@@ -18,7 +19,9 @@ def frames(path: Path, start: int = 0) -> list[reading.Frame]:
     return list(reading.frames(reading.look(path), start, lambda: None))
 
 
-def written(source: Path, out: Path, format: str, start: float = 0.0, stop: float | None = None) -> list[str]:
+def written(
+    source: Path, out: Path, format: str, start: Fraction = Fraction(0), stop: Fraction | None = None
+) -> list[str]:
     """Copies a film by way of parts; what is said of it."""
     given, folder, said = reading.look(source), parts.folder_for(out), []
     taken = [one for one in frames(source) if one.moment * given.base >= start]
@@ -48,7 +51,7 @@ def test_colours_come_back(tmp_path):
     folder = parts.folder_for(tmp_path / "two.mp4")
     with parts.held(folder, {}):
         parts.write(folder, 0, plain, given, "mp4", 95)
-        joining.join(parts.paths(folder), given, tmp_path / "two.mp4", "mp4", 0.0, None, print)
+        joining.join(parts.paths(folder), given, tmp_path / "two.mp4", "mp4", Fraction(0), None, print)
     again = [frame.pixels[24, 32].astype(int) for frame in frames(tmp_path / "two.mp4")]
     assert np.abs(np.array(again) - colours).max() <= 4  # 8 bits of luma and colour difference, and the codec
 
@@ -72,7 +75,7 @@ def test_frames_are_upright(tmp_path, turned):
 
 def test_a_part_of_a_film_begins_at_its_beginning_with_its_sound(tmp_path):
     one = film(tmp_path / "one.mp4", frames=50)
-    written(one, tmp_path / "two.mp4", "mp4", 0.4, 1.2)
+    written(one, tmp_path / "two.mp4", "mp4", Fraction("0.4"), Fraction("1.2"))
     assert moments(tmp_path / "two.mp4") == [at - moments(one)[10] for at in moments(one)[10:30]]
     heard = packets_of_sound(tmp_path / "two.mp4")
     assert {data for _, data in heard} < {data for _, data in packets_of_sound(one)}
@@ -132,13 +135,14 @@ def test_the_shape_of_pixels_is_kept(tmp_path):
     given, folder = reading.look(one), parts.folder_for(tmp_path / "two.mp4")
     with parts.held(folder, {}):
         parts.write(folder, 0, frames(one), replace(given, shape=given.shape * 16 / 15), "mp4", 95)
-        joining.join(parts.paths(folder), given, tmp_path / "two.mp4", "mp4", 0.0, None, print)
+        joining.join(parts.paths(folder), given, tmp_path / "two.mp4", "mp4", Fraction(0), None, print)
     assert reading.look(tmp_path / "two.mp4").shape == given.shape * 16 / 15
 
 
 def test_moments_as_people_write_them():
     assert [parse_moment(text, "start") for text in ("90", "1:30", "1:02:03.5")] == [90, 90, 3723.5]
     assert [moment(seconds) for seconds in (90, 3723.5, 0.2)] == ["1:30", "1:02:03", "0:00"]
+    assert exact(parse_moment("0.4", "start")) == Fraction(2, 5)
     for text in ("", "-1", "a", "1:2:3:4", "1e3", "nan", "1:", "9" * 20):
         with pytest.raises(UsageError, match="start"):
             parse_moment(text, "start")
