@@ -30,7 +30,7 @@ def spelled_flag(name: str, value: str) -> str:
     """An argument of a message as it is typed: --crop 256, --size 640x480 for (640, 480)."""
     if name == "existing":
         return _EXISTING[value]
-    if name == "size":
+    if name in ("size", "raw"):
         value = "x".join(re.findall(r"\d+", value))
     return f"{_SHORT.get(name, '--' + name.replace('_', '-'))} {value}".rstrip()
 
@@ -149,6 +149,16 @@ def read_stdin() -> bytes:
         raise DataError("there is no stdin: it is closed. Name a file")
     try:
         return sys.stdin.buffer.read()
+    except (OSError, ValueError) as error:
+        raise DataError(f"cannot read stdin: {getattr(error, 'strerror', None) or error}") from error
+
+
+def read_from_stdin(count: int) -> bytes:
+    """So many bytes of stdin, and fewer at its end alone. Raises DataError where there is none."""
+    if sys.stdin is None:
+        raise DataError("there is no stdin: it is closed")
+    try:
+        return sys.stdin.buffer.read(count)
     except (OSError, ValueError) as error:
         raise DataError(f"cannot read stdin: {getattr(error, 'strerror', None) or error}") from error
 

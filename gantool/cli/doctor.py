@@ -15,7 +15,12 @@ from gantool.files import check_folder
 from gantool.report.text import to_json
 
 _NEEDED = ("torch", "numpy", "pillow", "safetensors", "typer", "rich", "pyyaml", "entrypoints")
-_OPTIONAL = {"onnx": "gantool[onnx]", "onnxscript": "gantool[onnx]", "onnxruntime": "gantool[onnx]"}
+_OPTIONAL = {
+    "onnx": "gantool[onnx]",
+    "onnxscript": "gantool[onnx]",
+    "onnxruntime": "gantool[onnx]",
+    "av": "gantool[video]",
+}
 
 
 def doctor(json: common.Json = False, quiet: common.Quiet = 0, verbose: common.Verbose = 0) -> None:

@@ -11,13 +11,13 @@ from gantool.cli import common, translation_report
 from gantool.cli.common import flag
 from gantool.errors import UsageError
 
-_WHAT, _STYLE, _FILES, _MACHINE, _REPORT = "Translation", "Styles", "Files", "Machine", "Report"
+_WHAT, _STYLE, _FILM, _FILES, _MACHINE, _REPORT = "Translation", "Styles", "Films", "Files", "Machine", "Report"
 
 Paths = Annotated[
     list[str],
     typer.Argument(
         metavar="IN... [OUT]",
-        help="A picture, a folder (the pictures below it), several of them, @LIST (a file with one path a line), @-"
+        help="A picture or film, a folder (those below it), several of them, @LIST (a file with one path a line), @-"
         " (such a list on stdin), or - (a picture on stdin, to stdout). OUT is a file, a folder, or - for stdout.",
     ),
 ]
@@ -46,7 +46,9 @@ def translate(
             metavar="S",
         ),
     ] = None,
-    count: Annotated[int | None, flag("-n", "Results a picture, each in its own style.", _STYLE, metavar="K")] = None,
+    count: Annotated[
+        int | None, flag("-n", "Results a picture or film, each in its own style.", _STYLE, metavar="K")
+    ] = None,
     sync: Annotated[bool, flag("--sync", "The same K random styles for all pictures.", _STYLE)] = False,
     interpolate: Annotated[
         tuple[Path, Path] | None,
@@ -58,7 +60,16 @@ def translate(
         flag("--attention", "Also write maps of where the networks look.", _WHAT, metavar="DIR"),
     ] = None,
     grid: Annotated[bool, flag("--grid", "OUT is one picture: inputs by styles and domains.", _STYLE)] = False,
-    frames: Annotated[bool, flag("--frames", "All frames of animations, all pages of files.", _WHAT)] = False,
+    frames: Annotated[bool, flag("--frames", "All frames of animations, all pages of files.", _FILM)] = False,
+    every: Annotated[int, flag("--every", "Of films, one frame of so many.", _FILM, metavar="N", min=1)] = 1,
+    start: Annotated[
+        str | None, flag("--start", "Of films, where to begin: seconds or h:m:s.", _FILM, metavar="TIME")
+    ] = None,
+    stop: Annotated[str | None, flag("--stop", "Of films, where to end.", _FILM, metavar="TIME")] = None,
+    raw: Annotated[
+        str | None,
+        flag("--raw", "IN is -: raw frames (rgb24) from stdin to stdout.", _FILM, metavar="WxH"),
+    ] = None,
     size: Annotated[
         str,
         flag("--size", "Resize pictures to N x N or W x H first; keep: as they are.", _WHAT, metavar="N|WxH"),
@@ -71,7 +82,8 @@ def translate(
     suffix: Annotated[
         str, flag("--suffix", "Put behind each name's stem: with _b y.jpg becomes y_b.jpg.", _FILES)
     ] = "",
-    quality: Annotated[int, flag("--quality", "Of jpg, webp and avif.", _FILES, min=1, max=100)] = 95,
+    quality: Annotated[int, flag("--quality", "Of jpg, webp, avif and films.", _FILES, min=1, max=100)] = 95,
+    watch: Annotated[bool, flag("--watch", "Go on with what arrives in the folders, until Ctrl-C.", _FILES)] = False,
     overwrite: Annotated[bool, flag("--overwrite", "Replace files that exist.", _FILES)] = False,
     newer: Annotated[
         bool, flag("--newer", "Replace results older than their input, or made otherwise.", _FILES)
@@ -114,7 +126,7 @@ def translate(
     quiet: common.Quiet = 0,
     verbose: common.Verbose = 0,
 ) -> None:
-    """Translate pictures with a trained model. Results are as large as their inputs.
+    """Translate pictures and films with a trained model. Results are as large as their inputs.
 
     gantool translate --model cyclegan photo.jpg painting.png
 
@@ -122,16 +134,17 @@ def translate(
 
     gantool translate --model munit --style random -n 4 in/ out/
 
+    gantool translate --model runs/h2z film.mp4 painted.mp4
+
     cat photo.jpg | gantool translate --model runs/h2z - > painting.png
     """
     console = common.console(quiet, verbose, json)
+    from gantool.films.moments import parse_moment
     from gantool.inference.memory import parse_bytes
     from gantool.pictures.resize import parse_size
     from gantool.translation.outputs import parse_shard
     from gantool.translation.request import Request, plan
 
-    if json and print_:
-        raise UsageError("--json names the written files already: leave out --print")
     by_place = out is None
     if by_place and len(paths) > 1:
         *paths, out = paths
@@ -149,6 +162,11 @@ def translate(
         attention=attention,
         grid=grid,
         frames=frames,
+        every=every,
+        start=None if start is None else parse_moment(start, "start"),
+        stop=None if stop is None else parse_moment(stop, "stop"),
+        raw=None if raw is None else parse_size(raw, "raw"),
+        watch=watch,
         size=None if size == "keep" else parse_size(size),
         seed=seed,
         ext=ext,
@@ -166,12 +184,7 @@ def translate(
         fail_fast=fail_fast,
     )
     decided = plan(request, common.read_stdin)
-    if grid and (
-        useless := [name for name, on in (("--json", json), ("--print", print_), ("--dry-run", dry_run)) if on]
-    ):
-        raise UsageError(f"--grid makes one picture, by itself: leave out {', '.join(useless)}")
-    if decided.to_stdout and (json or print_):
-        raise UsageError("the picture itself goes to stdout: leave out --json and --print, or name OUT")
+    translation_report.check_words(decided, json=json, print_=print_, dry_run=dry_run)
     translation_report.passed_over(decided, console)
     if dry_run:
         translation_report.show(decided, console)
@@ -182,6 +195,9 @@ def translate(
         raise UsageError("- reads a picture from stdin, which is a terminal: cat picture.jpg | gantool translate ...")
     from gantool.translation import session
 
+    if raw is not None:
+        session.pipe(decided, console, read=common.read_from_stdin, write_stdout=common.write_stdout)
+        return
     session.start(
         decided,
         console,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from gantool.cli import common
+from gantool.errors import UsageError
 
 if TYPE_CHECKING:
     from gantool.report.console import Console
@@ -24,8 +25,22 @@ def printer(nul: bool) -> Callable[[Outcome], None]:
     return say
 
 
+def check_words(plan: Plan, *, json: bool, print_: bool, dry_run: bool) -> None:
+    """Raises UsageError for flags about files where there are none to speak of."""
+    if json and print_:
+        raise UsageError("--json names the written files already: leave out --print")
+    about_files = [name for name, on in (("--json", json), ("--print", print_), ("--dry-run", dry_run)) if on]
+    if plan.request.grid and about_files:
+        raise UsageError(f"--grid makes one picture, by itself: leave out {', '.join(about_files)}")
+    if plan.request.raw is not None and dry_run:
+        raise UsageError("--raw is about frames in a pipe: leave out --dry-run")
+    if plan.to_stdout and (json or print_):
+        raise UsageError("results themselves go to stdout: leave out --json and --print, or name OUT")
+
+
 def passed_over(plan: Plan, console: Console) -> None:
     """Says what lies among the inputs and is none."""
+    from gantool.films import names as films
     from gantool.pictures.find import passed_over
 
     if plan.outputs.passed_over:
@@ -36,6 +51,8 @@ def passed_over(plan: Plan, console: Console) -> None:
         console.note(plan.inputs.left_out)
     if others := plan.inputs.others:
         console.note(passed_over(others))
+        if not films.installed() and (left := [kind for kind in others if films.is_film_name(f"x{kind}")]):
+            console.note(f"{films.INSTALL} translates {' and '.join(left)}")
         console.event("passed_over", types=dict(others))
 
 

@@ -46,13 +46,14 @@ def find_pictures(folder: Path) -> tuple[Path, ...]:
     return look_below(folder).pictures
 
 
-def look_below(folder: Path, *, demand: bool = True) -> Found:
+def look_below(folder: Path, *, demand: bool = True, wanted: Callable[[str], bool] = is_picture_name) -> Found:
     """The pictures in a folder and in the folders below it, and what else there is.
 
     Hidden files and folders are passed over, and so are `gantool.pictures.strays`. Links are followed, every real
     folder is visited once, and none above this one is. What has a picture's name but cannot be read (a link that leads
     nowhere, a pipe), and a folder below that cannot be listed, is among the pictures, so that reading it says so.
-    Raises DataError for a folder that cannot be listed and, if `demand`, for one without a picture.
+    `wanted` says of a name whether the file counts. Raises DataError for a folder that cannot be listed and, if
+    `demand`, for one without a picture.
     """
     pictures: list[Path] = []
     others: Counter[str] = Counter()
@@ -79,7 +80,7 @@ def look_below(folder: Path, *, demand: bool = True) -> Found:
                 broken = entry.is_symlink() and not os.path.exists(path)
             except OSError:  # a link to itself
                 broken = True
-            if is_picture_name(entry.name):
+            if wanted(entry.name):
                 pictures.append(path)
             elif not entry.name.startswith(".") and entry.name.casefold() not in FILES:
                 others[BROKEN if broken else f".{_extension(entry.name)}".rstrip(".") or NO_EXTENSION] += 1

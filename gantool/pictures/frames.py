@@ -23,7 +23,7 @@ SEVERAL = ("GIF", "PNG", "WEBP", "TIFF")
 
 
 @dataclass(frozen=True)
-class Film:
+class Animation:
     """All frames of a file, in their order."""
 
     frames: tuple[Picture, ...]
@@ -39,7 +39,7 @@ def count_frames(source: Path | bytes, admit: Admit | None = None) -> int:
         return frames(image)
 
 
-def read_frames(source: Path | bytes, admit: Admit | None = None) -> Film:
+def read_frames(source: Path | bytes, admit: Admit | None = None) -> Animation:
     """Decodes all frames of a file, each as `read_picture` does the first. Raises DataError."""
     found, durations = [], []
     with explained(source), opened(source, admit) as image:
@@ -53,19 +53,19 @@ def read_frames(source: Path | bytes, admit: Admit | None = None) -> Film:
             wide = deep.read_deep(image) if is_deep and image.format != "PNG" else None
             found.append(replace(picture_of(image, wide), reduced=is_deep and wide is None))
             durations.append(round(float(image.info.get("duration", 0))))
-    return Film(tuple(found), tuple(durations), loop)
+    return Animation(tuple(found), tuple(durations), loop)
 
 
 def encode_frames(
     layers: Sequence[tuple[Array, Array | None]],
     format: str,
-    film: Film,
+    animation: Animation,
     *,
     quality: int = 95,
     icc_profile: bytes | None = None,
     dpi: tuple[float, float] | None = None,
 ) -> bytes:
-    """Frames, each pixels (H, W, 1 or 3) and alpha (H, W), as a file of a format of `SEVERAL`, shown as `film` is.
+    """Frames, each pixels (H, W, 1 or 3) and alpha (H, W), as a file of a format of `SEVERAL`, shown as `animation` is.
 
     The frames of an animation have one size; pages may differ.
     """
@@ -75,10 +75,10 @@ def encode_frames(
     if format == "TIFF":
         return deep.tiff(joined, profile, dpi)
     if format == "PNG":
-        return deep.png(joined, deep.png_facts(profile, dpi), film.durations, film.loop)
+        return deep.png(joined, deep.png_facts(profile, dpi), animation.durations, animation.loop)
     if format == "GIF":
-        return _gif(layers, film)
-    return _webp(layers, film, quality, profile)
+        return _gif(layers, animation)
+    return _webp(layers, animation, quality, profile)
 
 
 def _joined(pixels: Array, alpha: Array | None, some: bool) -> Array:
@@ -93,12 +93,12 @@ def _space(layers: Array) -> bytes:
     return b"GRAY" if layers.shape[2] < 3 else b"RGB "
 
 
-def _gif(layers: Sequence[tuple[Array, Array | None]], film: Film) -> bytes:
+def _gif(layers: Sequence[tuple[Array, Array | None]], animation: Animation) -> bytes:
     height, width = layers[0][0].shape[:2]
     parts = [b"GIF89a", struct.pack("<HHBBB", width, height, 0x70, 0, 0)]
-    if film.loop != 1:
-        parts.append(b"\x21\xff\x0bNETSCAPE2.0\x03\x01" + struct.pack("<H", min(film.loop, 65535)) + b"\0")
-    for (pixels, alpha), duration in zip(layers, film.durations, strict=True):
+    if animation.loop != 1:
+        parts.append(b"\x21\xff\x0bNETSCAPE2.0\x03\x01" + struct.pack("<H", min(animation.loop, 65535)) + b"\0")
+    for (pixels, alpha), duration in zip(layers, animation.durations, strict=True):
         table, head, data, transparent = _gif_frame(pixels, alpha)
         disposal = 2 if alpha is not None else 1  # what is transparent does not show the frame before
         flags = disposal << 2 | (transparent is not None)
@@ -140,7 +140,9 @@ def _gif_frame(pixels: Array, alpha: Array | None) -> tuple[bytes, bytes, bytes,
     return table, head + bytes([flags & 0x40 | 0x80 | size]), file[place : blocks(place + 1)], transparent
 
 
-def _webp(layers: Sequence[tuple[Array, Array | None]], film: Film, quality: int, icc_profile: bytes | None) -> bytes:
+def _webp(
+    layers: Sequence[tuple[Array, Array | None]], animation: Animation, quality: int, icc_profile: bytes | None
+) -> bytes:
     height, width = layers[0][0].shape[:2]
     some = any(alpha is not None for _, alpha in layers)
 
@@ -155,8 +157,8 @@ def _webp(layers: Sequence[tuple[Array, Array | None]], film: Film, quality: int
     parts = [chunk(b"VP8X", bytes([flags, 0, 0, 0]) + size)]
     if icc_profile is not None:
         parts.append(chunk(b"ICCP", icc_profile))
-    parts.append(chunk(b"ANIM", struct.pack("<IH", 0, min(film.loop, 65535))))
-    for (pixels, alpha), duration in zip(layers, film.durations, strict=True):
+    parts.append(chunk(b"ANIM", struct.pack("<IH", 0, min(animation.loop, 65535))))
+    for (pixels, alpha), duration in zip(layers, animation.durations, strict=True):
         file, place, image = encode(pixels, "WEBP", alpha=alpha, quality=quality), 12, b""
         while place < len(file):
             (length,) = struct.unpack_from("<I", file, place + 4)

@@ -16,7 +16,7 @@ from gantool.errors import UsageError, argument
 from gantool.files import check_folder
 from gantool.inference.sampler import slerp
 from gantool.pictures.file import Array, encode, to_uint8
-from gantool.pictures.frames import Film, encode_frames
+from gantool.pictures.frames import Animation, encode_frames
 from gantool.pictures.results import Recorder
 from gantool.report.console import Console
 from gantool.report.grids import grid
@@ -103,7 +103,7 @@ def interpolate(
         made = list(frames())
     suffix = Path(request.output).suffix.lower()
     if suffix in FILMS:
-        data = encode_frames([(frame, None) for frame in made], format, Film((), (FRAME,) * count, 0))
+        data = encode_frames([(frame, None) for frame in made], format, Animation((), (FRAME,) * count, 0))
     else:
         rows = [made[first : first + way.steps + 1] for first in range(0, count - 1, way.steps)]
         data = encode(np.asarray(grid(rows)), format, quality=request.quality)

@@ -13,7 +13,7 @@ from gantool.inference.codes import Codes
 from gantool.inference.engine import Engine
 from gantool.inference.pixels import prepared
 from gantool.pictures.file import Array, can_hold
-from gantool.pictures.frames import SEVERAL, Film, count_frames, encode_frames, read_frames
+from gantool.pictures.frames import SEVERAL, Animation, count_frames, encode_frames, read_frames
 from gantool.spec import Pictures
 from gantool.translation.companions import beside
 from gantool.translation.destination import Puts
@@ -23,7 +23,7 @@ from gantool.translation.pipeline import Decoded, Failed, Recipe, Translated, ab
 from gantool.translation.writing import Done, Outcome, Skipped, reduced
 
 
-def is_film(job: Job, engine: Engine, recipe: Recipe, stdin: bytes = b"") -> bool:
+def is_animation(job: Job, engine: Engine, recipe: Recipe, stdin: bytes = b"") -> bool:
     """Whether a job's picture has several frames that go into a file which can hold them."""
     domain = recipe.variants[0].direction.source
     if not isinstance(engine.spec.kind(domain), Pictures):
@@ -37,14 +37,14 @@ def is_film(job: Job, engine: Engine, recipe: Recipe, stdin: bytes = b"") -> boo
     return many and (job.format in SEVERAL or job.may_change)
 
 
-def translate_film(engine: Engine, job: Job, recipe: Recipe, destination: Puts, stdin: bytes = b"") -> Outcome:
+def translate_animation(engine: Engine, job: Job, recipe: Recipe, destination: Puts, stdin: bytes = b"") -> Outcome:
     """Translates all frames and delivers the file. Raises OutputRefusedError when the disk takes no more."""
     begun = time.perf_counter()
     out, format = job.out, job.format
     try:
-        film = read_frames(_given(job, stdin), engine.admit(recipe.size))
+        animation = read_frames(_given(job, stdin), engine.admit(recipe.size))
         made: list[Translated] = []
-        for found in _translated(engine, job, recipe, film):
+        for found in _translated(engine, job, recipe, animation):
             if isinstance(found, Failed):
                 return found
             made.append(found)
@@ -61,8 +61,10 @@ def translate_film(engine: Engine, job: Job, recipe: Recipe, destination: Puts, 
             one, over, missing = reduced(pixels, alpha, deep_format)
             layers.append((one, over))
             lost.update(dict.fromkeys(missing))
-        first = film.frames[0]
-        data = encode_frames(layers, format, film, quality=recipe.quality, icc_profile=first.icc_profile, dpi=first.dpi)
+        first = animation.frames[0]
+        data = encode_frames(
+            layers, format, animation, quality=recipe.quality, icc_profile=first.icc_profile, dpi=first.dpi
+        )
         beside(job, made[0].given.code, {}, destination)
         digest = destination.put(job, out, data)
     except OutputRefusedError:
@@ -81,16 +83,17 @@ def translate_film(engine: Engine, job: Job, recipe: Recipe, destination: Puts, 
         sha256=digest,
         way=made[0].way,
         lost=" and ".join(lost),
-        reduced=first.format if any(frame.reduced for frame in film.frames) else "",
+        translated=len(layers),
+        reduced=first.format if any(frame.reduced for frame in animation.frames) else "",
     )
 
 
-def _translated(engine: Engine, job: Job, recipe: Recipe, film: Film) -> Iterator[Translated | Failed]:
+def _translated(engine: Engine, job: Job, recipe: Recipe, animation: Animation) -> Iterator[Translated | Failed]:
     codes = Codes(engine, recipe.seed, recipe.sync)
     channels = engine.channels(recipe.variants[0].direction.source)
 
     def decoded() -> Iterator[Decoded]:
-        for picture in film.frames:
+        for picture in animation.frames:
             height, width = picture.pixels.shape[:2]
             pixels, alpha = prepared(picture, channels, recipe.size)
             yield Decoded(job, (width, height), replace(picture, alpha=None), pixels, alpha, 0.0)

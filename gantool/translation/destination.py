@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 from typing import Protocol
 
@@ -58,6 +59,17 @@ class Destination:
         else:
             self._outbox.write(path, data)
             self._note(self._results, job, path, digest)
+        return digest
+
+    def put_film(self, job: Job, path: Path, whole: Path) -> str:
+        """Moves a whole file, on the same disk, to its place and returns its SHA-256. Raises DataError."""
+        try:
+            with whole.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            os.replace(whole, path)
+        except OSError as error:
+            raise DataError(f"cannot write {path}: {reason(error, path.parent)}") from error
+        self._note(self._results, job, path, digest)
         return digest
 
     def put_map(self, job: Job, path: Path, data: bytes) -> None:

@@ -10,7 +10,8 @@ from functools import cached_property
 from pathlib import Path
 
 from gantool.errors import DataError, UsageError
-from gantool.pictures.find import below, look_below
+from gantool.films import names as films
+from gantool.pictures.find import below, is_picture_name, look_below
 from gantool.pictures.ids import of_domain, other_kinds
 from gantool.pictures.strays import is_stray_folder
 from gantool.spec import Kind
@@ -22,7 +23,7 @@ STREAM = "-"
 
 @dataclass(frozen=True)
 class Source:
-    """One picture to translate."""
+    """One picture or film to translate."""
 
     picture: Path | None
     """Where it lies; None for the one on stdin."""
@@ -36,6 +37,11 @@ class Source:
     def name(self) -> str:
         """Its name in messages."""
         return "stdin" if self.picture is None else str(self.picture)
+
+    @cached_property
+    def is_film(self) -> bool:
+        """Whether it is a film, by its name."""
+        return self.picture is not None and films.is_film_name(self.relative)
 
     @cached_property
     def absolute(self) -> str:
@@ -57,16 +63,21 @@ class Inputs:
 
 
 def find_inputs(
-    words: Sequence[str], out: Path | None, read_stdin: Callable[[], bytes], *, nul: bool = False
+    words: Sequence[str],
+    out: Path | None,
+    read_stdin: Callable[[], bytes],
+    *,
+    nul: bool = False,
+    demand: bool = True,
 ) -> Inputs:
-    """The pictures that the words mean: a file, a folder (the pictures below it), `@LIST`, `@-` (a list on stdin).
+    """The pictures and films that the words mean: a file, a folder (those below it), `@LIST`, `@-` (a list on stdin).
 
     A folder's pictures keep their path below it. Files named one by one keep their name. A list's relative paths are
     kept as they are written, its absolute ones (or such with `..`) from the folder that they have in common; with `nul`
     they end with NUL. Pictures in `out` are results, never inputs. Of several words those that are strays
     (`gantool.pictures.strays`) are passed over: a shell's `*` gives them, too. Raises DataError for a file or folder
-    that does not exist and UsageError for inputs that contradict each other; a list's missing files are only met when
-    they are read.
+    that does not exist and, if `demand`, for one without pictures, and UsageError for inputs that contradict each
+    other; a list's missing files are only met when they are read.
     """
     if not words:
         raise UsageError("which pictures? Name files, folders or a list (@LIST)")
@@ -80,7 +91,7 @@ def find_inputs(
             sources.append(Source(None, "stdin"))
         elif os.path.isdir(path):
             if len(words) == 1 or not is_stray_folder(path):
-                below, more = _below(path, out)
+                below, more = _below(path, out, demand)
                 sources += below
                 others += more
         elif _is_list(word):
@@ -89,7 +100,7 @@ def find_inputs(
             sources.append(Source(path, path.name))
         else:
             raise DataError(f"{path} does not exist")
-    if not sources:
+    if demand and not sources:
         raise DataError(f"{', '.join(words)}: these hold no pictures of yours, but what systems and gantool write")
     single = len(words) == 1 and len(sources) == 1 and not os.path.isdir(words[0]) and not _is_list(words[0])
     return Inputs(list(dict.fromkeys(sources)), single, others)
@@ -111,8 +122,16 @@ def _is_list(word: str) -> bool:
     return word.startswith("@") and (os.path.exists(word[1:]) or not os.path.lexists(word))
 
 
-def _below(folder: Path, out: Path | None) -> tuple[list[Source], Counter[str]]:
-    found = look_below(folder)
+def _counts(name: str) -> bool:
+    return is_picture_name(name) or (films.installed() and films.is_film_name(name))
+
+
+def _below(folder: Path, out: Path | None, demand: bool) -> tuple[list[Source], Counter[str]]:
+    found = look_below(folder, demand=False, wanted=_counts)
+    if demand and not found.pictures:
+        if any(films.is_film_name(f"x{kind}") for kind in found.others):
+            films.check_installed()
+        look_below(folder)  # raises what there is instead
     results = None if out is None else Path(os.path.realpath(out))
     if results is not None and Path(os.path.realpath(folder)) not in results.parents:
         results = None
@@ -125,7 +144,7 @@ def _below(folder: Path, out: Path | None) -> tuple[list[Source], Counter[str]]:
             inside[parent] = results is not None and Path(os.path.realpath(parent)).is_relative_to(results)
         if not inside[parent]:
             sources.append(Source(picture, relative(picture)))
-    if not sources:
+    if demand and not sources:
         raise DataError(f"{folder} holds no picture besides the results in {out}")
     return sources, found.others
 

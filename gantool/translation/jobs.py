@@ -24,7 +24,7 @@ class Job:
     out: Path | None
     """None: the bytes go to stdout."""
     format: str
-    """Pillow's name of the output's format."""
+    """Pillow's name of the output's format; of a film, FFmpeg's."""
     may_change: bool
     """Whether a result that the format cannot hold becomes a PNG file instead of losing what does not fit."""
     variant: int = 0
@@ -41,6 +41,11 @@ class Job:
     """Whether files that exist are replaced."""
     replaces_png: bool = False
     """The same, of a result that has to become a PNG file."""
+
+    @property
+    def is_film(self) -> bool:
+        """Whether the input is a film."""
+        return self.source.is_film
 
     @cached_property
     def key(self) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from gantool.errors import DataError, UsageError, argument
+from gantool.films import names as films
 from gantool.pictures.file import writable_format
 
 SAME = "same"
@@ -19,7 +20,8 @@ class Naming:
     """How outputs are called."""
 
     ext: str | None = None
-    """An extension, or `SAME`; None is "same", except that a lone picture without OUT becomes a PNG."""
+    """An extension, of a picture or a film and for those alone, or `SAME`; None is "same", except that a lone picture
+    without OUT becomes a PNG."""
     suffix: str = ""
     frames: bool = False
     """Whether all frames are translated: then GIF files are written, too."""
@@ -27,15 +29,25 @@ class Naming:
     def __post_init__(self) -> None:
         if "/" in self.suffix or os.sep in self.suffix:
             raise UsageError(f'{argument("suffix")} is a part of a file name, not "{self.suffix}"')
-        if self.ext not in (None, SAME):
+        if self.ext not in (None, SAME) and self._chosen.lower() not in films.WRITTEN:
             checked_format(str(self.ext), argument("ext"), frames=self.frames)
 
     def extension(self, name: str) -> str:
         """The extension of the result for an input of this name."""
-        if self.ext not in (None, SAME):
-            return str(self.ext).removeprefix(".")
+        if self.decides(name):
+            return self._chosen
         own = parted(name)[1][1:]
+        if films.is_film_name(name):
+            return own if own.lower() in films.WRITTEN else films.FALLBACK
         return own if _is_written(own, self.frames) else FALLBACK
+
+    def decides(self, name: str) -> bool:
+        """Whether `ext` is the extension for results of such inputs: films, or pictures."""
+        return self.ext not in (None, SAME) and films.is_film_name(name) is (self._chosen.lower() in films.WRITTEN)
+
+    @property
+    def _chosen(self) -> str:
+        return str(self.ext).removeprefix(".")
 
     def named(self, relative: str, variant: str = "", *, spelled_out: bool = False) -> str:
         """The result's path for an input's; `variant` tells the results for one input apart.
@@ -85,3 +97,11 @@ def checked_format(extension: str, where: str, *, frames: bool = False) -> str:
         return format_of(extension, frames=frames)
     except DataError as error:
         raise UsageError(f"{where}: {error.text}") from None
+
+
+def checked_film(name: str) -> str:
+    """FFmpeg's name of the format of a film of this name. Raises UsageError."""
+    format = films.WRITTEN.get(films.extension(name))
+    if format is None:
+        raise UsageError(f"{name}: a film is written as {', '.join(films.WRITTEN)}")
+    return format

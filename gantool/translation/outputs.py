@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from gantool.errors import UsageError, argument, quoted
+from gantool.films.names import is_film_name
 from gantool.pictures.find import is_picture_name
 from gantool.translation.distinct_names import folds_names, named
 from gantool.translation.inputs import STREAM, Inputs, Source
 from gantool.translation.jobs import Job as Job
 from gantool.translation.jobs import input_key, owners_of, with_more
 from gantool.translation.jobs import key as key
-from gantool.translation.naming import FALLBACK, SAME, Naming, checked_format, format_of
+from gantool.translation.naming import FALLBACK, SAME, Naming, checked_film, checked_format, format_of
 from gantool.translation.standing import Before, refuse_existing, refuse_strangers, sorted_out
 from gantool.translation.standing import Existing as Existing
 
@@ -119,6 +120,8 @@ def _plan_one(
     maps: Path | None,
     before: Before,
 ) -> Outputs:
+    if out == STREAM and source.is_film:
+        raise UsageError(f"a film goes to a file: name OUT. Raw frames go to stdout, by {argument('raw')}")
     if out == STREAM or (out is None and source.picture is None):
         if len(variants) > 1:
             raise UsageError(f"{len(variants)} results do not go to stdout one after the other: name OUT")
@@ -132,21 +135,25 @@ def _plan_one(
     if out is None:
         assert source.picture is not None
         beside = Naming(
-            naming.ext or (SAME if naming.frames else FALLBACK), naming.suffix or ".translated", naming.frames
+            naming.ext or (SAME if naming.frames or source.is_film else FALLBACK),
+            naming.suffix or ".translated",
+            naming.frames,
         )
         jobs = [
             _job(source, source.picture.with_name(beside.named(source.picture.name, name)), beside, number)
             for number, name in enumerate(variants)
         ]
     else:
-        path, format = Path(out), checked_format(Path(out).suffix, out, frames=naming.frames)
+        path, film = Path(out), source.is_film
+        format = checked_film(path.name) if film else checked_format(path.suffix, out, frames=naming.frames)
         jobs = [
             Job(source, path.with_name(f"{path.stem}{name}{path.suffix}"), format, may_change=False, variant=number)
             for number, name in enumerate(variants)
         ]
+        chosen = naming.extension(source.relative)
         if naming.suffix or (
-            naming.ext not in (None, SAME)
-            and checked_format(str(naming.ext), argument("ext"), frames=naming.frames) != format
+            naming.decides(source.relative)
+            and format != (checked_film(f"x.{chosen}") if film else format_of(chosen, frames=naming.frames))
         ):
             raise UsageError(
                 f"{out} names the file already: {argument('ext')} and {argument('suffix')} are for output folders"
@@ -167,9 +174,10 @@ def _plan_one(
 
 
 def _job(source: Source, out: Path, naming: Naming, variant: int, spelled_out: bool = False) -> Job:
-    return Job(
-        source, out, format_of(out.suffix, frames=naming.frames), naming.ext in (None, SAME), variant, spelled_out
-    )
+    if source.is_film:
+        return Job(source, out, checked_film(out.name), False, variant, spelled_out)
+    format = format_of(out.suffix, frames=naming.frames)
+    return Job(source, out, format, not naming.decides(source.relative), variant, spelled_out)
 
 
 def _is_folder(out: str, *, single: bool) -> bool:
@@ -177,7 +185,9 @@ def _is_folder(out: str, *, single: bool) -> bool:
     path = Path(out)
     if path.exists() or out == STREAM:
         return path.is_dir()
-    return out.endswith(("/", os.sep)) or not (path.suffix if single else is_picture_name(path.name))
+    return out.endswith(("/", os.sep)) or not (
+        path.suffix if single else is_picture_name(path.name) or is_film_name(path.name)
+    )
 
 
 def _without_results(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +16,7 @@ from gantool.inference.processes import Place, shared
 from gantool.pictures.file import picture_size
 from gantool.pictures.opening import most_pixels
 from gantool.runs.checkpoint import load_model
-from gantool.translation.animation import is_film, translate_film
+from gantool.translation.animation import is_animation, translate_animation
 from gantool.translation.destination import Destination, Puts
 from gantool.translation.inputs import Inputs
 from gantool.translation.jobs import Job
@@ -41,9 +41,15 @@ class Given:
 
 
 def by_processes(
-    plan: Plan, recipe: Recipe, destination: Destination, stdin: bytes, jobs: int, arrived: Callable[[Outcome], object]
+    plan: Plan,
+    recipe: Recipe,
+    destination: Destination,
+    pictures: Sequence[Job],
+    stdin: bytes,
+    jobs: int,
+    arrived: Callable[[Outcome], object],
 ) -> Generator[Outcome, None, None]:
-    """What comes of each job, as `outcomes` gives it: computed on a CPU by so many processes of one thread.
+    """What comes of each picture, as `of_pictures` gives it: computed on a CPU by so many processes of one thread.
 
     A pass is as large as one of a process alone may be, and waits until it has room beside the others: so a picture
     goes through the network the same way, however many they are. `arrived` is told of each at once, from any thread.
@@ -52,33 +58,42 @@ def by_processes(
     bare = replace(plan, inputs=Inputs([], single=plan.inputs.single), outputs=Outputs([]))
     given = Given(bare, replace(recipe, workers=1), stdin, free)
     together = int(memory.SHARE * free) if plan.request.memory is None else plan.request.memory
-    return shared(_part, given, plan.outputs.jobs, jobs, destination, together, arrived)
+    return shared(_part, given, pictures, jobs, destination, together, arrived)
 
 
-def outcomes(
-    engine: Engine, plan: Plan, recipe: Recipe, destination: Puts, stdin: bytes, jobs: Iterator[tuple[int, Job]]
+def of_pictures(
+    engine: Engine,
+    plan: Plan,
+    recipe: Recipe,
+    destination: Puts,
+    stdin: bytes,
+    jobs: Iterator[tuple[int, Job]],
+    go_on: Callable[[], bool] = lambda: True,
 ) -> Generator[tuple[int, Outcome | None], None, None]:
-    """What comes of each numbered job: of pictures first, then of those with frames, if these are wanted; for such the
-    first is None.
+    """What comes of each numbered job, until `go_on` says no: of pictures first, then of those with frames, if these
+    are wanted; for such the first is None.
     """
     numbers: dict[Job, int] = {}
-    films: list[Job] = []
+    animations: list[Job] = []
 
-    def pictures() -> Iterator[Job]:
+    def still() -> Iterator[Job]:
         for number, job in jobs:
+            if not go_on():
+                return
             numbers[job] = number
-            if plan.request.frames and is_film(job, engine, recipe, stdin):
-                films.append(job)
+            if plan.request.frames and is_animation(job, engine, recipe, stdin):
+                animations.append(job)
             else:
                 yield job
 
-    with closing(translate_all(engine, pictures(), recipe, writer(recipe, destination), stdin=stdin)) as made:
+    with closing(translate_all(engine, still(), recipe, writer(recipe, destination), stdin=stdin)) as made:
         for outcome in made:
             yield numbers.pop(outcome.job), outcome
-    for job in films:
+    for job in animations:
         yield numbers[job], None
-    for job in films:
-        yield numbers[job], translate_film(engine, job, recipe, destination, stdin)
+    for job in animations:
+        if go_on():
+            yield numbers[job], translate_animation(engine, job, recipe, destination, stdin)
 
 
 def engine_of(plan: Plan, device: torch.device | str, together: Shared | None = None) -> Engine:
@@ -95,7 +110,7 @@ def pixels_of_each(plan: Plan) -> int:
         return plan.request.size[0] * plan.request.size[1]
     if plan.facts.sizes.exact is not None:
         return plan.facts.sizes.exact**2
-    pictures = [job.source.picture for job in plan.outputs.jobs if job.source.picture is not None]
+    pictures = [job.source.picture for job in plan.outputs.jobs if job.source.picture is not None and not job.is_film]
     few = pictures[:: -(-len(pictures) // _LOOKED_AT)] if pictures else []
     sizes = [width * height for width, height in map(_size, few)]
     return sum(sizes) // max(1, len(sizes))
@@ -104,7 +119,7 @@ def pixels_of_each(plan: Plan) -> int:
 def _part(given: Given, place: Place[Job, Outcome]) -> Generator[tuple[int, Outcome | None], None, None]:
     """The work of one process."""
     engine = engine_of(given.plan, "cpu", Shared(given.free, place.room))
-    yield from outcomes(engine, given.plan, given.recipe, _Asked(place), given.stdin, place.items())
+    yield from of_pictures(engine, given.plan, given.recipe, _Asked(place), given.stdin, place.items())
 
 
 class _Asked:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import get_args
 
 from gantool import direction, registry
 from gantool.errors import DataError, UsageError, argument, command
 from gantool.files import check_folder, check_writable
+from gantool.films.names import check_installed
 from gantool.inference.devices import PRECISIONS, PRECISIONS_TEXT, check_name
 from gantool.inference.jobs import check_jobs
 from gantool.inference.styles import styles
@@ -19,7 +20,7 @@ from gantool.pictures.resize import LARGEST_SIDE
 from gantool.pictures.results import Results
 from gantool.runs.find import find_weights
 from gantool.runs.header import read_facts
-from gantool.spec import Direction, Facts
+from gantool.spec import Direction, Facts, Kind, Pictures
 from gantool.translation.earlier import Earlier, without_earlier
 from gantool.translation.inputs import STREAM, Inputs, Source, find_inputs, of_kind
 from gantool.translation.jobs import Job
@@ -36,7 +37,7 @@ class Request:
     model: str
     """A run folder, a weights file, or a model's name: its newest run below ./runs."""
     inputs: tuple[str, ...]
-    """Pictures, folders, @LIST (a file with one path a line), or - (a picture on stdin)."""
+    """Pictures, films, folders, @LIST (a file with one path a line), or - (a picture on stdin)."""
     output: str | None = None
     """A file, a folder, or - for stdout; None beside the input, for one picture."""
     only_last_word: bool = False
@@ -60,6 +61,16 @@ class Request:
     """The output is one picture: inputs by styles and domains."""
     frames: bool = False
     """All frames of animations and all pages, each file in one style, as the same kind of file."""
+    every: int = 1
+    """Of films, take one frame of so many."""
+    start: float | None = None
+    """Of films, where to begin, in seconds."""
+    stop: float | None = None
+    """Of films, where to end, in seconds."""
+    raw: tuple[int, int] | None = None
+    """(width, height) of raw frames (rgb24) on stdin; the results go to stdout."""
+    watch: bool = False
+    """Go on with whatever arrives in the folders, until a signal comes."""
     size: tuple[int, int] | None = None
     """(width, height) to resize to before the network."""
     seed: int = 0
@@ -91,6 +102,9 @@ class Request:
     """Stop at the first picture that fails."""
 
 
+_UNCHANGED = {one.name: one.default for one in dataclasses.fields(Request)}
+
+
 @dataclass(frozen=True)
 class Plan:
     """A translation, decided."""
@@ -113,12 +127,14 @@ class Plan:
 
     @property
     def to_stdout(self) -> bool:
-        """Whether the result goes to stdout."""
+        """Whether results go to stdout."""
         return self.request.output == STREAM if self.request.grid else self.outputs.root is None
 
     @property
     def reads_stdin(self) -> bool:
         """Whether a picture comes from stdin."""
+        if self.request.raw is not None:
+            return True
         given = self.inputs.sources if self.request.grid else [job.source for job in self.outputs.jobs]
         return any(source.picture is None for source in given)
 
@@ -126,7 +142,7 @@ class Plan:
 def plan(request: Request, read_stdin: Callable[[], bytes]) -> Plan:
     """`read_stdin` is called for a list on stdin. Raises UsageError, DataError or CheckpointError."""
     _check(request)
-    naming = Naming(request.ext, request.suffix, request.frames)
+    Naming(request.ext, request.suffix, request.frames)  # raises what is wrong with them
     weights = find_weights(request.model, tuple(registry.plugins()))
     facts = read_facts(weights)
     refuse_samplers(facts, request.model)
@@ -143,32 +159,52 @@ def plan(request: Request, read_stdin: Callable[[], bytes]) -> Plan:
     if request.attention is not None and "attend" not in facts.can:
         raise UsageError(f"{facts.model} has no attention to show: leave out {argument('attention')}")
     results = variants(directions, chosen)
+    how = tuple(_how(request, facts, result) for result in results)
+    nothing = Plan(request, weights, facts, directions, results, Inputs([], single=True), Outputs([]), how=how)
+    if request.raw is not None:
+        _check_raw(nothing)
+        return nothing
+    if request.watch:
+        _check_watch(request)
+    return filled(nothing, read_stdin)
+
+
+def filled(given: Plan, read_stdin: Callable[[], bytes]) -> Plan:
+    """The same translation with the inputs that are there now. Raises UsageError or DataError."""
+    request, facts, directions = given.request, given.facts, given.directions
     named = request.output not in (None, STREAM)
-    inputs = find_inputs(request.inputs, Path(str(request.output)) if named else None, read_stdin, nul=request.nul)
-    inputs = of_kind(inputs, facts.spec.kind(directions[0].source))
+    inputs = find_inputs(
+        request.inputs,
+        Path(str(request.output)) if named else None,
+        read_stdin,
+        nul=request.nul,
+        demand=not request.watch,
+    )
+    kind = facts.spec.kind(directions[0].source)
+    inputs = of_kind(inputs, kind)
     made = Results()
     inputs, earlier = without_earlier(inputs, request.inputs, made)
-    how = tuple(_how(request, facts, result) for result in results)
-    before = Before(made, how, only_last_word=request.only_last_word, maps=facts.maps)
+    _check_films(request, inputs, kind)
+    before = Before(made, given.how, only_last_word=request.only_last_word, maps=facts.maps)
     if request.grid:
-        format = _sheet_format(request, before)
-        return Plan(request, weights, facts, directions, results, inputs, Outputs([]), format, earlier, how)
+        return replace(given, inputs=inputs, sheet_format=_sheet_format(request, before), earlier=earlier)
+    naming = Naming(request.ext, request.suffix, request.frames)
     outputs = find_outputs(
         inputs,
         request.output,
         naming,
         existing=request.existing,
         shard=request.shard,
-        variants=[result.suffix for result in results],
+        variants=[result.suffix for result in given.variants],
         codes=request.save_styles,
         maps=request.attention,
         before=before,
     )
-    if outputs.root is not None and outputs.jobs:
+    if outputs.root is not None and (outputs.jobs or request.watch):
         check_folder(outputs.root)
     if request.attention is not None and outputs.jobs:
         check_folder(request.attention)
-    return Plan(request, weights, facts, directions, results, inputs, outputs, earlier=earlier, how=how)
+    return replace(given, inputs=inputs, outputs=outputs, earlier=earlier)
 
 
 def refuse_samplers(facts: Facts, model: str) -> None:
@@ -183,7 +219,60 @@ def _how(request: Request, facts: Facts, variant: Variant) -> dict[str, str]:
     given = {"model": facts.sha256[:16], "to": variant.direction.target, "size": str(request.size)}
     if style is not None:
         given["style"] = f"{style.kind} {style.number} {style.path} {style.other} {style.share:.6f} {request.sync}"
+    if (request.every, request.start, request.stop) != (1, None, None):
+        given["part of the film"] = f"{request.every} {request.start} {request.stop}"
     return {**given, "seed": str(request.seed)}
+
+
+def _check_films(request: Request, inputs: Inputs, kind: Kind) -> None:
+    """Raises UsageError for films where none can be, and for what is about films where there are pictures."""
+    film = next((source.name for source in inputs.sources if source.is_film), None)
+    picture = next((source.name for source in inputs.sources if not source.is_film), None)
+    about_films = [argument(name) for name in ("every", "start", "stop") if _given(request, name)]
+    if about_films and picture is not None:
+        raise UsageError(f"{picture} is no film: leave out {' and '.join(about_films)}, or name films alone")
+    if film is None:
+        return
+    check_installed()
+    if not isinstance(kind, Pictures):
+        raise UsageError(f"{film} is a film, and {argument('model', request.model)} translates label maps")
+    for name in ("attention", "grid"):
+        if _given(request, name):
+            raise UsageError(f"{film} is a film: leave out {argument(name)}, which is for pictures")
+
+
+def _check_raw(given: Plan) -> None:
+    """Raises UsageError for what has no meaning for raw frames."""
+    request, raw = given.request, argument("raw")
+    if request.inputs != (STREAM,) or request.output not in (None, STREAM):
+        raise UsageError(f"{raw} reads frames on stdin and writes them to stdout: the one word is -")
+    for_files = ("interpolate", "save_styles", "attention", "grid", "frames", "every", "start", "stop", "watch", "jobs")
+    of_files = ("ext", "suffix", "shard", "nul")
+    wrong = [argument(name) for name in (*for_files, *of_files) if _given(request, name)]
+    wrong += [] if request.existing is None else [argument("existing", request.existing)]
+    if wrong:
+        raise UsageError(f"{raw} is about frames in a pipe: leave out {', '.join(wrong)}")
+    if len(given.variants) > 1:
+        raise UsageError(f"{raw} has one result for a frame, not {len(given.variants)}")
+    if not isinstance(given.facts.spec.kind(given.directions[0].source), Pictures):
+        raise UsageError(f"{raw} is for pictures, and these weights translate label maps")
+
+
+def _check_watch(request: Request) -> None:
+    """Raises UsageError for what cannot be watched."""
+    watch = argument("watch")
+    wrong = next((word for word in request.inputs if not Path(word).is_dir()), None)
+    if wrong is not None:
+        raise UsageError(f"{watch} watches folders, and {wrong} is none")
+    if request.output is None:
+        raise UsageError(f"{watch} needs a folder for the results: name OUT last")
+    if request.grid or request.existing == "fail":
+        grid, fail = argument("grid"), argument("existing", "fail")
+        raise UsageError(f"{watch} translates what arrives, one by one: leave out {grid if request.grid else fail}")
+
+
+def _given(request: Request, name: str) -> bool:
+    return bool(getattr(request, name) != _UNCHANGED[name])
 
 
 def _check(request: Request) -> None:
@@ -202,6 +291,10 @@ def _check(request: Request) -> None:
         "size": (all(1 <= side <= LARGEST_SIDE for side in size), f"(width, height), 1 to {LARGEST_SIDE} pixels each"),
         "quality": (1 <= request.quality <= 100, "1 to 100"),
         "shard": (1 <= i <= n, "(i, n) with i from 1 to n"),
+        "every": (request.every >= 1, "at least 1"),
+        "start": (request.start is None or request.start >= 0, "seconds, 0 or more"),
+        "stop": (request.stop is None or request.stop > (request.start or 0), "later than the start"),
+        "raw": (request.raw is None or all(1 <= side <= LARGEST_SIDE for side in request.raw), "(width, height)"),
         "batch": (request.batch is None or request.batch >= 1, "at least 1"),
         "max_pixels": (request.max_pixels is None or request.max_pixels >= 1, "at least 1"),
     }
@@ -213,8 +306,7 @@ def _check(request: Request) -> None:
 def _sheet_format(request: Request, before: Before) -> str:
     """The format of a grid. Raises UsageError for arguments that say nothing for it, and where OUT does not fit."""
     for_files = ("frames", "save_styles", "attention", "shard", "ext", "suffix", "batch", "jobs")
-    unchanged = {one.name: one.default for one in dataclasses.fields(Request)}
-    given = [argument(name) for name in for_files if getattr(request, name) != unchanged[name]]
+    given = [argument(name) for name in for_files if _given(request, name)]
     if request.existing in ("skip", "newer"):
         given.append(argument("existing", request.existing))
     if given:

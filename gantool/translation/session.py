@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from contextlib import closing, nullcontext
+from functools import cache
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from gantool.errors import Interrupted
 from gantool.files import write_atomically
-from gantool.inference.devices import choose, half_precision_note
-from gantool.inference.jobs import how_many, in_words
 from gantool.pictures.file import encode
 from gantool.pictures.results import Recorder
-from gantool.pictures.threads import workers
 from gantool.report.console import Console
-from gantool.report.progress import files_progress
+from gantool.report.progress import files_progress, progress
 from gantool.signals import raised
 from gantool.translation.destination import Destination
 from gantool.translation.outbox import Outbox
-from gantool.translation.parts import by_processes, engine_of, outcomes, pixels_of_each
-from gantool.translation.pipeline import Failed, Recipe, default_batch
+from gantool.translation.parts import engine_of
+from gantool.translation.raw import translate_raw
 from gantool.translation.request import Plan
 from gantool.translation.sheet import sheet
 from gantool.translation.tally import Tally
-from gantool.translation.writing import Done, Outcome, Skipped
+from gantool.translation.watching import watch
+from gantool.translation.work import ahead, device_of, outcomes, processes_of, recipe_of
+from gantool.translation.writing import Outcome, Skipped
 
 
 def start(
@@ -43,6 +42,9 @@ def start(
     Raises GantoolError at the end if pictures failed, the picture's own error where there is but one, Interrupted after
     a signal, and OutputRefusedError when the disk takes no more.
     """
+    if plan.request.watch:
+        watch(plan, console, report)
+        return
     stdin = read_stdin() if plan.reads_stdin else b""
     if plan.request.grid:
         _draw(plan, console, stdin, write_stdout)
@@ -60,93 +62,51 @@ def start(
                 report(Skipped(job, job.out))
             tally.skip(job, job.out)
         if outputs.jobs:
-            device = _device(plan, console)
-            jobs = _jobs(plan, device)
+            device = device_of(plan, console)
+            jobs = processes_of(plan, device)
             if not single:
-                console.note(_ahead(plan, device, jobs))
-            found = _outcomes(plan, device, jobs, destination, stdin, tally)
-            with (
-                closing(found),
-                nullcontext() if single else files_progress(console, len(outputs.jobs)) as progress,
-            ):
+                console.note(ahead(plan, device, jobs))
+            work = outcomes(
+                *(plan, cache(lambda: engine_of(plan, device)), destination, console, tally, stdin),
+                jobs=jobs,
+                bar=not single,
+            )
+            with closing(work) as found:
                 for outcome in found:
                     if report is not None:
                         report(outcome)
-                    if isinstance(outcome, Failed):
-                        tally.fail(outcome)
-                    elif isinstance(outcome, Done):
-                        tally.done(outcome)
-                    else:
-                        tally.skip(outcome.job, outcome.out)
-                    if progress is not None:
-                        progress.advance(failed=isinstance(outcome, Failed))
+                    tally.count(outcome)
             for data in destination.streamed:
                 write_stdout(data)
     tally.end()
 
 
-def _outcomes(
-    plan: Plan, device: torch.device, jobs: int | None, destination: Destination, stdin: bytes, tally: Tally
-) -> Generator[Outcome, None, None]:
-    """What comes of each job, by so many processes, or None for this one alone with all its threads."""
-    recipe = recipe_of(plan, device)
+def pipe(
+    plan: Plan, console: Console, *, read: Callable[[int], bytes], write_stdout: Callable[[bytes], object]
+) -> None:
+    """Translates raw frames, as planned, from a stream that `read` reads so many bytes of. Raises GantoolError."""
+    assert plan.request.raw is not None
+    done = 0
 
-    def arrived(outcome: Outcome) -> None:
-        if isinstance(outcome, Done):
-            tally.in_place()
+    def stopped(number: int) -> Interrupted:
+        return Interrupted(f"stopped after {done} frames", 128 + number)
 
-    if jobs is not None:
-        yield from by_processes(plan, recipe, destination, stdin, jobs, arrived)
-        return
-    engine = engine_of(plan, device)
-    with closing(outcomes(engine, plan, recipe, destination, stdin, iter(enumerate(plan.outputs.jobs)))) as made:
-        for _, outcome in made:
-            if outcome is not None:
-                arrived(outcome)
-                yield outcome
+    with raised(stopped):
+        device = device_of(plan, console)
+        engine = engine_of(plan, device)
+        with progress(console, None, what="frames") as bar:
 
+            def tell(number: int) -> None:
+                nonlocal done
+                done = number
+                bar.advance(number)
 
-def recipe_of(plan: Plan, device: torch.device) -> Recipe:
-    """How every picture of the plan is translated on this device."""
-    request = plan.request
-    return Recipe(
-        plan.variants,
-        size=request.size,
-        batch=request.batch or default_batch(device.type),
-        quality=request.quality,
-        seed=request.seed,
-        sync=request.sync,
-        workers=workers(),
-    )
-
-
-def _device(plan: Plan, console: Console) -> torch.device:
-    device = choose(plan.request.device)
-    if note := half_precision_note(device, plan.request.precision):
-        console.warn(note)
-    return device
-
-
-def _jobs(plan: Plan, device: torch.device) -> int | None:
-    """How many processes share the work; None for this one alone. A batch is for one."""
-    if plan.request.jobs is None and (plan.inputs.single or plan.request.batch is not None):
-        return None
-    return how_many(plan.request.jobs, device, len(plan.outputs.jobs), pixels_of_each(plan))
-
-
-def _ahead(plan: Plan, device: torch.device, jobs: int | None) -> str:
-    """The work ahead, in words."""
-    spec = plan.facts.spec
-    two = len(spec.domains) == 2 and not spec.attributes
-    known = f"{plan.directions[0].source} " if two else ""
-    ways = f"{known}to {', '.join(way.target for way in plan.directions)} on {device}{in_words(jobs)}"
-    half = ", in bf16" if plan.request.precision == "bf16" else ""
-    return f"{ways}{half}: {len(plan.outputs.jobs)} to do, {len(plan.outputs.skipped)} done before"
+            translate_raw(engine, recipe_of(plan, device), plan.request.raw, read, write_stdout, tell)
 
 
 def _draw(plan: Plan, console: Console, stdin: bytes, write_stdout: Callable[[bytes], object]) -> None:
     """The grid."""
-    device = _device(plan, console)
+    device = device_of(plan, console)
     engine, recipe = engine_of(plan, device), recipe_of(plan, device)
     with files_progress(console, len(plan.inputs.sources)) as bar:
         drawn = sheet(engine, plan.inputs.sources, recipe, stdin=stdin, advance=bar.advance)

@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from queue import SimpleQueue
-from typing import TYPE_CHECKING
 
 from gantool.errors import GantoolError, argument
 from gantool.inference.memory import in_words
 from gantool.pictures.frames import SEVERAL
 from gantool.report.console import Console
 from gantool.translation.outputs import Job
-
-if TYPE_CHECKING:
-    from gantool.translation.pipeline import Failed
-    from gantool.translation.writing import Done
+from gantool.translation.pipeline import Failed
+from gantool.translation.writing import Done, Outcome
 
 _NAMED_AT_THE_END = 10
 
@@ -23,13 +20,23 @@ _NAMED_AT_THE_END = 10
 class Tally:
     """Counts outcomes, says them as they come, and sums them up at the end."""
 
-    def __init__(self, console: Console, *, total: int, single: bool, fail_fast: bool) -> None:
+    def __init__(self, console: Console, *, total: int | None, single: bool, fail_fast: bool) -> None:
+        """`total` is how many results there will be; None where that is open, in watched folders."""
         self.console, self.total, self.single = console, total, single
         self._fail_fast = fail_fast
         self._written = self._skipped = 0
         self._in_place = SimpleQueue[None]()
-        self._failed: list[str] = []
+        self._failed: dict[tuple[str, int], str] = {}
         self._said: set[str] = set()
+
+    def count(self, outcome: Outcome) -> None:
+        """Counts whatever has come of a picture."""
+        if isinstance(outcome, Failed):
+            self.fail(outcome)
+        elif isinstance(outcome, Done):
+            self.done(outcome)
+        else:
+            self.skip(outcome.job, outcome.out)
 
     def kept_though(self, stale: Mapping[str, int]) -> None:
         """Says that results are kept which this command would make otherwise."""
@@ -51,6 +58,7 @@ class Tally:
     def done(self, done: Done) -> None:
         """Counts a picture and says what is worth knowing of it."""
         self._written += 1
+        self._failed.pop(_key(done.job), None)  # of a watched folder: it was broken, and has been mended
         if self.single and done.out is not None:
             self.console.note(f"wrote {done.out}")
         name, way = done.job.source.name, done.way
@@ -60,6 +68,7 @@ class Tally:
             out=done.out,
             size_in=done.size_in,
             size_out=done.size_out,
+            frames=done.translated,
             strips=way.strips,
             seconds=round(done.seconds, 4),
             sha256=done.sha256,
@@ -90,7 +99,7 @@ class Tally:
         """Raises the error itself where there is but one picture, and at the first failure where that is asked for."""
         if self.single:
             raise failed.error
-        self._failed.append(failed.job.source.name)
+        self._failed[_key(failed.job)] = failed.job.source.name
         self.console.error(failed.error.text)
         self.console.event("failed", **{"in": failed.job.source.name}, error=self.console.words(failed.error.text))
         if self._fail_fast:
@@ -103,10 +112,11 @@ class Tally:
             skipped = f", {self._skipped} skipped (their results exist)" if self._skipped else ""
             self.console.note(f"{self._written} written{skipped}, {len(self._failed)} failed")
         if self._failed:
-            names = ", ".join(self._failed[:_NAMED_AT_THE_END])
+            names = ", ".join(list(self._failed.values())[:_NAMED_AT_THE_END])
             more = f" and {len(self._failed) - _NAMED_AT_THE_END} more" if len(self._failed) > _NAMED_AT_THE_END else ""
             left = f", stopped there ({argument('fail_fast')})" if self._fail_fast else ""
-            raise GantoolError(f"{len(self._failed)} of {self.total} failed{left}: {names}{more}")
+            total = self.total if self.total is not None else self._written + len(self._failed)
+            raise GantoolError(f"{len(self._failed)} of {total} failed{left}: {names}{more}")
 
     def stopped(self) -> str:
         """The line for a signal that ends the work."""
@@ -118,3 +128,7 @@ class Tally:
         if subject not in self._said:
             self._said.add(subject)
             self.console.note(f"{text} (reported once)" if not self.single else text)
+
+
+def _key(job: Job) -> tuple[str, int]:
+    return job.source.name, job.variant

@@ -38,6 +38,8 @@ class Done:
     """Lost because the output's format cannot hold it: "transparency", "16 bits"."""
     frames: int = 1
     """Frames or pages of the input, of which the first is translated."""
+    translated: int = 1
+    """Frames or pages that are translated."""
     reduced: str = ""
     """The input's format (Pillow's name) where 8 of its 16 bits were read."""
 

@@ -21,6 +21,8 @@ REASONS = (
     "needs several processes",
     "needs a network",
     "needs ffmpeg",
+    "needs a film",
+    "goes on until it is stopped",
     "needs Slurm",
     "needs the weights of Inception",
 )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gantool.pictures.frames import SEVERAL, Film, count_frames, encode_frames, read_frames
+from gantool.pictures.frames import SEVERAL, Animation, count_frames, encode_frames, read_frames
 
 RNG = np.random.default_rng(0)
 COLOUR = [RNG.integers(0, 256, (24, 36, 3), dtype=np.uint8) for _ in range(3)]
@@ -16,9 +16,9 @@ ALPHA = [np.where(RNG.random((24, 36)) < 0.5, 0, 255).astype(np.uint8) for _ in 
 @pytest.mark.parametrize("format", SEVERAL)
 @pytest.mark.parametrize("transparent", [False, True])
 def test_frames_come_through_writing_and_reading(format, transparent):
-    film = Film((), (100, 200, 300), 3)
+    animation = Animation((), (100, 200, 300), 3)
     layers = list(zip(COLOUR, ALPHA if transparent else [None] * 3, strict=True))
-    data = encode_frames(layers, format, film, quality=100)
+    data = encode_frames(layers, format, animation, quality=100)
     again = read_frames(data)
     assert count_frames(data) == len(again.frames) == 3
     if format != "TIFF":
@@ -35,7 +35,7 @@ def test_frames_come_through_writing_and_reading(format, transparent):
 
 @pytest.mark.parametrize("format", SEVERAL)
 def test_frames_that_are_alike_stay_frames(format):
-    data = encode_frames([(COLOUR[0], None)] * 4, format, Film((), (40,) * 4, 0))
+    data = encode_frames([(COLOUR[0], None)] * 4, format, Animation((), (40,) * 4, 0))
     assert count_frames(data) == 4
     with Image.open(io.BytesIO(data)) as image:
         assert image.n_frames == 4
@@ -44,7 +44,7 @@ def test_frames_that_are_alike_stay_frames(format):
 @pytest.mark.parametrize("format", ["PNG", "TIFF"])
 def test_frames_of_16_bit_colour(format):
     deep = [RNG.integers(0, 65536, (24, 36, 3), dtype=np.uint16) for _ in range(2)]
-    data = encode_frames([(one, None) for one in deep], format, Film((), (50, 50), 0))
+    data = encode_frames([(one, None) for one in deep], format, Animation((), (50, 50), 0))
     again = read_frames(data).frames
     assert len(again) == 2
     if format == "PNG":  # an animation's 16 bits are written, and read as 8: it is said

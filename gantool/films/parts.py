@@ -1,0 +1,169 @@
+"""A film that is being written: whole parts in a hidden folder beside it, from which a stopped translation goes on.
+
+Each part has the same number of frames and is encoded by itself, so the film is the same bytes whether its making was
+stopped or not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
+
+from gantool.errors import DataError
+from gantool.files import write_atomically
+from gantool.films.reading import Film, Frame, opened
+
+if TYPE_CHECKING:
+    from av.container import OutputContainer
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+
+FRAMES = 24
+"""Of a part: about a second, with a key frame at its beginning."""
+
+_HOW, _LOCK, _PART = "how.json", "lock", ".part.nut"
+_BT709, _SMPTE170M, _LIMITED = 1, 6, 1  # of ITU-T H.273
+_HD = 720
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What earlier work has left."""
+
+    parts: int
+    frames: int
+    last: int | None
+    """The moment of the last frame."""
+
+
+def folder_for(out: Path) -> Path:
+    """Where the parts of a film lie until it is whole."""
+    return out.with_name(f".parts-of-{out.name}")
+
+
+@contextmanager
+def held(folder: Path, how: Mapping[str, str]) -> Iterator[None]:
+    """Inside, this process alone writes parts into the folder. Parts that were not made in this way are removed first.
+
+    Raises DataError where another process is at work, or the folder cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / _LOCK)
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise DataError("another process translates this film to the same place: wait until it ends") from None
+    except OSError as error:
+        raise DataError(f"cannot write to {folder}: {error.strerror or error}") from error
+    try:
+        before: object = None
+        with contextlib.suppress(OSError, ValueError, RecursionError):
+            before = json.loads((folder / _HOW).read_bytes())
+        if before != how:
+            for part in folder.glob(f"*{_PART}"):
+                part.unlink()
+            write_atomically(folder / _HOW, json.dumps(dict(how)).encode())
+        yield
+    finally:
+        lock.release()
+
+
+def remove(folder: Path) -> None:
+    """Removes the folder with all parts."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def stored(folder: Path, film: Film) -> Stored:
+    """The whole parts that are there, from the first on without a gap."""
+    found = paths(folder)
+    if not found:
+        return Stored(0, 0, None)
+    moments = list(_moments(found[-1], film.base))
+    return Stored(len(found), (len(found) - 1) * FRAMES + len(moments), max(moments))
+
+
+def paths(folder: Path) -> list[Path]:
+    """The parts in their order."""
+    found: list[Path] = []
+    while (path := _path(folder, len(found))).exists():
+        found.append(path)
+    return found
+
+
+def write(folder: Path, number: int, frames: Iterable[Frame], film: Film, format: str, quality: int) -> None:
+    """Encodes one part, all frames of one size. Raises DataError where it cannot be written.
+
+    `format` is FFmpeg's name of the film's format, `quality` 1 to 100.
+    """
+    import av
+
+    half_written, path = folder / "part.tmp", _path(folder, number)
+    try:
+        with av.open(str(half_written), "w", format="nut") as container:
+            stream: VideoStream | None = None
+            for frame in frames:
+                stream = stream or _stream(container, frame, film, format, quality)
+                container.mux(stream.encode(_encoded(frame, film.base, stream)))
+            assert stream is not None, "a part has frames"
+            container.mux(stream.encode())
+        os.replace(half_written, path)
+    except (av.error.FFmpegError, OSError) as error:
+        raise DataError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def colours(width: int, height: int) -> str:
+    """FFmpeg's name of how colours are stored: at half the resolution, which every player knows and which wants even
+    sides, or for others at the full one.
+    """
+    return "yuv444p" if width % 2 or height % 2 else "yuv420p"
+
+
+def _path(folder: Path, number: int) -> Path:
+    return folder / f"{number:06d}{_PART}"
+
+
+def _stream(container: OutputContainer, frame: Frame, film: Film, format: str, quality: int) -> VideoStream:
+    """Frames depend on earlier ones alone: so the moments of parts fit together, whatever lies between frames."""
+    height, width = frame.pixels.shape[:2]
+    if format == "webm":
+        vp9 = {"crf": str(round(63 - 0.48 * quality)), "b": "0", "deadline": "good", "cpu-used": "4", "row-mt": "1"}
+        stream = container.add_stream("libvpx-vp9", film.rate, vp9)
+    else:
+        stream = container.add_stream("libx264", film.rate, {"crf": str(round(51 - 0.36 * quality)), "bf": "0"})
+    stream.width, stream.height, stream.pix_fmt = width, height, colours(width, height)
+    context = stream.codec_context
+    stream.time_base = context.time_base = film.base
+    context.sample_aspect_ratio = film.shape
+    context.colorspace = _BT709 if height >= _HD else _SMPTE170M
+    context.color_range = _LIMITED
+    return stream
+
+
+def _encoded(frame: Frame, base: Fraction, stream: VideoStream) -> VideoFrame:
+    import av
+    from av.video.reformatter import Colorspace
+
+    space = Colorspace.ITU709 if stream.codec_context.colorspace == _BT709 else Colorspace.ITU601
+    made = av.VideoFrame.from_ndarray(frame.pixels, "rgb24").reformat(
+        format=stream.pix_fmt, dst_colorspace=space, dst_color_range=_LIMITED
+    )
+    made.pts, made.time_base = frame.moment, base
+    return made
+
+
+def _moments(path: Path, base: Fraction) -> Iterator[int]:
+    """When the frames of a part are shown."""
+    with opened(path) as container:
+        for packet in container.demux(container.streams.video[0]):
+            if packet.pts is not None:
+                yield round(packet.pts * packet.time_base / base)
