@@ -261,14 +261,15 @@ def _check_raw(given: Plan) -> None:
 def _check_watch(request: Request) -> None:
     """Raises UsageError for what cannot be watched."""
     watch = argument("watch")
-    wrong = next((word for word in request.inputs if not Path(word).is_dir()), None)
-    if wrong is not None:
-        raise UsageError(f"{watch} watches folders, and {wrong} is none")
+    other = next((word for word in request.inputs if not Path(word).is_dir()), None)
+    if other is not None:
+        raise UsageError(f"{watch} watches folders, and {other} is none")
     if request.output is None:
         raise UsageError(f"{watch} needs a folder for the results: name OUT last")
-    if request.grid or request.existing == "fail":
-        grid, fail = argument("grid"), argument("existing", "fail")
-        raise UsageError(f"{watch} translates what arrives, one by one: leave out {grid if request.grid else fail}")
+    wrong = [argument(name) for name in ("grid", "jobs") if _given(request, name)]
+    wrong += [argument("existing", "fail")] if request.existing == "fail" else []
+    if wrong:
+        raise UsageError(f"{watch} translates what arrives, one by one: leave out {wrong[0]}")
 
 
 def _given(request: Request, name: str) -> bool:
