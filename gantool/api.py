@@ -19,6 +19,7 @@ from gantool.comparison import session as comparison_session
 from gantool.comparison.found import Comparison
 from gantool.errors import UsageError
 from gantool.evaluation.validation import validator
+from gantool.hub import pulling, pushing
 from gantool.inference.codes import seed_of
 from gantool.inference.devices import PRECISIONS, PRECISIONS_TEXT, choose
 from gantool.inference.engine import Engine
@@ -191,7 +192,8 @@ class Trained:
 
 
 def load(run_or_file_or_name: str | Path, device: str = "auto", *, precision: str = "fp32") -> Trained:
-    """The model of a run folder, of a weights file, or of the newest run of the model of this name below ./runs.
+    """The model of a run folder, of a weights file, of the newest run of the model of this name below ./runs, or of
+    hf://USER/NAME, once `pull` has fetched it.
 
     Raises CheckpointError for what is none of these or damaged, and UsageError for a device that is not there.
     """
@@ -361,6 +363,33 @@ def train(
         set=set or {},
     )
     return training_session.start(training.plan(request), console or Console(verbosity=_GRAVE_ALONE), validator)
+
+
+def push(
+    run: str | Path,
+    name: str,
+    *,
+    private: bool = False,
+    licence: str | None = None,
+    with_training_state: bool = False,
+    console: Console | None = None,
+) -> str:
+    """Sends a run to the hub as `gantool push` does, and returns its address there. Raises CheckpointError for what the
+    hub refuses, and the other errors of `gantool.errors`.
+    """
+    request = pushing.Request(
+        run=str(run), name=name, private=private, licence=licence, with_training_state=with_training_state
+    )
+    return pushing.start(pushing.plan(request), console or Console(verbosity=_SILENT)).url
+
+
+def pull(name: str, folder: str | Path | None = None, *, console: Console | None = None) -> str | Path:
+    """Fetches a run from the hub as `gantool pull` does. Returns what `load` takes: the run folder that was made, or
+    "hf://USER/NAME" in the hub's cache. Raises CheckpointError for what is not there or damaged.
+    """
+    request = pulling.Request(name=name, folder=None if folder is None else Path(folder))
+    found = pulling.start(pulling.plan(request), console or Console(verbosity=_SILENT))
+    return found.folder or found.name
 
 
 def _opened(pixels: Array) -> Image.Image:

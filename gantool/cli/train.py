@@ -163,6 +163,7 @@ def train(
         "lpips": common.two_files(lpips),
         "seed": seed,
     }
+    common.fetch([from_ or ""], console, state=True)
     known = understood(
         Request(
             model=model,

@@ -96,3 +96,11 @@ def words(value: object) -> str:
     if isinstance(value, list):
         return ", ".join(words(inner) for inner in value)
     return str(value)
+
+
+def size(count: int) -> str:
+    """Bytes for a person: 512 bytes, 45 kB, 1.2 GB."""
+    for unit, one in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if count >= one:
+            return f"{figure(count / one)} {unit}"
+    return f"{count} bytes"
