@@ -44,9 +44,7 @@ def push(
     from gantool.hub.pushing import Request, plan, start
 
     request = Request(run=run, name=name, private=private, licence=licence, with_training_state=with_training_state)
-    decided = plan(request)
-    common.load_torch(console)
-    sent = start(decided, console)
+    sent = start(plan(request), console)
     console.result(to_json(vars(sent)) if json else sent.url)
 
 
@@ -68,7 +66,5 @@ def pull(
     console = common.console(quiet, verbose, json)
     from gantool.hub.pulling import Request, plan, start
 
-    decided = plan(Request(name=name, folder=folder))
-    common.load_torch(console)
-    found = start(decided, console)
+    found = start(plan(Request(name=name, folder=folder)), console)
     console.result(to_json(vars(found)) if json else str(found.folder or found.name))

@@ -99,14 +99,18 @@ def _can_be_written(run: Path, facts: Facts) -> bool:
 
 def start(plan: Plan, console: Console) -> Pushed:
     """Checks the files and sends them. Raises CheckpointError for a damaged save, and for what the hub refuses."""
+    place, api = plan.place, connect()
+    with honest(api, place):
+        return _sent(plan, api, console)
+
+
+def _check(plan: Plan) -> None:
+    """Raises CheckpointError for files that are not as they were written."""
     from gantool.runs import checkpoint, training_state
 
     header, _ = checkpoint.read(plan.weights)
     if STATE in plan.files:
         training_state.read(plan.files[STATE], header)
-    place, api = plan.place, connect()
-    with honest(api, place):
-        return _sent(plan, api, console)
 
 
 def _sent(plan: Plan, api: HfApi, console: Console) -> Pushed:
@@ -114,6 +118,9 @@ def _sent(plan: Plan, api: HfApi, console: Console) -> Pushed:
 
     place = plan.place
     before = _repository(plan, api)
+    _check(plan)
+    if not before.commit:
+        api.create_repo(place.name, private=plan.request.private or None)
     contents: dict[str, Path | bytes] = dict(plan.files)
     theirs = plan.card is not None and not card.is_ours(plan.card.decode(errors="replace"))
     if theirs or _may_write_card(api, place, before):
@@ -144,7 +151,7 @@ def _sent(plan: Plan, api: HfApi, console: Console) -> Pushed:
 
 
 def _repository(plan: Plan, api: HfApi) -> Listing:
-    """What is in the repository, which is made where there is none."""
+    """What is in the repository; without a commit where there is none. Raises UsageError and CheckpointError."""
     from huggingface_hub import get_token
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 
@@ -156,7 +163,6 @@ def _repository(plan: Plan, api: HfApi) -> Listing:
     except GatedRepoError:
         raise
     except RepositoryNotFoundError:
-        api.create_repo(place.name, private=plan.request.private or None)
         return Listing("", plan.request.private, {})
     if plan.request.private and not found.private:
         raise UsageError(

@@ -72,14 +72,14 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._do(b"")
 
-    do_HEAD = do_GET
+    do_HEAD = do_GET  # noqa: N815
 
     def do_POST(self) -> None:
         length = int(self.headers.get("Content-Length", 0))
         assert length < LARGEST
         self._do(self.rfile.read(length))
 
-    do_PUT = do_POST
+    do_PUT = do_POST  # noqa: N815
 
     def _do(self, body: bytes) -> None:
         path = unquote(urlsplit(self.path).path)
