@@ -80,7 +80,7 @@ def honest(api: HfApi, place: Repository) -> Iterator[None]:
 @contextmanager
 def _silent() -> Iterator[None]:
     from huggingface_hub import logging
-    from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+    from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 
     level, bars = logging.get_verbosity(), not are_progress_bars_disabled()
     logging.set_verbosity_error()
