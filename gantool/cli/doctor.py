@@ -15,7 +15,10 @@ from gantool.files import check_folder
 from gantool.report.text import to_json
 
 _NEEDED = ("torch", "numpy", "pillow", "safetensors", "typer", "rich", "pyyaml", "entrypoints")
-_OPTIONAL = {"onnx": "gantool[onnx]", "onnxscript": "gantool[onnx]", "onnxruntime": "gantool[onnx]"}
+_OPTIONAL = {
+    **dict.fromkeys(("onnx", "onnxscript", "onnxruntime"), "gantool[onnx]"),
+    "huggingface_hub": "gantool[hub]",
+}
 
 
 def doctor(json: common.Json = False, quiet: common.Quiet = 0, verbose: common.Verbose = 0) -> None:

@@ -101,7 +101,7 @@ def test_generated_pages_are_fresh():
 
 
 WAYS = ("sample interpolate", "sample mix", "sample project")
-PAGE_OF = {"plugins": "models", "info": "models", **dict.fromkeys(WAYS, "sample")}
+PAGE_OF = {"plugins": "models", "info": "models", "push": "hub", "pull": "hub", **dict.fromkeys(WAYS, "sample")}
 """The verbs that share a page."""
 OURS = [plugin.name for plugin in registry.plugins().values() if plugin.distribution == "gantool"]
 
