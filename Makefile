@@ -47,7 +47,7 @@ $(READY): pyproject.toml constraints.txt
 	Name a newer one: make $(or $(MAKECMDGOALS),demo) PYTHON=python3.12))
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[onnx,heif,dev,docs]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[onnx,heif,hub,dev,docs]"
 	touch $(READY)
 
 clean:

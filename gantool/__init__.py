@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Any
 from gantool.version import __version__
 
 if TYPE_CHECKING:
-    from gantool.api import Trained, compare, load, sample, train, translate
+    from gantool.api import Trained, compare, grid, load, pull, push, sample, train, translate
 
-__all__ = ["Trained", "__version__", "compare", "load", "sample", "train", "translate"]
+__all__ = ["Trained", "__version__", "compare", "grid", "load", "pull", "push", "sample", "train", "translate"]
 
 
 def __getattr__(name: str) -> Any:
     """Imports torch only when it is used: `import gantool` and the help pages stay fast."""
-    if name in ("Trained", "compare", "load", "sample", "train", "translate"):
+    if name in ("Trained", "compare", "grid", "load", "pull", "push", "sample", "train", "translate"):
         from importlib import import_module
 
         return getattr(import_module("gantool.api"), name)

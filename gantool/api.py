@@ -19,6 +19,7 @@ from gantool.comparison import session as comparison_session
 from gantool.comparison.found import Comparison
 from gantool.errors import UsageError
 from gantool.evaluation.validation import validator
+from gantool.hub import pulling, pushing
 from gantool.inference.codes import seed_of
 from gantool.inference.devices import PRECISIONS, PRECISIONS_TEXT, choose
 from gantool.inference.engine import Engine
@@ -26,7 +27,9 @@ from gantool.inference.sampler import Sampler
 from gantool.model import Model
 from gantool.pictures.file import Picture, picture_of, to_uint8
 from gantool.pictures.ids import planes_of
+from gantool.report import grids
 from gantool.report.console import Console
+from gantool.report.notebook import in_notebook, table
 from gantool.report.progress import stages
 from gantool.runs.checkpoint import load_model
 from gantool.runs.find import find_weights
@@ -58,6 +61,21 @@ class Trained:
         self.model = model
         """The networks."""
         self._device, self._precision = device, precision
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        facts = self.facts
+        ways = ", ".join(f"{source} to {target}" for source, target in facts.directions[:12])
+        rows = {
+            "domains": ", ".join(self.domains[:12]),
+            "directions": ways,
+            "step": str(facts.step),
+            "training crops": f"{facts.spec.size} pixels",
+            "can": ", ".join(sorted(facts.can)),
+            "licence": facts.licence or "",
+            "device": str(self._device),
+        }
+        return table(facts.model, {name: value for name, value in rows.items() if value})
 
     @cached_property
     def engine(self) -> Engine:
@@ -191,7 +209,8 @@ class Trained:
 
 
 def load(run_or_file_or_name: str | Path, device: str = "auto", *, precision: str = "fp32") -> Trained:
-    """The model of a run folder, of a weights file, or of the newest run of the model of this name below ./runs.
+    """The model of a run folder, of a weights file, of the newest run of the model of this name below ./runs, or of
+    hf://USER/NAME, once `pull` has fetched it.
 
     Raises CheckpointError for what is none of these or damaged, and UsageError for a device that is not there.
     """
@@ -241,7 +260,7 @@ def translate(
         raise UsageError("name files and folders: Python has no pipe to translate")
     translation_session.start(
         decided,
-        console or Console(verbosity=_SILENT),
+        _said(console, _SILENT),
         read_stdin=_no_stream,
         write_stdout=_no_stream,
         report=progress,
@@ -287,7 +306,7 @@ def sample(
     decided = sampling.plan(request)
     if decided.to_stdout:
         raise UsageError("name a file or a folder: Python has no pipe to write to")
-    sampling_session.start(decided, console or Console(verbosity=_SILENT), write_stdout=_no_stream, report=progress)
+    sampling_session.start(decided, _said(console, _SILENT), write_stdout=_no_stream, report=progress)
 
 
 def compare(
@@ -321,7 +340,7 @@ def compare(
         out=None if out is None else Path(out),
         **more,
     )
-    with stages(console or Console(verbosity=_SILENT)) as progress:
+    with stages(_said(console, _SILENT)) as progress:
         result = comparison_session.start(comparison.plan(request), progress)
     if request.out is not None:
         comparison_page.write(request.out, result)
@@ -360,7 +379,50 @@ def train(
         settings={key: value for key, value in settings.items() if value is not None},
         set=set or {},
     )
-    return training_session.start(training.plan(request), console or Console(verbosity=_GRAVE_ALONE), validator)
+    return training_session.start(training.plan(request), _said(console, _GRAVE_ALONE), validator)
+
+
+def push(
+    run: str | Path,
+    name: str,
+    *,
+    private: bool = False,
+    licence: str | None = None,
+    with_training_state: bool = False,
+    console: Console | None = None,
+) -> str:
+    """Sends a run to the hub as `gantool push` does, and returns its address there. Raises CheckpointError for what the
+    hub refuses, and the other errors of `gantool.errors`.
+    """
+    request = pushing.Request(
+        run=str(run), name=name, private=private, licence=licence, with_training_state=with_training_state
+    )
+    return pushing.start(pushing.plan(request), _said(console, _SILENT)).url
+
+
+def pull(name: str, folder: str | Path | None = None, *, console: Console | None = None) -> str | Path:
+    """Fetches a run from the hub as `gantool pull` does. Returns what `load` takes: the run folder that was made, or
+    "hf://USER/NAME" in the hub's cache. Raises CheckpointError for what is not there or damaged.
+    """
+    request = pulling.Request(name=name, folder=None if folder is None else Path(folder))
+    found = pulling.start(pulling.plan(request), _said(console, _SILENT))
+    return found.folder or found.name
+
+
+def grid(rows: Sequence[Sequence[Image.Image]], header: Sequence[str] | None = None) -> Image.Image:
+    """One picture of all these in rows, with words above the columns: to compare results side by side.
+
+    Raises UsageError where there is no picture, or not a word for each column.
+    """
+    try:
+        return grids.grid([[to_uint8(picture_of(image).pixels) for image in row] for row in rows], header)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def _said(console: Console | None, quiet: int) -> Console:
+    """The console that was given. Without one a notebook shows notes and progress, and a script hears little."""
+    return console or (Console() if in_notebook() else Console(verbosity=quiet))
 
 
 def _opened(pixels: Array) -> Image.Image:

@@ -25,9 +25,12 @@ def command(verb: str, words: Mapping[str, str | Sequence[str]], **arguments: ob
     """A command, as part of a message: a line for a shell, with flags for all but the `words`.
 
     Python reads a call with the same arguments: `gantool.translate(inputs='IN', output='OUT', model='runs/h2z')`.
+    Options of a model are `set`, a mapping.
     """
+    chosen = arguments.pop("set", None)
+    pairs = [("set", f"{key}={value}") for key, value in chosen.items()] if isinstance(chosen, Mapping) else []
     given = [[name, *([value] if isinstance(value, str) else value)] for name, value in words.items()]
-    given += [["", name, str(value)] for name, value in arguments.items()]
+    given += [["", name, str(value)] for name, value in [*arguments.items(), *pairs]]
     return "\ue002" + "\n".join([verb, *("\0".join(one) for one in given)]) + "\ue003"
 
 
@@ -43,8 +46,10 @@ def _spelled_command(text: str, spell: Callable[[str, str], str]) -> str:
     words = [(name, values) for name, *values in given if name]
     arguments = [(values[0], values[1]) for name, *values in given if not name]
     if spell is in_python:
+        chosen = dict(value.partition("=")[::2] for name, value in arguments if name == "set")
         calls = [f"{name}={(values if len(values) > 1 else values[0])!r}" for name, values in words]
-        calls += [f"{name}={value!r}" if value else f"{name}=True" for name, value in arguments]
+        calls += [f"{name}={value!r}" if value else f"{name}=True" for name, value in arguments if name != "set"]
+        calls += [f"set={chosen!r}"] if chosen else []
         return f"gantool.{verb}({', '.join(calls)})"
     plain = [quote(value) for _, values in words for value in values]
     flags = [spell(name, value and quote(value)) for name, value in arguments]

@@ -85,6 +85,7 @@ def own_records(tmp_path_factory):
     """What gantool remembers of results and of pictures stays among the tests' files."""
     os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
     os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
+    os.environ["HF_HOME"] = str(tmp_path_factory.mktemp("hub"))
 
 
 def cityscapes(root: Path, *, split: str = "train", scenes: int = 3, classes: int = 5) -> Path:

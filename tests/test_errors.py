@@ -125,3 +125,11 @@ def test_a_command_in_a_message_is_one_that_can_be_typed():
     text = command("translate", {"inputs": "IN", "output": "OUT"}, model="runs/a=b", to="B")
     assert str(UsageError(text)) == "gantool.translate(inputs='IN', output='OUT', model='runs/a=b', to='B')"
     assert spelled(text, spelled_flag) == "gantool translate IN OUT --model runs/a=b --to B"
+
+
+def test_a_command_has_options_of_a_model_as_either_reader_types_them():
+    said = command("train", {"model": "cyclegan", "data": ["a", "b"]}, steps=4, set={"width": 4, "gan": "hinge"})
+    typed = spelled(said, lambda name, value: f"--{name} {value}".rstrip())
+    assert typed == "gantool train cyclegan a b --steps 4 --set width=4 --set gan=hinge"
+    called = "gantool.train(model='cyclegan', data=['a', 'b'], steps='4', set={'width': '4', 'gan': 'hinge'})"
+    assert spelled(said, in_python) == called

@@ -15,7 +15,7 @@ from gantool import registry
 from gantool.errors import DataError, GantoolError, UsageError
 from gantool.report.console import Console
 from gantool.report.text import visible
-from gantool.runs import find, folders
+from gantool.runs import find, folders, remote
 
 _SHORT = {"out": "-o", "n": "-n", "from_": "--from"}
 _EXISTING = {"overwrite": "--overwrite", "skip": "--skip-existing", "fail": "--fail-existing", "newer": "--newer"}
@@ -99,6 +99,7 @@ def domains(context: typer.Context, incomplete: str) -> list[str]:
 
 def weights(model: str, console: Console) -> Path:
     """The weights file that `--model` means, and a word on which run it is where only a model was named."""
+    fetch([model], console)
     names = tuple(registry.plugins())
     path = find.find_weights(model, names)
     if model in names and not Path(model).exists():
@@ -106,6 +107,19 @@ def weights(model: str, console: Console) -> Path:
         early = f" ({newer} is newer, but {folders.STOPPED_EARLY})" if newer and newer not in path.parents else ""
         console.note(f"{model}: {path.parent}{early}")
     return path
+
+
+def fetch(words: Sequence[str], console: Console, *, state: bool = False) -> None:
+    """Fetches the runs among these words that a person has typed as hf://USER/NAME, unless the hub's cache has them.
+
+    With `state` what further training needs comes along.
+    """
+    for word in filter(remote.is_remote, words):
+        if remote.cached(word) is None:
+            from gantool.hub.pulling import Request, plan, start
+
+            only = (folders.WEIGHTS, folders.STATE) if state else (folders.WEIGHTS,)
+            start(plan(Request(name=word, only=only)), console)
 
 
 def existing(
@@ -181,7 +195,7 @@ ModelName = Annotated[
         "--model",
         "-m",
         metavar="M",
-        help="A run folder, a weights file, or a model's name (its newest run below ./runs).",
+        help="A run folder, a weights file, a model's name (its newest run below ./runs), or hf://USER/NAME.",
         autocompletion=model_or_run,
     ),
 ]

@@ -106,6 +106,7 @@ def compare(
 
     files: dict[str, Any] = {"inception": inception, "lpips": common.two_files(lpips), "classifier": classifier}
     files |= {"judge": judge, "expect": expect, "labels": labels}
+    common.fetch([parts.given(text).word for text in words], console)
     models, folders = parts.parted(words)
     for model in models:
         word = parts.given(model).word
@@ -161,10 +162,8 @@ def _saved(
     from gantool.comparison import saved
     from gantool.comparison.table import chosen, joined, table
 
-    for name in given:
-        raise UsageError(
-            f"{common.spelled_flag(name, '')} is for measuring, and saved comparisons are not measured again"
-        )
+    for name in [common.spelled_flag(name, "") for name in given]:
+        raise UsageError(f"{name} is for measuring, and saved comparisons are not measured again")
     found = [saved.read(word) for word in words]
     if len(found) == 1:
         one = chosen(found[0], metrics)

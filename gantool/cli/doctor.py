@@ -16,10 +16,9 @@ from gantool.report.text import to_json
 
 _NEEDED = ("torch", "numpy", "pillow", "safetensors", "typer", "rich", "pyyaml", "entrypoints")
 _OPTIONAL = {
-    "onnx": "gantool[onnx]",
-    "onnxscript": "gantool[onnx]",
-    "onnxruntime": "gantool[onnx]",
+    **dict.fromkeys(("onnx", "onnxscript", "onnxruntime"), "gantool[onnx]"),
     "av": "gantool[video]",
+    "huggingface_hub": "gantool[hub]",
 }
 
 

@@ -43,7 +43,7 @@ def import_(
     check(request)
     from gantool.importing.session import start
 
-    report = start(request)
+    report = start(request, console.words)
     ways = [f"{source} to {target}" for source, target in report.directions]
     if json:
         console.result(

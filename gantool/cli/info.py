@@ -20,7 +20,9 @@ def info(
     name: Annotated[
         str,
         typer.Argument(
-            metavar="M", help="A run folder, a weights file, or a model's name.", autocompletion=common.model_or_run
+            metavar="M",
+            help="A run folder, a weights file, a model's name, or hf://USER/NAME.",
+            autocompletion=common.model_or_run,
         ),
     ],
     json: common.Json = False,

@@ -19,6 +19,7 @@ from gantool.cli import (
     doctor,
     evaluate,
     export,
+    hub,
     importing,
     info,
     models,
@@ -72,6 +73,8 @@ app.command("eval")(evaluate.evaluate)
 app.command("compare")(compare.compare)
 app.command("export")(export.export)
 app.command("import")(importing.import_)
+app.command("push")(hub.push)
+app.command("pull")(hub.pull)
 app.command("models")(models.models)
 app.add_typer(plugins.app, name="plugins")
 app.command("info")(info.info)

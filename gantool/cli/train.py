@@ -153,6 +153,7 @@ def train(
         "lpips": common.two_files(lpips),
         "seed": seed,
     }
+    common.fetch([from_ or ""], console, state=True)
     request = Request(
         model=model,
         data=tuple(data or ()),

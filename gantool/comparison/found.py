@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from gantool.evaluation.report import better, flat, metric
 from gantool.evaluation.resampling import CONFIDENCE, Interval, distinguishable, interval
+from gantool.report import notebook
 
 Mark = Literal["best", "near"]
 """The best value of its column, or one that is not distinguishable from the best."""
@@ -64,12 +65,27 @@ class Comparison:
     notes: tuple[str, ...] = ()
     """Warnings for the reader of the figures, a sentence each."""
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the best values bold, 95 % intervals in brackets."""
+        rows = [[row.name, *(_in_cell(row, name) for name in self.columns)] for row in self.rows]
+        bold = [[False, *(row.marks.get(name) == "best" for name in self.columns)] for row in self.rows]
+        return notebook.columns(self.data, ["model", *(metric(name).label for name in self.columns)], rows, bold)
+
     def as_dict(self) -> dict[str, Any]:
         """For JSON: what `gantool.comparison.saved` reads."""
         rows = [
             {**vars(row), "intervals": {name: list(ends) for name, ends in row.intervals.items()}} for row in self.rows
         ]
         return {**vars(self), "confidence": CONFIDENCE, "rows": rows}
+
+
+def _in_cell(row: Row, name: str) -> str:
+    if name not in row.metrics:
+        return ""
+    value, digits = row.metrics[name], metric(name).digits
+    words = "inf" if value is None else f"{value:.{digits}f}"
+    ends = row.intervals.get(name)
+    return words if ends is None else f"{words} [{ends.low:.{digits}f}, {ends.high:.{digits}f}]"
 
 
 def marks(measured: Sequence[Measured], name: str) -> list[Mark | None]:

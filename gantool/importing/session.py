@@ -6,19 +6,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from gantool import registry
-from gantool.errors import CheckpointError, UsageError, argument
+from gantool.errors import CheckpointError, UsageError, argument, in_python, spelled
 from gantool.importing.official import Imported, OfficialTensors
 from gantool.importing.reading import leaves, read_official
 from gantool.importing.request import Request as Request
 from gantool.importing.request import check
 from gantool.importing.unwrapping import Reading, origins, readings
 from gantool.model import Model
+from gantool.report import card
 from gantool.runs import checkpoint, folders
 from gantool.spec import Direction, Spec, check_domains
+
+_AS_PYTHON = partial(spelled, spell=in_python)
 
 
 @dataclass(frozen=True)
@@ -41,8 +45,9 @@ class Report:
     """(file, official key) -> why it was not needed."""
 
 
-def start(request: Request) -> Report:
-    """Writes the networks of official checkpoint files as the first save of a new run folder.
+def start(request: Request, spell: card.Spell = _AS_PYTHON) -> Report:
+    """Writes the networks of official checkpoint files as the first save of a new run folder, and its card, whose
+    commands `spell` writes.
 
     The header of the weights says, besides what every header says, `source` (file names), `licence`, `directions`, and
     `missing`: networks that the files did not bring, and that the weights file therefore lacks. Raises UsageError for
@@ -66,6 +71,7 @@ def start(request: Request) -> Report:
     weights, state = checkpoint.parted(network, imported.tensors)
     folder = folders.save_folder(request.out, 0)
     checkpoint.save(folder, facts, weights=weights, state=state)
+    card.write(request.out, folder / folders.WEIGHTS, spell)
     return Report(
         model=name,
         weights=folder / folders.WEIGHTS,

@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TextIO, cast
 
 from gantool.errors import DataError, in_python, spelled
+from gantool.report.notebook import in_notebook
 from gantool.report.text import figure, to_json, visible
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class Console:
     json: bool = False
     """Events go to stdout, one JSON object a line; tables and progress bars are left out."""
     progress: Literal["auto", "plain", "none"] = "auto"
-    """auto: a bar on a terminal and lines elsewhere."""
+    """auto: a bar on a terminal, a line that is drawn anew in a notebook, and lines elsewhere."""
     color: bool = True
     """A non-empty NO_COLOR in the environment has the same effect as False."""
     spell: Callable[[str, str], str] = in_python
@@ -149,7 +150,12 @@ class Console:
     @property
     def lines(self) -> bool:
         """Whether progress may be written as plain lines on stderr."""
-        return self.progress != "none" and self.verbosity >= 0 and not self.json and not self.bars
+        return self.progress != "none" and self.verbosity >= 0 and not self.json and not self.bars and not self.in_cell
+
+    @property
+    def in_cell(self) -> bool:
+        """Whether progress may be drawn in the output of a notebook's cell."""
+        return self.progress == "auto" and self.verbosity >= 0 and not self.json and not self.bars and in_notebook()
 
     @cached_property
     def screen(self) -> rich.console.Console:

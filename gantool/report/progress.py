@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager, nullcontext
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Protocol
 
+from gantool.report import notebook
 from gantool.report.console import Console
 from gantool.report.text import duration, figure, rate
 
@@ -27,6 +28,8 @@ class Stages(Protocol):
 
 LINE_SECONDS = 60.0
 """A log file gets a line at least this often."""
+DRAWN_SECONDS = 0.25
+"""A notebook's line is drawn anew at most so often."""
 
 
 class StepProgress:
@@ -39,6 +42,8 @@ class StepProgress:
         self._between = ""
         self._begun = False
         self._said_at = clock()
+        self._draw: Callable[[], None] | None = None
+        self._drawn_at = self._said_at
         # Moments at least half a second apart: the pace is that of the last minute or more, at bounded cost.
         self._marks: deque[tuple[float, int]] = deque([(self._said_at, start)], maxlen=120)
 
@@ -55,6 +60,7 @@ class StepProgress:
             self._marks[-1] = (now, done)
         else:
             self._marks.append((now, done))
+        self._redraw(now)
         # The next chance to speak comes one step later: a line is due now if that would be too late.
         late = now + (now - before) - self._said_at > LINE_SECONDS
         if not self._begun or late or done % self._every == 0 or done == self._total:
@@ -64,11 +70,31 @@ class StepProgress:
     def between(self, words: str) -> None:
         """What is done between two steps, shown until the next one."""
         self._between = words
+        self._redraw(self._clock())
+
+    def draw_in(self, show: Callable[[object], Callable[[], None]]) -> None:
+        """Draws this in a notebook: `show` puts it there and returns what draws it anew."""
+        self._draw = show(self)
+
+    def _redraw(self, now: float, *, at_once: bool = False) -> None:
+        if self._draw is not None and (at_once or now - self._drawn_at >= DRAWN_SECONDS):
+            self._drawn_at = now
+            self._draw()
+
+    def __repr__(self) -> str:
+        return " ".join([self._what, *self._words(), *_figures(self._fields)])
+
+    def _repr_html_(self) -> str:
+        share = self._done / self._total if self._total else None
+        return notebook.bar(
+            self._what, share, " ".join(self._words()), self._between or "  ".join(_figures(self._fields))
+        )
 
     def finish(self) -> None:
         """Reports where the job ended, unless that was the last thing said."""
         if self._done != self._reported:
             self._report()
+        self._redraw(self._clock(), at_once=True)
 
     def wait(self, over: Event) -> None:
         """Speaks while a step takes longer than a line may be late, until it is over. For a thread of its own."""
@@ -98,7 +124,7 @@ class StepProgress:
             **self._fields,
         )
         if self._console.lines:
-            self._console.note(" ".join([self._what, *self._words(), *_figures(self._fields)]))
+            self._console.note(repr(self))
 
     def _pace(self) -> tuple[float | None, float | None]:
         """Steps a second and seconds left, None where unknown."""
@@ -160,13 +186,16 @@ def progress(
 ) -> Iterator[StepProgress]:
     """Shows a job of `total` steps (None: unknown) of which `start` are done; call `advance` after each.
 
-    On a terminal a bar on stderr. Elsewhere a line at the first step, at every multiple of `every`, at least once a
-    minute and at the end: `step 1200/20000 6% 8.1 it/s eta 38m gan_ab=0.71`. For JSON, events at the same moments,
-    with the rate per second and the time left in seconds:
+    On a terminal a bar on stderr, in a notebook a line that is drawn anew. Elsewhere a line at the first step, at every
+    multiple of `every`, at least once a minute and at the end:
+    `step 1200/20000 6% 8.1 it/s eta 38m gan_ab=0.71`. For JSON, events at the same moments, with the rate per second
+    and the time left in seconds:
     `{"event": "step", "step": 1200, "total": 20000, "rate": 8.1, "eta": 2321.0, "losses": {...}}`.
     `what` is the line's first word and the event's name.
     """
     steps = StepProgress(console, total, start, what, every, clock)
+    if console.in_cell:
+        steps.draw_in(notebook.shown)
     if not console.bars:
         with _reminder(steps) if console.lines else nullcontext():
             try:

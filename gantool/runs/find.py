@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gantool.errors import CheckpointError, argument, did_you_mean
+from gantool.runs import remote
 from gantool.runs.folders import BEST, DEMO, RUNS, STOPPED_EARLY, WEIGHTS, aside, best, is_run, saves
 from gantool.runs.header import read_header
 
@@ -49,10 +50,12 @@ def is_resumable(name: str) -> bool:
 
 def find_weights(name: str, models: tuple[str, ...] = (), root: Path = RUNS) -> Path:
     """The weights file that a person names: a weights file, a run folder (its newest save), a save, a run's best save
-    (RUN/best), or a model's newest run.
+    (RUN/best), a model's newest run, or hf://USER/NAME in the hub's cache.
 
-    Raises CheckpointError that says what was looked for.
+    Raises CheckpointError that says what was looked for, and UsageError for a name that the hub cannot have.
     """
+    if remote.is_remote(name):
+        return remote.weights(name)
     path = meant(Path(name))
     if path.is_file():
         return path

@@ -13,14 +13,14 @@ from typing import Any
 
 import torch
 
-from gantool import direction
 from gantool.capabilities import Grows
 from gantool.data.dataset import Dataset, Recipe
-from gantool.errors import CheckpointError, DataError, GantoolError, UsageError, argument, command
+from gantool.errors import CheckpointError, DataError, GantoolError, UsageError, argument
 from gantool.files import reason
 from gantool.inference.devices import choose, faster_note, half_precision_note, kernels, own_gpu
 from gantool.model import Model, Progress
 from gantool.pictures.find import others_below, passed_over
+from gantool.report import card
 from gantool.report.console import Console
 from gantool.report.progress import progress
 from gantool.report.runlog import RunLog
@@ -191,12 +191,7 @@ def _tracking(plan: Plan, folder: Path, done: int, world: int, console: Console)
 
 def _what_next(facts: Facts, weights: Path) -> str:
     """What these weights are for, as a command."""
-    if "sample" in facts.can:
-        told = {"text": {"text": "WORDS"}, "vector": {"vectors": "FILE"}}.get(facts.told, {})
-        return f"Make pictures with: {command('sample', {'output': 'OUT'}, model=weights, n=16, **told)}"
-    targets = direction.to_choose_from(facts)
-    to = {"to": targets[-1]} if targets else {}
-    return f"Translate with: {command('translate', {'inputs': 'IN', 'output': 'OUT'}, model=weights, **to)}"
+    return f"{'Make pictures' if 'sample' in facts.can else 'Translate'} with: {card.use(facts, weights)}"
 
 
 def _taken(plan: Plan, processes: int, found: Inspection, outside: contextlib.ExitStack) -> Path | GantoolError:

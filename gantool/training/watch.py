@@ -18,6 +18,7 @@ from gantool.inference import grids
 from gantool.inference.engine import Engine
 from gantool.inference.sampler import Sampler
 from gantool.model import Model
+from gantool.report import card
 from gantool.report.console import Console
 from gantool.report.gallery import write_gallery
 from gantool.report.grids import grid, png
@@ -25,6 +26,7 @@ from gantool.report.origin import origin
 from gantool.report.progress import StepProgress
 from gantool.report.runlog import RunLog
 from gantool.report.text import duration
+from gantool.runs import folders
 from gantool.trackers.several import Trackers
 from gantool.training.forecast import LONG, Stopwatch, advice
 from gantool.training.request import Plan
@@ -74,6 +76,7 @@ class Watch:
         self.stopwatch = Stopwatch(total, device, clock)
         self.trackers = Trackers(console)
         self._page_due = clock()
+        self._left = False
 
     def step(self, done: int, losses: Mapping[str, float] | None) -> None:
         self.done = done
@@ -114,6 +117,7 @@ class Watch:
 
     def saved(self, done: int, folder: Path) -> None:
         self.console.event("saved", step=done, folder=str(folder))
+        self._write_card(folder)
 
     def skipped(self, done: int, in_a_row: int) -> None:
         self.log.append(done, {}, skipped=in_a_row)
@@ -126,6 +130,19 @@ class Watch:
     def finish(self) -> None:
         with contextlib.suppress(GantoolError):  # a full disk is reported already
             self.write_gallery()
+        for save in folders.saves(self.folder)[-1:]:  # what was measured of it came after it
+            self._write_card(save)
+
+    def _write_card(self, save: Path) -> None:
+        """Writes the run's card for this save, where nobody has changed it. That is no reason to end a training."""
+        try:
+            written = card.write(self.folder, save / folders.WEIGHTS, self.console.words)
+        except GantoolError as error:
+            self.console.warn(error.text)
+            return
+        if not (written or self._left):
+            self.console.note(f"{self.folder / card.CARD} was changed by hand, and stays as it is")
+            self._left = True
 
     def write_gallery(self) -> None:
         plan = self.plan

@@ -104,7 +104,14 @@ def test_generated_pages_are_fresh():
 
 WAYS = ("sample interpolate", "sample mix", "sample project")
 OF_RUNS = ("runs show", "runs plot", "runs diff", "runs note", "runs rm")
-PAGE_OF = {"plugins": "models", "info": "models", **dict.fromkeys(WAYS, "sample"), **dict.fromkeys(OF_RUNS, "runs")}
+OF_HUB = ("push", "pull")
+PAGE_OF = {
+    "plugins": "models",
+    "info": "models",
+    **dict.fromkeys(WAYS, "sample"),
+    **dict.fromkeys(OF_RUNS, "runs"),
+    **dict.fromkeys(OF_HUB, "hub"),
+}
 """The verbs that share a page."""
 OURS = [plugin.name for plugin in registry.plugins().values() if plugin.distribution == "gantool"]
 
