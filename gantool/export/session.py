@@ -220,7 +220,8 @@ def _ways(facts: Facts, to: str | None) -> tuple[Direction, ...]:
     if "condition" in facts.can and to is not None:
         raise UsageError(f"the page has a choice of all targets: leave out {argument('to')}")
     if facts.spec.attributes:
-        return (Direction(facts.spec.domains[0], facts.spec.domains[0]),)
+        names = facts.spec.domains
+        return (Direction(names[0], ",".join(f"+{name}" for name in names)),)  # all, of which the page has any choice
     if to is not None:
         return (direction.resolve(facts, to),)
     reached = {way.target for way in facts.directions}
