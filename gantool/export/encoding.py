@@ -29,14 +29,15 @@ def checked_encoder(model: Model[Any], facts: Facts, domains: Sequence[int], ver
     channels, low = model.spec.channels[domains[0]], max(_SIDE, facts.sizes.minimum)
     sizes = [(1, low, low), (2, low + 31, low), (3, low, low + 64)]
     made = [_case(encoder, size, channels) for size in sizes]
-    dims = {0: Dim("batch", min=1), **{place: Dim(name, min=facts.sizes.minimum) for place, name in ((1, "height"), (2, "width"))}}
+    least = facts.sizes.minimum
+    dims = {0: Dim("batch", min=1), 1: Dim("height", min=least), 2: Dim("width", min=least)}
     images = torch.zeros(2, low + 31, low + 64, channels, dtype=torch.uint8)
     notes = {
         "model": facts.model,
         "inputs": {"image": f"uint8 (N, H, W, {channels}) in [0, 255]"},
         "outputs": {"style": f"float32 (N, {len(domains)}, {facts.code_size})"},
         "part": "style encoder",
-        "sizes": {"multiple": 1, "minimum": facts.sizes.minimum},
+        "sizes": {"multiple": 1, "minimum": least},
     }
     capture = partial(graphs.captured, _Pixels(encoder), (images,), (dims,))
     return checked(capture, notes, made, "onnx", facts.model, verbose)

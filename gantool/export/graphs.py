@@ -79,6 +79,7 @@ def capture_graph(graph: Graph, image_io: bool = False) -> ExportedProgram:
 
 
 def captured(module: nn.Module, inputs: tuple[Tensor, ...], dims: tuple[dict[int, Dim], ...]) -> ExportedProgram:
+    """A module as a graph, of which these dimensions are free. It loses the tensors that it does not use."""
     _drop_unused(module.eval(), inputs)
     program = _traced(module, inputs, dims)
     _let_move(program)

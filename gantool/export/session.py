@@ -5,12 +5,11 @@ from __future__ import annotations
 import importlib.util
 from contextlib import closing
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gantool import direction
-from gantool.errors import CheckpointError, DataError, GantoolError, UsageError, argument
+from gantool.errors import CheckpointError, DataError, UsageError, argument
 from gantool.export import runtime
 from gantool.files import check_writable, reason, write_atomically
 from gantool.pictures.results import Recorder, Results
@@ -117,7 +116,8 @@ def plan(request: Request) -> Plan:
 
 
 def start(plan: Plan) -> Report:
-    """Writes the file, with free N, H and W, after it was run and compared with the model at three sizes.
+    """Writes the file, with free N, H and W, after it was run and compared with the model at three sizes. In a page
+    that holds for every network.
 
     Whatever fails, nothing is left behind. Raises CheckpointError (the model cannot be exported, or the file disagrees
     with it) and DataError (the disk refuses).
@@ -225,7 +225,10 @@ def _ways(facts: Facts, to: str | None) -> tuple[Direction, ...]:
     if to is not None:
         return (direction.resolve(facts, to),)
     reached = {way.target for way in facts.directions}
-    return tuple(direction.resolve(facts, name) for name in facts.spec.domains if name in reached)
+    targets = [name for name in facts.spec.domains if name in reached]
+    if len(targets) == 2:
+        targets.reverse()  # the second first: what is made where nobody says
+    return tuple(direction.resolve(facts, name) for name in targets)
 
 
 def _format(out: Path) -> str:

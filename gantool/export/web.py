@@ -29,10 +29,12 @@ SEEDS = 100
 """Styles that a page has, those of the seeds 0 to 99: a browser does not draw torch's random numbers."""
 
 MOST = 350_000_000
-"""Bytes of a network in a page: as text they take a third more, and no browser has texts of over 512 million letters."""
+"""Bytes of a network in a page: as text they take a third more, and a browser's texts have 512 million letters."""
 
 
-def write(path: Path, load: Callable[[], Model[Any]], facts: Facts, ways: Sequence[Direction], verbose: bool) -> dict[str, Checked]:
+def write(
+    path: Path, load: Callable[[], Model[Any]], facts: Facts, ways: Sequence[Direction], verbose: bool
+) -> dict[str, Checked]:
     """Writes the page, once each network in it was compared with the model. Returns these by what they do, such as
     "horse to zebra".
 
@@ -63,8 +65,8 @@ def write(path: Path, load: Callable[[], Model[Any]], facts: Facts, ways: Sequen
         licence=facts.licence,
         gantool=__version__,
         runtime=runtime.VERSION,
-        script=Markup(parts.script),  # noqa: S704  # of the hash that runtime knows
-        module=Markup(parts.module),  # noqa: S704
+        script=Markup(parts.script),  # of the hash that runtime knows
+        module=Markup(parts.module),
         wasm=_packed(parts.wasm),
         networks=[_packed(network.data) for network in networks.values()],
     )
@@ -128,7 +130,9 @@ def _attributes(model: Model[Any], facts: Facts) -> dict[str, Any]:
         try:
             return _label(model, ",".join(f"{'+' if name in on else '-'}{name}" for name in names))
         except UsageError as error:
-            raise UsageError(f"a page has no choice of both attributes and classes: write NAME.onnx ({error})") from error
+            raise UsageError(
+                f"a page has no choice of both attributes and classes: write NAME.onnx ({error})"
+            ) from error
 
     none = told()
     added = [told(name) - none for name in names]
@@ -185,4 +189,4 @@ def _numbers(row: Tensor) -> list[float]:
 
 def _packed(data: bytes) -> Markup:
     """As text that the page unpacks; markup, because nothing in it has to be escaped or looked at."""
-    return Markup(base64.b64encode(gzip.compress(data, 6, mtime=0)).decode("ascii"))  # noqa: S704
+    return Markup(base64.b64encode(gzip.compress(data, 6, mtime=0)).decode("ascii"))
