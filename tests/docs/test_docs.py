@@ -22,6 +22,7 @@ REASONS = (
     "needs a network",
     "needs ffmpeg",
     "needs Slurm",
+    "needs onnxruntime-web",
     "needs the weights of Inception",
 )
 """Why a block may stay untried. Keep it short."""

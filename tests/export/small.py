@@ -39,6 +39,14 @@ class Small(Model, Translates):
         return self.out(self.into(images)).tanh()
 
 
+class Wide(Small):
+    """Of many channels: pictures of megapixels take gigabytes."""
+
+    def __init__(self, options: object, spec: Spec) -> None:
+        super().__init__(options, spec)
+        self.into, self.out = nn.Conv2d(spec.channels[0], 512, 1), nn.Conv2d(512, spec.channels[1], 1)
+
+
 class OneSize(Small):
     """Pictures of 24 x 24 only."""
 
