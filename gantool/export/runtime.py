@@ -59,7 +59,7 @@ def read() -> Runtime:
 
 
 def _whole(path: Path) -> None:
-    fetch = f'curl --create-dirs -o "{path}" {URL}'
+    fetch = f'mkdir -p "{path.parent}" && curl -o "{path}" {URL}'
     try:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()

@@ -114,7 +114,7 @@ def _translations(
 def _target(engine: Engine, facts: Facts, way: Direction) -> dict[str, Any]:
     entry: dict[str, Any] = {"source": way.source, "target": way.target}
     if "code" in facts.can:
-        # What `translate` draws with --sync, whatever a picture's path.
+        # What `translate` draws where all pictures get the same styles, whatever their paths.
         codes = [engine.random_code(way.target, seed_of(seed)) for seed in range(SEEDS)]
         entry |= {"codes": [_numbers(code) for code in codes], "mean": _numbers(engine.mean_code(way.target))}
     elif "condition" in facts.can and not facts.spec.attributes:
