@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gantool.cli import common
 
+if TYPE_CHECKING:
+    from gantool.export.session import Report
+    from gantool.report.console import Console
+
 
 def export(
     out: Annotated[
-        Path, typer.Argument(metavar="OUT", help="File to write: NAME.onnx (ONNX) or NAME.pt2 (torch.export).")
+        Path,
+        typer.Argument(metavar="OUT", help="File to write: NAME.onnx, NAME.pt2 (torch.export), or NAME.html, a page."),
     ],
     model: common.ModelName,
     to: Annotated[
         str | None,
         typer.Option(
-            "--to", metavar="DOMAIN", help="Target domain; without it the second one.", autocompletion=common.domains
+            "--to",
+            metavar="DOMAIN",
+            help="Target domain; without it the second one, and in a page all.",
+            autocompletion=common.domains,
         ),
     ] = None,
     part: Annotated[
@@ -33,13 +41,16 @@ def export(
     quiet: common.Quiet = 0,
     verbose: common.Verbose = 0,
 ) -> None:
-    """Write a model as a file for other programs, after a check that it translates as the model does.
+    """Write a model as a file for other programs, or as a page that translates in a browser, after a check that it
+    translates as the model does.
 
     gantool export --model runs/h2z h2z.onnx --image-io
 
     gantool export --model runs/h2z --to A z2h.onnx
 
     gantool export --model runs/h2z h2z.pt2
+
+    gantool export --model runs/h2z h2z.html
 
     gantool export --model runs/animals --part mapping_network styles.onnx
     """
@@ -62,6 +73,19 @@ def export(
     if json:
         console.result(to_json(asdict(done)))
         return
+    if done.networks:
+        console.note(f"a page of {done.bytes / 1e6:.1f} MB, which opens from disk: {'; '.join(done.networks)}")
+    else:
+        _describe(done, console)
+    by_number = all(len(size) == 1 for size in done.compared)
+    sizes = ", ".join("x".join(map(str, size)) for size in done.compared)
+    shape = "N" if by_number else "N x H x W"
+    console.note(f"compared with the model at {sizes} ({shape}): it differs by {done.difference:.1g} at most")
+    console.result(str(done.path))
+
+
+def _describe(done: Report, console: Console) -> None:
+    """What the file takes and gives."""
     from gantool.export.files import size_rule
 
     way = done.part or "pictures of noise"
@@ -71,7 +95,3 @@ def export(
     for what, table in (("in", done.inputs), ("out", done.outputs)):
         for name, form in table.items():
             console.note(f"{what}: {name}, {form}")
-    sizes = ", ".join("x".join(map(str, size)) for size in done.compared)
-    shape = "N" if done.source is None else "N x H x W"
-    console.note(f"compared with the model at {sizes} ({shape}): it differs by {done.difference:.1g} at most")
-    console.result(str(done.path))

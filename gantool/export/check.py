@@ -92,7 +92,7 @@ def cases(translation: Translation, image_io: bool) -> list[Case]:
         given = inputs(one, size, image_io)
         expected = one.results(*_both(_seen(given, image_io)))
         doubled = replace(one, model=exact).results(*_both(_doubled(_seen(given, image_io))))
-        allowed = [_allowed(single, double) for single, double in zip(expected, doubled, strict=True)]
+        allowed = [tolerance(single, double) for single, double in zip(expected, doubled, strict=True)]
         if image_io:
             expected[0] = expected[0].permute(0, 2, 3, 1)
         types = ("uint8" if image_io else "float32", *["float32"] * (len(expected) - 1))
@@ -110,7 +110,7 @@ def graph_cases(graph: Graph, image_io: bool = False) -> list[Case]:
     for count in (1, 2, 3):
         given = [tensor[:count] for tensor in graph.inputs.values()]
         expected: Tensor = graph.module(*given)
-        allowed = _allowed(expected, exact(*_doubled(given)))
+        allowed = tolerance(expected, exact(*_doubled(given)))
         arrays = tuple(tensor.numpy() for tensor in given)
         if image_io:
             expected = expected.permute(0, 2, 3, 1)
@@ -162,7 +162,8 @@ def _doubled(tensors: Sequence[Tensor]) -> list[Tensor]:
     return [tensor.double() if tensor.is_floating_point() else tensor for tensor in tensors]
 
 
-def _allowed(one: Tensor, exact: Tensor) -> float:
+def tolerance(one: Tensor, exact: Tensor) -> float:
+    """How far a result may be from the model's, by how far that is from the one in double precision."""
     scale = max(1.0, float(one.abs().max()))  # of pictures 1
     rounding = float((one - exact).abs().max())
     return min(max(ALWAYS * scale, 10 * rounding), NEVER * scale)

@@ -67,7 +67,7 @@ def capture(translation: Translation, image_io: bool) -> ExportedProgram:
     inputs = example(translation, image_io)
     batch = Dim("batch", min=1)
     dims = ({0: batch, **_sides(translation.sizes, first=1 if image_io else 2)}, {0: batch})[: len(inputs)]
-    return _captured(module, inputs, dims)
+    return captured(module, inputs, dims)
 
 
 def capture_graph(graph: Graph, image_io: bool = False) -> ExportedProgram:
@@ -75,10 +75,11 @@ def capture_graph(graph: Graph, image_io: bool = False) -> ExportedProgram:
     inputs = tuple(graph.inputs.values())
     batch = Dim("batch", min=1)
     module = Pixels(graph.module) if image_io else graph.module
-    return _captured(module, inputs, tuple({0: batch} for _ in inputs))
+    return captured(module, inputs, tuple({0: batch} for _ in inputs))
 
 
-def _captured(module: nn.Module, inputs: tuple[Tensor, ...], dims: tuple[dict[int, Dim], ...]) -> ExportedProgram:
+def captured(module: nn.Module, inputs: tuple[Tensor, ...], dims: tuple[dict[int, Dim], ...]) -> ExportedProgram:
+    """A module as a graph, of which these dimensions are free. It loses the tensors that it does not use."""
     _drop_unused(module.eval(), inputs)
     program = _traced(module, inputs, dims)
     _let_move(program)

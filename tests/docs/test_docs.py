@@ -24,6 +24,7 @@ REASONS = (
     "needs a film",
     "goes on until it is stopped",
     "needs Slurm",
+    "needs onnxruntime-web",
     "needs the weights of Inception",
 )
 """Why a block may stay untried. Keep it short."""

@@ -13,13 +13,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gantool.capabilities import Coded, Conditioned, Exports, Graph, Translates
+from gantool.capabilities import Coded, Conditioned, Exports, Graph, Samples, Translates
 from gantool.errors import UsageError
 from gantool.export import session
 from gantool.model import Model
 from gantool.spec import Direction, Pictures, Sizes, Spec
 
 SPEC = Spec(("photo", "painting"), (Pictures(), Pictures()), 16)
+ONE = Spec(("photo",), (Pictures(),), 8)
 
 
 class Small(Model, Translates):
@@ -37,6 +38,29 @@ class Small(Model, Translates):
 
     def translate(self, images: Tensor, *, source: int, target: int, code=None, condition=None) -> Tensor:
         return self.out(self.into(images)).tanh()
+
+
+class OfNoise(Model, Samples):
+    """Pictures of 8 x 8 of five random numbers, each of its own in every pixel."""
+
+    contract = 2
+    Options = Small.Options
+    latent_size = 5
+
+    def __init__(self, options: object, spec: Spec) -> None:
+        super().__init__(options, spec)
+        self.g = nn.Linear(5, 3 * 8 * 8)
+
+    def sample(self, latents: Tensor, *, labels: Tensor | None = None, truncation: float = 1.0) -> Tensor:
+        return (2 * self.g(latents)).tanh().view(-1, 3, 8, 8)
+
+
+class Wide(Small):
+    """Of many channels: pictures of megapixels take gigabytes."""
+
+    def __init__(self, options: object, spec: Spec) -> None:
+        super().__init__(options, spec)
+        self.into, self.out = nn.Conv2d(spec.channels[0], 512, 1), nn.Conv2d(512, spec.channels[1], 1)
 
 
 class OneSize(Small):
