@@ -1,7 +1,7 @@
 """How a training shares the processor between the networks and the pictures: threads, workers, batches ahead, batch.
 
     python benchmarks/splitting.py                                  # CycleGAN small and fast, DCGAN small
-    python benchmarks/splitting.py cyclegan:small --pictures 8 --rounds 3
+    python benchmarks/splitting.py cyclegan:small --steps 8 --rounds 3
 
 A Markdown table a model and preset, in pictures (of a domain) a second on the clock and CPU time a picture. The splits
 take turns within one process, so that other work on the machine falls on all of them; figures against today's split,
@@ -63,7 +63,7 @@ def splits(batch: int) -> list[Split]:
     return list(dict.fromkeys([today, *grid, *deep, *other]))
 
 
-def compared(plan: Plan, folder: Path, pictures: int, rounds: int) -> dict[Split, list[tuple[float, float]]]:
+def compared(plan: Plan, folder: Path, steps: int, rounds: int) -> dict[Split, list[tuple[float, float]]]:
     """Seconds on the clock and CPU seconds a picture, of each split in each round."""
     kept, anew = opened(plan), opened(plan)
     kept.keep_in(folder / "cache")
@@ -76,9 +76,9 @@ def compared(plan: Plan, folder: Path, pictures: int, rounds: int) -> dict[Split
         torch.set_num_threads(split.threads)
         loader._AHEAD = split.ahead
         dataset = kept if split.kept else anew
-        steps = max(1, pictures // split.batch)
         with contextlib.closing(loader.batches(dataset, batch=split.batch, first=0, workers=split.workers)) as stream:
-            one_step(stream.__next__)  # makes threads, and memory for this size of a batch
+            for _ in range(2):  # they make threads, memory for this size of a batch, and the batches ahead
+                one_step(stream.__next__)
             clock, cpu = time.perf_counter(), time.process_time()
             for _ in range(steps):
                 one_step(stream.__next__)
@@ -122,7 +122,7 @@ def main() -> None:
     """What the module says."""
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("cases", nargs="*", default=CASES, metavar="MODEL:PRESET", help=", ".join(CASES))
-    words.add_argument("--pictures", type=int, default=16, help="a turn of a split (default: 16)")
+    words.add_argument("--steps", type=int, default=12, help="a turn of a split (default: 12)")
     words.add_argument("--rounds", type=int, default=5)
     given = words.parse_args()
 
@@ -132,7 +132,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(temporary)
             subject = Subject(registry.plugin(name), lambda data, folder=folder: drawn(data, folder), folder)
-            found = compared(subject.plan(preset), folder, given.pictures, given.rounds)
+            found = compared(subject.plan(preset), folder, given.steps, given.rounds)
         say(f"\n{name}, preset {preset}; load {os.getloadavg()[0]:.1f}\n\n{table(found)}")
 
 
