@@ -10,6 +10,9 @@ from torch import Tensor, nn
 
 from gantool.networks.precision import single
 
+_LARGE, _STRIP = 8 * 2**20, 2 * 2**20
+"""Bytes of a transposed convolution's result, beyond which it goes in strips, and of a strip's."""
+
 
 class ReflectionPad(nn.Module):
     """Reflection padding on all sides.
@@ -72,11 +75,30 @@ class NormedConv2d(nn.Conv2d):
 
 
 class NormedConvTranspose2d(nn.ConvTranspose2d):
-    """The same for a transposed convolution."""
+    """The same for a transposed convolution.
+
+    A CPU computes it in memory of some times the result's size. For a large result the system clears that anew in each
+    pass, which takes as long as the sums. So without gradients, 3x3 convolutions of stride 2 go there in strips.
+    """
 
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
         assert not isinstance(self.padding, str)
+        doubles = (self.kernel_size, self.stride, self.padding, self.output_padding) == ((3, 3), (2, 2), (1, 1), (1, 1))
+        if x.device.type == "cpu" and doubles and not torch.is_grad_enabled() and not torch.compiler.is_compiling():
+            row = 4 * len(x) * self.out_channels * x.shape[3] * x.element_size()  # two rows of the result
+            if row * x.shape[2] > _LARGE:
+                return self._in_strips(x, max(1, _STRIP // row))
         return F.conv_transpose2d(x, self.weight, None, self.stride, self.padding, self.output_padding)
+
+    def _in_strips(self, x: Tensor, rows: int) -> Tensor:
+        n, _, height, width = x.shape
+        result = x.new_empty(n, self.out_channels, 2 * height, 2 * width)
+        for first in range(0, height, rows):
+            last = min(first + rows, height)
+            # The last of a strip's rows takes from the row below it.
+            strip = F.conv_transpose2d(x[:, :, first : last + 1], self.weight, None, 2, 1, 1)
+            result[:, :, 2 * first : 2 * last] = strip[:, :, : 2 * (last - first)]
+        return result
 
 
 def enlarged(conv: nn.Conv2d) -> tuple[nn.Upsample, ReflectionPad, nn.Conv2d]:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from gantool.networks.layers import OutputConv, ReflectionPad, Tanh
+from gantool.networks.layers import NormedConvTranspose2d, OutputConv, ReflectionPad, Tanh
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 
@@ -89,3 +89,13 @@ def test_tanh_gives_pictures_all_their_levels(given, wanted):
     assert y.dtype == wanted
     # The result is that of the exact hyperbolic tangent of the input: no rounding to 8 bits in between.
     assert (y.double() - x.double().tanh()).abs().max() < 2e-7
+
+
+@pytest.mark.parametrize("shape", [(1, 2, 185, 180), (2, 2, 97, 350)])
+def test_large_transposed_convolutions_are_torchs(shape):
+    torch.manual_seed(0)
+    layer, x = NormedConvTranspose2d(2, 16, 3, stride=2, padding=1, output_padding=1), torch.randn(shape)
+    with torch.no_grad():
+        found = layer(x)
+        expected = nn.functional.conv_transpose2d(x, layer.weight, None, 2, 1, 1)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
