@@ -81,7 +81,7 @@ def test_a_damaged_run_is_listed_and_says_why(main, tmp_path, content):
 
 
 def test_show_says_everything_of_one(main, tmp_path):
-    make(tmp_path / "runs" / "one", step=2, state="failed", why="training diverged", code=6)
+    make(tmp_path / "runs" / "one", step=2, state="failed", why="training diverged", code=2)
     out = main("runs", "show", "runs/one")[1]
     assert "failed: training diverged" in out
     assert "/data/trainA, /data/trainB" in out
