@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -97,7 +98,9 @@ def show(run: Run, json: common.Json = False, quiet: common.Quiet = 0, verbose: 
     from gantool.history.record import record, settings
 
     one = record(named_run(run))
-    stored = {} if one.outcome.code == UsageError.exit_code else settings(run)
+    stored: dict[str, Any] = {}
+    with contextlib.suppress(UsageError):  # a run.yaml that is damaged: the state says why
+        stored = settings(run)
     if json:
         console.result(to_json({**one.as_dict(), "settings": stored}))
         return

@@ -116,6 +116,8 @@ def write(folder: Path, number: int, frames: Iterable[Frame], film: Film, format
                 container.mux(stream.encode(_encoded(frame, film.base, stream)))
             assert stream is not None, "a part has frames"
             container.mux(stream.encode())
+        with half_written.open("rb+") as file:
+            os.fsync(file.fileno())  # a machine that stops leaves whole parts, or none
         os.replace(half_written, path)
     except (av.error.FFmpegError, OSError) as error:
         raise DataError(f"cannot write {path}: {error.strerror or error}") from error

@@ -124,7 +124,7 @@ def look(path: Path) -> Film:
             rate,
             None if length is None else float(length),
             stream.frames or (None if length is None else round(length * rate)),
-            1 / shape if (width, height) == (first.height, first.width) else shape,
+            1 / shape if _lies(first) else shape,
             max(component.bits for component in first.format.components),
             first.color_trc in _HIGH_DYNAMIC_RANGE,
             _is_transparent(first),
@@ -176,9 +176,12 @@ def _moments(
 ) -> Iterator[tuple[int, VideoFrame]]:
     last: int | None = None
     step = max(1, round(1 / (film.rate * film.base)))
+    # AVI stores no moments: those of frames that depend on later ones are guessed, and out of order.
+    by_order = container.format.name == "avi"
     for frame in _decoded(container, stream, damaged):
         following = 0 if last is None else last + step
-        moment = following if frame.pts is None else frame.pts - begin
+        at = frame.dts if by_order else frame.pts
+        moment = following if at is None else at - begin
         if last is None or moment > last:
             last = moment
             yield moment, frame
@@ -225,14 +228,25 @@ def _upright(frame: VideoFrame) -> NDArray[np.uint8]:
         pixels = as_channels(Picture(layers[..., :3], layers[..., 3], "", None), 3)
     else:
         pixels = frame.to_ndarray(format="rgb24")
-    matrix: Any = frame.side_data.get("DISPLAYMATRIX")
-    if matrix is not None:
-        # x' = ax + cy, y' = bx + dy, in right angles.
-        a, b, _, c, d = (int(number) for number in np.frombuffer(bytes(matrix), np.int32)[:5])
-        if abs(b) > abs(a):
-            pixels, across, down = pixels.transpose(1, 0, 2), c, b
-        else:
-            across, down = a, d
-        pixels = pixels[:: -1 if down < 0 else 1, :: -1 if across < 0 else 1]
-    upright: NDArray[np.uint8] = np.ascontiguousarray(pixels)
+    a, b, c, d = _turn(frame)
+    if _lies(frame):
+        pixels, across, down = pixels.transpose(1, 0, 2), c, b
+    else:
+        across, down = a, d
+    upright: NDArray[np.uint8] = np.ascontiguousarray(pixels[:: -1 if down < 0 else 1, :: -1 if across < 0 else 1])
     return upright
+
+
+def _lies(frame: VideoFrame) -> bool:
+    """Whether its rows are columns of the upright frame."""
+    a, b, _, _ = _turn(frame)
+    return abs(b) > abs(a)
+
+
+def _turn(frame: VideoFrame) -> tuple[int, int, int, int]:
+    """a, b, c, d of x' = ax + cy, y' = bx + dy, by which a stored frame becomes upright: right angles alone."""
+    matrix: Any = frame.side_data.get("DISPLAYMATRIX")
+    if matrix is None:
+        return 1, 0, 0, 1
+    a, b, _, c, d = (int(number) for number in np.frombuffer(bytes(matrix), np.int32)[:5])
+    return a, b, c, d

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gantool.errors import DataError, UsageError
 from gantool.files import TEMPORARY, reason, write_atomically
+from gantool.report import card
 from gantool.runs import folders, lock, outcome
 from gantool.trackers import tensorboard
 from gantool.trackers.several import KEYS
@@ -16,7 +17,7 @@ _OURS = (
     *(folders.CHECKPOINTS, *folders.WRITTEN, folders.NOTE, folders.ASIDE, outcome.NAME, lock.NAME, ".cache"),
     *(TEMPORARY, f".{folders.BEST}", KEYS, tensorboard.FOLDER, "wandb"),
 )
-"""All that gantool and trackers write into a run folder, as patterns."""
+"""All that gantool and trackers write into a run folder, as patterns; the card, too, where nobody has changed it."""
 
 
 def set_note(run: Path, text: str) -> None:
@@ -46,6 +47,8 @@ def remove(run: Path) -> list[str]:
                     shutil.rmtree(path)
                 else:
                     path.unlink(missing_ok=True)
+            if card.may_write(run):
+                (run / card.CARD).unlink(missing_ok=True)
         (run / lock.NAME).unlink(missing_ok=True)
         left = sorted(os.listdir(run))
         if not left and not run.is_symlink() and run.resolve() != Path.cwd():

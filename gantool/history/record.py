@@ -14,7 +14,7 @@ from gantool.errors import CheckpointError, UsageError, in_python, spelled
 from gantool.history.best import Best, best_of
 from gantool.options import read_yaml
 from gantool.report import runlog
-from gantool.runs import folders, outcome
+from gantool.runs import folders, lock, outcome
 from gantool.runs.header import read_facts
 
 _NOTE = 10_000  # characters that are read of a note
@@ -124,6 +124,6 @@ def _size(run: Path) -> tuple[int, float]:
             with contextlib.suppress(OSError):  # a training removes files meanwhile
                 found = os.lstat(os.path.join(place, name))
                 size += found.st_size
-                if name not in (folders.NOTE, ".lock"):  # to look at a run touches its lock
+                if name not in (folders.NOTE, lock.NAME):  # to look at a run touches its lock
                     changed = max(changed, found.st_mtime)
     return size, changed

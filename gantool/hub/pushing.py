@@ -88,7 +88,9 @@ def plan(request: Request) -> Plan:
     if run is not None and (run / card.CARD).is_file() and not _can_be_written(run, facts):
         own = (run / card.CARD).read_bytes()
         if request.licence is not None:
-            raise UsageError(f"{run / card.CARD} is not written anew: state the licence there, and leave out licence")
+            raise UsageError(
+                f"{run / card.CARD} is not written anew: state the licence there, and leave out {argument('licence')}"
+            )
     return Plan(request, place, weights, facts, own, files, run)
 
 

@@ -241,6 +241,8 @@ def _serve(
                 return
     except (EOFError, OSError, pickle.UnpicklingError):  # the pipe has ended
         desk.end(_died(other.wait(), jobs))
+    except Exception as error:  # any other of a call's, or a message that cannot be read: else all would wait for ever
+        desk.end(error)
 
 
 def send(stream: IO[bytes], message: object) -> None:

@@ -48,7 +48,7 @@ def _jpeg(file: int, length: int) -> tuple[int, int] | None:
     while at + 9 < length:
         os.lseek(file, at, os.SEEK_SET)
         segment = os.read(file, 9)
-        if segment[0] != 0xFF or len(segment) < 9:
+        if len(segment) < 9 or segment[0] != 0xFF:  # it may become shorter meanwhile
             return None
         if segment[1] == 0xFF:  # filling
             at += 1

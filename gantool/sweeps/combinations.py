@@ -42,11 +42,3 @@ def combinations(texts: Sequence[str]) -> tuple[Combination, ...]:
     if any(len(one.name) > _LONGEST for one in found):
         raise UsageError(f"the values of {argument('sweep')} are too long to name folders by")
     return found
-
-
-def shard(text: str) -> tuple[int, int]:
-    """(number from 1, of how many) of "2/4". Raises UsageError."""
-    number, slash, count = text.partition("/")
-    if not (slash and number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
-        raise UsageError(f"{argument('shard')} is 1/4, 2/4, 3/4 or 4/4 on four machines, not {quoted(text)}")
-    return int(number), int(count)

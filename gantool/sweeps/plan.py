@@ -11,10 +11,11 @@ from gantool.errors import CheckpointError, DataError, DivergedError, GantoolErr
 from gantool.evaluation import validation
 from gantool.history.record import settings
 from gantool.runs import folders, outcome
-from gantool.sweeps.combinations import Combination, combinations, shard
+from gantool.sweeps.combinations import Combination, combinations
 from gantool.training import request as training
 from gantool.training import session
 from gantool.training.words import Request, understood
+from gantool.translation.outputs import parse_shard
 
 NEW, CONTINUED, DONE, DIVERGED, ELSEWHERE = "new", "to be continued", "done", "diverged", "at work elsewhere"
 """What a sweep finds of a run."""
@@ -47,7 +48,7 @@ class Sweep:
 def plan(request: Request, texts: Sequence[str], part: str | None) -> Sweep:
     """Raises the errors of a training's plan and of its first checks, with the combination before them."""
     found = combinations(texts)
-    number, count = (1, 1) if part is None else shard(part)
+    number, count = (1, 1) if part is None else parse_shard(part)
     if request.out is None:
         raise UsageError(f"a sweep has a folder, by which it goes on where it stopped: {argument('out', 'FOLDER')}")
     if request.resume is not None:

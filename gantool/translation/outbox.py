@@ -43,11 +43,9 @@ class Outbox:
         host = "".join(c for c in socket.gethostname() if c.isalnum() or c in "._") or "here"
         self._prefix = f".gantool-{host}-"
         self._staging = root / f"{self._prefix}{os.getpid()}"
-        self._folders: set[Path] = set()
         try:
             root.mkdir(parents=True, exist_ok=True)
             self._remove_stale()
-            self._staging.mkdir()
             self._stage(b"\0" * _PROBE).unlink()
         except OSError as error:
             self.close()
@@ -57,9 +55,7 @@ class Outbox:
         """Puts a file in place. Raises DataError for an impossible path, OutputRefusedError where the disk refuses."""
         staged: Path | None = None
         try:
-            if path.parent not in self._folders:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                self._folders.add(path.parent)
+            path.parent.mkdir(parents=True, exist_ok=True)
             staged = self._stage(data)
             os.replace(staged, path)
         except OSError as error:
@@ -79,6 +75,8 @@ class Outbox:
         self.close()
 
     def _stage(self, data: bytes) -> Path:
+        # A watched folder may rest for days, and its results be taken away, with all that is beside them.
+        self._staging.mkdir(parents=True, exist_ok=True)
         temporary = self._staging / secrets.token_hex(8)
         try:
             with temporary.open("xb") as file:

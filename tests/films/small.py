@@ -22,6 +22,7 @@ def film(
     sound: str = "aac",
     turned: int = 0,
     colours: str = "yuv420p",
+    shape: Fraction = Fraction(1),
 ) -> Path:
     """A film of 25 frames a second, or of uneven ones, in which a bar of `COLOUR` grows from the left."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -30,6 +31,7 @@ def film(
         stream = container.add_stream("libx264", rate=25)
         stream.width, stream.height, stream.pix_fmt = width, height, colours
         stream.time_base = stream.codec_context.time_base = base
+        stream.codec_context.sample_aspect_ratio = shape
         if turned:
             stream.set_display_rotation(turned)
         heard = container.add_stream(sound, rate=48000, layout="mono") if sound else None

@@ -139,6 +139,19 @@ def test_the_shape_of_pixels_is_kept(tmp_path):
     assert reading.look(tmp_path / "two.mp4").shape == given.shape * 16 / 15
 
 
+@pytest.mark.parametrize(("turned", "shape"), [(0, Fraction(4, 3)), (90, Fraction(3, 4))])
+def test_the_shape_of_pixels_is_that_of_the_upright_frame_also_where_that_is_square(tmp_path, turned, shape):
+    one = film(tmp_path / "one.mp4", frames=2, size=(40, 40), turned=turned, shape=Fraction(4, 3), sound="")
+    assert reading.look(one).shape == shape
+
+
+def test_every_frame_of_an_avi_is_read(tmp_path):
+    one = film(tmp_path / "one.avi", frames=30, sound="")  # of frames that depend on later ones
+    everything = frames(one)
+    assert len(everything) == 30
+    assert [frame.moment for frame in frames(one, everything[17].moment)] == [one.moment for one in everything[17:]]
+
+
 def test_moments_as_people_write_them():
     assert [parse_moment(text, "start") for text in ("90", "1:30", "1:02:03.5")] == [90, 90, 3723.5]
     assert [moment(seconds) for seconds in (90, 3723.5, 0.2)] == ["1:30", "1:02:03", "0:00"]

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from PIL import Image
 
+from gantool.report import card
 from gantool.report.runlog import RunLog
 from gantool.runs import folders, lock, outcome
 from tests.runs import untrained
@@ -80,7 +81,7 @@ def test_a_damaged_run_is_listed_and_says_why(main, tmp_path, content):
 
 
 def test_show_says_everything_of_one(main, tmp_path):
-    make(tmp_path / "runs" / "one", step=2, state="failed", why="training diverged", code=6)
+    make(tmp_path / "runs" / "one", step=2, state="failed", why="training diverged", code=2)
     out = main("runs", "show", "runs/one")[1]
     assert "failed: training diverged" in out
     assert "/data/trainA, /data/trainB" in out
@@ -121,6 +122,16 @@ def test_rm_removes_what_gantool_wrote_and_nothing_else(main, tmp_path):
     assert not run.exists()
     assert sorted(path.name for path in other.iterdir()) == ["inner", "mine.txt"]
     assert list(listed(main)) == ["runs/two/inner"]
+
+
+def test_rm_removes_the_card_unless_a_person_changed_it(main, tmp_path):
+    for name in ("one", "two"):
+        run = make(tmp_path / "runs" / name)
+        assert card.write(run, folders.saves(run)[-1] / folders.WEIGHTS, str)
+    with (run / card.CARD).open("a") as file:
+        file.write("mine")
+    main("runs", "rm", "runs/one", "runs/two", "--yes")
+    assert list((tmp_path / "runs").rglob("*")) == [run, run / card.CARD]
 
 
 def test_rm_does_not_follow_links(main, tmp_path):

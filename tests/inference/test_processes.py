@@ -39,6 +39,7 @@ def test_results_come_in_the_order_of_their_items_whoever_computes_them(given):
         (works.exits, GantoolError, "one of 2 processes ended with exit code 7"),
         (works.fails, DataError, "the disk is full"),
         (works.is_wrong, RuntimeError, "KeyError: 'missing'"),
+        (works.finds_no_memory, MemoryError, None),
     ],
 )
 def test_the_end_of_another_process_ends_all_though_it_had_the_room(given, work: Callable, kind, words):

@@ -54,6 +54,15 @@ def is_wrong(given: Given, place: Place[int, int]) -> Iterator[tuple[int, int]]:
     yield from _ended(given, place, lambda: {}["missing"])
 
 
+def finds_no_memory(given: Given, place: Place[int, int]) -> Iterator[tuple[int, int]]:
+    yield from _ended(given, place, lambda: place.ask(no_memory))
+
+
+def no_memory(_: object) -> None:
+    """In the first process."""
+    raise MemoryError
+
+
 def _ended(given: Given, place: Place[int, int], end) -> Iterator[tuple[int, int]]:
     """A process that is not the first ends, while it has all of the room that the first waits for."""
     for number, item in _met(given, place, room=100):

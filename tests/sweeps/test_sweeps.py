@@ -9,7 +9,7 @@ import pytest
 
 from gantool.errors import UsageError
 from gantool.runs import folders, lock, outcome
-from gantool.sweeps.combinations import combinations, shard
+from gantool.sweeps.combinations import combinations
 from tests.conftest import TRAIN_TINY, draw
 
 
@@ -34,13 +34,6 @@ def test_what_is_no_sweep_is_refused(texts):
         combinations(texts)
 
 
-@pytest.mark.parametrize("text", ["0/2", "3/2", "1", "a/b", "1/0", "-1/2"])
-def test_what_is_no_shard_is_refused(text):
-    assert shard("2/4") == (2, 4)
-    with pytest.raises(UsageError):
-        shard(text)
-
-
 @pytest.fixture
 def sweep(main, pictures):
     """`sweep("--sweep", "lr=1,2")`: in the folder `all`, two steps each."""
@@ -63,6 +56,7 @@ def test_a_combination_that_is_refused_is_refused_before_the_first_begins(sweep,
     assert "generator=unet: " in sweep("--sweep", "generator=resnet,unet", code=2)[2], "it needs larger crops"
     assert "leave out one of both" in sweep("--sweep", "width=4,8", code=2)[2]
     assert "--shard goes with --sweep" in sweep("--shard", "1/2", code=2)[2]
+    assert "--shard wants i/n" in sweep("--sweep", "lr=1e-4", "--shard", "3/2", code=2)[2]
     assert "leave out --resume" in sweep("--resume", "--sweep", "lr=1,2", code=2)[2]
     assert not (tmp_path / "all").exists()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -316,6 +317,16 @@ def test_files_appear_whole_and_nothing_else_stays():
         assert not isinstance(refused.value, OutputRefusedError)
     assert (out / "c/d.png").read_bytes() == b"2"
     assert hidden(out) == []
+
+
+def test_results_may_be_taken_away_between_two_files():
+    with Outbox(Path("out")) as outbox:
+        for folder in ("out/c", "out"):
+            outbox.write(Path("out/c/d.png"), b"1")
+            shutil.rmtree(folder)
+        outbox.write(Path("out/c/d.png"), b"2")
+    assert Path("out/c/d.png").read_bytes() == b"2"
+    assert hidden(Path("out")) == []
 
 
 def test_what_a_killed_process_left_behind_is_removed_and_what_a_living_one_needs_is_not():
