@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from gantool.errors import DivergedError, Interrupted, OutOfMemoryError, TimeLimitReached, ran_out
 from gantool.evaluation.validation import validator
 from gantool.report.console import Console
-from gantool.runs import lock
+from gantool.runs import folders, lock
 from gantool.schema import first_line
 from gantool.sweeps.plan import CONTINUED, DIVERGED, DONE, ELSEWHERE, One, Sweep
 from gantool.training import session
@@ -44,8 +44,8 @@ def start(sweep: Sweep, console: Console, clock: Callable[[], float] = time.mono
         elif one.state == DIVERGED:
             console.note(f"{heading}: it diverged. gantool runs rm {one.folder} lets it begin anew")
             found.failed[one.name] = "it diverged"
-        elif one.state == ELSEWHERE or lock.is_held(one.folder):
-            console.note(f"{heading}: another process trains it")
+        elif one.state == ELSEWHERE or _is_taken(one):
+            console.note(f"{heading}: another process trains it, or has since this one began")
             found.elsewhere.append(one.name)
         else:
             left = None if ends_at is None else ends_at - clock()
@@ -58,6 +58,12 @@ def start(sweep: Sweep, console: Console, clock: Callable[[], float] = time.mono
             else:
                 found.done.append(one.name)
     return found
+
+
+def _is_taken(one: One) -> bool:
+    """Whether another process trains it, or has saved something since it was planned."""
+    planned = {save.name for save in one.plan.place.saves}
+    return lock.is_held(one.folder) or any(save.name not in planned for save in folders.saves(one.folder))
 
 
 def _trained(one: One, console: Console, left: float | None) -> str:

@@ -8,9 +8,13 @@ from pathlib import Path
 import pytest
 
 from gantool.errors import UsageError
+from gantool.report.console import Console
 from gantool.runs import folders, lock, outcome
+from gantool.sweeps import plan, session
 from gantool.sweeps.combinations import combinations
+from gantool.training.words import Request
 from tests.conftest import TRAIN_TINY, draw
+from tests.runs import untrained
 
 
 def names(*texts: str) -> list[str]:
@@ -72,13 +76,21 @@ def test_a_sweep_goes_on_where_it_stopped_and_lists_its_runs(sweep, tmp_path):
     half = tmp_path / "all" / "lr=2e-4"
     folders.remove_save(folders.saves(half)[-1])  # as if it had been killed after its first step
     outcome.write(half, outcome.Outcome("running", 2))
-    plan = json.loads(sweep("--sweep", "lr=1e-4,2e-4,3e-4", "--dry-run", "--json")[1])
-    assert [one["state"] for one in plan["runs"]] == ["done", "to be continued", "new"]
+    decided = json.loads(sweep("--sweep", "lr=1e-4,2e-4,3e-4", "--dry-run", "--json")[1])
+    assert [one["state"] for one in decided["runs"]] == ["done", "to be continued", "new"]
     with lock.held(half):
-        plan = json.loads(sweep("--sweep", "lr=1e-4,2e-4", "--dry-run", "--json")[1])
-    assert [one["state"] for one in plan["runs"]] == ["done", "at work elsewhere"]
+        decided = json.loads(sweep("--sweep", "lr=1e-4,2e-4", "--dry-run", "--json")[1])
+    assert [one["state"] for one in decided["runs"]] == ["done", "at work elsewhere"]
     sweep("--sweep", "lr=1e-4,2e-4")
     assert [save.name for save in folders.saves(half)] == ["00000001", "00000002"]
+
+
+def test_what_another_process_has_trained_since_the_plan_is_left(pictures, tmp_path):
+    settings, small = {"steps": 2, "crop": 32, "size": 32, "device": "cpu"}, {"width": "2", "blocks": "1"}
+    request = Request(model="cyclegan", data=tuple(pictures), out=tmp_path / "all", settings=settings, set=small)
+    planned = plan.plan(request, ["lr=1e-4"], None)
+    untrained(tmp_path / "all" / "lr=1e-4", step=2)
+    assert session.start(planned, Console(verbosity=-1)).elsewhere == ["lr=1e-4"]
 
 
 def test_one_that_diverges_does_not_stop_the_rest(sweep, tmp_path):
