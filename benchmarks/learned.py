@@ -51,7 +51,11 @@ def in_styles_of(translator: Trained, pictures: Sequence[Pixels], references: Se
     drawn = np.random.default_rng(0).integers(len(references), size=len(pictures))
     chosen = (Image.fromarray(references[index]) for index in drawn)
     return [
-        np.asarray(translator.translate(Image.fromarray(picture), to="B", style=style).convert("RGB"))
+        np.asarray(
+            translator.translate(Image.fromarray(picture), to=translator.facts.spec.domains[-1], style=style).convert(
+                "RGB"
+            )
+        )
         for picture, style in zip(pictures, chosen, strict=True)
     ]
 

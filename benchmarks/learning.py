@@ -61,7 +61,7 @@ def main() -> None:
     )
     translator = gantool.load(run, device=arguments.device)
     styles = STYLES if "code" in translator.facts.can else 1
-    results = [translated(translator, inputs, "B", seed) for seed in range(styles)]
+    results = [translated(translator, inputs, translator.facts.spec.domains[-1], seed) for seed in range(styles)]
 
     classifier = train_classifier([list(sets["trainA"].values()), list(sets["trainB"].values())])
     rows = {"testA as it is": measured(inputs, truth, classifier)}

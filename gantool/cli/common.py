@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from gantool import registry
+from gantool import examples, registry
 from gantool.errors import DataError, GantoolError, UsageError
 from gantool.report.console import Console
 from gantool.report.text import visible
@@ -79,10 +79,10 @@ def model_names(incomplete: str) -> list[str]:
 
 
 def model_or_run(incomplete: str) -> list[str]:
-    """Completion of `--model`: installed models and the runs below ./runs."""
+    """Completion of `--model`: installed models, the one that comes along, and the runs below ./runs."""
     found = [str(folder) for folder in folders.RUNS.glob("*/*") if folders.saves(folder)]
     found += [str(folder) for folder in folders.RUNS.glob("*") if folders.saves(folder)]
-    return [name for name in [*registry.plugins(), *sorted(found)] if name.startswith(incomplete)]
+    return [name for name in [*registry.plugins(), examples.DEMO.stem, *sorted(found)] if name.startswith(incomplete)]
 
 
 def domains(context: typer.Context, incomplete: str) -> list[str]:
@@ -106,6 +106,8 @@ def weights(model: str, console: Console) -> Path:
         newer = find.newest_run(model, stopped_early=True)
         early = f" ({newer} is newer, but {folders.STOPPED_EARLY})" if newer and newer not in path.parents else ""
         console.note(f"{model}: {path.parent}{early}")
+    elif path == examples.DEMO:
+        console.note(f"{model}: a small CycleGAN that comes with gantool, for emoji and other small drawings")
     return path
 
 
@@ -195,7 +197,7 @@ ModelName = Annotated[
         "--model",
         "-m",
         metavar="M",
-        help="A run folder, a weights file, a model's name (its newest run below ./runs), or hf://USER/NAME.",
+        help="A run folder, a weights file, a model's name (its newest run below ./runs), hf://USER/NAME, or demo.",
         autocompletion=model_or_run,
     ),
 ]

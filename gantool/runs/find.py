@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from gantool import examples
 from gantool.errors import CheckpointError, argument, did_you_mean
 from gantool.runs import remote
 from gantool.runs.folders import BEST, DEMO, RUNS, STOPPED_EARLY, WEIGHTS, aside, best, is_run, saves
@@ -50,7 +51,7 @@ def is_resumable(name: str) -> bool:
 
 def find_weights(name: str, models: tuple[str, ...] = (), root: Path = RUNS) -> Path:
     """The weights file that a person names: a weights file, a run folder (its newest save), a save, a run's best save
-    (RUN/best), a model's newest run, or hf://USER/NAME in the hub's cache.
+    (RUN/best), a model's newest run, hf://USER/NAME in the hub's cache, or "demo": the one that comes with gantool.
 
     Raises CheckpointError that says what was looked for, and UsageError for a name that the hub cannot have.
     """
@@ -73,6 +74,8 @@ def find_weights(name: str, models: tuple[str, ...] = (), root: Path = RUNS) -> 
                 f"there is no run of {name} below {root}/. Train one (gantool train {name} A B) or give its folder"
             )
         return saves(run)[-1] / WEIGHTS
+    if name == examples.DEMO.stem:
+        return examples.DEMO
     hint = f"Did you mean {root / name}?" if is_run(root / name) else did_you_mean(name, models, most=2)
     known = f" and no model ({', '.join(models)})" if models else ""
     raise CheckpointError(f"{name} is no run folder, no weights file{known}. {hint}".rstrip(" ."))
