@@ -1,5 +1,5 @@
 # gantool in a container: docs/installation.md. For a CUDA device build it with
-#   --build-arg BASE=nvidia/cuda:13.0.1-base-ubuntu24.04 --build-arg TORCH=https://pypi.org/simple
+#   --build-arg BASE=nvidia/cuda:13.0.1-base-ubuntu24.04 --build-arg TORCH=
 ARG BASE=debian:trixie-slim
 
 FROM ${BASE} AS python
@@ -16,10 +16,10 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/*
 RUN python3 -m venv /opt/gantool
 ENV PATH=/opt/gantool/bin:$PATH
-# torch comes first, from its own index: it changes seldom, and this layer is kept.
+# torch comes first, from its own index, or with TORCH empty from where all else comes: it changes seldom, and this layer is kept.
 ARG TORCH=https://download.pytorch.org/whl/cpu
 COPY constraints.txt /src/
-RUN pip install --no-cache-dir --constraint /src/constraints.txt --index-url "$TORCH" torch
+RUN pip install --no-cache-dir --constraint /src/constraints.txt ${TORCH:+--index-url "$TORCH"} torch
 COPY . /src
 RUN pip install --no-cache-dir --constraint /src/constraints.txt "/src[onnx,heif]"
 

@@ -14,7 +14,6 @@ from gantool.errors import UsageError
 
 VERSION = "1.30.0"
 FILE = f"onnxruntime-web-{VERSION}.tgz"
-URL = f"https://registry.npmjs.org/onnxruntime-web/-/{FILE}"
 SHA256 = "d2228df7e4616bc3348bf504ee888f3bec43789a273f0a63f3e68d203ce3bf71"
 
 
@@ -41,6 +40,11 @@ def check() -> None:
     _whole(place())
 
 
+def fetching(folder: Path) -> str:
+    """The command that fetches the file into this folder."""
+    return f'mkdir -p "{folder}" && npm pack onnxruntime-web@{VERSION} --pack-destination "{folder}"'
+
+
 def read() -> Runtime:
     """The parts of the file. Raises UsageError as `check`."""
     path = place()
@@ -59,7 +63,7 @@ def read() -> Runtime:
 
 
 def _whole(path: Path) -> None:
-    fetch = f'mkdir -p "{path.parent}" && curl -o "{path}" {URL}'
+    fetch = fetching(path.parent)
     try:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()

@@ -110,7 +110,7 @@ def test_without_the_runtime_the_line_that_fetches_it(saved, main, tmp_path, mon
             place.parent.mkdir(parents=True)
             place.write_bytes(content)
         _, _, err = main("export", "--model", weights, "page.html", code=2)
-        assert err.endswith(f'mkdir -p "{place.parent}" && curl -o "{place}" {runtime.URL}\n')
+        assert err.endswith(runtime.fetching(place.parent) + "\n")
         assert ("its hash is another one" in err) == bool(content)
         assert not (tmp_path / "page.html").exists()
 
