@@ -10,9 +10,9 @@ from gantool.inference import memory
 if TYPE_CHECKING:
     import torch
 
-WORTH = 8 * 256 * 256
-"""Pixels for each process, from which on several win what their start costs: with 20 us a pixel (a CycleGAN of width
-64), a start of 3 s, and two threads that bring x1.7, they win from 17 s of work on. `benchmarks/jobs.py` measures."""
+WORTH = 16 * 256 * 256
+"""Pixels for each process, from which on several win what their start costs: measured by `benchmarks/jobs.py`, see
+docs/performance.md."""
 _PROCESS_BYTES = 10**9
 """What a process takes by itself: torch, weights, and those that are kept for Winograd's convolutions."""
 
