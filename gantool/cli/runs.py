@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gantool.cli import common
+from gantool.cli import common, completion
 from gantool.errors import UsageError
 from gantool.report.text import duration, figure, size, to_json, words
 from gantool.runs import folders
@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from gantool.history.record import Record
     from gantool.report.console import Console
 
-Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.", autocompletion=common.model_or_run)]
-Runs = Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders.", autocompletion=common.model_or_run)]
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.", autocompletion=completion.model_or_run)]
+Runs = Annotated[
+    list[Path], typer.Argument(metavar="RUN...", help="Run folders.", autocompletion=completion.model_or_run)
+]
 
 
 def runs(
@@ -153,8 +155,8 @@ def plot(
 
 
 def diff(
-    a: Annotated[Path, typer.Argument(metavar="A", help="A run folder.", autocompletion=common.model_or_run)],
-    b: Annotated[Path, typer.Argument(metavar="B", help="Another one.", autocompletion=common.model_or_run)],
+    a: Annotated[Path, typer.Argument(metavar="A", help="A run folder.", autocompletion=completion.model_or_run)],
+    b: Annotated[Path, typer.Argument(metavar="B", help="Another one.", autocompletion=completion.model_or_run)],
     json: common.Json = False,
     quiet: common.Quiet = 0,
     verbose: common.Verbose = 0,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gantool.cli import common
+from gantool.cli import common, completion, model_flag
 from gantool.cli.common import flag
 from gantool.errors import UsageError, quoted
 
@@ -29,7 +29,7 @@ Truncation = Annotated[
 
 
 def sample(
-    model: common.ModelName,
+    model: model_flag.ModelName,
     out_word: Annotated[
         str | None,
         typer.Argument(metavar="[OUT]", help="A folder, a file for one picture or a grid, or - for stdout."),
@@ -45,7 +45,7 @@ def sample(
             "Class, several with commas between, or all (default: all in turns).",
             WHAT,
             metavar="CLASS",
-            autocompletion=common.domains,
+            autocompletion=completion.domains,
         ),
     ] = None,
     text: Annotated[
@@ -105,7 +105,7 @@ def sample(
     if text == "-" and common.is_terminal("stdin"):
         raise UsageError("--text - reads lines from stdin, which is a terminal")
     given = common.read_stdin().decode("utf-8", "replace").splitlines() if text == "-" else [text] if text else []
-    common.weights(model, console)  # says which run a model's name means
+    model_flag.weights(model, console)  # says which run a model's name means
     request = Request(
         model=model,
         output=where(out_word, out),
