@@ -14,11 +14,17 @@ def model_names(incomplete: str) -> list[str]:
     return [name for name in registry.plugins() if name.startswith(incomplete)]
 
 
+def runs(incomplete: str) -> list[str]:
+    """Completion: the runs below ./runs."""
+    found = sorted(str(folder) for folder in folders.RUNS.glob("*/*") if folders.saves(folder))
+    found += sorted(str(folder) for folder in folders.RUNS.glob("*") if folders.saves(folder))
+    return [name for name in found if name.startswith(incomplete)]
+
+
 def model_or_run(incomplete: str) -> list[str]:
     """Completion of `--model`: installed models, the one that comes along, and the runs below ./runs."""
-    found = [str(folder) for folder in folders.RUNS.glob("*/*") if folders.saves(folder)]
-    found += [str(folder) for folder in folders.RUNS.glob("*") if folders.saves(folder)]
-    return [name for name in [*registry.plugins(), examples.DEMO.stem, *sorted(found)] if name.startswith(incomplete)]
+    names = [*registry.plugins(), examples.DEMO.stem]
+    return [*(name for name in names if name.startswith(incomplete)), *runs(incomplete)]
 
 
 def domains(context: typer.Context, incomplete: str) -> list[str]:

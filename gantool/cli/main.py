@@ -32,7 +32,8 @@ from gantool.cli import (
     translate,
 )
 from gantool.cli.common import spelled_flag
-from gantool.cli.words import check_models, with_resume_value, with_verbs_of_two_words
+from gantool.cli.verbs import Verbs
+from gantool.cli.words import check_models, with_resume_value
 from gantool.errors import (
     CheckpointError,
     DataError,
@@ -54,6 +55,7 @@ EXIT_CODES = (
 
 app = typer.Typer(
     name="gantool",
+    cls=Verbs,
     help="Translating and making pictures with GANs.",
     epilog=EXIT_CODES,
     no_args_is_help=True,
@@ -103,7 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             Console().result(f"gantool {__version__}")
         else:
             check_models(words)
-            app(with_resume_value(with_verbs_of_two_words(words, _verbs())), prog_name="gantool")
+            app(with_resume_value(words), prog_name="gantool")
     except GantoolError as error:
         _say(error, words)
         sys.exit(error.exit_code)
@@ -128,10 +130,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise
         _say(error, words, f"{mistake}. {argument('verbose')} shows the calls")
         sys.exit(CheckpointError.exit_code)
-
-
-def _verbs() -> set[str]:
-    return {command.name for command in app.registered_commands if command.name}
 
 
 def _roomier(words: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ import typer
 
 from gantool.cli import common, completion, model_flag
 from gantool.cli.common import flag
+from gantool.cli.verbs import second_words
 from gantool.errors import UsageError, quoted
 
 if TYPE_CHECKING:
@@ -32,7 +33,11 @@ def sample(
     model: model_flag.ModelName,
     out_word: Annotated[
         str | None,
-        typer.Argument(metavar="[OUT]", help="A folder, a file for one picture or a grid, or - for stdout."),
+        typer.Argument(
+            metavar="[OUT]",
+            help="A folder, a file for one picture or a grid, or - for stdout.",
+            autocompletion=second_words,
+        ),
     ] = None,
     out: Out = None,
     count: Annotated[int | None, flag("-n", "Pictures, with the seeds from --seed on.", WHAT, metavar="N")] = None,

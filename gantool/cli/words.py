@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from gantool import registry
@@ -16,12 +16,6 @@ def check_models(words: Sequence[str]) -> None:
     given = [word for word in options if word in ("--model", "-m") or word.startswith("--model=")]
     if len(given) > 1:
         raise UsageError(f"{argument('model')} was given {len(given)} times, and one is used: call gantool for each")
-
-
-def with_verbs_of_two_words(words: list[str], known: Collection[str]) -> list[str]:
-    """`sample interpolate`, beside which `sample` takes words of its own, is one verb for the parser."""
-    verb = " ".join(words[:2])
-    return [verb, *words[2:]] if len(words) > 1 and verb in known else words
 
 
 def with_resume_value(words: list[str]) -> list[str]:
