@@ -50,7 +50,9 @@ Jobs = Annotated[
 
 
 def console(quiet: int = 0, verbose: int = 0, json: bool = False) -> Console:
-    """The console that a verb's common flags ask for."""
+    """The console that a verb's common flags ask for. Raises DataError for JSON without a stdout."""
+    if json:
+        check_stdout()
     return Console(verbosity=verbose - quiet, json=json, spell=spelled_flag)
 
 
@@ -90,8 +92,7 @@ def say_passed_over(paths: Sequence[Path], console: Console) -> None:
 
 def write_stdout(data: bytes) -> None:
     """Bytes to stdout, at once. Raises DataError where there is none."""
-    if sys.stdout is None:
-        raise DataError("there is no stdout: it is closed")
+    check_stdout()
     sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()
 
@@ -132,8 +133,15 @@ def is_terminal(name: Literal["stdin", "stdout"]) -> bool:
     return stream is not None and bool(stream.isatty())
 
 
+def check_stdout() -> None:
+    """Raises DataError where there is no stdout: for verbs that write there, before their work."""
+    if sys.stdout is None:
+        raise DataError("there is no stdout: it is closed")
+
+
 def refuse_terminal() -> None:
-    """Raises UsageError where stdout, to which a picture shall go, is a terminal."""
+    """Raises UsageError where stdout, to which a picture shall go, is a terminal, and DataError where it is closed."""
+    check_stdout()
     if is_terminal("stdout"):
         raise UsageError("a picture is not for a terminal: redirect it (> picture.png) or name OUT")
 

@@ -137,6 +137,8 @@ def sample(
         raise UsageError("one picture is made, at OUT: leave out --json and --print")
     if decided.to_stdout:
         common.refuse_terminal()
+    if print_:
+        common.check_stdout()
     from gantool.sampling import session
 
     report = _printer(nul) if print_ else None
