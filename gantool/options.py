@@ -196,7 +196,8 @@ def _checked(field: dataclasses.Field[Any], kind: Any, value: Any, where: str) -
     each = value if isinstance(value, tuple) else (value,)
     for one in each:
         if choices and one is not None and one not in choices:
-            raise UsageError(f"{where}: {name} is one of {', '.join(choices)}, not {schema.shown(one)}")
+            said = f"{where}: {name} is one of {', '.join(choices)}, not {schema.shown(one)}"
+            raise UsageError(". ".join(filter(None, [said, did_you_mean(str(one), choices)])))
     for number in each:
         if isinstance(number, float) and not math.isfinite(number):
             raise UsageError(f"{where}: {name} must be a finite number, not {number}")
