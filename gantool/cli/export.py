@@ -69,7 +69,9 @@ def export(
         overwrite=overwrite,
         verbose=verbose > 0,
     )
-    done = start(plan(request))
+    decided = plan(request)
+    common.load_torch(console)
+    done = start(decided, console.note)
     if json:
         console.result(to_json(asdict(done)))
         return
