@@ -66,7 +66,7 @@ class AdamOptions:
     """Options that every Adam of a model shares."""
 
     lr: float = option(2e-4, "base learning rate of every Adam", low=0)
-    beta1: float = option(0.5, "first moment's decay of every Adam", low=0, high=1)
+    beta1: float = option(0.5, "first moment's decay of every Adam", low=0, below=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +74,7 @@ class Averaging:
     """An average of weights that may make the pictures, for `Averaged`."""
 
     ema: float = option(
-        0.0, "decay of an average of the generators' weights, which then makes the pictures; 0 for none", low=0, high=1
+        0.0, "decay of an average of the generators' weights, which then makes the pictures; 0 for none", low=0, below=1
     )
 
     def average_decay(self, updates: int) -> float:

@@ -25,15 +25,17 @@ def option(
     *,
     low: float | None = None,
     high: float | None = None,
+    below: float | None = None,
     choices: tuple[str, ...] | None = None,
     file: bool = False,
 ) -> Any:
-    """A dataclass field with its one line of help, its range (both ends allowed) or its choices.
+    """A dataclass field with its one line of help, its range or its choices: `low` and `high` are allowed,
+    `below` is not.
 
     `file` says that the text is the path of a file or a folder, or that the texts are: they are made absolute, and may
     change when a run is continued.
     """
-    metadata = {"help": help, "low": low, "high": high, "choices": choices, "file": file}
+    metadata = {"help": help, "low": low, "high": high, "below": below, "choices": choices, "file": file}
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -162,17 +164,8 @@ def describe(kind: type[Any]) -> list[Described]:
     types = typing.get_type_hints(kind)
     rows = []
     for field in dataclasses.fields(kind):
-        low, high, choices = (field.metadata.get(key) for key in ("low", "high", "choices"))
-        if choices:
-            limits = ", ".join(choices)
-        elif low is not None and high is not None:
-            limits = f"{low} to {high}"
-        elif low is not None:
-            limits = f"at least {low}"
-        elif high is not None:
-            limits = f"at most {high}"
-        else:
-            limits = ""
+        choices = field.metadata.get("choices")
+        limits = ", ".join(choices) if choices else _limits(field, "{} to {}")
         rows.append(
             Described(field.name, _type_name(types[field.name]), field.default, limits, field.metadata.get("help", ""))
         )
@@ -192,22 +185,31 @@ def _checked(field: dataclasses.Field[Any], kind: Any, value: Any, where: str) -
         value = _converted(kind, value)
     except (TypeError, ValueError, OverflowError):
         raise UsageError(f"{where}: {name} wants {_type_name(kind)}, not {schema.shown(value)}") from None
-    low, high, choices = (field.metadata.get(key) for key in ("low", "high", "choices"))
+    low, high, below, choices = (field.metadata.get(key) for key in ("low", "high", "below", "choices"))
     each = value if isinstance(value, tuple) else (value,)
     for one in each:
         if choices and one is not None and one not in choices:
-            raise UsageError(f"{where}: {name} is one of {', '.join(choices)}, not {schema.shown(one)}")
+            said = f"{where}: {name} is one of {', '.join(choices)}, not {schema.shown(one)}"
+            raise UsageError(". ".join(filter(None, [said, did_you_mean(str(one), choices)])))
     for number in each:
         if isinstance(number, float) and not math.isfinite(number):
             raise UsageError(f"{where}: {name} must be a finite number, not {number}")
         if isinstance(number, (int, float)) and (
-            (low is not None and number < low) or (high is not None and number > high)
+            (low is not None and number < low)
+            or (high is not None and number > high)
+            or (below is not None and number >= below)
         ):
-            limits = (
-                f"at least {low}" if high is None else f"at most {high}" if low is None else f"between {low} and {high}"
-            )
-            raise UsageError(f"{where}: {name} must be {limits}, not {number}")
+            raise UsageError(f"{where}: {name} must be {_limits(field, 'between {} and {}')}, not {number}")
     return value
+
+
+def _limits(field: dataclasses.Field[Any], both: str) -> str:
+    """The range of an option in words, "" for none; `both` has a place for either end."""
+    low, high, below = (field.metadata.get(key) for key in ("low", "high", "below"))
+    if low is not None and high is not None:
+        return both.format(low, high)
+    ends = (("at least", low), ("at most", high), ("below", below))
+    return ", ".join(f"{words} {end}" for words, end in ends if end is not None)
 
 
 def _converted(kind: Any, value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Shared by several verbs: their common flags, how flags are spelled, and completion. Imports nothing heavy."""
+"""Shared by several verbs: their common flags, how flags are spelled, and streams. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -11,11 +11,9 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from gantool import examples, registry
-from gantool.errors import DataError, GantoolError, UsageError
+from gantool.errors import DataError, UsageError
 from gantool.report.console import Console
 from gantool.report.text import visible
-from gantool.runs import find, folders, remote
 
 _SHORT = {"out": "-o", "n": "-n", "from_": "--from"}
 _EXISTING = {"overwrite": "--overwrite", "skip": "--skip-existing", "fail": "--fail-existing", "newer": "--newer"}
@@ -52,7 +50,9 @@ Jobs = Annotated[
 
 
 def console(quiet: int = 0, verbose: int = 0, json: bool = False) -> Console:
-    """The console that a verb's common flags ask for."""
+    """The console that a verb's common flags ask for. Raises DataError for JSON without a stdout."""
+    if json:
+        check_stdout()
     return Console(verbosity=verbose - quiet, json=json, spell=spelled_flag)
 
 
@@ -71,57 +71,6 @@ def load_torch(console: Console) -> None:
     if "torch" not in sys.modules:
         console.note("loading torch ...")
     import torch  # noqa: F401
-
-
-def model_names(incomplete: str) -> list[str]:
-    """Completion: installed models."""
-    return [name for name in registry.plugins() if name.startswith(incomplete)]
-
-
-def model_or_run(incomplete: str) -> list[str]:
-    """Completion of `--model`: installed models, the one that comes along, and the runs below ./runs."""
-    found = [str(folder) for folder in folders.RUNS.glob("*/*") if folders.saves(folder)]
-    found += [str(folder) for folder in folders.RUNS.glob("*") if folders.saves(folder)]
-    return [name for name in [*registry.plugins(), examples.DEMO.stem, *sorted(found)] if name.startswith(incomplete)]
-
-
-def domains(context: typer.Context, incomplete: str) -> list[str]:
-    """Completion of `--to`: the domains of the model that `--model` names, read from its header."""
-    from gantool.runs.header import read_facts
-
-    try:
-        path = find.find_weights(str(context.params.get("model") or ""), tuple(registry.plugins()))
-        names = read_facts(path).spec.domains
-    except GantoolError:
-        return []
-    return [name for name in names if name.startswith(incomplete)]
-
-
-def weights(model: str, console: Console) -> Path:
-    """The weights file that `--model` means, and a word on which run it is where only a model was named."""
-    fetch([model], console)
-    names = tuple(registry.plugins())
-    path = find.find_weights(model, names)
-    if model in names and not Path(model).exists():
-        newer = find.newest_run(model, stopped_early=True)
-        early = f" ({newer} is newer, but {folders.STOPPED_EARLY})" if newer and newer not in path.parents else ""
-        console.note(f"{model}: {path.parent}{early}")
-    elif path == examples.DEMO:
-        console.note(f"{model}: a small CycleGAN that comes with gantool, for emoji and other small drawings")
-    return path
-
-
-def fetch(words: Sequence[str], console: Console, *, state: bool = False) -> None:
-    """Fetches the runs among these words that a person has typed as hf://USER/NAME, unless the hub's cache has them.
-
-    With `state` what further training needs comes along.
-    """
-    for word in filter(remote.is_remote, words):
-        if remote.cached(word) is None:
-            from gantool.hub.pulling import Request, plan, start
-
-            only = (folders.WEIGHTS, folders.STATE) if state else (folders.WEIGHTS,)
-            start(plan(Request(name=word, only=only)), console)
 
 
 def existing(
@@ -143,8 +92,7 @@ def say_passed_over(paths: Sequence[Path], console: Console) -> None:
 
 def write_stdout(data: bytes) -> None:
     """Bytes to stdout, at once. Raises DataError where there is none."""
-    if sys.stdout is None:
-        raise DataError("there is no stdout: it is closed")
+    check_stdout()
     sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()
 
@@ -185,23 +133,17 @@ def is_terminal(name: Literal["stdin", "stdout"]) -> bool:
     return stream is not None and bool(stream.isatty())
 
 
+def check_stdout() -> None:
+    """Raises DataError where there is no stdout: for verbs that write there, before their work."""
+    if sys.stdout is None:
+        raise DataError("there is no stdout: it is closed")
+
+
 def refuse_terminal() -> None:
-    """Raises UsageError where stdout, to which a picture shall go, is a terminal."""
+    """Raises UsageError where stdout, to which a picture shall go, is a terminal, and DataError where it is closed."""
+    check_stdout()
     if is_terminal("stdout"):
         raise UsageError("a picture is not for a terminal: redirect it (> picture.png) or name OUT")
-
-
-ModelName = Annotated[
-    str,
-    typer.Option(
-        "--model",
-        "-m",
-        metavar="M",
-        help="A run folder, a weights file, a model's name (its newest run below ./runs), hf://USER/NAME, or demo.",
-        autocompletion=model_or_run,
-    ),
-]
-"""`--model M`, required by the verbs that take it."""
 
 
 def two_files(text: str | None) -> tuple[Path, Path] | None:

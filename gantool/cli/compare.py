@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from gantool import registry
-from gantool.cli import common, judging, measuring
+from gantool.cli import common, completion, judging, measuring, model_flag
 from gantool.errors import UsageError
 from gantool.report.console import Console, is_terminal
 from gantool.report.text import to_json
@@ -31,7 +31,7 @@ def compare(
             help="Run folders, weights files, models' names and folders of results, each with NAME= before it or"
             " without; then pictures of the source and real ones of the target, or for models that make pictures of"
             " noise real ones alone. Or saved comparisons: A.json B.json ...",
-            autocompletion=common.model_or_run,
+            autocompletion=completion.model_or_run,
         ),
     ],
     metrics: Annotated[
@@ -106,12 +106,12 @@ def compare(
 
     files: dict[str, Any] = {"inception": inception, "lpips": common.two_files(lpips), "classifier": classifier}
     files |= {"judge": judge, "expect": expect, "labels": labels}
-    common.fetch([parts.given(text).word for text in words], console)
+    model_flag.fetch([parts.given(text).word for text in words], console)
     models, folders = parts.parted(words)
     for model in models:
         word = parts.given(model).word
         if word in registry.plugins() and not Path(word).exists():
-            common.weights(word, console)  # says which run it is
+            model_flag.weights(word, console)  # says which run it is
     request = Request(
         models=models,
         pictures=folders,

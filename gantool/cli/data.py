@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gantool.cli import common, pairs
+from gantool.cli import common, completion, pairs
 from gantool.errors import UsageError
 from gantool.report.text import to_json
 
@@ -40,7 +40,7 @@ def check(
             metavar="NAME",
             help="The model to train: it decides how pictures are arranged "
             "(default: two folders without counterparts).",
-            autocompletion=common.model_names,
+            autocompletion=completion.model_names,
         ),
     ] = None,
     preset: Annotated[

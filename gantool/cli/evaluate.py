@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gantool.cli import common, evaluation_report, judging, measuring
+from gantool.cli import common, completion, evaluation_report, judging, measuring, model_flag
 
 
 def evaluate(
@@ -29,7 +29,7 @@ def evaluate(
             metavar="M",
             help="Translate the first folder with this model, and compare with the second; or compare its pictures"
             " of noise with the one folder.",
-            autocompletion=common.model_or_run,
+            autocompletion=completion.model_or_run,
         ),
     ] = None,
     to: measuring.To = None,
@@ -90,7 +90,7 @@ def evaluate(
     from gantool.evaluation.request import Request, check, check_run, holds_all_domains, of_noise
     from gantool.runs.header import read_facts
 
-    weights = None if model is None else common.weights(model, console)
+    weights = None if model is None else model_flag.weights(model, console)
     if all_saves:
         check_run(model)
     files: dict[str, Any] = {"inception": inception, "lpips": common.two_files(lpips), "classifier": classifier}

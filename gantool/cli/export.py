@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gantool.cli import common
+from gantool.cli import common, completion, model_flag
 
 if TYPE_CHECKING:
     from gantool.export.session import Report
@@ -19,14 +19,14 @@ def export(
         Path,
         typer.Argument(metavar="OUT", help="File to write: NAME.onnx, NAME.pt2 (torch.export), or NAME.html, a page."),
     ],
-    model: common.ModelName,
+    model: model_flag.ModelName,
     to: Annotated[
         str | None,
         typer.Option(
             "--to",
             metavar="DOMAIN",
             help="Target domain; without it the second one, and in a page all.",
-            autocompletion=common.domains,
+            autocompletion=completion.domains,
         ),
     ] = None,
     part: Annotated[
@@ -61,7 +61,7 @@ def export(
 
     console = common.console(quiet, verbose, json)
     request = Request(
-        weights=common.weights(model, console),
+        weights=model_flag.weights(model, console),
         out=out,
         to=to,
         part=part,
@@ -69,7 +69,9 @@ def export(
         overwrite=overwrite,
         verbose=verbose > 0,
     )
-    done = start(plan(request))
+    decided = plan(request)
+    common.load_torch(console)
+    done = start(decided, console.note)
     if json:
         console.result(to_json(asdict(done)))
         return

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gantool.cli import common
+from gantool.cli import common, completion
 from gantool.report.text import to_json
 
 Name = Annotated[str, typer.Argument(metavar="USER/NAME", help="The repository on the hub.")]
@@ -19,7 +19,7 @@ def push(
         typer.Argument(
             metavar="RUN",
             help="A run folder (its newest save), RUN/best, a save, or a model's name.",
-            autocompletion=common.model_or_run,
+            autocompletion=completion.model_or_run,
         ),
     ],
     name: Name,

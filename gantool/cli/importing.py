@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from gantool.cli import common
+from gantool.cli import common, completion
 from gantool.report.text import to_json
 
 
@@ -18,7 +18,11 @@ def import_(
     model: Annotated[
         str | None,
         typer.Option(
-            "--model", "-m", metavar="NAME", help="The model, if recognition fails.", autocompletion=common.model_names
+            "--model",
+            "-m",
+            metavar="NAME",
+            help="The model, if recognition fails.",
+            autocompletion=completion.model_names,
         ),
     ] = None,
     domains: Annotated[

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from gantool.cli import common
+from gantool.cli import common, completion, model_flag
 from gantool.report.text import to_json, words
 from gantool.spec import Kind, LabelMaps, Spec
 
@@ -22,7 +22,7 @@ def info(
         typer.Argument(
             metavar="M",
             help="A run folder, a weights file, a model's name, or hf://USER/NAME.",
-            autocompletion=common.model_or_run,
+            autocompletion=completion.model_or_run,
         ),
     ],
     json: common.Json = False,
@@ -37,7 +37,7 @@ def info(
     from gantool.runs.header import facts_of, is_state, naming_the_save_before, read_header
 
     console = common.console(quiet, verbose, json)
-    path = common.weights(name, console)
+    path = model_flag.weights(name, console)
     with naming_the_save_before(path):
         header = read_header(path)
         if not is_state(header):

@@ -7,7 +7,6 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
 
 import typer
 
@@ -33,6 +32,8 @@ from gantool.cli import (
     translate,
 )
 from gantool.cli.common import spelled_flag
+from gantool.cli.verbs import Verbs
+from gantool.cli.words import check_models, with_resume_value
 from gantool.errors import (
     CheckpointError,
     DataError,
@@ -40,12 +41,10 @@ from gantool.errors import (
     Interrupted,
     OutOfMemoryError,
     TimeLimitReached,
-    UsageError,
     argument,
     ran_out,
 )
 from gantool.report.console import Console
-from gantool.runs.find import is_resumable
 from gantool.schema import first_line
 from gantool.version import __version__
 
@@ -56,6 +55,7 @@ EXIT_CODES = (
 
 app = typer.Typer(
     name="gantool",
+    cls=Verbs,
     help="Translating and making pictures with GANs.",
     epilog=EXIT_CODES,
     no_args_is_help=True,
@@ -104,8 +104,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if words[:1] == ["--version"]:
             Console().result(f"gantool {__version__}")
         else:
-            _check_models(words)
-            app(_with_resume_value(_with_verbs_of_two_words(words)), prog_name="gantool")
+            check_models(words)
+            app(with_resume_value(words), prog_name="gantool")
     except GantoolError as error:
         _say(error, words)
         sys.exit(error.exit_code)
@@ -172,31 +172,3 @@ def _say(error: Exception, words: Sequence[str], text: str = "") -> None:
             console.note(said)
         else:
             console.error(said)
-
-
-def _check_models(words: Sequence[str]) -> None:
-    """A verb has one model: the parser would take the last one without a word."""
-    options = words[: words.index("--")] if "--" in words else words
-    given = [word for word in options if word in ("--model", "-m") or word.startswith("--model=")]
-    if len(given) > 1:
-        raise UsageError(f"{argument('model')} was given {len(given)} times, and one is used: call gantool for each")
-
-
-def _with_verbs_of_two_words(words: list[str]) -> list[str]:
-    """`sample interpolate`, beside which `sample` takes words of its own, is one verb for the parser."""
-    verb = " ".join(words[:2])
-    known = {command.name for command in app.registered_commands}
-    return [verb, *words[2:]] if len(words) > 1 and verb in known else words
-
-
-def _with_resume_value(words: list[str]) -> list[str]:
-    """`--resume` may stand alone; then it means `--resume auto`."""
-    done: list[str] = []
-    for position, word in enumerate(words):
-        done.append(word)
-        if word == "--resume":
-            value = words[position + 1] if position + 1 < len(words) else "-"
-            another = value.startswith("-") or Path(value).exists() or value in registry.plugins()
-            if value != "auto" and another and not is_resumable(value):
-                done.append("auto")
-    return done

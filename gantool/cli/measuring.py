@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gantool.cli import common
+from gantool.cli import common, completion
 
 To = Annotated[
     str | None,
@@ -15,7 +15,7 @@ To = Annotated[
         "--to",
         metavar="DOMAIN",
         help="Target domain (default: the second of two), or one class alone.",
-        autocompletion=common.domains,
+        autocompletion=completion.domains,
     ),
 ]
 InceptionFile = Annotated[

@@ -7,13 +7,13 @@ from typing import Annotated, Any
 import typer
 
 from gantool import registry
-from gantool.cli import common
+from gantool.cli import common, completion
 from gantool.report.text import to_json
 
 
 def models(
     name: Annotated[
-        str | None, typer.Argument(help="One model: its presets and options.", autocompletion=common.model_names)
+        str | None, typer.Argument(help="One model: its presets and options.", autocompletion=completion.model_names)
     ] = None,
     json: common.Json = False,
     quiet: common.Quiet = 0,

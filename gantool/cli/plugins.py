@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from gantool import registry
-from gantool.cli import common
+from gantool.cli import common, completion
 from gantool.errors import DataError, UsageError
 from gantool.report.text import to_json
 
@@ -72,7 +72,7 @@ def plugins(
 
 @app.command("check")
 def check(
-    name: Annotated[str, typer.Argument(help="The plugin's name.", autocompletion=common.model_names)],
+    name: Annotated[str, typer.Argument(help="The plugin's name.", autocompletion=completion.model_names)],
     data: Annotated[
         list[Path] | None,
         typer.Argument(help="Training pictures, as for `gantool train NAME --preset smoke` (default: made-up ones)."),

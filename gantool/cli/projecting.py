@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gantool.cli import common
+from gantool.cli import common, completion, model_flag
 from gantool.cli.common import flag
 from gantool.cli.sample import WHAT, Device, Out, Overwrite, where
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def project(
-    model: common.ModelName,
+    model: model_flag.ModelName,
     picture: Annotated[Path, typer.Argument(metavar="PICTURE", help="The picture to find.")],
     word: Annotated[
         str | None, typer.Argument(metavar="[OUT]", help="NAME.npz for the latent; NAME.png shows what it gives.")
@@ -28,7 +28,7 @@ def project(
         flag("--lpips", "Compare as people do, with weights of VGG-16 and heads of LPIPS.", WHAT, metavar="NET HEADS"),
     ] = None,
     to: Annotated[
-        str | None, flag("--to", "Class of the picture.", WHAT, metavar="CLASS", autocompletion=common.domains)
+        str | None, flag("--to", "Class of the picture.", WHAT, metavar="CLASS", autocompletion=completion.domains)
     ] = None,
     text: Annotated[str | None, flag("--text", "What the picture shows, in words.", WHAT, metavar="T")] = None,
     seed: Annotated[int, flag("--seed", "Of the noise in the search.", WHAT)] = 0,
@@ -48,7 +48,7 @@ def project(
     from gantool.sampling.projecting import Wanted, project_file
     from gantool.sampling.request import Request
 
-    weights = common.weights(model, console)
+    weights = model_flag.weights(model, console)
     request = Request(
         model=model,
         output=target,

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gantool.cli import common
+from gantool.cli import common, completion
+from gantool.cli.verbs import second_words
 from gantool.errors import UsageError
 from gantool.report.text import duration, figure, size, to_json, words
 from gantool.runs import folders
@@ -19,13 +20,19 @@ if TYPE_CHECKING:
     from gantool.history.record import Record
     from gantool.report.console import Console
 
-Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.", autocompletion=common.model_or_run)]
-Runs = Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders.", autocompletion=common.model_or_run)]
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.", autocompletion=completion.runs)]
+Runs = Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders.", autocompletion=completion.runs)]
 
 
 def runs(
     folder: Annotated[
-        Path, typer.Argument(metavar="FOLDER", help="Runs below this folder (default: runs).", show_default=False)
+        Path,
+        typer.Argument(
+            metavar="FOLDER",
+            help="Runs below this folder (default: runs).",
+            show_default=False,
+            autocompletion=second_words,
+        ),
     ] = folders.RUNS,
     json: common.Json = False,
     quiet: common.Quiet = 0,
@@ -153,8 +160,8 @@ def plot(
 
 
 def diff(
-    a: Annotated[Path, typer.Argument(metavar="A", help="A run folder.", autocompletion=common.model_or_run)],
-    b: Annotated[Path, typer.Argument(metavar="B", help="Another one.", autocompletion=common.model_or_run)],
+    a: Annotated[Path, typer.Argument(metavar="A", help="A run folder.", autocompletion=completion.runs)],
+    b: Annotated[Path, typer.Argument(metavar="B", help="Another one.", autocompletion=completion.runs)],
     json: common.Json = False,
     quiet: common.Quiet = 0,
     verbose: common.Verbose = 0,

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gantool.cli import common
+from gantool.cli import common, completion, model_flag
 from gantool.cli.common import flag
+from gantool.cli.verbs import second_words
 from gantool.errors import UsageError, quoted
 
 if TYPE_CHECKING:
@@ -29,10 +30,14 @@ Truncation = Annotated[
 
 
 def sample(
-    model: common.ModelName,
+    model: model_flag.ModelName,
     out_word: Annotated[
         str | None,
-        typer.Argument(metavar="[OUT]", help="A folder, a file for one picture or a grid, or - for stdout."),
+        typer.Argument(
+            metavar="[OUT]",
+            help="A folder, a file for one picture or a grid, or - for stdout.",
+            autocompletion=second_words,
+        ),
     ] = None,
     out: Out = None,
     count: Annotated[int | None, flag("-n", "Pictures, with the seeds from --seed on.", WHAT, metavar="N")] = None,
@@ -45,7 +50,7 @@ def sample(
             "Class, several with commas between, or all (default: all in turns).",
             WHAT,
             metavar="CLASS",
-            autocompletion=common.domains,
+            autocompletion=completion.domains,
         ),
     ] = None,
     text: Annotated[
@@ -105,7 +110,7 @@ def sample(
     if text == "-" and common.is_terminal("stdin"):
         raise UsageError("--text - reads lines from stdin, which is a terminal")
     given = common.read_stdin().decode("utf-8", "replace").splitlines() if text == "-" else [text] if text else []
-    common.weights(model, console)  # says which run a model's name means
+    model_flag.weights(model, console)  # says which run a model's name means
     request = Request(
         model=model,
         output=where(out_word, out),
@@ -132,6 +137,8 @@ def sample(
         raise UsageError("one picture is made, at OUT: leave out --json and --print")
     if decided.to_stdout:
         common.refuse_terminal()
+    if print_:
+        common.check_stdout()
     from gantool.sampling import session
 
     report = _printer(nul) if print_ else None

@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from gantool.cli import common
+from gantool.cli import common, completion, model_flag
 from gantool.cli.common import flag
 from gantool.cli.sample import FILES, WHAT, Device, Exact, Out, Overwrite, Precision, Truncation, where
 
 
 def interpolate(
-    model: common.ModelName,
+    model: model_flag.ModelName,
     words: Annotated[
         list[str] | None,
         typer.Argument(
@@ -31,7 +31,7 @@ def interpolate(
             "Classes of the points, with commas between: their labels mix on the way.",
             WHAT,
             metavar="CLASS",
-            autocompletion=common.domains,
+            autocompletion=completion.domains,
         ),
     ] = None,
     text: Annotated[str | None, flag("--text", "What the pictures show, in words.", WHAT, metavar="T")] = None,
@@ -72,7 +72,7 @@ def interpolate(
     from gantool.sampling.interpolation import Way, interpolate
     from gantool.sampling.request import Request
 
-    weights = common.weights(model, console)
+    weights = model_flag.weights(model, console)
     request = Request(
         model=model,
         output=target,
@@ -94,7 +94,7 @@ def interpolate(
 
 
 def mix(
-    model: common.ModelName,
+    model: model_flag.ModelName,
     rows: Annotated[str, flag("--rows", "Seeds of the rows, such as 85,100.", WHAT, metavar="S")],
     columns: Annotated[str, flag("--columns", "Seeds of the columns, such as 55,821.", WHAT, metavar="S")],
     word: Annotated[
@@ -106,7 +106,7 @@ def mix(
         flag("--layers", "Layers whose styles are the columns', such as 0-6 (default: the coarser half).", WHAT),
     ] = None,
     to: Annotated[
-        str | None, flag("--to", "Class of all pictures.", WHAT, metavar="CLASS", autocompletion=common.domains)
+        str | None, flag("--to", "Class of all pictures.", WHAT, metavar="CLASS", autocompletion=completion.domains)
     ] = None,
     truncation: Truncation = 1.0,
     overwrite: Overwrite = False,
@@ -127,7 +127,7 @@ def mix(
     from gantool.sampling import mixing
     from gantool.sampling.request import Request
 
-    weights = common.weights(model, console)
+    weights = model_flag.weights(model, console)
     request = Request(
         model=model,
         output=target,

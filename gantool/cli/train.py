@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from gantool import registry
-from gantool.cli import common, dry_run_report, sweeping, train_flags
+from gantool.cli import common, completion, dry_run_report, model_flag, sweeping, train_flags
 from gantool.files import check_folder
 
 
@@ -30,7 +30,7 @@ _RUN, _LENGTH = "Run", "Length"
 
 def train(
     model: Annotated[
-        str | None, typer.Argument(help="The model: gantool models lists them.", autocompletion=common.model_names)
+        str | None, typer.Argument(help="The model: gantool models lists them.", autocompletion=completion.model_names)
     ] = None,
     data: Annotated[
         list[Path] | None,
@@ -153,7 +153,7 @@ def train(
         "lpips": common.two_files(lpips),
         "seed": seed,
     }
-    common.fetch([from_ or ""], console, state=True)
+    model_flag.fetch([from_ or ""], console, state=True)
     request = Request(
         model=model,
         data=tuple(data or ()),

@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from gantool.cli import common, translation_report
+from gantool.cli import common, completion, model_flag, translate_flags, translation_report
 from gantool.cli.common import flag
 from gantool.errors import UsageError
 
-_WHAT, _STYLE, _FILM, _FILES, _MACHINE, _REPORT = "Translation", "Styles", "Films", "Files", "Machine", "Report"
+_WHAT, _FILES, _MACHINE, _REPORT = "Translation", "Files", "Machine", "Report"
 
 Paths = Annotated[
     list[str],
@@ -25,7 +25,7 @@ Paths = Annotated[
 
 def translate(
     paths: Paths,
-    model: common.ModelName,
+    model: model_flag.ModelName,
     out: Annotated[str | None, flag("-o --out", "OUT, by name: then all other words are inputs.", _FILES)] = None,
     to: Annotated[
         str | None,
@@ -34,42 +34,24 @@ def translate(
             "Target domain (default: the second of two), several with commas between, or all.",
             _WHAT,
             metavar="DOMAIN",
-            autocompletion=common.domains,
+            autocompletion=completion.domains,
         ),
     ] = None,
-    style: Annotated[
-        str | None,
-        flag(
-            "--style",
-            "random (default), mean, a picture, a folder of pictures, or codes in a .npy file.",
-            _STYLE,
-            metavar="S",
-        ),
-    ] = None,
-    count: Annotated[
-        int | None, flag("-n", "Results a picture or film, each in its own style.", _STYLE, metavar="K")
-    ] = None,
-    sync: Annotated[bool, flag("--sync", "The same K random styles for all pictures.", _STYLE)] = False,
-    interpolate: Annotated[
-        tuple[Path, Path] | None,
-        flag("--interpolate", "K styles from that of picture A to that of B.", _STYLE, metavar="A B"),
-    ] = None,
-    save_styles: Annotated[bool, flag("--save-styles", "Write each result's code beside it, as .npy.", _STYLE)] = False,
+    style: translate_flags.Style = None,
+    count: translate_flags.Count = None,
+    sync: translate_flags.Sync = False,
+    interpolate: translate_flags.Interpolate = None,
+    save_styles: translate_flags.SaveStyles = False,
     attention: Annotated[
         Path | None,
         flag("--attention", "Also write maps of where the networks look.", _WHAT, metavar="DIR"),
     ] = None,
-    grid: Annotated[bool, flag("--grid", "OUT is one picture: inputs by styles and domains.", _STYLE)] = False,
-    frames: Annotated[bool, flag("--frames", "All frames of animations, all pages of files.", _FILM)] = False,
-    every: Annotated[int, flag("--every", "Of films, one frame of so many.", _FILM, metavar="N", min=1)] = 1,
-    start: Annotated[
-        str | None, flag("--start", "Of films, where to begin: seconds or h:m:s.", _FILM, metavar="TIME")
-    ] = None,
-    stop: Annotated[str | None, flag("--stop", "Of films, where to end.", _FILM, metavar="TIME")] = None,
-    raw: Annotated[
-        str | None,
-        flag("--raw", "IN is -: raw frames (rgb24) from stdin to stdout.", _FILM, metavar="WxH"),
-    ] = None,
+    grid: translate_flags.Grid = False,
+    frames: translate_flags.Frames = False,
+    every: translate_flags.Every = 1,
+    start: translate_flags.Start = None,
+    stop: translate_flags.Stop = None,
+    raw: translate_flags.Raw = None,
     size: Annotated[
         str,
         flag("--size", "Resize pictures to N x N or W x H first; keep: as they are.", _WHAT, metavar="N|WxH"),
@@ -149,7 +131,7 @@ def translate(
     if by_place and len(paths) > 1:
         *paths, out = paths
     request = Request(
-        model=str(common.weights(model, console)),
+        model=str(model_flag.weights(model, console)),
         inputs=tuple(paths),
         output=out,
         only_last_word=by_place,

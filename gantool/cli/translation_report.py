@@ -26,7 +26,7 @@ def printer(nul: bool) -> Callable[[Outcome], None]:
 
 
 def check_words(plan: Plan, *, json: bool, print_: bool, dry_run: bool) -> None:
-    """Raises UsageError for flags about files where there are none to speak of."""
+    """Raises UsageError for flags about files where there are none to speak of, DataError without a stdout for them."""
     if json and print_:
         raise UsageError("--json names the written files already: leave out --print")
     about_files = [name for name, on in (("--json", json), ("--print", print_), ("--dry-run", dry_run)) if on]
@@ -36,6 +36,8 @@ def check_words(plan: Plan, *, json: bool, print_: bool, dry_run: bool) -> None:
         raise UsageError("--raw is about frames in a pipe: leave out --dry-run")
     if plan.to_stdout and (json or print_):
         raise UsageError("results themselves go to stdout: leave out --json and --print, or name OUT")
+    if print_:
+        common.check_stdout()
 
 
 def passed_over(plan: Plan, console: Console) -> None:

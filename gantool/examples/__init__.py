@@ -7,4 +7,4 @@ from pathlib import Path
 EMOJI = Path(__file__).parent / "emoji"
 """Noto (A) and Twemoji (B) emoji: trainA, trainB, testA, testB."""
 DEMO = Path(__file__).parent / "demo.safetensors"
-"""A small CycleGAN between Noto and Twemoji emoji, in half precision: what `--model demo` means."""
+"""A small CycleGAN between Noto and Twemoji emoji, in half precision: the model named demo."""

@@ -17,6 +17,9 @@ from gantool.export.translation import Translation
 from gantool.schema import first_line
 from gantool.spec import Facts
 
+Tell = Callable[[str], None]
+"""Told in a few words what is done next."""
+
 
 @dataclass(frozen=True)
 class Checked:
@@ -29,7 +32,7 @@ class Checked:
     """The largest difference at each size that was compared."""
 
 
-def of_translation(translation: Translation, format: str, image_io: bool, verbose: bool) -> Checked:
+def of_translation(translation: Translation, format: str, image_io: bool, verbose: bool, tell: Tell) -> Checked:
     """A translation, compared at three sizes. Its model loses the networks that take no part in it.
 
     Raises CheckpointError (it cannot be exported, or the file disagrees with the model).
@@ -37,16 +40,16 @@ def of_translation(translation: Translation, format: str, image_io: bool, verbos
     cases = check.cases(translation, image_io)
     notes = files.notes(translation, image_io)
     capture = partial(graphs.capture, translation, image_io)
-    return checked(capture, notes, cases, format, translation.facts.model, verbose)
+    return checked(capture, notes, cases, format, translation.facts.model, verbose, tell)
 
 
 def of_graph(
-    graph: Graph, facts: Facts, paper: str, part: str | None, format: str, image_io: bool, verbose: bool
+    graph: Graph, facts: Facts, paper: str, part: str | None, format: str, image_io: bool, verbose: bool, tell: Tell
 ) -> Checked:
     """The same of a network into which no picture goes; `part` is its name, if it is not the whole model."""
     notes = files.graph_notes(facts, paper, part, graph, image_io)
     cases = check.graph_cases(graph, image_io)
-    return checked(partial(graphs.capture_graph, graph, image_io), notes, cases, format, facts.model, verbose)
+    return checked(partial(graphs.capture_graph, graph, image_io), notes, cases, format, facts.model, verbose, tell)
 
 
 def checked(
@@ -56,6 +59,7 @@ def checked(
     format: str,
     model: str,
     verbose: bool,
+    tell: Tell,
 ) -> Checked:
     """What `capture` gives, written in this format, read again and compared. Raises CheckpointError."""
     write, read = files.FORMATS[format]
@@ -67,4 +71,5 @@ def checked(
             raise
         except Exception as error:
             raise CheckpointError(f"{model} cannot be exported as {format}: {first_line(error)}") from error
+        tell(f"comparing with the model at {', '.join('x'.join(map(str, case.size)) for case in cases)} ...")
         return Checked(data, notes, check.compare(translate, cases))

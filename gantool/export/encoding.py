@@ -13,7 +13,7 @@ from torch.export import Dim
 
 from gantool.capabilities import Encodes
 from gantool.export import check, graphs
-from gantool.export.checked import Checked, checked
+from gantool.export.checked import Checked, Tell, checked
 from gantool.model import Model
 from gantool.pictures.resize import to_unit
 from gantool.spec import Facts
@@ -21,7 +21,7 @@ from gantool.spec import Facts
 _SIDE = 32  # of the smallest pictures that it is compared with, where the model takes such
 
 
-def checked_encoder(model: Model[Any], facts: Facts, domains: Sequence[int], verbose: bool) -> Checked:
+def checked_encoder(model: Model[Any], facts: Facts, domains: Sequence[int], verbose: bool, tell: Tell) -> Checked:
     """Pictures uint8 (N, H, W, C), neither side below the model's minimum, to their styles (N, D, S) as pictures of
     each of these domains. Compared with `encode` at three sizes. Raises CheckpointError.
     """
@@ -40,7 +40,7 @@ def checked_encoder(model: Model[Any], facts: Facts, domains: Sequence[int], ver
         "sizes": {"multiple": 1, "minimum": least},
     }
     capture = partial(graphs.captured, _Pixels(encoder), (images,), (dims,))
-    return checked(capture, notes, made, "onnx", facts.model, verbose)
+    return checked(capture, notes, made, "onnx", facts.model, verbose, tell)
 
 
 class _Encoder(nn.Module):

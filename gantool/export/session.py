@@ -18,6 +18,7 @@ from gantool.spec import Direction, Facts, LabelMaps
 
 if TYPE_CHECKING:
     from gantool.capabilities import Graph
+    from gantool.export.checked import Tell
     from gantool.model import Model
 
 ONNX = ("onnx", "onnxscript", "onnxruntime")
@@ -115,9 +116,9 @@ def plan(request: Request) -> Plan:
     return Plan(request, format, facts, direction.resolve(facts, to))
 
 
-def start(plan: Plan) -> Report:
+def start(plan: Plan, tell: Tell) -> Report:
     """Writes the file, with free N, H and W, after it was run and compared with the model at three sizes. In a page
-    that holds for every network.
+    that holds for every network. `tell` gets a few words at the beginning of each stage.
 
     Whatever fails, nothing is left behind. Raises CheckpointError (the model cannot be exported, or the file disagrees
     with it) and DataError (the disk refuses).
@@ -128,12 +129,14 @@ def start(plan: Plan) -> Report:
 
     request, facts = plan.request, plan.facts
     if plan.format == "html":
-        return _page(plan)
+        return _page(plan, tell)
     model = load_model(request.weights)[1].requires_grad_(False)
-    how = (plan.format, request.image_io, request.verbose)
+    how = (plan.format, request.image_io, request.verbose, tell)
     if plan.direction is None:
+        tell(f"exporting {request.part or 'pictures of noise'} ...")
         made = checked.of_graph(_graph(model, facts, request.part), facts, model.paper, request.part, *how)
     else:
+        tell(f"exporting {plan.direction.source} to {plan.direction.target} ...")
         made = checked.of_translation(Translation(model, facts, plan.direction), *how)
     _folder_for(request.out)
     write_atomically(request.out, made.data)
@@ -154,13 +157,13 @@ def start(plan: Plan) -> Report:
     )
 
 
-def _page(plan: Plan) -> Report:
+def _page(plan: Plan, tell: Tell) -> Report:
     from gantool.export import web
     from gantool.runs.checkpoint import load_model
 
     out, facts = plan.request.out, plan.facts
     _folder_for(out)
-    networks = web.write(out, lambda: load_model(plan.request.weights)[1], facts, plan.ways, plan.request.verbose)
+    networks = web.write(out, lambda: load_model(plan.request.weights)[1], facts, plan.ways, plan.request.verbose, tell)
     _note(out)
     source, target = plan.ways[0] if len(plan.ways) == 1 else (None, None)
     differences = [network.differences for network in networks.values()]

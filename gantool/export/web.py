@@ -15,7 +15,7 @@ from torch import Tensor
 from gantool.capabilities import Conditioned
 from gantool.errors import CheckpointError, UsageError
 from gantool.export import checked, encoding, runtime
-from gantool.export.checked import Checked
+from gantool.export.checked import Checked, Tell
 from gantool.export.sampling import picture_graph
 from gantool.export.translation import LABEL, STYLE, Translation
 from gantool.inference.codes import seed_of
@@ -33,21 +33,22 @@ MOST = 350_000_000
 
 
 def write(
-    path: Path, load: Callable[[], Model[Any]], facts: Facts, ways: Sequence[Direction], verbose: bool
+    path: Path, load: Callable[[], Model[Any]], facts: Facts, ways: Sequence[Direction], verbose: bool, tell: Tell
 ) -> dict[str, Checked]:
     """Writes the page, once each network in it was compared with the model. Returns these by what they do, such as
     "horse to zebra".
 
-    `load` gives the model anew: an export takes it apart. `ways` are the directions, none for pictures of noise. Raises
-    CheckpointError, UsageError without onnxruntime-web, and DataError.
+    `load` gives the model anew: an export takes it apart. `ways` are the directions, none for pictures of noise. `tell`
+    is told of each network. Raises CheckpointError, UsageError without onnxruntime-web, and DataError.
     """
     parts = runtime.read()
     model = load()
     if ways:
-        networks, about = _translations(load, model, facts, ways, verbose)
+        networks, about = _translations(load, model, facts, ways, verbose, tell)
     else:
         graph = picture_graph(model)
-        networks = {"pictures of noise": checked.of_graph(graph, facts, model.paper, None, "onnx", True, verbose)}
+        tell("exporting pictures of noise ...")
+        networks = {"pictures of noise": checked.of_graph(graph, facts, model.paper, None, "onnx", True, verbose, tell)}
         about = {"networks": [], "latent": facts.latent_size, "classes": list(facts.spec.domains) if facts.told else []}
     for name, network in networks.items():
         if len(network.data) > MOST:
@@ -74,7 +75,12 @@ def write(
 
 
 def _translations(
-    load: Callable[[], Model[Any]], model: Model[Any], facts: Facts, ways: Sequence[Direction], verbose: bool
+    load: Callable[[], Model[Any]],
+    model: Model[Any],
+    facts: Facts,
+    ways: Sequence[Direction],
+    verbose: bool,
+    tell: Tell,
 ) -> tuple[dict[str, Checked], dict[str, Any]]:
     """The networks by name, and what the page has to know of them."""
     engine = Engine(model, can=facts.can)
@@ -84,7 +90,9 @@ def _translations(
         targets = [_target(engine, facts, way) for way in group]
         several = len(group) > 1  # then it does not matter what the pictures are
         name = ", ".join(way.target for way in group) if several else f"{group[0].source} to {group[0].target}"
-        made = checked.of_translation(Translation(load().requires_grad_(False), facts, group[0]), "onnx", True, verbose)
+        tell(f"exporting {name} ...")
+        translation = Translation(load().requires_grad_(False), facts, group[0])
+        made = checked.of_translation(translation, "onnx", True, verbose, tell)
         entry: dict[str, Any] = {
             "file": len(found),
             "name": name,
@@ -103,9 +111,9 @@ def _translations(
                 "minimum": facts.sizes.minimum,
             }
             domains = [model.spec.index(way.target) for way in group]
-            found[f"style of {group[0].target}" if not several else "styles"] = encoding.checked_encoder(
-                load().requires_grad_(False), facts, domains, verbose
-            )
+            style = f"style of {group[0].target}" if not several else "styles"
+            tell(f"exporting {style} ...")
+            found[style] = encoding.checked_encoder(load().requires_grad_(False), facts, domains, verbose, tell)
         networks.append(entry)
     attributes = _attributes(model, facts) if facts.spec.attributes else None
     return found, {"networks": networks, "attributes": attributes, "seeds": SEEDS}

@@ -29,7 +29,9 @@ def set_note(run: Path, text: str) -> None:
 
 
 def check_removable(run: Path) -> None:
-    """Raises UsageError for a run that is at work."""
+    """Raises UsageError for a run that is at work, and for a link to one."""
+    if run.is_symlink():
+        raise UsageError(f"{run} is a link, and the run is {run.resolve()}: remove that, then the link")
     if lock.is_held(run):
         raise UsageError(f"a training is at work in {run}: end it first, with Ctrl-C or SIGTERM")
 
@@ -37,7 +39,8 @@ def check_removable(run: Path) -> None:
 def remove(run: Path) -> list[str]:
     """Removes a run: all that gantool wrote there, and the folder if nothing else is in it.
 
-    Returns the names of what stays. Raises UsageError for a run that is at work, DataError where the disk refuses.
+    Returns the names of what stays. Raises UsageError for a run that is at work and for a link, DataError where the
+    disk refuses.
     """
     check_removable(run)
     try:
@@ -51,7 +54,7 @@ def remove(run: Path) -> list[str]:
                 (run / card.CARD).unlink(missing_ok=True)
         (run / lock.NAME).unlink(missing_ok=True)
         left = sorted(os.listdir(run))
-        if not left and not run.is_symlink() and run.resolve() != Path.cwd():
+        if not left and run.resolve() != Path.cwd():
             run.rmdir()
     except OSError as error:
         raise DataError(f"cannot remove {run}: {reason(error, run)}") from error

@@ -108,7 +108,8 @@ def _told(error: Exception, endpoint: str, place: Repository) -> GantoolError | 
         if status == 401:
             return CheckpointError(f"{at} refuses your token: {_TOKEN}")
         if status == 403:
-            return CheckpointError(f"{at} does not let you write to {place.name}: it needs a token with that right")
+            act = "read" if error.response.request.method in ("GET", "HEAD") else "write to"
+            return CheckpointError(f"{at} does not let you {act} {place.name}: it needs a token with that right")
         said = error.server_message or first_line(error)
         return CheckpointError(f"{at} answers {status} for {place.name}: {said.splitlines()[0][:200]}")
     if isinstance(error, errors.OfflineModeIsEnabled):

@@ -104,6 +104,8 @@ class StepProgress:
     def remind(self) -> None:
         """A line about the step that is not yet done, if one is due."""
         now, began = self._clock(), self._marks[-1][0]
+        if self._done == self._total and not self._between:
+            return  # no step comes any more: what is saved now is told of elsewhere
         if now - self._said_at >= LINE_SECONDS:
             self._said_at = now
             doing = self._between or f"the next has taken {duration(now - began)} so far"

@@ -46,6 +46,9 @@ class Observer(Protocol):
     def sample(self, done: int, model: Model[Any]) -> None:
         """It is time for a sample grid; the model has its averaged weights where it keeps averages."""
 
+    def saving(self) -> None:
+        """A save is being written now."""
+
     def saved(self, done: int, folder: Path) -> None:
         """A save was written."""
 
@@ -295,6 +298,7 @@ class Trainer:
             return
         started = self.clock()
         if self.processes.first:
+            self.observer.saving()
             self._write()
         self._saved_at = self.done
         self._save_seconds = self.clock() - started

@@ -43,6 +43,8 @@ class Silence:
 
     def sample(self, done: int, model: Model[Any]) -> None: ...
 
+    def saving(self) -> None: ...
+
     def saved(self, done: int, folder: Path) -> None: ...
 
     def skipped(self, done: int, in_a_row: int) -> None: ...
@@ -115,9 +117,13 @@ class Watch:
         cells = grids.by_pair(engine, self.pictures)
         return grids.with_seeds(cells, Sampler(model, device)) if isinstance(model, Samples) else cells
 
+    def saving(self) -> None:
+        self.progress.between("saving")
+
     def saved(self, done: int, folder: Path) -> None:
         self.console.event("saved", step=done, folder=str(folder))
         self._write_card(folder)
+        self.progress.between("")
 
     def skipped(self, done: int, in_a_row: int) -> None:
         self.log.append(done, {}, skipped=in_a_row)
@@ -128,10 +134,12 @@ class Watch:
         self.console.note(f"stopping after this step{soon}; once more ends at once")
 
     def finish(self) -> None:
+        self.progress.between("writing the gallery")  # after a stop this is no step, either
         with contextlib.suppress(GantoolError):  # a full disk is reported already
             self.write_gallery()
         for save in folders.saves(self.folder)[-1:]:  # what was measured of it came after it
             self._write_card(save)
+        self.progress.between("")
 
     def _write_card(self, save: Path) -> None:
         """Writes the run's card for this save, where nobody has changed it. That is no reason to end a training."""

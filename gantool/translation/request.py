@@ -246,9 +246,11 @@ def _check_raw(given: Plan) -> None:
     request, raw = given.request, argument("raw")
     if request.inputs != (STREAM,) or request.output not in (None, STREAM):
         raise UsageError(f"{raw} reads frames on stdin and writes them to stdout: the one word is -")
-    for_files = ("interpolate", "save_styles", "attention", "grid", "frames", "every", "start", "stop", "watch", "jobs")
-    of_files = ("ext", "suffix", "shard", "nul")
-    wrong = [argument(name) for name in (*for_files, *of_files) if _given(request, name)]
+    for_files = (
+        *("interpolate", "save_styles", "attention", "grid", "frames", "every", "start", "stop", "watch", "jobs"),
+        *("ext", "suffix", "shard", "nul"),
+    )
+    wrong = [argument(name) for name in for_files if _given(request, name)]
     wrong += [] if request.existing is None else [argument("existing", request.existing)]
     if wrong:
         raise UsageError(f"{raw} is about frames in a pipe: leave out {', '.join(wrong)}")

@@ -121,7 +121,7 @@ class Tally:
     def stopped(self) -> str:
         """The line for a signal that ends the work."""
         written = self._in_place.qsize()
-        return f"stopped: {written} of {self.total} pictures are written; the same command goes on from there"
+        return f"stopped: {written} of {self.total} results are written; the same command goes on from there"
 
     def _once(self, subject: str, text: str) -> None:
         """A note for the first picture concerned; the others are alike."""

@@ -46,7 +46,7 @@ class ALI(Inverts, Translates, Model["ALI.Options"]):
         init_gain: float = option(0.01, "deviation of the first weights", low=0)
         lr: float = option(1e-4, "learning rate of the encoder's and the decoder's Adam", low=0)
         d_lr: float = option(1e-4, "learning rate of the discriminator's Adam: lower it where that wins", low=0)
-        beta2: float = option(0.999, "second moment's decay of both Adams", low=0, high=1)
+        beta2: float = option(0.999, "second moment's decay of both Adams", low=0, below=1)
 
         def __post_init__(self) -> None:
             super().__post_init__()

@@ -63,7 +63,7 @@ class CUT(Translates, Averaged, Model["CUT.Options"]):
         gan: str = option("lsgan", "adversarial objective", choices=GAN_MODES)
         init: str = option("xavier", "initialisation of the weights", choices=INITIALIZATIONS)
         init_gain: float = option(0.02, "scale of the initialisation", low=0)
-        beta2: float = option(0.999, "second moment's decay of every Adam", low=0, high=1)
+        beta2: float = option(0.999, "second moment's decay of every Adam", low=0, below=1)
         n_epochs: int = option(200, "epochs at the base learning rate (FastCUT: 150)", low=0)
         n_epochs_decay: int = option(200, "epochs of linear decay after them (FastCUT: 50)", low=0)
         lr_at: str = option(

@@ -53,8 +53,8 @@ class StarGAN(Translates, Conditioned, Averaged, Model["StarGAN.Options"]):
         n_critic: int = option(5, "steps of the discriminator for one of the generator", low=1)
         g_lr: float = option(1e-4, "base learning rate of the generator's Adam", low=0)
         d_lr: float = option(1e-4, "base learning rate of the discriminator's Adam", low=0)
-        beta1: float = option(0.5, "first moment's decay of both Adams", low=0, high=1)
-        beta2: float = option(0.999, "second moment's decay of both Adams", low=0, high=1)
+        beta1: float = option(0.5, "first moment's decay of both Adams", low=0, below=1)
+        beta2: float = option(0.999, "second moment's decay of both Adams", low=0, below=1)
         n_steps: int = option(200_000, "steps of a training", low=1)
         n_steps_decay: int = option(100_000, "of which so many at the end lower the learning rate", low=1)
         lr_update_step: int = option(

@@ -59,11 +59,11 @@ class StarGANv2(Translates, Encodes, Averaged, Exports, Model["StarGANv2.Options
         cycle: float = option(1.0, "weight of the cycle consistency", low=0)
         lr: float = option(1e-4, "learning rate of generator, style encoder and discriminator", low=0)
         mapping_lr: float = option(1e-6, "learning rate of the mapping network", low=0)
-        beta1: float = option(0.0, "first moment's decay of all Adams", low=0, high=1)
-        beta2: float = option(0.99, "second moment's decay of all Adams", low=0, high=1)
+        beta1: float = option(0.0, "first moment's decay of all Adams", low=0, below=1)
+        beta2: float = option(0.99, "second moment's decay of all Adams", low=0, below=1)
         weight_decay: float = option(1e-4, "L2 regularisation within all Adams", low=0)
         ema: float = option(
-            0.999, "decay of the averaged networks; less for runs of a few thousand steps", low=0, high=1
+            0.999, "decay of the averaged networks; less for runs of a few thousand steps", low=0, below=1
         )
 
         def __post_init__(self) -> None:

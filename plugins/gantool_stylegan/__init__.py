@@ -67,8 +67,8 @@ class StyleGAN(Mixes, Averaged, Grows, Model["StyleGAN.Options"]):
             0.0, "largest value of a map, for half precision: 256 in the authors' files; 0 for none (version 2)", low=0
         )
         lr: float = option(0.0025, "learning rate of both Adams", low=0)
-        beta1: float = option(0.0, "first moment's decay of both Adams", low=0, high=1)
-        beta2: float = option(0.99, "second moment's decay of both Adams", low=0, high=1)
+        beta1: float = option(0.0, "first moment's decay of both Adams", low=0, below=1)
+        beta2: float = option(0.99, "second moment's decay of both Adams", low=0, below=1)
         gamma: float = option(-1.0, f"weight of R1; {_BY_ITSELF}, 0.0002 size^2 / batch")
         r1_interval: int = option(16, "batches from one step of R1 to the next (version 1: every batch)", low=1)
         path: float = option(2.0, "weight of the path length; 0 for none (version 2)", low=0)

@@ -65,8 +65,8 @@ class WGAN(Samples, Averaged, Model["WGAN.Options"]):
         )
         optimizer: str = option("adam", "optimiser of both networks (WGAN: rmsprop)", choices=("adam", "rmsprop"))
         lr: float = option(1e-4, "learning rate (WGAN: 0.00005)", low=0)
-        beta1: float = option(0.0, "first moment's decay of every Adam", low=0, high=1)
-        beta2: float = option(0.9, "second moment's decay of every Adam", low=0, high=1)
+        beta1: float = option(0.0, "first moment's decay of every Adam", low=0, below=1)
+        beta2: float = option(0.9, "second moment's decay of every Adam", low=0, below=1)
 
         def __post_init__(self) -> None:
             super().__post_init__()

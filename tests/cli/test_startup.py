@@ -201,9 +201,15 @@ def test_a_folder_without_permission_is_named_by_every_verb_that_writes(run_fold
         ("gantool translate --model run", None),
         ("gantool translate --model run --to ", "B"),
         ("gantool info cyc", "cyclegan"),
+        ("gantool runs ", "show"),
+        ("gantool runs s", "show"),
+        ("gantool sample m", "mix"),
+        ("gantool runs rm r", "runs/mine"),
     ],
 )
 def test_completion(line, offered, run_folder):
+    (run_folder / "runs").mkdir()
+    (run_folder / "runs/mine").symlink_to(run_folder / "run")
     code = LOOK.format(heavy=HEAVY)
     environment = {**os.environ, "_GANTOOL_COMPLETE": "complete_bash", "COMP_WORDS": line}
     environment["COMP_CWORD"] = str(len(line.split(" ")) - 1)
@@ -258,6 +264,8 @@ def test_version():
     ("words", "code", "said"),
     [
         (["train", "cyclgan", "trainA", "trainB"], 2, "cyclegan"),
+        (["train", "cyclegan", "trainA", "trainB", "--track", "tensorbord"], 2, "Did you mean tensorboard?"),
+        (["runs", "remove", "runs/mine"], 2, "It has: show, plot, diff, note, rm"),
         (["train", "cyclegan", "trainA", "nowhere"], 3, "nowhere"),
         (["train", "cyclegan", "trainA", "empty"], 3, "empty"),
         (["train", "cyclegan", "trainA"], 3, "trainA"),

@@ -101,7 +101,9 @@ def pt2(weights, tmp_path_factory) -> tuple[Path, dict[str, Any]]:
 def test_the_command_says_what_it_wrote_and_nothing_of_the_exporter(forth):
     path, done = forth
     assert done.stdout == f"{Path('onnx', 'h2z.onnx')}\n"
-    way, *forms, compared = done.stderr.splitlines()
+    *stages, way, first, second, compared = done.stderr.splitlines()
+    assert stages[-2:] == ["exporting horse to zebra ...", "comparing with the model at 1x8x8, 2x64x32, 3x32x96 ..."]
+    forms = (first, second)
     assert way.startswith("horse -> zebra: ")
     assert "multiples of 4, at least 8" in way
     assert [form.partition(", ")[2] for form in forms] == ["float32 (N, 3, H, W) in [-1, 1]"] * 2

@@ -143,6 +143,14 @@ def test_rm_does_not_follow_links(main, tmp_path):
     assert (tmp_path / "elsewhere" / "00000004" / folders.WEIGHTS).is_file()
 
 
+def test_rm_refuses_a_link_to_a_run(main, tmp_path):
+    run = make(tmp_path / "elsewhere")
+    (tmp_path / "link").symlink_to(run)
+    before = sorted(tmp_path.rglob("*"))
+    assert f"link is a link, and the run is {run}" in main("runs", "rm", "link", "--yes", code=2)[2]
+    assert sorted(tmp_path.rglob("*")) == before
+
+
 @pytest.mark.parametrize("words", [["show", "A"], ["rm", "A", "--yes"], ["note", "A", "x"], ["diff", "A", "A"]])
 def test_what_is_no_run_is_refused(main, tmp_path, words):
     (tmp_path / "A").mkdir()

@@ -109,6 +109,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._of_a_repository(path, body, bool(given))
 
     def _of_a_repository(self, path: str, body: bytes, known: bool) -> None:
+        if "/kept/" in f"{path}/":  # a repository that the token's rights do not reach
+            self._answer(403, X_Error_Message="Your token does not reach this repository")
+            return
         found = re.match(r"/(?:api/models/)?([^/]+/[^/]+?)(?:\.git)?/(\w+)(?:/([^/]+))?(?:/(.*))?$", path)
         assert found, path
         name, verb, revision, rest = found.groups()

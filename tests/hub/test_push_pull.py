@@ -158,6 +158,7 @@ def test_what_shall_be_private_is_never_public(hubbed, hub, run):
         (("push", "run", "me/horses"), {"token": "hf_wrong"}, 4, "refuses your token"),
         (("push", "run", "me/horses"), {"token": ""}, 4, "there is no token"),
         (("push", "run", "you/horses"), {}, 4, "does not let you write to you/horses"),
+        (("pull", "me/kept"), {}, 4, "does not let you read me/kept"),
         (("pull", "me/horses"), NOWHERE, 4, "cannot reach the hub at http://127.0.0.1:9"),
         (
             ("push", "run", "me/x"),

@@ -10,6 +10,7 @@ import torch
 from gantool import registry
 from gantool.capabilities import Averaged
 from gantool.checking.practice import begun, trained_steps
+from gantool.errors import UsageError
 from gantool.model import Progress
 from gantool.options import restore
 from gantool.runs.checkpoint import part
@@ -36,6 +37,12 @@ def test_all_that_is_saved_to_translate_is_averaged(name):
         others = {*model.roles.training_only, *model.roles.frozen, *ATTENTION_ALONE}
         translate = {part(key) for key in model.state_dict()} - others
         assert set(model.averaged) == (translate if averaged else set())
+
+
+@pytest.mark.parametrize("name", [*NAMES, "biggan", "dcgan", "starganv2", "wgan"])
+def test_an_average_that_would_never_move_is_refused(name):
+    with pytest.raises(UsageError, match=r"ema must be at least 0, below 1, not 1\.0"):
+        restore(registry.plugin(name).load().Options, {"ema": 1}, where=name)
 
 
 def test_without_a_way_back_discogan_averages_one_generator():

@@ -80,3 +80,14 @@ def test_a_step_that_takes_long_is_spoken_of_once_a_minute(console, clock):
         "step 1/100 1% 130.0 s/it eta 3h34m",
     ]
     assert len(c.err.getvalue().splitlines()) == 3
+
+
+def test_behind_the_last_step_no_next_one_is_waited_for(console, clock):
+    c = console()
+    with progress(c, 2, start=1, clock=clock) as steps:
+        steps.advance(2)
+        clock.now += 100
+        steps.remind()
+        steps.between("validation, FID 1/3")
+        steps.remind()
+    assert c.err.getvalue().splitlines()[1:] == ["step 2/2: validation, FID 1/3"]

@@ -109,6 +109,8 @@ class Notes:
 
     steps: list[tuple[int, dict | None]] = field(default_factory=list)
     samples: list[int] = field(default_factory=list)
+    announced: list[int] = field(default_factory=list)
+    """Steps told of before each save."""
     saves: list[int] = field(default_factory=list)
     skips: list[tuple[int, int]] = field(default_factory=list)
     stops: list[float | None] = field(default_factory=list)
@@ -121,6 +123,9 @@ class Notes:
 
     def sample(self, done, model) -> None:
         self.samples.append(done)
+
+    def saving(self) -> None:
+        self.announced.append(len(self.steps))
 
     def saved(self, done, folder) -> None:
         self.saves.append(done)

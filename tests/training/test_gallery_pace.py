@@ -45,6 +45,14 @@ def test_a_page_is_written_at_most_every_few_seconds(watched, tmp_path):
     assert len(list((tmp_path / "run/samples").iterdir())) == 21
 
 
+def test_a_save_is_shown_while_it_is_written(watched, tmp_path):
+    watch, _, _ = watched
+    watch.saving()
+    assert "saving" in watch.progress._repr_html_()
+    watch.saved(1, tmp_path / "run")
+    assert "saving" not in watch.progress._repr_html_()
+
+
 def test_the_last_page_has_all_samples(watched, tmp_path):
     watch, model, _ = watched
     for step in range(5):

@@ -71,7 +71,7 @@ def test_a_signal_finishes_the_step_and_saves(tmp_path, number, code):
     with pytest.raises(Interrupted) as found:
         run.train()
     assert found.value.exit_code == code
-    assert run.observer.saves == [7]
+    assert run.observer.announced == run.observer.saves == [7]
     assert signal.getsignal(number) == before
 
 

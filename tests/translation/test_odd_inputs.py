@@ -147,6 +147,10 @@ def test_streams_that_are_closed(tmp_path, run):
         assert (done.returncode, done.stderr) == (3, "error: there is no stdin: it is closed. Name a file\n"), line
     assert shell('gantool translate -m "$M" in out <&- >&- 2>&-').returncode == 0
     assert Image.open(tmp_path / "out" / "00.png").size == (40, 40)
+    for asks in ("--print", "--json"):  # refused before the picture is written
+        done = shell(f'gantool translate -m "$M" in unwritten {asks} >&-')
+        assert (done.returncode, done.stderr) == (3, "error: there is no stdout: it is closed\n")
+        assert not (tmp_path / "unwritten").exists()
     done = shell("gantool models >&-")
     assert (done.returncode, done.stderr) == (3, "error: there is no stdout: it is closed\n")
     assert shell("gantool nothing 2>&-").returncode == 2
