@@ -129,7 +129,7 @@ def export(subject: Subject) -> str:
     facts = subject.translator.facts
     to = ways(facts)[0].target if "translate" in facts.can else None
     words = session.Request(weights=subject.weights, out=subject.folder / "model.onnx", to=to)
-    session.start(session.plan(words), lambda words: None)
+    session.start(session.plan(words))
     return ""
 
 

@@ -116,7 +116,7 @@ def plan(request: Request) -> Plan:
     return Plan(request, format, facts, direction.resolve(facts, to))
 
 
-def start(plan: Plan, tell: Tell) -> Report:
+def start(plan: Plan, tell: Tell = lambda words: None) -> Report:
     """Writes the file, with free N, H and W, after it was run and compared with the model at three sizes. In a page
     that holds for every network. `tell` gets a few words at the beginning of each stage.
 

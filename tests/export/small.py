@@ -211,7 +211,7 @@ class Calls(nn.Module):
 
 def exported(weights: Path, out: Path, **more: Any) -> session.Report:
     """An export through Python, from beginning to end."""
-    return session.start(session.plan(session.Request(weights=weights, out=out, **more)), lambda words: None)
+    return session.start(session.plan(session.Request(weights=weights, out=out, **more)))
 
 
 def run(file: Path, inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
