@@ -42,7 +42,7 @@ def check() -> None:
 
 def fetching(folder: Path) -> str:
     """The command that fetches the file into this folder."""
-    return f'mkdir -p "{folder}" && npm pack onnxruntime-web@{VERSION} --pack-destination "{folder}"'
+    return f'mkdir -p "{folder}" && (cd "{folder}" && npm pack onnxruntime-web@{VERSION})'
 
 
 def read() -> Runtime:

@@ -18,7 +18,11 @@ CHECKS = (
 )
 OPTIONS = {"ema": 0.9, "upsample": "bilinear"}
 pytestmark = [
-    pytest.mark.parametrize("name", ["cyclegan", "stargan", "drit"], scope="module"),
+    pytest.mark.parametrize(
+        "name",
+        ["cyclegan", *(pytest.param(name, marks=pytest.mark.slow) for name in ("stargan", "drit"))],
+        scope="module",
+    ),
     pytest.mark.usefixtures("one_exporter"),
 ]
 
