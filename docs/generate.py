@@ -84,11 +84,12 @@ def options_pages() -> Iterator[tuple[str, str]]:
 
 
 def gallery_page() -> str:
-    """Every model that comes with gantool, with the pictures that its own page shows."""
+    """Every model that comes with gantool, in README's order, with the pictures that its own page shows."""
     from gantool import registry
 
+    order = re.findall(r"\]\(docs/models/(\w+)\.md\)", (DOCS.parent / "README.md").read_text(encoding="utf-8"))
     cards, without = [], []
-    for name, plugin in registry.plugins().items():
+    for name, plugin in sorted(registry.plugins().items(), key=lambda one: [*order, one[0]].index(one[0])):
         if plugin.distribution != "gantool":
             continue
         page = f"models/{name}.md"
