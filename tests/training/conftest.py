@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -28,14 +29,23 @@ def launch(commands, tmp_path) -> Callable[..., subprocess.Popen[str]]:
     return begin
 
 
+def free_port() -> int:
+    """A port that nobody listens at, and that no system gives to another test's server or browser before it is used:
+    below those that systems give by themselves (32768 and up on Linux, 49152 elsewhere), another one for each process.
+    """
+    for port in range(20_000 + os.getpid() % 12_000, 32_768):
+        with socket.socket() as tried, contextlib.suppress(OSError):
+            tried.bind(("127.0.0.1", port))
+            return port
+    raise OSError("no port is free")
+
+
 @pytest.fixture
 def both(launch) -> Callable[..., list[subprocess.Popen[str]]]:
     """`both("train", ...)`: two processes that train together, as torchrun would start them."""
 
     def begin(*words: str) -> list[subprocess.Popen[str]]:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1]), "WORLD_SIZE": "2"}
+        place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": "2"}
         return [launch(*words, env={"RANK": rank, "LOCAL_RANK": rank, **place}) for rank in "01"]
 
     return begin
