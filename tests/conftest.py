@@ -28,7 +28,7 @@ from tests import warm
 from tests.runs import TINY_CYCLEGAN, once
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
 
 ONE_BY_ONE = (
     "tests/cli/test_startup.py",
@@ -274,6 +274,34 @@ def browser() -> Iterator[Browser]:
         browser = started.chromium.launch(executable_path=program, args=["--no-sandbox", "--no-first-run", *quiet])
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def opened(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """`opened(file, before=SCRIPT, viewport=...)`: a page from disk, with no network, for a person without a past. No
+    error may happen in it, and nothing may be asked for but the page.
+    """
+    contexts, errors, requests, pages = [], [], [], set()
+
+    def open_(file: Path, *, before: str = "", **how) -> Page:
+        context = browser.new_context(offline=True, **how)
+        contexts.append(context)
+        if before:
+            context.add_init_script(before)
+        page = context.new_page()
+        page.set_default_timeout(60_000)  # of a busy machine: nothing waits that long by itself
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda message: errors.append(message.text))  # what the page's policy refuses, among others
+        page.on("request", lambda request: requests.append(request.url))
+        pages.add(file.as_uri())
+        page.goto(file.as_uri())
+        return page
+
+    yield open_
+    for context in contexts:
+        context.close()
+    assert errors == []
+    assert {url for url in requests if not url.startswith(("data:", "blob:"))} <= pages
 
 
 def words(text: str) -> Sequence[str]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -19,7 +18,7 @@ from tests.export.small import exported, noise
 from tests.runs import untrained
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Page
 
 pytestmark = pytest.mark.usefixtures("one_exporter")
 
@@ -31,32 +30,6 @@ def fetched() -> None:
         runtime.check()
     except UsageError as error:
         pytest.skip(str(error))
-
-
-@pytest.fixture
-def opened(browser: Browser, fetched) -> Iterator[Callable[..., Page]]:
-    """Opens a page from disk, with no network. No error may happen, and nothing may be asked for but the page."""
-    contexts, errors, requests, pages = [], [], [], set()
-
-    def open_(file: Path, *, before: str = "", **how: Any) -> Page:
-        context = browser.new_context(offline=True, **how)
-        contexts.append(context)
-        if before:
-            context.add_init_script(before)
-        page = context.new_page()
-        page.set_default_timeout(60_000)  # of a busy machine: nothing waits that long by itself
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("console", lambda message: errors.append(message.text))
-        page.on("request", lambda request: requests.append(request.url))
-        pages.add(file.as_uri())
-        page.goto(file.as_uri())
-        return page
-
-    yield open_
-    for context in contexts:
-        context.close()
-    assert errors == []
-    assert {url for url in requests if not url.startswith(("data:", "blob:"))} <= pages
 
 
 def saved_by(page: Page, folder: Path) -> Image.Image:
@@ -117,7 +90,7 @@ def test_without_the_runtime_the_line_that_fetches_it(saved, main, tmp_path, mon
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["RGB", "RGBA", "L"])
-def test_cyclegan_in_a_browser(opened, main, tmp_path, kind):
+def test_cyclegan_in_a_browser(fetched, opened, main, tmp_path, kind):
     weights = untrained(tmp_path / "run", domains=("horse", "zebra"), seed=1, init_gain=0.2)
     report = exported(weights, tmp_path / "page.html")
     assert (report.networks, report.source) == (("horse to zebra", "zebra to horse"), None)
@@ -136,7 +109,7 @@ def test_cyclegan_in_a_browser(opened, main, tmp_path, kind):
 
 
 @pytest.mark.slow
-def test_munit_by_seed_and_like_a_picture(opened, main, tmp_path, trained):
+def test_munit_by_seed_and_like_a_picture(fetched, opened, main, tmp_path, trained):
     run = trained("munit")
     exported(run / "checkpoints" / "00000004" / "weights.safetensors", tmp_path / "page.html", to="B")
     for name, shape in (("odd", (37, 50, 3)), ("like", (40, 33, 3))):
@@ -160,7 +133,7 @@ def test_munit_by_seed_and_like_a_picture(opened, main, tmp_path, trained):
 
 
 @pytest.mark.slow
-def test_stargan_by_domain_and_one_size_of_pictures(opened, main, tmp_path, saved, trained):
+def test_stargan_by_domain_and_one_size_of_pictures(fetched, opened, main, tmp_path, saved, trained):
     run = trained("stargan")
     Image.fromarray(noise(37, 50, 3)).save(tmp_path / "odd.png")
     exported(run / "checkpoints" / "00000004" / "weights.safetensors", tmp_path / "page.html")
@@ -180,7 +153,7 @@ def test_stargan_by_domain_and_one_size_of_pictures(opened, main, tmp_path, save
 
 
 @pytest.mark.slow
-def test_a_label_by_name(opened, main, tmp_path, saved):
+def test_a_label_by_name(fetched, opened, main, tmp_path, saved):
     """Of a model whose targets differ: a StarGAN's do not after a few steps."""
     weights = saved(small.Told)
     Image.fromarray(noise(9, 13, 3)).save(tmp_path / "odd.png")
@@ -198,7 +171,7 @@ def test_a_label_by_name(opened, main, tmp_path, saved):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("model", ["dcgan", "small"])
-def test_pictures_of_noise_are_those_of_their_seeds(opened, main, tmp_path, saved, trained, model):
+def test_pictures_of_noise_are_those_of_their_seeds(fetched, opened, main, tmp_path, saved, trained, model):
     run = trained("dcgan") / "checkpoints" / "00000004" / "weights.safetensors"
     weights = run if model == "dcgan" else saved(small.OfNoise, small.ONE)
     exported(weights, tmp_path / "page.html")
@@ -224,7 +197,7 @@ navigator.mediaDevices.getUserMedia = async () => canvas.captureStream();
 
 
 @pytest.mark.slow
-def test_hands_errors_and_many_pictures(opened, saved, tmp_path):
+def test_hands_errors_and_many_pictures(fetched, opened, saved, tmp_path):
     exported(saved(small.Small), tmp_path / "page.html", to="painting")
     for name in ("one", "two"):
         Image.fromarray(noise(20, 30, 3)).save(tmp_path / f"{name}.png")
@@ -258,7 +231,7 @@ def test_hands_errors_and_many_pictures(opened, saved, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_picture_too_large_for_a_browser_is_said_to_be(opened, saved, tmp_path):
+def test_a_picture_too_large_for_a_browser_is_said_to_be(fetched, opened, saved, tmp_path):
     exported(saved(small.Wide), tmp_path / "page.html", to="painting")
     Image.new("RGB", (2000, 1500)).save(tmp_path / "large.png")
     page = opened(tmp_path / "page.html")

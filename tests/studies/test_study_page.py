@@ -9,39 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Page
 
 READY = "#choices:not(.waiting) .choice:visible, #end:visible"
-
-
-@pytest.fixture
-def opened(browser: Browser) -> Iterator[Callable[..., Page]]:
-    """Opens a study's page from disk, for a person without a past. No error may happen, and nothing may be asked for
-    but the page.
-    """
-    contexts, errors, requests = [], [], []
-
-    def open_(file: Path, *, before: str = "", **how: Any) -> Page:
-        context = browser.new_context(**how)
-        contexts.append(context)
-        if before:
-            context.add_init_script(before)
-        page = context.new_page()
-        page.set_default_timeout(20_000)  # of a busy machine: nothing waits that long by itself
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("console", lambda message: errors.append(message.text))  # what the page's policy refuses, among others
-        page.on("request", lambda request: requests.append(request.url))
-        page.goto(file.as_uri())
-        return page
-
-    yield open_
-    for context in contexts:
-        context.close()
-    assert errors == []
-    assert {url for url in requests if not url.startswith(("data:", "blob:"))} <= set(requests[:1])
 
 
 def real(page: Page) -> int:
