@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import sys
+import threading
 from collections import deque
 from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -41,7 +45,7 @@ def batches(
         while True:
             yield load(number)
             number += 1
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="gantool-loader")
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="gantool-loader", initializer=_behind_the_networks)
     try:
         waiting: deque[Future[dict[str, Tensor]]] = deque()
         number = first
@@ -52,6 +56,17 @@ def batches(
             yield waiting.popleft().result()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _behind_the_networks() -> None:
+    """Gives this thread what the networks' threads leave of the processor.
+
+    Those wait for each other many times a step, so that one thread that decodes in the place of one of them stops all.
+    Linux alone gives threads priorities of their own, and it may forbid even to lower them.
+    """
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
 
 
 def to_device(batch: dict[str, Tensor], device: torch.device, dtype: torch.dtype = torch.float32) -> dict[str, Tensor]:

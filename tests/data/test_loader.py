@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import sys
+import threading
 from itertools import islice
 
 import numpy as np
@@ -55,3 +58,15 @@ def test_what_is_no_picture_stays_as_it_is():
     assert np.array_equal(ready["A"].numpy(), np.stack([planes, planes]))
     assert ready["label"].tolist() == [3, 3]
     assert ready["attributes"].tolist() == [[0, 1], [0, 1]]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have priorities of their own on Linux alone")
+def test_decoding_goes_behind_the_networks():
+    def item(rng: object, epoch: int, index: int) -> dict[str, np.ndarray]:
+        return {"nice": np.asarray(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))}
+
+    dataset = Dataset((), Recipe(Preparation("crop", 4, 4), ()), (), length=8, draw=item, resized=lambda *_: None)
+    stream = batches(dataset, batch=2, first=0, workers=2)
+    decoding, ours = next(stream)["nice"].tolist(), os.getpriority(os.PRIO_PROCESS, 0)
+    stream.close()
+    assert min(decoding) > ours
