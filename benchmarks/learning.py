@@ -6,7 +6,8 @@
 RUN` measures a run that is there already. The figures are printed as a Markdown table:
 
 - sliced Wasserstein distance (x1000) to the true testB, of the untranslated testA and of its translations: lower is
-  better. A model with styles translates each picture in a style of its own: drawn, and that of a picture of trainB;
+  better. A model with styles translates each picture in a style of its own: drawn, and that of a picture of trainB. As
+  a yardstick, what as many pictures drawn from trainB have: the mean of four draws, the lowest and the highest;
 - L1 and SSIM to the true picture of the same emoji;
 - the share of pictures that a small classifier, trained here on the training pictures alone, takes for style B;
 - for models with styles, how much the results of one picture in five styles differ (mean absolute difference).
@@ -19,11 +20,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from learned import SIDE, Pixels, diversity, draw_sheet, folder, in_styles_of, taken_for, train_classifier, translated
 from torch import nn
 
 import gantool
 from gantool.evaluation.measure import measure
+from gantool.evaluation.swd import sliced_wasserstein
 
 STYLES = 5
 
@@ -36,6 +39,13 @@ def measured(pictures: Sequence[Pixels], truth: Sequence[Pixels], classifier: nn
         **{name: metrics[name] for name in ("swd", "l1", "ssim")},
         "taken for B": taken_for(classifier, pictures, 1),
     }
+
+
+def distances_of_real(pictures: Sequence[Pixels], truth: Sequence[Pixels]) -> list[float]:
+    """The distances of four samples of real pictures, each as large as the truth, to it."""
+    draws = [np.random.default_rng(seed).permutation(len(pictures))[: len(truth)] for seed in range(4)]
+    samples = [[pictures[number] for number in draw] for draw in draws]
+    return [sliced_wasserstein(list(truth), sample, size=(SIDE, SIDE))["mean"] for sample in samples]
 
 
 def main() -> None:
@@ -72,12 +82,14 @@ def main() -> None:
     else:
         rows["testA translated"] = measured(results[0], truth, classifier)
     rows["the true testB"] = {"taken for B": taken_for(classifier, truth, 1)}
+    yardstick = distances_of_real(list(sets["trainB"].values()), truth)
     write = sys.stdout.write
     write(f"{arguments.model}, {run}, {len(names)} unseen pictures of {SIDE} pixels\n\n")
     write("| pictures | SWD x1000 | L1 | SSIM | taken for B |\n| --- | --- | --- | --- | --- |\n")
     for name, row in rows.items():
         cells = [f"{row[key]:.{digits}f}" if key in row else "" for key, digits in (("swd", 1), ("l1", 4), ("ssim", 3))]
         write(f"| {name} | {' | '.join(cells)} | {row['taken for B']:.1%} |\n")
+    write(f"\nreal pictures of B: {np.mean(yardstick):.1f} ({min(yardstick):.1f} to {max(yardstick):.1f})\n")
     if styles > 1:
         write(f"\ndiversity: {diversity(results):.4f} (mean absolute difference of two styles, in [-1, 1])\n")
 
