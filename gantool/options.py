@@ -11,7 +11,7 @@ import math
 import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 from types import NoneType, UnionType
 from typing import Any
 
@@ -32,8 +32,8 @@ def option(
     """A dataclass field with its one line of help, its range or its choices: `low` and `high` are allowed,
     `below` is not.
 
-    `file` says that the text is the path of a file or a folder, or that the texts are: they are made absolute, and may
-    change when a run is continued.
+    `file` says that the text is the path of a file or a folder, or that the texts are: they are made absolute, may
+    change when a run is continued, and stand by their last names alone in what may leave the machine.
     """
     metadata = {"help": help, "low": low, "high": high, "below": below, "choices": choices, "file": file}
     return dataclasses.field(default=default, metadata=metadata)
@@ -70,6 +70,25 @@ def resolve(kind: type[Any], layers: Iterable[tuple[str, Mapping[str, Any]]], *,
 
 def _absolute(path: str) -> str:
     return str(Path(path).expanduser().absolute())
+
+
+def files_of(kind: type[Any]) -> set[str]:
+    """The names of those options of the dataclass that are paths of files or folders."""
+    return {field.name for field in dataclasses.fields(kind) if field.metadata.get("file")}
+
+
+def without_places(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Options as they may leave the machine: of every absolute path the last name alone, also within lists."""
+    return {name: _without_place(value) for name, value in values.items()}
+
+
+def _without_place(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(_without_place, value))
+    if not isinstance(value, str):
+        return value
+    paths = [kind(value) for kind in (PurePosixPath, PureWindowsPath)]  # a file may come from another system
+    return next((path.name for path in paths if path.is_absolute()), value)
 
 
 def build(kind: type[Any], settings: Mapping[str, Setting], *, where: str) -> Any:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from gantool.errors import UsageError
-from gantool.options import assignments, build, describe, option, read_yaml, resolve
+from gantool.options import assignments, build, describe, option, read_yaml, resolve, without_places
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,3 +88,16 @@ def test_the_table_holds_every_field():
     assert rows["norm"].range == "instance, batch"
     assert rows["width"].range == "1 to 512"
     assert rows["limit"].type == "a whole number or none"
+
+
+def test_of_paths_the_names_alone_may_leave_the_machine():
+    given = {
+        "vgg": "/home/ann/nets/vgg.pth",
+        "fan": r"C:\Users\ann\wing.ckpt",
+        "lpips": ("/home/ann/alex.pth", "heads.pth"),
+        "from_": "hf://me/horses",
+        "norm": "instance",
+        "lr": 0.1,
+    }
+    made = {"vgg": "vgg.pth", "fan": "wing.ckpt", "lpips": ("alex.pth", "heads.pth")}
+    assert without_places(given) == {**given, **made}

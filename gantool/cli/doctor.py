@@ -98,9 +98,10 @@ def _precision() -> str:
 
 
 def _memory() -> str:
-    from gantool.inference.memory import available, in_words
+    from gantool.byte_sizes import bytes_in_words
+    from gantool.inference.memory import available
 
-    return f"{in_words(available('cpu'))} free"
+    return f"{bytes_in_words(available('cpu'))} free"
 
 
 def _disk() -> str:

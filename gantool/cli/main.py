@@ -50,8 +50,10 @@ from gantool.version import __version__
 
 EXIT_CODES = (
     "Exit codes: 0 done, 1 some inputs failed, 2 usage, 3 data, 4 checkpoint or plugin, 5 memory, 6 training diverged, "
-    "75 time limit reached and saved, 128+N stopped by signal N (130 Ctrl-C, 143 SIGTERM)."
+    "75 time limit reached and saved, 128+N stopped by signal N (130 Ctrl-C, 143 SIGTERM, 141 results unread)."
 )
+
+_UNREAD = 141  # what a shell says of a program that SIGPIPE ended: 128 + 13
 
 app = typer.Typer(
     name="gantool",
@@ -105,7 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             Console().result(f"gantool {__version__}")
         else:
             check_models(words)
-            app(with_resume_value(words), prog_name="gantool")
+            _call(with_resume_value(words))
     except GantoolError as error:
         _say(error, words)
         sys.exit(error.exit_code)
@@ -113,7 +115,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         # The reader of our results has gone (`| head`): that is its right. Python would complain once more while it
         # exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+        sys.exit(_UNREAD)
     except KeyboardInterrupt:
         sys.exit(130)
     except OSError as error:  # a full or read-only disk, where it was not expected
@@ -130,6 +132,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise
         _say(error, words, f"{mistake}. {argument('verbose')} shows the calls")
         sys.exit(CheckpointError.exit_code)
+
+
+def _call(words: list[str]) -> None:
+    """Runs one command. Raises what it raises, and SystemExit at its end."""
+    try:
+        app(words, prog_name="gantool")
+    except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):  # the parser turns it into 1
+            raise end.__context__ from None
+        raise
 
 
 def _roomier(words: Sequence[str]) -> str:

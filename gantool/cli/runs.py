@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gantool.byte_sizes import bytes_in_words
 from gantool.cli import common, completion
 from gantool.cli.verbs import second_words
 from gantool.errors import UsageError
-from gantool.report.text import duration, figure, size, to_json, words
+from gantool.report.text import duration, figure, to_json, words
 from gantool.runs import folders
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def table(found: Sequence[Record], console: Console) -> None:
             steps(one),
             one.outcome.state,
             _best(one),
-            size(one.bytes),
+            bytes_in_words(one.bytes),
             duration(max(0.0, now - one.changed)) if one.changed else "",
             *([one.note.splitlines()[0] if one.note else ""] if noted else []),
         ]
@@ -118,7 +119,7 @@ def show(run: Run, json: common.Json = False, quiet: common.Quiet = 0, verbose: 
         "steps": steps(one),
         "state": one.outcome.state + (f": {one.outcome.why}" if one.outcome.why else ""),
         "best": "" if one.best is None else f"{one.best.words}: {one.best.save}",
-        "size": size(one.bytes),
+        "size": bytes_in_words(one.bytes),
         "changed": time.strftime("%Y-%m-%d %H:%M", time.localtime(one.changed)),
         "note": one.note,
     }

@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
+from gantool.byte_sizes import bytes_in_words
 from gantool.cli import common
 from gantool.cli import runs as listing
 from gantool.cli.runs import Run, Runs, steps
 from gantool.errors import UsageError
-from gantool.report.text import size
 
 
 def note(
@@ -54,13 +54,13 @@ def rm(
         raise UsageError("there is nobody to ask: --yes removes without asking")
     for run in runs:
         one = record(run)
-        if not yes and not typer.confirm(f"remove {run} ({steps(one)} steps, {size(one.bytes)})?", err=True):
+        if not yes and not typer.confirm(f"remove {run} ({steps(one)} steps, {bytes_in_words(one.bytes)})?", err=True):
             console.note(f"{run} stays")
             continue
         left = remove(run)
         console.event("removed", run=str(run), bytes=one.bytes, left=left)
         stays = f"; {run} stays, with what is not gantool's: {', '.join(left[:5])}" if left else ""
-        console.note(f"removed {run}, {size(one.bytes)}{stays}")
+        console.note(f"removed {run}, {bytes_in_words(one.bytes)}{stays}")
 
 
 def add_verbs(app: typer.Typer) -> None:

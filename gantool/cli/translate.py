@@ -121,8 +121,8 @@ def translate(
     cat photo.jpg | gantool translate --model runs/h2z - > painting.png
     """
     console = common.console(quiet, verbose, json)
+    from gantool.byte_sizes import parse_bytes
     from gantool.films.moments import parse_moment
-    from gantool.inference.memory import parse_bytes
     from gantool.pictures.resize import parse_size
     from gantool.translation.outputs import parse_shard
     from gantool.translation.request import Request, plan

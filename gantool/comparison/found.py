@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gantool.evaluation.report import better, flat, metric
-from gantool.evaluation.resampling import CONFIDENCE, Interval, distinguishable, interval
+from gantool.evaluation.resampling import CONFIDENCE, Interval, distinguishable, moved_interval
 from gantool.report import notebook
 
 Mark = Literal["best", "near"]
@@ -123,7 +123,7 @@ def rows(measured: Sequence[Measured], protocols: Sequence[dict[str, Any]]) -> t
             one.source,
             {name: value if math.isfinite(value) else None for name, value in one.metrics.items()},
             {
-                name: interval(one.metrics[name], drawn).within(metric(name).least, metric(name).most)
+                name: moved_interval(one.metrics[name], drawn).within(metric(name).least, metric(name).most)
                 for name, drawn in one.drawn.items()
                 if math.isfinite(one.metrics.get(name, math.inf)) and np.isfinite(drawn).all()
             },

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Literal
 
@@ -16,7 +16,7 @@ from gantool.errors import DataError, GantoolError, UsageError, argument
 from gantool.evaluation.files import needed
 from gantool.evaluation.names import pair_by_name
 from gantool.evaluation.report import OF_PAIRS
-from gantool.evaluation.request import TIMES, check, holds_all_domains, of_noise
+from gantool.evaluation.request import TIMES, Measuring, check, holds_all_domains, of_noise
 from gantool.evaluation.request import Request as One
 from gantool.files import check_writable
 from gantool.inference.devices import check_name
@@ -32,7 +32,7 @@ noise against real ones."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request:
+class Request(Measuring):
     """The words of a person, before anything is checked."""
 
     models: tuple[str, ...]
@@ -49,22 +49,7 @@ class Request:
     """A page of the table and of pictures."""
     shown: int = 12
     """Rows of pictures on the page."""
-    to: str | None = None
-    n: int | None = None
-    """Translations of each picture, or pictures of noise."""
-    truncation: float = 1.0
     size: int | None = None
-    seed: int = 0
-    inception: Path | None = None
-    lpips: tuple[Path, Path] | None = None
-    classifier: Path | None = None
-    judge: Path | None = None
-    expect: str | None = None
-    labels: Path | None = None
-    kid: str = ""
-    kid_source: bool = False
-    consistency: bool = False
-    device: str = "auto"
 
 
 @dataclass(frozen=True)
@@ -189,23 +174,8 @@ def _checked(request: Request, one: Candidate) -> Candidate:
         return one
     n = request.n if "sample" in one.facts.can or "code" in one.facts.can else None
     with about(one.name):
-        check(
-            One(
-                folders=request.pictures,
-                weights=one.weights,
-                to=request.to,
-                n=n,
-                truncation=request.truncation,
-                seed=request.seed,
-                inception=request.inception,
-                judge=request.judge,
-                expect=request.expect,
-                labels=request.labels,
-                kid=request.kid,
-                kid_source=request.kid_source,
-                consistency=request.consistency,
-            )
-        )
+        shared = {field.name: getattr(request, field.name) for field in fields(Measuring)}
+        check(One(folders=request.pictures, weights=one.weights, **{**shared, "n": n}))
     return replace(one, n=n)
 
 

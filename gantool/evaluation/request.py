@@ -26,18 +26,13 @@ TIMES = 200
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request:
-    """The words of a person, before anything is checked."""
+class Measuring:
+    """How one model is measured, or several, in the words of a person."""
 
-    folders: tuple[Path, ...]
-    weights: Path | None = None
-    """Of the model that translates the first folder or makes pictures of noise; None compares two folders."""
     to: str | None = None
     n: int | None = None
     """Translations of each picture, or pictures of noise."""
     truncation: float = 1.0
-    faces: bool = False
-    attributes: tuple[Path, ...] = ()
     seed: int = 0
     inception: Path | None = None
     lpips: tuple[Path, Path] | None = None
@@ -49,12 +44,23 @@ class Request:
     labels: Path | None = None
     """The true label maps."""
     consistency: bool = False
-    inputs: Path | None = None
-    """What the pictures of the second of two folders were made of."""
     kid: str = ""
     """How KID's subsets are chosen, as `subsets_of` reads it."""
     kid_source: bool = False
     device: str = "auto"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request(Measuring):
+    """The words of a person, before anything is checked."""
+
+    folders: tuple[Path, ...]
+    weights: Path | None = None
+    """Of the model that translates the first folder or makes pictures of noise; None compares two folders."""
+    faces: bool = False
+    attributes: tuple[Path, ...] = ()
+    inputs: Path | None = None
+    """What the pictures of the second of two folders were made of."""
 
 
 def check(request: Request) -> None:

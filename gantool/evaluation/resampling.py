@@ -67,7 +67,7 @@ def with_intervals(found: Evaluation, *, times: int = TIMES, seed: int = 0, prog
     """
     drawn = replicates(found, times=times, seed=seed, progress=progress)
     intervals: dict[str, tuple[float, float]] = {
-        name: interval(value, drawn[name]).within(metric(name).least, metric(name).most)
+        name: moved_interval(value, drawn[name]).within(metric(name).least, metric(name).most)
         for name, value in found.metrics.items()
         if name in drawn and np.isfinite(value) and np.isfinite(drawn[name]).all()
     }
@@ -86,8 +86,12 @@ def few(found: Evaluation) -> list[str]:
     return [f"{pictures} pictures a side are few: with fewer than {FEW} intervals are unreliable"]
 
 
-def interval(value: float, drawn: NDArray[np.float64]) -> Interval:
-    """The interval of a metric of this value and these replicates, or of a difference of metrics."""
+def moved_interval(value: float, drawn: NDArray[np.float64]) -> Interval:
+    """The interval of a metric of this value and these replicates, or of a difference of metrics.
+
+    Replicates of a distance lie above it, as pictures are repeated: so their percentiles are moved to it. Shares of
+    answers, which repetition does not move, have plain percentiles: `gantool.studies.chance.percentile_interval`.
+    """
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(drawn, (tail, 1 - tail)) - drawn.mean() + value
     return Interval(float(low), float(high))
@@ -102,5 +106,5 @@ def distinguishable(
     """
     if not np.isfinite([first, second]).all():  # PSNR of equal pictures
         return first != second
-    low, high = interval(first - second, first_drawn - second_drawn)
+    low, high = moved_interval(first - second, first_drawn - second_drawn)
     return low > 0 or high < 0

@@ -15,6 +15,7 @@ from torch.export import ExportedProgram
 
 from gantool.capabilities import Graph
 from gantool.export.translation import LABEL, STYLE, Translation
+from gantool.options import without_places
 from gantool.spec import Facts, LabelMaps
 from gantool.version import __version__
 
@@ -86,7 +87,7 @@ def _origin(facts: Facts, paper: str) -> dict[str, Any]:
         "model": facts.model,
         "paper": paper,
         "step": facts.step,
-        "options": dict(facts.options),
+        "options": without_places(facts.options),
         "domains": list(facts.spec.domains),
         "licence": facts.licence,
         "weights_sha256": facts.sha256,

@@ -1,12 +1,13 @@
 """A film that is being written: whole parts in a hidden folder beside it, from which a stopped translation goes on.
 
 Each part has the same number of frames and is encoded by itself, so the film is the same bytes whether its making was
-stopped or not.
+stopped or not. A part's name holds a hash of it: one that is damaged shows before it goes into a film.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import shutil
@@ -44,6 +45,8 @@ class Stored:
     frames: int
     last: int | None
     """The moment of the last frame."""
+    damaged: int | None = None
+    """The first part, counted from 0, that was not as it was written: it is removed, with all behind it."""
 
 
 def folder_for(out: Path) -> Path:
@@ -84,18 +87,24 @@ def remove(folder: Path) -> None:
 
 
 def stored(folder: Path, film: Film) -> Stored:
-    """The whole parts that are there, from the first on without a gap."""
+    """The whole parts that are there, from the first on without a gap. A damaged one is removed, with all behind it."""
     found = paths(folder)
+    damaged = next((number for number, path in enumerate(found) if not _is_whole(path)), None)
+    for path in found[len(found) if damaged is None else damaged :]:
+        with contextlib.suppress(OSError):  # what is written in its place replaces it
+            path.unlink()
+    found = found[:damaged]
     if not found:
-        return Stored(0, 0, None)
+        return Stored(0, 0, None, damaged)
     moments = list(_moments(found[-1], film.base))
-    return Stored(len(found), (len(found) - 1) * FRAMES + len(moments), max(moments))
+    return Stored(len(found), (len(found) - 1) * FRAMES + len(moments), max(moments), damaged)
 
 
 def paths(folder: Path) -> list[Path]:
-    """The parts in their order."""
+    """The parts in their order, from the first on without a gap."""
+    there = {path.name.partition(".")[0]: path for path in folder.glob(f"*{_PART}")}
     found: list[Path] = []
-    while (path := _path(folder, len(found))).exists():
+    while (path := there.get(f"{len(found):06d}")) is not None:
         found.append(path)
     return found
 
@@ -107,7 +116,7 @@ def write(folder: Path, number: int, frames: Iterable[Frame], film: Film, format
     """
     import av
 
-    half_written, path = folder / "part.tmp", _path(folder, number)
+    half_written = folder / "part.tmp"
     try:
         with av.open(str(half_written), "w", format="nut") as container:
             stream: VideoStream | None = None
@@ -118,9 +127,9 @@ def write(folder: Path, number: int, frames: Iterable[Frame], film: Film, format
             container.mux(stream.encode())
         with half_written.open("rb+") as file:
             os.fsync(file.fileno())  # a machine that stops leaves whole parts, or none
-        os.replace(half_written, path)
+        os.replace(half_written, folder / f"{number:06d}.{_digest(half_written)}{_PART}")
     except (av.error.FFmpegError, OSError) as error:
-        raise DataError(f"cannot write {path}: {error.strerror or error}") from error
+        raise DataError(f"cannot write to {folder}: {error.strerror or error}") from error
 
 
 def colours(width: int, height: int) -> str:
@@ -130,8 +139,16 @@ def colours(width: int, height: int) -> str:
     return "yuv444p" if width % 2 or height % 2 else "yuv420p"
 
 
-def _path(folder: Path, number: int) -> Path:
-    return folder / f"{number:06d}{_PART}"
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        return path.name.split(".")[1] == _digest(path)
+    except OSError:
+        return False
 
 
 def _stream(container: OutputContainer, frame: Frame, film: Film, format: str, quality: int) -> VideoStream:

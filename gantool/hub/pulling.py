@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gantool.byte_sizes import bytes_in_words
 from gantool.errors import CheckpointError, DataError, UsageError
 from gantool.files import check_folder, reason
 from gantool.hub.connection import Listing, connect, honest, listing
 from gantool.report.console import Console
 from gantool.report.progress import Stages, stages
-from gantool.report.text import size
 from gantool.runs import folders, remote
 from gantool.runs.folders import STATE, WEIGHTS
 from gantool.runs.header import DamagedError, facts_of, read_header
@@ -84,7 +84,11 @@ def start(plan: Plan, console: Console) -> Pulled:
         files = [file for file in there.ours if not plan.request.only or file in plan.request.only]
         new = [file for file in files if remote.cached(f"{place.name}@{there.commit}", file) is None]
         bytes_ = sum(there.sizes[file] for file in new)
-        told = f"fetching {size(bytes_)} of {place} from {api.endpoint}" if new else f"{place} is in the cache already"
+        told = (
+            f"fetching {bytes_in_words(bytes_)} of {place} from {api.endpoint}"
+            if new
+            else f"{place} is in the cache already"
+        )
         console.note(told)
         with stages(console) as progress:
             found = _fetched(api, place, there, files, new, progress)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import tempfile
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gantool import registry
+from gantool.byte_sizes import bytes_in_words
 from gantool.errors import CheckpointError, UsageError, argument
 from gantool.hub.connection import SAMPLE, SMALL, Listing, connect, honest, listing
+from gantool.options import without_places
 from gantool.report import card
 from gantool.report.console import Console
 from gantool.report.progress import stages
-from gantool.report.text import size
 from gantool.runs import folders, remote
 from gantool.runs.find import find_weights
 from gantool.runs.folders import SETTINGS, STATE, WEIGHTS
@@ -74,7 +76,7 @@ def plan(request: Request) -> Plan:
     remote.need_hub()
     weights = find_weights(request.run, tuple(registry.plugins()))
     facts = read_facts(weights)
-    run = weights.parents[2] if len(weights.parents) > 2 and weights.parents[1].name == folders.CHECKPOINTS else None
+    run = folders.run_of(weights)
     files = {WEIGHTS: weights}
     if request.with_training_state:
         files[STATE] = weights.with_name(STATE)
@@ -106,21 +108,40 @@ def start(plan: Plan, console: Console) -> Pushed:
         return _sent(plan, api, console)
 
 
-def _check(plan: Plan) -> None:
-    """Raises CheckpointError for files that are not as they were written."""
-    from gantool.runs import checkpoint, training_state
+def _checked(plan: Plan, folder: Path, console: Console) -> Plan:
+    """The plan with files that may leave the machine: where a header has whole paths, as those of 0.1 had, copies in
+    `folder` whose header has the names of the files.
 
-    header, _ = checkpoint.read(plan.weights)
-    if STATE in plan.files:
-        training_state.read(plan.files[STATE], header)
+    Raises CheckpointError for files that are not as they were written.
+    """
+    from gantool.runs import checkpoint, training_state
+    from gantool.runs.tensors import write_tensors
+
+    header, tensors = checkpoint.read(plan.weights)
+    state = training_state.read(plan.files[STATE], header) if STATE in plan.files else None
+    options = without_places(plan.facts.options)
+    if options == plan.facts.options:
+        return plan
+    console.note("the header of the weights holds whole paths: what goes to the hub has the names of the files alone")
+    files = {**plan.files, WEIGHTS: folder / WEIGHTS}
+    facts = replace(plan.facts, options=options, sha256="")
+    sha256 = write_tensors(files[WEIGHTS], tensors, facts.as_json())
+    if state is not None:
+        files[STATE] = folder / STATE
+        write_tensors(files[STATE], state, {"model": facts.model, "step": facts.step, "weights": sha256})
+    return replace(plan, files=files, weights=files[WEIGHTS])
 
 
 def _sent(plan: Plan, api: HfApi, console: Console) -> Pushed:
+    before = _repository(plan, api)
+    with tempfile.TemporaryDirectory(prefix="gantool-push-") as folder:
+        return _committed(_checked(plan, Path(folder), console), before, api, console)
+
+
+def _committed(plan: Plan, before: Listing, api: HfApi, console: Console) -> Pushed:
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
     place = plan.place
-    before = _repository(plan, api)
-    _check(plan)
     if not before.commit:
         api.create_repo(place.name, private=plan.request.private or None)
     contents: dict[str, Path | bytes] = dict(plan.files)
@@ -134,7 +155,7 @@ def _sent(plan: Plan, api: HfApi, console: Console) -> Pushed:
     lengths = {path: len(data) if isinstance(data, bytes) else data.stat().st_size for path, data in contents.items()}
     total = sum(lengths.values())
     seen = "private" if before.private else "public"
-    console.note(f"pushing {size(total)} to {api.endpoint}/{place.name} ({seen}): {', '.join(contents)}")
+    console.note(f"pushing {bytes_in_words(total)} to {api.endpoint}/{place.name} ({seen}): {', '.join(contents)}")
     adding = [CommitOperationAdd(path, data) for path, data in contents.items()]
     with stages(console) as progress:
         done = 0

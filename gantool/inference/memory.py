@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from gantool.errors import UsageError, argument, quoted
 
 if TYPE_CHECKING:
     import torch
@@ -22,22 +19,8 @@ estimates know nothing. For a kernel of 3x3 that is up to 2.25 times what goes i
 for 4x4); where there is less, torch takes another algorithm.
 """
 
-_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "KI": 2**10, "MI": 2**20, "GI": 2**30, "TI": 2**40}
 _WHERE_UNKNOWN = 4 * 10**9
 _CGROUPS = Path("/sys/fs/cgroup")
-
-
-def parse_bytes(text: str) -> int:
-    """Bytes of "500M", "2G", "1.5GiB". Raises UsageError."""
-    found = re.fullmatch(r"([0-9]{1,18}(?:\.[0-9]{1,18})?)\s*([KMGT]?I?)B?", text.strip().upper())
-    if not found or found[2] not in _UNITS or float(found[1]) == 0:
-        raise UsageError(f"{argument('memory')} wants a size such as 500M or 2G, not {quoted(text)}")
-    return int(float(found[1]) * _UNITS[found[2]])
-
-
-def in_words(size: float) -> str:
-    """A size for a person: 870 MB, 4.3 GB."""
-    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{max(1, round(size / 1e6))} MB"
 
 
 def available(device: torch.device | str) -> int:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from PIL import Image
 
+from gantool.byte_sizes import bytes_in_words
 from gantool.errors import OutOfMemoryError, argument
 from gantool.inference import memory
 from gantool.networks.strips import InStrips
@@ -107,8 +108,8 @@ class Ways:
         remedy = f"make it smaller ({size}) or allow more" if self.sizes.exact is None else "allow more"
         strips = " even in strips" if networks else ""
         raise OutOfMemoryError(
-            f"a picture of {width}x{height} takes about {memory.in_words(lean)}{strips}, and"
-            f" {memory.in_words(budget)} are at hand: {remedy} ({argument('memory')})"
+            f"a picture of {width}x{height} takes about {bytes_in_words(lean)}{strips}, and"
+            f" {bytes_in_words(budget)} are at hand: {remedy} ({argument('memory')})"
         )
 
     def admit(self, image: Image.Image, size: tuple[int, int] | None, *, translated: bool) -> None:
@@ -126,8 +127,8 @@ class Ways:
         budget = self._available("cpu") if self.memory is None else self.memory
         if (needed := bytes_to_decode(image)) > budget:
             raise OutOfMemoryError(
-                f"a picture of {image.width}x{image.height} takes about {memory.in_words(needed)} to read, and"
-                f" {memory.in_words(budget)} are at hand: make the file smaller or allow more ({argument('memory')})"
+                f"a picture of {image.width}x{image.height} takes about {bytes_in_words(needed)} to read, and"
+                f" {bytes_in_words(budget)} are at hand: make the file smaller or allow more ({argument('memory')})"
             )
         if translated:
             width, height = size or upright_size(image)

@@ -82,16 +82,6 @@ def duration(seconds: float) -> str:
     return f"{hours // 24}d{hours % 24:02d}h"
 
 
-def size(count: int) -> str:
-    """Bytes for a person: 812 B, 4.3 MB, 120 GB."""
-    if count < 1000:
-        return f"{count} B"
-    value, units = count / 1000, ["kB", "MB", "GB", "TB"]
-    while value >= 999.5 and len(units) > 1:
-        value, units = value / 1000, units[1:]
-    return f"{figure(value)} {units[0]}"
-
-
 def rate(per_second: float) -> str:
     """A pace for a person: `8.1 it/s`, or `3.2 s/it` where one takes longer than a second."""
     return f"{per_second:.1f} it/s" if per_second >= 1 else f"{1 / per_second:.1f} s/it"

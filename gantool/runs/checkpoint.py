@@ -42,12 +42,14 @@ from gantool.version import __version__
 def facts_of_model(
     model: Model[Any], name: str, step: int, notes: Mapping[str, Any], missing: Sequence[str] = ()
 ) -> Facts:
-    """The facts that the header of this model's weights holds. `notes` are further fields of `Facts`."""
+    """The facts that the header of this model's weights holds, without paths: weights are given to others. `notes` are
+    further fields of `Facts`.
+    """
     can = abilities(model, missing)
     facts = Facts(
         model=name,
         step=step,
-        options=asdict(model.options),
+        options=options.without_places(asdict(model.options)),
         spec=model.spec,
         sizes=model.sizes if isinstance(model, Translates) else Sizes(),
         can=can,

@@ -82,6 +82,11 @@ def save_before(weights: Path) -> Path | None:
     return next((s for s in reversed(saves(save.parents[1])) if int(s.name) < int(save.name)), None)
 
 
+def run_of(weights: Path) -> Path | None:
+    """The run folder that a weights file belongs to; None for one that lies elsewhere."""
+    return weights.parents[2] if len(weights.parents) > 2 and weights.parents[1].name == CHECKPOINTS else None
+
+
 def remove_save(save: Path) -> None:
     """Removes a save. It stops counting at once, so that half of one is never found."""
     going = save.with_name(f".{save.name}.old")

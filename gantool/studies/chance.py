@@ -17,7 +17,7 @@ _COUNTED = 14  # people: 2^14 cases are fewer than twice `DRAWS`
 Interval = tuple[float, float]
 
 
-def interval(chosen: Sequence[int], shown: Sequence[int], seed: int) -> Interval | None:
+def percentile_interval(chosen: Sequence[int], shown: Sequence[int], seed: int) -> Interval | None:
     """95 % of a share, sum(chosen) / sum(shown), where clusters (people, or pictures) are drawn again with repetition.
 
     The percentile interval of the bootstrap (Efron and Tibshirani, An Introduction to the Bootstrap, 1993, section

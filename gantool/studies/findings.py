@@ -10,7 +10,7 @@ from typing import Any
 
 from gantool.errors import DataError, argument
 from gantool.studies.answers import Answer, Gathered, Person
-from gantool.studies.chance import DRAWS, Interval, alpha, holm, interval, more_than_chance
+from gantool.studies.chance import DRAWS, Interval, alpha, holm, more_than_chance, percentile_interval
 from gantool.studies.plan import WHOLE
 from gantool.version import __version__
 
@@ -156,8 +156,8 @@ def _share(name: str, code: str, scored: Scored, seed: int) -> Share | None:
         trials=len(chosen),
         chosen=sum(chosen),
         share=sum(chosen) / len(chosen),
-        by_person=interval(*by_person, seed),
-        by_picture=interval(*by_picture, seed + 1),
+        by_person=percentile_interval(*by_person, seed),
+        by_picture=percentile_interval(*by_picture, seed + 1),
     )
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import torch
 
+from gantool.byte_sizes import bytes_in_words
 from gantool.errors import argument
-from gantool.inference.memory import in_words
 from gantool.options import read_yaml
 from gantool.registry import plugin
 from gantool.report.text import duration, figure
@@ -44,7 +44,7 @@ class Forecast:
     def words(self) -> str:
         """Time, end and memory, for a person."""
         end = time.strftime("%a %d %b %H:%M", time.localtime(time.time() + self.seconds))
-        memory = f"; {in_words(self.memory)} of memory" if self.memory else ""
+        memory = f"; {bytes_in_words(self.memory)} of memory" if self.memory else ""
         step = f"{figure(self.step)} s" if self.step < 600 else duration(self.step)
         return f"a step takes {step} here: {self.left} steps take about {duration(self.seconds)}, until {end}{memory}"
 

@@ -103,7 +103,8 @@ def plan(request: Request | Words) -> Plan:
     origins = sources.Origins.of(words.run_yaml, stored or dict(words.files).get(words.run_yaml, {}))
 
     facts = words.facts
-    inherited = (argument("from_", request.start_from or ""), {} if facts is None else facts.options)
+    before = {} if facts is None or words.weights is None else sources.inherited(facts, words.weights, kind.Options)
+    inherited = (argument("from_", request.start_from or ""), before)
     options = sources.options_of(given, words.files, inherited, name, kind.Options)
     if stored:
         before = sources.options_in(stored, name, words.run_yaml)

@@ -19,6 +19,7 @@ from gantool.errors import CheckpointError, DataError, GantoolError, UsageError,
 from gantool.files import reason
 from gantool.inference.devices import choose, faster_note, half_precision_note, kernels, own_gpu
 from gantool.model import Model, Progress
+from gantool.options import without_places
 from gantool.pictures.find import others_below, passed_over
 from gantool.report import card
 from gantool.report.console import Console
@@ -183,7 +184,8 @@ def _tracking(plan: Plan, folder: Path, done: int, world: int, console: Console)
     stored = plan.as_yaml(world)
     facts, options = stored.pop("facts"), stored.pop("options")
     named = {**stored, **{f"options.{key}": value for key, value in options.items()}, "gantool": facts["gantool"]}
-    plain = {key: value if isinstance(value, (str, int, float, bool)) else words(value) for key, value in named.items()}
+    told = without_places(named)  # a tracker may send it elsewhere
+    plain = {key: value if isinstance(value, (str, int, float, bool)) else words(value) for key, value in told.items()}
     place = folder.resolve()
     about = About(folder, f"{place.parent.name}/{place.name}", plain, done, "")
     return tracking(plan.settings.track or (), about, console)

@@ -15,6 +15,7 @@ from gantool.errors import UsageError, argument, did_you_mean
 from gantool.options import Setting
 from gantool.runs import folders
 from gantool.runs.upgrade import current_options
+from gantool.spec import Facts
 from gantool.training.settings import CHANGEABLE, TrainSettings
 
 _NO_SETTINGS = ("model", "data", "facts", "options", "summary")
@@ -107,6 +108,18 @@ def options_of(
     return opt.resolve(kind, [inherited, *stored, (argument("set"), given.options)], where=name)
 
 
+def inherited(facts: Facts, weights: Path, kind: type[Any]) -> dict[str, Any]:
+    """The options of weights that a run begins with. Where files lie says the run.yaml of their run, if there is one: a
+    header has their names alone, which then mean files of the current folder. Raises UsageError.
+    """
+    run = folders.run_of(weights)
+    settings = None if run is None else run / folders.SETTINGS
+    if settings is None or not settings.is_file():
+        return dict(facts.options)
+    stored = options_in(opt.read_yaml(settings), facts.model, str(settings))
+    return {**facts.options, **{name: stored[name] for name in opt.files_of(kind) & stored.keys()}}
+
+
 def settings_in(values: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that a YAML file holds."""
     found = {key: value for key, value in values.items() if key not in _NO_SETTINGS}
@@ -130,8 +143,7 @@ def continued(
 ) -> dict[str, Setting]:
     """The stored values, with those changes that leave it the same run: a run remembers its settings."""
     old = opt.resolve(kind, [(str(folder / folders.SETTINGS), stored)], where=where)
-    files = {field.name for field in dataclasses.fields(kind) if field.metadata.get("file")}
-    changeable = CHANGEABLE if kind is TrainSettings else files  # a file may have moved
+    changeable = CHANGEABLE if kind is TrainSettings else opt.files_of(kind)  # a file may have moved
     for key, setting in new.items():
         if key not in asked or setting.value == old[key].value:
             continue

@@ -108,6 +108,9 @@ def _write_parts(
 ) -> int:
     """Translates the frames that are not in a part yet; returns how many the parts have then. Raises DataError."""
     before = parts.stored(folder, film)
+    if before.damaged is not None:
+        part = f"part {before.damaged + 1} of what was translated before"
+        _say(console, film, f"{part} is damaged: it is made again, with those behind it")
     if before.frames:
         _say(console, film, f"goes on after {before.frames} frames that were translated before")
     damaged: list[None] = []

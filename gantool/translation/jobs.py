@@ -10,10 +10,11 @@ from functools import cached_property
 from itertools import chain
 from pathlib import Path
 
-from gantool.errors import UsageError, argument
+from gantool.errors import argument
 from gantool.translation.distinct_names import longer
 from gantool.translation.inputs import Source
 from gantool.translation.naming import parted
+from gantool.translation.unfit import UnfitError
 
 
 @dataclass(frozen=True)
@@ -116,20 +117,23 @@ def with_more(jobs: Sequence[Job], variants: Sequence[str], codes: bool, maps: P
 
 
 def owners_of(jobs: Sequence[Job]) -> dict[str, str]:
-    """The owner of each file. Raises UsageError where a result would be written over an input."""
+    """The owner of each file. Raises UnfitError where a result would be written over an input."""
     inputs = {input_key(job.source) for job in jobs if job.source.picture}
     owners: dict[str, str] = {}
+    unfit: dict[Source, str] = {}
     for job in jobs:
         assert job.out is not None
         name = job.source.name
         if job.key in inputs:
-            raise UsageError(
+            unfit[job.source] = (
                 f"the result for {name} would be written over the input {job.out}:"
                 f" use {argument('suffix')} or another OUT"
             )
         owners[job.key] = name
         if job.code is not None:
             owners[key(job.code)] = name
+    if unfit:
+        raise UnfitError(unfit)
     for job in jobs:
         if job.source.picture is not None:
             owners.setdefault(input_key(job.source), f"the input {job.source.name}")

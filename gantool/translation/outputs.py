@@ -20,6 +20,7 @@ from gantool.translation.jobs import key as key
 from gantool.translation.naming import FALLBACK, SAME, Naming, checked_film, checked_format, format_of
 from gantool.translation.standing import Before, refuse_existing, refuse_strangers, sorted_out
 from gantool.translation.standing import Existing as Existing
+from gantool.translation.unfit import UnfitError
 
 
 @dataclass
@@ -56,7 +57,8 @@ def find_outputs(
     With `codes` each has a file for its style code, and with `maps`, a folder, a place there. `existing` None means
     "fail" for a single picture and "skip" for folders and lists, so that the same command continues. `shard` (i, n)
     takes the i-th of n parts. `before` is what is known of files that exist. Raises UsageError where inputs and outputs
-    do not fit together: an output that is an input, a picture as the folder, a single output that exists.
+    do not fit together: a picture as the folder, a single output that exists; UnfitError, which is one, where some
+    inputs are at fault: their output is an input, or a file that gantool did not write.
     """
     before = before or Before()
     policy: Existing = existing or ("fail" if inputs.single else "skip")
@@ -210,9 +212,7 @@ def _without_results(
     if not beside:
         return list(sources), 0
     if not naming.suffix:
-        raise UsageError(
-            f"{root} holds the inputs: name another folder for the results, or tell them apart ({argument('suffix')})"
-        )
+        raise UnfitError(dict.fromkeys(beside, _beside(root)))
 
     def stem(relative: str) -> str:
         return str(PurePosixPath(relative).with_suffix(""))
@@ -221,6 +221,10 @@ def _without_results(
     stems = {name + naming.suffix + variant for name in kept for variant in variants}
     earlier = {source.relative for source in beside if stem(source.relative) in stems}
     return [source for source in sources if source.relative not in earlier], len(earlier)
+
+
+def _beside(root: Path) -> str:
+    return f"{root} holds the inputs: name another folder for the results, or tell them apart ({argument('suffix')})"
 
 
 def _part(relative: str, parts: int) -> int:

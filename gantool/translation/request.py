@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import get_args
@@ -27,6 +28,7 @@ from gantool.translation.jobs import Job
 from gantool.translation.naming import Naming
 from gantool.translation.outputs import Outputs, find_outputs
 from gantool.translation.standing import Before, Existing, refuse_strangers
+from gantool.translation.unfit import UnfitError
 from gantool.translation.variants import Variant, variants
 
 
@@ -166,11 +168,24 @@ def plan(request: Request, read_stdin: Callable[[], bytes]) -> Plan:
         return nothing
     if request.watch:
         _check_watch(request)
+        return fitting(nothing)[0]
     return filled(nothing, read_stdin)
 
 
-def filled(given: Plan, read_stdin: Callable[[], bytes]) -> Plan:
-    """The same translation with the inputs that are there now. Raises UsageError or DataError."""
+def fitting(given: Plan) -> tuple[Plan, dict[Source, str]]:
+    """The same translation of folders with the inputs that are there now, but for those which make it impossible: of
+    each what is wrong with it. Raises UsageError or DataError where it is not the inputs' fault.
+    """
+    unfit: dict[Source, str] = {}
+    while True:
+        try:
+            return filled(given, bytes, without=unfit), unfit
+        except UnfitError as error:
+            unfit.update(error.reasons)
+
+
+def filled(given: Plan, read_stdin: Callable[[], bytes], *, without: Collection[Source] = ()) -> Plan:
+    """The same translation with the inputs that are there now, without some. Raises UsageError or DataError."""
     request, facts, directions = given.request, given.facts, given.directions
     named = request.output not in (None, STREAM)
     inputs = find_inputs(
@@ -180,6 +195,7 @@ def filled(given: Plan, read_stdin: Callable[[], bytes]) -> Plan:
         nul=request.nul,
         demand=not request.watch,
     )
+    inputs = replace(inputs, sources=[source for source in inputs.sources if source not in without])
     kind = facts.spec.kind(directions[0].source)
     inputs = of_kind(inputs, kind)
     made = Results()
@@ -225,20 +241,24 @@ def _how(request: Request, facts: Facts, variant: Variant) -> dict[str, str]:
 
 
 def _check_films(request: Request, inputs: Inputs, kind: Kind) -> None:
-    """Raises UsageError for films where none can be, and for what is about films where there are pictures."""
-    film = next((source.name for source in inputs.sources if source.is_film), None)
-    picture = next((source.name for source in inputs.sources if not source.is_film), None)
+    """Raises UnfitError for films where none can be, and for pictures where something is asked for that is about films;
+    UsageError where films cannot be read.
+    """
+    films = [source for source in inputs.sources if source.is_film]
+    pictures = [source for source in inputs.sources if not source.is_film]
     about_films = [argument(name) for name in ("every", "start", "stop") if _given(request, name)]
-    if about_films and picture is not None:
-        raise UsageError(f"{picture} is no film: leave out {' and '.join(about_films)}, or name films alone")
-    if film is None:
+    if about_films and pictures:
+        wrong = f"is no film: leave out {' and '.join(about_films)}, or name films alone"
+        raise UnfitError({source: f"{source.name} {wrong}" for source in pictures})
+    if not films:
         return
     check_installed()
-    if not isinstance(kind, Pictures):
-        raise UsageError(f"{film} is a film, and {argument('model', request.model)} translates label maps")
+    wrong = "" if isinstance(kind, Pictures) else f", and {argument('model', request.model)} translates label maps"
     for name in ("attention", "grid"):
-        if _given(request, name):
-            raise UsageError(f"{film} is a film: leave out {argument(name)}, which is for pictures")
+        if not wrong and _given(request, name):
+            wrong = f": leave out {argument(name)}, which is for pictures"
+    if wrong:
+        raise UnfitError({source: f"{source.name} is a film{wrong}" for source in films})
 
 
 def _check_raw(given: Plan) -> None:
@@ -268,6 +288,9 @@ def _check_watch(request: Request) -> None:
         raise UsageError(f"{watch} watches folders, and {other} is none")
     if request.output is None:
         raise UsageError(f"{watch} needs a folder for the results: name OUT last")
+    real = [os.path.realpath(word) for word in request.inputs]
+    if os.path.realpath(request.output) in real and (not request.suffix or len(real) > 1):
+        raise UsageError(f"{watch} would meet its own results in {request.output}: name another folder for them")
     wrong = [argument(name) for name in ("grid", "jobs") if _given(request, name)]
     wrong += [argument("existing", "fail")] if request.existing == "fail" else []
     if wrong:

@@ -13,6 +13,7 @@ from gantool.errors import UsageError, argument
 from gantool.pictures.results import Made, Results
 from gantool.translation.inputs import Source
 from gantool.translation.jobs import Job, map_path
+from gantool.translation.unfit import UnfitError
 
 Existing = Literal["overwrite", "skip", "fail", "newer"]
 """The policy for an output that exists. "newer" replaces a result that is older than its input or made otherwise."""
@@ -84,14 +85,17 @@ def refuse_existing(jobs: Sequence[Job], before: Before) -> None:
 
 
 def refuse_strangers(jobs: Sequence[Job], before: Before) -> None:
-    """Raises UsageError if a file would be replaced that gantool did not write, at a place that is not named as OUT."""
+    """Raises UnfitError if a file would be replaced that gantool did not write, at a place that is not named as OUT."""
     if not before.only_last_word:
         return
-    outs = before.results.strangers(path for job in jobs for path in before.files(job))
-    if outs:
-        raise UsageError(
-            f"{outs[0]} exists{_more(outs)}, and gantool did not write it: the last word names the output; to replace"
-            f" files that are there, name it with {argument('out')}, and to keep them, name another"
+    strangers = {job.source: outs for job in jobs if (outs := before.results.strangers(before.files(job)))}
+    if strangers:
+        raise UnfitError(
+            {
+                source: f"{outs[0]} exists{_more(outs)}, and gantool did not write it: the last word names the output;"
+                f" to replace files that are there, name it with {argument('out')}, and to keep them, name another"
+                for source, outs in strangers.items()
+            }
         )
 
 

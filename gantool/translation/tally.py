@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from queue import SimpleQueue
 
+from gantool.byte_sizes import bytes_in_words
 from gantool.errors import GantoolError, argument
-from gantool.inference.memory import in_words
 from gantool.pictures.frames import SEVERAL
 from gantool.report.console import Console
 from gantool.translation.outputs import Job
@@ -75,8 +75,9 @@ class Tally:
         )
         if way.strips:
             size = "{}x{}".format(*done.size_out)
+            needed, budget = bytes_in_words(way.needed), bytes_in_words(way.budget)
             why = (
-                f"{size} takes about {in_words(way.needed)} as a whole, and {in_words(way.budget)} are at hand"
+                f"{size} takes about {needed} as a whole, and {budget} are at hand"
                 if way.needed > way.budget
                 else f"the memory does not suffice for {size} as a whole"
             )

@@ -15,16 +15,17 @@ from pathlib import Path
 from threading import Event
 from typing import NamedTuple
 
-from gantool.errors import argument
+from gantool.errors import UsageError, argument
 from gantool.pictures.looks_whole import size_if_whole
 from gantool.report.console import Console
 from gantool.signals import noted
 from gantool.translation.destination import Destination
 from gantool.translation.inputs import STREAM, find_inputs
+from gantool.translation.jobs import Job
 from gantool.translation.outbox import Outbox
 from gantool.translation.parts import engine_of
 from gantool.translation.pipeline import Failed
-from gantool.translation.request import Plan, filled
+from gantool.translation.request import Plan, fitting
 from gantool.translation.tally import Tally
 from gantool.translation.work import ahead, device_of, outcomes
 from gantool.translation.writing import Done, Outcome, Skipped
@@ -70,8 +71,12 @@ def watch(plan: Plan, console: Console, report: Callable[[Outcome], None] | None
         while not over.is_set():
             begun = time.monotonic()
             ready = _ready(plan, seen, settled)
-            now = _of(filled(plan, bytes), ready) if ready else None
+            now, unfit = _planned(plan, ready) if ready else (None, [])
             looked = time.monotonic() - begun
+            for failed in unfit:
+                if report is not None:
+                    report(failed)
+                tally.count(failed)
             if now is not None:
                 if first:
                     tally.kept_though(now.outputs.stale)
@@ -134,12 +139,18 @@ def _state(picture: Path) -> _State | None:
     return _State(status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
-def _of(plan: Plan, ready: Collection[Path]) -> Plan:
-    """The part of a plan that is about these files."""
-    outputs = plan.outputs
+def _planned(plan: Plan, ready: Collection[Path]) -> tuple[Plan, list[Failed]]:
+    """What is to be done for these files, and those among them that do not go with the others."""
+    now, wrong = fitting(plan)
+    outputs = now.outputs
     jobs = [job for job in outputs.jobs if job.source.picture in ready]
     skipped = [job for job in outputs.skipped if job.source.picture in ready]
-    return replace(plan, outputs=replace(outputs, jobs=jobs, skipped=skipped))
+    unfit = [
+        Failed(Job(source, None, "", may_change=False), UsageError(text))
+        for source, text in wrong.items()
+        if source.picture in ready
+    ]
+    return replace(now, outputs=replace(outputs, jobs=jobs, skipped=skipped)), unfit
 
 
 def _say_kept(

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gantool.films import names, parts
+from gantool.films import joining, names, parts
 from tests.films.small import film, moments, only_sound, packets_of_sound
 from tests.runs import untrained
 from tests.translation.small_models import noise
@@ -78,6 +78,23 @@ def test_a_stopped_film_goes_on_and_is_the_same(main, run, tmp_path, monkeypatch
     made = moments(tmp_path / "b.mp4")
     assert [moment - made[0] for moment in made] == [moment - at[first] for moment in at[first::2]]
     assert abs(made[0] - at[first] + Fraction(1, 10)) < 0.001  # in mp4 a film's beginning is told in milliseconds
+
+
+def test_a_damaged_part_is_made_again_with_those_behind_it(main, run, tmp_path, monkeypatch):
+    film(tmp_path / "a.mp4", 60, sound="")
+    words = ("translate", "-m", run, "a.mp4")
+    main(*words, "whole.mp4")
+    with monkeypatch.context() as patched:
+        patched.setattr(joining, "join", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        main(*words, "b.mp4", code=130)
+    _, second, last = parts.paths(parts.folder_for(tmp_path / "b.mp4"))
+    data = second.read_bytes()
+    second.write_bytes(data[:-200] + b"\0" + data[-199:])  # one byte, amid a frame
+    last.write_bytes(b"")
+    err = main(*words, "b.mp4")[2]
+    assert err.count("a.mp4: part 2 of what was translated before is damaged: it is made again") == 1
+    assert "goes on after 24 frames" in err
+    assert (tmp_path / "b.mp4").read_bytes() == (tmp_path / "whole.mp4").read_bytes()
 
 
 def test_one_style_for_all_frames(main, trained, tmp_path):

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from gantool.translation.request import Request, fitting, plan
 from tests.runs import untrained
 from tests.translation.small_models import noise
 
@@ -118,6 +119,45 @@ def test_a_broken_picture_is_named_once_and_counts_until_it_is_mended(watched, t
     assert err.count("cannot read in/other.png") == 1
 
 
+def test_a_file_that_does_not_go_with_the_rest_is_named_once_and_the_others_are_translated(watched, tmp_path):
+    for name in ("mine", "other"):
+        picture(tmp_path / f"out/{name}.png", 1)
+    mine = (tmp_path / "out/mine.png").read_bytes()
+    watch = watched("--newer")
+    picture(tmp_path / "mine.png", 2).rename(tmp_path / "in/mine.png")
+    failed = watch.next("file", "failed")
+    assert (failed["event"], failed["in"]) == ("failed", "in/mine.png")
+    assert "out/mine.png exists, and gantool did not write it" in failed["error"]
+    for name in ("good", "better"):
+        picture(tmp_path / f"{name}.png", 3).rename(tmp_path / f"in/{name}.png")
+        assert watch.next("file", "failed")["out"] == f"out/{name}.png"
+    assert (tmp_path / "out/mine.png").read_bytes() == mine
+    done, code, err = watch.end()
+    assert (done["written"], done["failed"], code) == (2, 1, 1)
+    assert err.count("gantool did not write it") == 1
+    assert "1 of 3 failed: in/mine.png" in err
+
+
+def test_each_input_at_fault_is_left_out_of_what_is_watched(run, tmp_path):
+    def planned(*words: str, **more) -> tuple[set[str], dict[str, str]]:
+        folders = [str(tmp_path / word) for word in words]
+        given = Request(model=str(run), inputs=tuple(folders[:-1]), output=folders[-1], watch=True, **more)
+        found, unfit = fitting(plan(given, bytes))
+        return {job.source.name for job in found.outputs.jobs}, {s.name: text for s, text in unfit.items()}
+
+    one, film = picture(tmp_path / "in/one.png"), tmp_path / "in/film.mp4"
+    film.touch()
+    jobs, unfit = planned("in", "out", every=2)
+    assert (jobs, list(unfit)) == ({str(film)}, [str(one)])
+    assert "one.png is no film" in unfit[str(one)]
+
+    # in/new/two.png would become out/new/two.png, which is an input itself.
+    two, other = picture(tmp_path / "in/new/two.png"), picture(tmp_path / "out/new/two.png")
+    jobs, unfit = planned("in", "out/new", "out")
+    assert (jobs, list(unfit)) == ({str(film), str(one), str(other)}, [str(two)])
+    assert "would be written over the input" in unfit[str(two)]
+
+
 def test_what_cannot_be_watched_is_refused(main, run, tmp_path):
     picture(tmp_path / "a.png")
     (tmp_path / "in").mkdir()
@@ -125,6 +165,7 @@ def test_what_cannot_be_watched_is_refused(main, run, tmp_path):
         ("a.png", "out"): "--watch watches folders, and a.png is none",
         ("in", "out", "--fail-existing"): "leave out --fail-existing",
         ("in", "-"): "name an output folder",
+        ("in", "in"): "would meet its own results in in",
         ("absent", "out"): "absent is none",
     }.items():
         assert said in main("translate", "-m", run, "--watch", *words, code=2)[2]

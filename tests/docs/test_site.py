@@ -73,6 +73,18 @@ def test_on_a_phone_nothing_is_wider_than_the_page(html, browser):
     page.close()
 
 
+@pytest.mark.slow
+def test_on_a_phone_the_terminal_is_read_by_scrolling(html, browser):
+    page = browser.new_page(viewport={"width": 390, "height": 844})
+    page.goto((html / "index.html").as_uri())
+    terminal = page.locator("img[src$='terminal.svg']")
+    letters = 20 / 1238 * terminal.bounding_box()["width"]  # pixels: 20 of 1238 in the file
+    assert letters > 11
+    scrolled = terminal.evaluate("image => { const p = image.parentElement; p.scrollLeft = 1e6; return p.scrollLeft; }")
+    assert scrolled > 300
+    page.close()
+
+
 @pytest.mark.parametrize("link", ["[dead](missing.md)", "[dead](../missing.py)", "[![dead](no.png)](README.md)"])
 def test_a_link_to_nothing_fails(link, site, small, tmp_path):
     (small / "other.md").write_text(f"# Other\n\n## Here\n\n{link}\n")

@@ -14,7 +14,7 @@ from gantool.evaluation.inception_score import inception_score
 from gantool.evaluation.measure import measure
 from gantool.evaluation.part import Part, means
 from gantool.evaluation.report import Evaluation
-from gantool.evaluation.resampling import distinguishable, interval, replicates, with_intervals
+from gantool.evaluation.resampling import distinguishable, moved_interval, replicates, with_intervals
 from tests.conftest import draw
 
 
@@ -85,7 +85,7 @@ def test_an_interval_holds_the_truth_in_nineteen_of_twenty_cases():
         part = Part({"l1": float(values.mean())}, recount=means({"l1": values}))
         found = Evaluation({}, {}, counts=(3, 60))
         found.add(part)
-        low, high = interval(found.metrics["l1"], replicates(found, times=150, seed=number)["l1"])
+        low, high = moved_interval(found.metrics["l1"], replicates(found, times=150, seed=number)["l1"])
         held += low <= 0 <= high
     assert 90 <= held <= 98
 
@@ -120,7 +120,7 @@ def test_two_models_differ_where_chance_does_not_move_both_alike():
         return found.metrics["l1"], replicates(found)["l1"]
 
     (a, a_drawn), (b, b_drawn), (c, c_drawn) = map(drawn, (one, other, equal))
-    low, high = interval(a, a_drawn)
+    low, high = moved_interval(a, a_drawn)
     assert low < b < high  # each by itself could be the other
     assert distinguishable(a, b, a_drawn, b_drawn)
     assert distinguishable(b, a, b_drawn, a_drawn)
@@ -147,7 +147,7 @@ def test_an_evaluation_gets_intervals_of_what_can_be_counted_again():
     of_values = means({"l1": values})
     found.add(Part({"l1": float(values.mean())}, recount=lambda *both: {**of_values(*both), "psnr": np.inf}))
     told = with_intervals(found, times=50, seed=3)
-    drawn = interval(found.metrics["l1"], replicates(found, times=50, seed=3)["l1"])
+    drawn = moved_interval(found.metrics["l1"], replicates(found, times=50, seed=3)["l1"])
     assert drawn.low < 0
     assert told.intervals == {"l1": (0, drawn.high)}  # no L1 is below 0
     few = "3 pictures a side are few: with fewer than 20 intervals are unreliable"

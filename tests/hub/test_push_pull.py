@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,6 +11,9 @@ import pytest
 
 pytest.importorskip("huggingface_hub", reason='needs pip install "gantool[hub]"')
 
+from gantool.runs import checkpoint, training_state
+from gantool.runs.header import facts_of, read_facts
+from gantool.runs.tensors import write_tensors
 from tests.hub import stand_in
 from tests.runs import TINY_CYCLEGAN
 
@@ -85,6 +89,26 @@ def test_a_run_goes_to_the_hub_and_comes_back_as_it_was(hubbed, hub, run, tmp_pa
     assert not list(tmp_path.glob(".back*"))
     hubbed("push", "back", "me/again")  # the card that came has more to say than what else is in the folder
     assert hub.repositories["me/again"].files["README.md"] == there.files["README.md"]
+
+
+def test_no_path_of_this_machine_goes_along_from_headers_that_hold_one(hubbed, hub, run):
+    save = run / "checkpoints/00000002"
+    header, tensors = checkpoint.read(save / "weights.safetensors")
+    state = training_state.read(save / "state.safetensors", header)
+    options = {**header.metadata["options"], "vgg": "/home/ann/secret/vgg19.pth"}
+    facts = replace(facts_of(header), options=options, sha256="")
+    sha256 = write_tensors(save / "weights.safetensors", tensors, facts.as_json())
+    write_tensors(save / "state.safetensors", state, {"model": facts.model, "step": facts.step, "weights": sha256})
+    before = (save / "weights.safetensors").read_bytes()
+    assert "has the names of the files alone" in hubbed("push", run, "me/horses", "--with-training-state").stderr
+    there = hub.repositories["me/horses"].files
+    assert not [name for name, data in there.items() if b"/home/ann" in data or b"secret" in data]
+    assert b"vgg19.pth" in there["weights.safetensors"]
+    assert (save / "weights.safetensors").read_bytes() == before
+    hubbed("pull", "me/horses", "back")  # checks that weights and state are whole, and of each other
+    assert (
+        read_facts(run.parent / "back/checkpoints/00000002/weights.safetensors").sha256 in there["README.md"].decode()
+    )
 
 
 def test_weights_are_fetched_once_and_only_where_a_person_names_them(hubbed, hub, run):

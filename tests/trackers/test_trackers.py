@@ -96,6 +96,8 @@ def test_a_training_tells_them(main, tmp_path, pictures):
     found = events(tmp_path / "run")
     assert [one.step for one in found.Scalars("losses/cycle_a")] == [1, 2]
     assert [one.step for one in found.Images("samples")] == [0, 1, 2]
+    (options,) = found.Tensors("options/text_summary")
+    assert b"| data | trainA, trainB |" in options.tensor_proto.string_val[0]  # where they lie is nobody's business
 
 
 @pytest.mark.parametrize("name", ["tensorboard", "trackio", "wandb", "mlflow"])

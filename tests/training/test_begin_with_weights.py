@@ -15,6 +15,7 @@ from gantool.networks.vgg import VGG16
 from gantool.options import resolve, restore
 from gantool.runs import checkpoint, folders
 from gantool.runs.header import read_facts
+from gantool.training.request import Request, plan
 from tests.conftest import draw
 
 TINY = {"depth": 4, "width": 4, "d_width": 4, "d_layers": 2}
@@ -56,6 +57,12 @@ def test_a_file_that_an_option_names_may_move_while_a_run_pauses(tmp_path, monke
     assert [int(save.name) for save in folders.saves(run)][-1] == 2
     with pytest.raises(UsageError, match="was trained with"):
         gantool.train("munit", data, out=run, resume=True, steps=3, set={"lr": 1.0})
+    # Weights are given to others, run.yaml is not: what begins with them here finds the file all the same.
+    weights = folders.saves(run)[-1] / folders.WEIGHTS
+    assert read_facts(weights).options["vgg"] == "moved.safetensors"
+    assert str(tmp_path).encode() not in weights.read_bytes()
+    begun = plan(Request("munit", tuple(data), start_from=str(run), preset="smoke"))
+    assert begun.options.vgg == str(tmp_path / "moved.safetensors")
 
 
 def test_such_a_path_is_absolute(tmp_path, monkeypatch):

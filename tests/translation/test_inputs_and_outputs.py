@@ -13,7 +13,7 @@ import pytest
 
 from gantool.direction import resolve, targets
 from gantool.errors import DataError, UsageError
-from gantool.inference.memory import available, parse_bytes
+from gantool.inference.memory import available
 from gantool.pictures.find import below
 from gantool.spec import Direction, Pictures, Spec
 from gantool.translation.distinct_names import folded, folds_names, named
@@ -290,13 +290,6 @@ def test_weights_of_one_direction_say_so():
     assert resolve(back) == resolve(back, "horses") == ("zebras", "horses")
     with pytest.raises(UsageError, match="only: zebras -> horses"):
         resolve(back, "zebras")
-
-
-def test_sizes_in_words():
-    assert (parse_bytes("500M"), parse_bytes("1.5g"), parse_bytes("1GiB")) == (5 * 10**8, 15 * 10**8, 2**30)
-    for wrong in ("", "0", "M", "5X", "-1G"):
-        with pytest.raises(UsageError, match="memory wants a size"):
-            parse_bytes(wrong)
 
 
 def test_some_memory_is_available():
