@@ -34,7 +34,7 @@ def large_picture(pixels: int, folder: Path) -> dict[str, dict[str, Any]]:
 def _measure(way: str, pixels: int, file: Path) -> dict[str, float]:
     import textbook
 
-    from gantool.inference.engine import ROWS
+    from gantool.inference.ways import ROWS
     from gantool.networks.resnet import ResnetGenerator
 
     torch.set_num_threads(1)

@@ -41,7 +41,7 @@ from gantool.training import request as training
 from gantool.training import session as training_session
 from gantool.translation import request as translation
 from gantool.translation import session as translation_session
-from gantool.translation.outputs import Existing
+from gantool.translation.standing import Existing
 from gantool.translation.writing import Outcome
 
 if TYPE_CHECKING:

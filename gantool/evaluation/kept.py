@@ -21,7 +21,7 @@ from gantool.pictures.file import Picture, as_channels
 from gantool.pictures.threads import workers
 from gantool.spec import Direction
 from gantool.translation.inputs import Source
-from gantool.translation.outputs import Job
+from gantool.translation.jobs import Job
 from gantool.translation.pipeline import Failed, Recipe, Translated, default_batch, translate_all
 from gantool.translation.variants import Variant
 

@@ -21,9 +21,7 @@ from gantool.inference.heatmaps import coloured, grey
 from gantool.inference.peak import WORKSPACE, Peak
 from gantool.inference.pixels import as_input, fitted_back, matched, moved, prepared
 from gantool.inference.ready import evaluating, fast_convolutions, networks_of, ready
-from gantool.inference.ways import ROWS as ROWS
-from gantool.inference.ways import Way as Way
-from gantool.inference.ways import Ways
+from gantool.inference.ways import Way, Ways
 from gantool.model import Model
 from gantool.networks.passes import per_sample
 from gantool.networks.strips import InStrips

@@ -16,7 +16,8 @@ from gantool.films.moments import exact, moment
 from gantool.films.names import WRITTEN, extension
 from gantool.films.reading import Film, Frame
 from gantool.inference.codes import Codes
-from gantool.inference.engine import Engine, Way
+from gantool.inference.engine import Engine
+from gantool.inference.ways import Way
 from gantool.report.console import Console
 from gantool.report.progress import progress
 from gantool.translation.companions import beside

@@ -14,12 +14,9 @@ from gantool.films.names import is_film_name
 from gantool.pictures.find import is_picture_name
 from gantool.translation.distinct_names import folds_names, named
 from gantool.translation.inputs import STREAM, Inputs, Source
-from gantool.translation.jobs import Job as Job
-from gantool.translation.jobs import input_key, owners_of, with_more
-from gantool.translation.jobs import key as key
+from gantool.translation.jobs import Job, input_key, key, owners_of, with_more
 from gantool.translation.naming import FALLBACK, SAME, Naming, checked_film, checked_format, format_of
-from gantool.translation.standing import Before, refuse_existing, refuse_strangers, sorted_out
-from gantool.translation.standing import Existing as Existing
+from gantool.translation.standing import Before, Existing, refuse_existing, refuse_strangers, sorted_out
 from gantool.translation.unfit import UnfitError
 
 

@@ -18,11 +18,12 @@ from torch import Tensor
 
 from gantool.errors import DataError, GantoolError, OutOfMemoryError
 from gantool.inference.codes import Codes, seed_of
-from gantool.inference.engine import Engine, Way
+from gantool.inference.engine import Engine
 from gantool.inference.pixels import matched, prepared
 from gantool.inference.styles import Style
+from gantool.inference.ways import Way
 from gantool.pictures.file import Array, Picture
-from gantool.translation.outputs import Job
+from gantool.translation.jobs import Job
 from gantool.translation.variants import Variant
 
 T = TypeVar("T")

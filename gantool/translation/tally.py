@@ -10,7 +10,7 @@ from gantool.byte_sizes import bytes_in_words
 from gantool.errors import GantoolError, argument
 from gantool.pictures.frames import SEVERAL
 from gantool.report.console import Console
-from gantool.translation.outputs import Job
+from gantool.translation.jobs import Job
 from gantool.translation.pipeline import Failed
 from gantool.translation.writing import Done, Outcome
 

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TypeAlias
 
 from gantool.errors import DataError, OutOfMemoryError
-from gantool.inference.engine import Way
+from gantool.inference.ways import Way
 from gantool.pictures.file import Array, Picture, as_channels, can_hold, encode, to_uint8
 from gantool.translation.companions import beside
 from gantool.translation.destination import Puts
+from gantool.translation.jobs import Job
 from gantool.translation.outbox import OutputRefusedError
-from gantool.translation.outputs import Job
 from gantool.translation.pipeline import Failed, Recipe, Translated, about
 
 

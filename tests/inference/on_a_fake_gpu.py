@@ -14,8 +14,9 @@ import torch
 
 from gantool import options, registry
 from gantool.capabilities import Samples, Translates
-from gantool.inference.engine import Engine, Way
+from gantool.inference.engine import Engine
 from gantool.inference.sampler import Sampler
+from gantool.inference.ways import Way
 from gantool.model import Model
 from gantool.pictures.file import Picture
 from gantool.runs.checkpoint import build_model

@@ -23,7 +23,7 @@ from gantool.networks.resnet import ResnetGenerator
 from gantool.pictures.file import Picture
 from gantool.spec import Direction, Pictures, Sizes, Spec
 from gantool.translation.inputs import Source
-from gantool.translation.outputs import Job
+from gantool.translation.jobs import Job
 from gantool.translation.pipeline import Decoded, Failed, Recipe, Translated, passes
 from gantool.translation.variants import Variant
 from tests.conftest import TRAIN_TINY, draw
