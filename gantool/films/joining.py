@@ -53,8 +53,6 @@ def join(
                 made.mux(packet)
         with out.open("rb+") as file:
             os.fsync(file.fileno())
-    except DataError:
-        raise
     except (av.error.FFmpegError, OSError) as error:
         raise DataError(f"cannot write {out}: {error.strerror or error}") from error
 

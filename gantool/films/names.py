@@ -7,6 +7,7 @@ import os
 from functools import cache
 
 from gantool.errors import UsageError
+from gantool.pictures.find import extension
 
 WRITTEN = {"mp4": "mp4", "m4v": "mp4", "mov": "mov", "mkv": "matroska", "webm": "webm"}
 """Extensions that films are written with, and FFmpeg's names of these formats."""
@@ -20,11 +21,6 @@ INSTALL = 'pip install "gantool[video]"'
 def is_film_name(name: str) -> bool:
     """Whether a file of this name is taken for a film: not hidden, and with a known extension in any case."""
     return not os.path.basename(name).startswith(".") and extension(name) in READ
-
-
-def extension(name: str) -> str:
-    """A name's extension: lower case, without the dot."""
-    return os.path.splitext(name)[1][1:].lower()
 
 
 @cache

@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 
 from gantool.errors import DataError
 from gantool.files import write_atomically
-from gantool.films.reading import Film, Frame, opened
+from gantool.films.reading import BT709, Film, Frame, matrix, opened
 
 if TYPE_CHECKING:
     from av.container import OutputContainer
@@ -33,8 +33,7 @@ FRAMES = 24
 """Of a part: about a second, with a key frame at its beginning."""
 
 _HOW, _LOCK, _PART = "how.json", "lock", ".part.nut"
-_BT709, _SMPTE170M, _LIMITED = 1, 6, 1  # of ITU-T H.273
-_HD = 720
+_LIMITED = 1  # range of ITU-T H.273
 
 
 @dataclass(frozen=True)
@@ -163,7 +162,7 @@ def _stream(container: OutputContainer, frame: Frame, film: Film, format: str, q
     context = stream.codec_context
     stream.time_base = context.time_base = film.base
     context.sample_aspect_ratio = film.shape
-    context.colorspace = _BT709 if height >= _HD else _SMPTE170M
+    context.colorspace = matrix(height)
     context.color_range = _LIMITED
     return stream
 
@@ -172,7 +171,7 @@ def _encoded(frame: Frame, base: Fraction, stream: VideoStream) -> VideoFrame:
     import av
     from av.video.reformatter import Colorspace
 
-    space = Colorspace.ITU709 if stream.codec_context.colorspace == _BT709 else Colorspace.ITU601
+    space = Colorspace.ITU709 if stream.codec_context.colorspace == BT709 else Colorspace.ITU601
     made = av.VideoFrame.from_ndarray(frame.pixels, "rgb24").reformat(
         format=stream.pix_fmt, dst_colorspace=space, dst_color_range=_LIMITED
     )

@@ -26,8 +26,10 @@ if TYPE_CHECKING:
 
 _FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,asf,flv,ogg,nut"
 _HIGH_DYNAMIC_RANGE = (16, 18)  # transfers of ITU-T H.273: PQ and HLG
-_UNSPECIFIED, _BT709, _SMPTE170M = 2, 1, 6  # its matrices
-_HD = 720  # lines from which players take an unspecified matrix for BT.709
+BT709 = 1
+"""Of the matrices of ITU-T H.273, that of high definition."""
+_UNSPECIFIED, _SMPTE170M = 2, 6
+_HD = 720  # lines
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,11 @@ def stream_of(container: InputContainer, path: Path) -> VideoStream:
             return stream
     held = "it holds sound and no frames" if container.streams.audio else "it holds no frames"
     raise DataError(f"cannot read {path}: {held}")
+
+
+def matrix(height: int) -> int:
+    """The matrix (ITU-T H.273) that players take for the colours of a film of so many lines that names none."""
+    return BT709 if height >= _HD else _SMPTE170M
 
 
 def look(path: Path) -> Film:
@@ -221,7 +228,7 @@ def _is_transparent(frame: VideoFrame) -> bool:
 
 def _upright(frame: VideoFrame) -> NDArray[np.uint8]:
     if frame.colorspace == _UNSPECIFIED and not frame.format.is_rgb:
-        frame.colorspace = _BT709 if frame.height >= _HD else _SMPTE170M
+        frame.colorspace = matrix(frame.height)
     pixels: Any
     if _is_transparent(frame):
         layers: Any = frame.to_ndarray(format="rgba")

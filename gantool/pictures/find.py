@@ -38,7 +38,7 @@ class Found:
 
 def is_picture_name(name: str) -> bool:
     """Whether a file of this name is taken for a picture: not hidden, and with a known extension in any case."""
-    return not name.startswith(".") and _is_known(_extension(name))
+    return not name.startswith(".") and _is_known(extension(name))
 
 
 def find_pictures(folder: Path) -> tuple[Path, ...]:
@@ -83,7 +83,7 @@ def look_below(folder: Path, *, demand: bool = True, wanted: Callable[[str], boo
             if wanted(entry.name):
                 pictures.append(path)
             elif not entry.name.startswith(".") and entry.name.casefold() not in FILES:
-                others[BROKEN if broken else f".{_extension(entry.name)}".rstrip(".") or NO_EXTENSION] += 1
+                others[BROKEN if broken else f".{extension(entry.name)}".rstrip(".") or NO_EXTENSION] += 1
     if demand and not pictures:
         held, way = _summary(others), _way(others)
         raise DataError(f"{folder} holds no picture ({held}). Expected: .jpg, .png, .webp, .tif, .bmp, ...{way}")
@@ -165,12 +165,13 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
         raise DataError(f"cannot list {folder}: {error.strerror or error}") from error
 
 
-def _extension(name: str) -> str:
+def extension(name: str) -> str:
+    """A name's extension: lower case, without the dot."""
     return os.path.splitext(name)[1][1:].lower()
 
 
-def _is_known(extension: str) -> bool:
-    return extension in EXTENSIONS or extension in extras.extensions(installed=True)
+def _is_known(ending: str) -> bool:
+    return ending in EXTENSIONS or ending in extras.extensions(installed=True)
 
 
 def _summary(others: Mapping[str, int]) -> str:

@@ -6,13 +6,12 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import groupby
-from pathlib import Path
 
 from gantool.errors import DataError, GantoolError, OutOfMemoryError
 from gantool.inference.codes import Codes
 from gantool.inference.engine import Engine
 from gantool.inference.pixels import prepared
-from gantool.pictures.file import Array, can_hold
+from gantool.pictures.file import Array
 from gantool.pictures.frames import SEVERAL, Animation, count_frames, encode_frames, read_frames
 from gantool.spec import Pictures
 from gantool.translation.companions import beside
@@ -20,7 +19,7 @@ from gantool.translation.destination import Puts
 from gantool.translation.jobs import Job
 from gantool.translation.outbox import OutputRefusedError
 from gantool.translation.pipeline import Decoded, Failed, Recipe, Translated, about, passes
-from gantool.translation.writing import Done, Outcome, Skipped, reduced
+from gantool.translation.writing import Done, Outcome, Skipped, fits, reduced
 
 
 def is_animation(job: Job, engine: Engine, recipe: Recipe, stdin: bytes = b"") -> bool:
@@ -29,7 +28,7 @@ def is_animation(job: Job, engine: Engine, recipe: Recipe, stdin: bytes = b"") -
     if not isinstance(engine.spec.kind(domain), Pictures):
         return False
     try:
-        many = count_frames(_given(job, stdin), engine.admit(recipe.size)) > 1
+        many = count_frames(job.source.content(stdin), engine.admit(recipe.size)) > 1
     except GantoolError:
         return False  # reading it says why
     if job.format == "GIF" and not job.may_change:
@@ -42,7 +41,7 @@ def translate_animation(engine: Engine, job: Job, recipe: Recipe, destination: P
     begun = time.perf_counter()
     out, format = job.out, job.format
     try:
-        animation = read_frames(_given(job, stdin), engine.admit(recipe.size))
+        animation = read_frames(job.source.content(stdin), engine.admit(recipe.size))
         made: list[Translated] = []
         for found in _translated(engine, job, recipe, animation):
             if isinstance(found, Failed):
@@ -116,11 +115,4 @@ def _parts(items: Iterator[Decoded], size: int) -> Iterator[list[Decoded]]:
 
 
 def _fits(pixels: Array, alpha: Array | None, format: str) -> bool:
-    deep = pixels.itemsize == 2
-    if format == "GIF":
-        return not deep
-    return can_hold(format, channels=pixels.shape[2], sixteen_bit=deep, alpha=alpha is not None)
-
-
-def _given(job: Job, stdin: bytes) -> Path | bytes:
-    return stdin if job.source.picture is None else job.source.picture
+    return pixels.itemsize < 2 if format == "GIF" else fits(pixels, alpha, format)

@@ -13,11 +13,12 @@ from pathlib import Path
 from gantool.errors import DataError, OutOfMemoryError, argument
 from gantool.films import joining, parts, reading
 from gantool.films.moments import exact, moment
-from gantool.films.names import WRITTEN, extension
+from gantool.films.names import WRITTEN
 from gantool.films.reading import Film, Frame
 from gantool.inference.codes import Codes
 from gantool.inference.engine import Engine
 from gantool.inference.ways import Way
+from gantool.pictures.find import extension
 from gantool.report.console import Console
 from gantool.report.progress import progress
 from gantool.translation.companions import beside

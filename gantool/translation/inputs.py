@@ -38,6 +38,10 @@ class Source:
         """Its name in messages."""
         return "stdin" if self.picture is None else str(self.picture)
 
+    def content(self, stdin: bytes) -> Path | bytes:
+        """The file, or what came on stdin."""
+        return stdin if self.picture is None else self.picture
+
     @cached_property
     def is_film(self) -> bool:
         """Whether it is a film, by its name."""

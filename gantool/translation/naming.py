@@ -9,6 +9,7 @@ from functools import cache
 from gantool.errors import DataError, UsageError, argument
 from gantool.films import names as films
 from gantool.pictures.file import writable_format
+from gantool.pictures.find import extension
 
 SAME = "same"
 """The extension of the input, unless the result does not fit into such a file."""
@@ -49,13 +50,9 @@ class Naming:
     def _chosen(self) -> str:
         return str(self.ext).removeprefix(".")
 
-    def named(self, relative: str, variant: str = "", *, spelled_out: bool = False) -> str:
-        """The result's path for an input's; `variant` tells the results for one input apart.
-
-        `spelled_out` keeps the input's extension in it: a.gif.png.
-        """
-        stem = relative if spelled_out else parted(relative)[0]
-        return f"{stem}{self.suffix}{variant}.{self.extension(relative)}"
+    def named(self, relative: str, variant: str = "") -> str:
+        """The result's path for an input's; `variant` tells the results for one input apart."""
+        return f"{parted(relative)[0]}{self.suffix}{variant}.{self.extension(relative)}"
 
 
 def parted(path: str) -> tuple[str, str]:
@@ -101,7 +98,7 @@ def checked_format(extension: str, where: str, *, frames: bool = False) -> str:
 
 def checked_film(name: str) -> str:
     """FFmpeg's name of the format of a film of this name. Raises UsageError."""
-    format = films.WRITTEN.get(films.extension(name))
+    format = films.WRITTEN.get(extension(name))
     if format is None:
         raise UsageError(f"{name}: a film is written as {', '.join(films.WRITTEN)}")
     return format

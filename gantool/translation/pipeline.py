@@ -179,7 +179,7 @@ def _decode(job: Job, engine: Engine, recipe: Recipe, stdin: bytes) -> Decoded |
     begun = time.perf_counter()
     try:
         source = recipe.variants[0].direction.source
-        picture = engine.read(stdin if job.source.picture is None else job.source.picture, source, recipe.size)
+        picture = engine.read(job.source.content(stdin), source, recipe.size)
         pixels, alpha = prepared(picture, engine.channels(source), recipe.size)
     except (DataError, OutOfMemoryError) as error:
         return Failed(job, about(job, error))

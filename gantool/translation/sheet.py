@@ -27,7 +27,7 @@ def sheet(
     rows = []
     for source in sources:
         domain = recipe.variants[0].direction.source
-        picture = engine.read(stdin if source.picture is None else source.picture, domain, recipe.size)
+        picture = engine.read(source.content(stdin), domain, recipe.size)
         pixels, _ = prepared(picture, engine.channels(domain), recipe.size)
         row = [shown(pixels)]
         for variant in recipe.variants:

@@ -67,7 +67,7 @@ def writer(recipe: Recipe, destination: Puts) -> Callable[[Translated], Outcome]
         given, pixels, alpha = translated.given, translated.pixels, translated.alpha
         job, out, format = given.job, given.job.out, given.job.format
         try:
-            if job.may_change and not _fits(pixels, alpha, format):
+            if job.may_change and not fits(pixels, alpha, format):
                 out, format = job.as_png, "PNG"
                 if out is not None:
                     destination.claim(out, job)
@@ -105,7 +105,8 @@ def writer(recipe: Recipe, destination: Puts) -> Callable[[Translated], Outcome]
     return write
 
 
-def _fits(pixels: Array, alpha: Array | None, format: str) -> bool:
+def fits(pixels: Array, alpha: Array | None, format: str) -> bool:
+    """Whether the format can hold a result as it is."""
     return can_hold(format, channels=pixels.shape[2], sixteen_bit=pixels.itemsize == 2, alpha=alpha is not None)
 
 
