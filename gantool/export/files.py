@@ -56,7 +56,7 @@ def notes(translation: Translation, image_io: bool) -> dict[str, Any]:
     }
 
 
-def graph_notes(facts: Facts, paper: str, name: str | None, graph: Graph, image_io: bool = False) -> dict[str, Any]:
+def graph_notes(facts: Facts, paper: str, part: str | None, graph: Graph, image_io: bool = False) -> dict[str, Any]:
     """The same where no picture goes in: for pictures of noise, and for a network that is exported by itself, whose
     name is `part`. There is no direction.
     """
@@ -67,13 +67,13 @@ def graph_notes(facts: Facts, paper: str, name: str | None, graph: Graph, image_
     with torch.no_grad():
         result = graph.module(*graph.inputs.values())
     made = form(result)
-    if name is None:
+    if part is None:
         _, channels, height, width = result.shape
         made = f"uint8 (N, {height}, {width}, {channels}) in [0, 255]" if image_io else f"{made} in [-1, 1]"
     told = {"classes": list(facts.spec.domains)} if facts.told == "class" else {}
     return {
         **_origin(facts, paper),
-        **({} if name is None else {"part": name}),
+        **({} if part is None else {"part": part}),
         **told,
         "inputs": {key: form(tensor) for key, tensor in graph.inputs.items()},
         "outputs": {graph.outputs[0]: made},

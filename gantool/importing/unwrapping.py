@@ -57,12 +57,13 @@ def readings(files: Mapping[str, OfficialTensors]) -> Iterator[Reading]:
     bare = Reading({})
     for file, content in files.items():
         bare.files[file] = _bare(content, file, "", bare.dropped)
-    seen = [dict(files)]
+    seen = [_shape_of(files)]
     for peeled in range(4):
         nested = {file: _nested(content) for file, content in bare.files.items()}
         for candidate in (bare, Reading(nested, dict(bare.dropped)), _apart(nested, bare)):
-            if candidate.files and candidate.files not in _Same(seen):
-                seen.append(candidate.files)
+            shape = _shape_of(candidate.files)
+            if candidate.files and shape not in seen:
+                seen.append(shape)
                 candidate.peeled = peeled
                 yield candidate
         bare = Reading({file: _peeled(content) for file, content in bare.files.items()}, bare.dropped)
@@ -84,17 +85,8 @@ def origins(files: Mapping[str, OfficialTensors]) -> dict[int, tuple[str, str]]:
     return found
 
 
-@dataclass(frozen=True, eq=False)
-class _Same:
-    """Whether files were read in just this way before. Tensors have no equality of their own."""
-
-    seen: list[dict[str, OfficialTensors]]
-
-    def __contains__(self, files: object) -> bool:
-        return any(_shape_of(files) == _shape_of(one) for one in self.seen)
-
-
 def _shape_of(content: object) -> object:
+    """The same for files that are read in just one way. Tensors have no equality of their own: their ids stand in."""
     return {key: _shape_of(value) for key, value in content.items()} if isinstance(content, Mapping) else id(content)
 
 
@@ -127,12 +119,9 @@ def _needless(key: str, value: Tensor | OfficialTensors, beside: OfficialTensors
     if key.rpartition(".")[2] == "n_averaged":
         return "how often the weights were averaged"
     if isinstance(value, Mapping):
-        return "state of an optimiser or a trainer, which a new run has no use for" if _of_an_optimizer(key) else None
+        of_one = _OF_AN_OPTIMIZER.search(key)
+        return "state of an optimiser or a trainer, which a new run has no use for" if of_one else None
     return "a number, no weight" if value.numel() < 2 and "." not in key and len(beside) > 1 else None
-
-
-def _of_an_optimizer(key: str) -> bool:
-    return bool(_OF_AN_OPTIMIZER.search(key))
 
 
 def _chosen(tables: Mapping[str, OfficialTensors]) -> str | None:

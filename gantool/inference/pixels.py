@@ -76,11 +76,6 @@ def fitted_back(images: Tensor, given: Sequence[Array]) -> list[Array]:
     return [found[number] for number in range(len(given))]
 
 
-def as_pixels(image: Tensor, *, deep: bool = False) -> Array:
-    """One image (C, H, W) as a picture (H, W, C), as `as_pictures`."""
-    return as_pictures(image[None], deep=deep)[0]
-
-
 def as_pictures(images: Tensor, sizes: Sequence[tuple[int, ...]] | None = None, *, deep: bool = False) -> list[Array]:
     """(N, C, H, W) in [-1, 1] as N pictures (H, W, C) of 8 bits, or of 16 (`deep`), rounded on the device.
 

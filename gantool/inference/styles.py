@@ -80,9 +80,7 @@ def styles(
         rows = _rows(path, size)
         return [(Style("file", k, path), f"s{k + 1:0{len(str(rows))}d}") for k in range(rows)]
     if not is_picture_name(path.name):
-        raise UsageError(
-            f"{_STYLE} is random, mean, a picture, a folder of pictures, or codes in a .npy file, not {text}"
-        )
+        raise UsageError(f"{_KNOWN}, not {text}")
     return [(Style("picture", path=path), path.stem)]
 
 

@@ -7,6 +7,7 @@ run's lock, and the file still says "running".
 from __future__ import annotations
 
 import contextlib
+import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -36,8 +37,6 @@ class Outcome:
 
 def write(run: Path, outcome: Outcome) -> None:
     """Writes how it stands. A disk that refuses it is no reason to end a training."""
-    import json
-
     with contextlib.suppress(DataError):
         write_atomically(run / NAME, json.dumps(asdict(outcome)).encode())
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -58,7 +58,7 @@ def mix(
     layers = parse_seeds(mixture.layers or f"0-{count // 2 - 1}", "layers", count - 1)
 
     def styles(seeds: Sequence[int]) -> Tensor:
-        pieces = pieces_of(Request(**{**vars(request), "seeds": ",".join(map(str, seeds))}), facts)
+        pieces = pieces_of(replace(request, seeds=",".join(map(str, seeds))), facts)
         if len(pieces) > len(seeds):
             raise UsageError(f"a mixture is of one class: {argument('to')} names one")
         latents, labels = Inputs(request, pieces, facts, sampler).points(pieces)

@@ -28,6 +28,8 @@ from gantool.translation.jobs import Job
 from gantool.translation.naming import FALLBACK, checked_format
 from gantool.translation.standing import Before, Existing, refuse_existing, refuse_strangers, sorted_out
 
+_MOST_CELLS = 1000  # of a grid, in a row or a column
+
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
@@ -260,6 +262,3 @@ def check(request: Request) -> None:
     for name, (fits, possible) in rules.items():
         if not fits:
             raise UsageError(f"{argument(name)} is {possible}, not {getattr(request, name)}")
-
-
-_MOST_CELLS = 1000

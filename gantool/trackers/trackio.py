@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -33,8 +34,6 @@ class Trackio:
 
 def begin(about: About) -> Trackio:
     """Begins a run, or continues the one of this name."""
-    import secrets
-
     import trackio
 
     key = about.key or f"{about.name}-{secrets.token_hex(3)}"  # names are all that it tells runs apart by

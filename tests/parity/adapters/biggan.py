@@ -23,7 +23,7 @@ from gantool.evaluation.fid import fid
 from gantool.evaluation.inception_score import inception_score
 from gantool.importing.table import load as load_official
 from gantool.importing.table import same
-from gantool.inference.pixels import as_pixels
+from gantool.inference.pixels import as_pictures
 from gantool.losses.adversarial import adversarial_loss, generator_loss
 from gantool.model import Progress, Run
 from gantool.training.ema import Averages
@@ -226,7 +226,7 @@ _FUNCTIONS = {
 def _check_function(entry: Entry) -> None:
     inputs = {name: fill.given(rule) for name, rule in entry["inputs"].items()}
     if entry["name"] == "to_uint8":  # they cut off, gantool rounds
-        ours = as_pixels(inputs["x"].view(1, 1, -1)).flatten().astype(int)
+        ours = as_pictures(inputs["x"].view(1, 1, 1, -1))[0].flatten().astype(int)
         assert set(ours - np.array(entry["outputs"]["bytes"])) <= {0, 1}
         return
     check = next(check for name, check in _FUNCTIONS.items() if entry["name"].startswith(name))

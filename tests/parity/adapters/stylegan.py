@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from gantool.augmentation import adaptive, geometry
 from gantool.augmentation.adaptive import Augment
 from gantool.evaluation import path_length, separability
-from gantool.inference.pixels import as_pixels
+from gantool.inference.pixels import as_pictures
 from gantool.losses.adversarial import adversarial_loss
 from gantool.losses.gradient_penalty import gradient_penalty, interpolated, r1
 from gantool.model import Batch
@@ -318,7 +318,7 @@ def _check_seeds(entry: Entry) -> None:
 def _check_levels(entry: Entry) -> None:
     """The authors cut off where gantool rounds: nowhere more than a level apart, and never brighter."""
     x = fill.given(entry["inputs"]["x"])
-    ours = as_pixels(x.view(1, 1, -1)).flatten().astype(int)
+    ours = as_pictures(x.view(1, 1, 1, -1))[0].flatten().astype(int)
     apart = torch.from_numpy(ours) - torch.tensor(entry["outputs"]["bytes"])
     assert apart.abs().max() <= 1
 
