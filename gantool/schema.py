@@ -64,7 +64,7 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     """An error in one line."""
     return printable((str(error).strip() or type(error).__name__).splitlines()[0][:200])
 

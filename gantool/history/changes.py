@@ -24,8 +24,12 @@ def set_note(run: Path, text: str) -> None:
     """Notes this of a run, in place of what was noted; nothing removes it. Raises DataError."""
     if text.strip():
         write_atomically(run / folders.NOTE, f"{text.strip()}\n".encode())
-    else:
-        (run / folders.NOTE).unlink(missing_ok=True)
+        return
+    note = run / folders.NOTE
+    try:
+        note.unlink(missing_ok=True)
+    except OSError as error:
+        raise DataError(f"cannot remove {note}: {reason(error, note)}") from error
 
 
 def check_removable(run: Path) -> None:

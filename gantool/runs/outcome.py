@@ -47,11 +47,13 @@ def ended_by(error: BaseException, total: int) -> Outcome:
         return Outcome(STOPPED, total, error.exit_code, error.text)
     if isinstance(error, KeyboardInterrupt):
         return Outcome(STOPPED, total, 130, "it was ended at once by Ctrl-C")
+    if isinstance(error, SystemExit) and isinstance(error.code, int) and error.code > 128:  # a second signal
+        return Outcome(STOPPED, total, error.code, f"it was ended at once by signal {error.code - 128}")
     if ran_out(error):
         return Outcome(FAILED, total, OutOfMemoryError.exit_code, "the memory did not suffice")
     if isinstance(error, GantoolError):
         return Outcome(FAILED, total, error.exit_code, error.text[:1000])
-    return Outcome(FAILED, total, 1, f"{type(error).__name__}: {first_line(Exception(str(error)))}")
+    return Outcome(FAILED, total, 1, f"{type(error).__name__}: {first_line(error)}")
 
 
 def read(run: Path) -> Outcome:

@@ -46,8 +46,8 @@ def mode_seeking(fake_1: Tensor, fake_2: Tensor, z_1: Tensor, z_2: Tensor) -> Te
 
 
 def l2(x: Tensor) -> Tensor:
-    """Mean square."""
-    return (x**2).mean()
+    """Mean square, in single precision or better."""
+    return (single(x) ** 2).mean()
 
 
 def total(losses: Iterable[Tensor]) -> Tensor:

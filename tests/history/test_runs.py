@@ -198,3 +198,17 @@ def test_plot_draws_pictures(main, tmp_path, two):
 def test_a_training_says_how_it_ended(trained_tiny):
     found = outcome.read(trained_tiny)
     assert (found.state, found.total) == ("done", 2)
+
+
+@pytest.mark.parametrize(
+    ("error", "state", "code", "why"),
+    [
+        (KeyboardInterrupt(), outcome.STOPPED, 130, "it was ended at once by Ctrl-C"),
+        (SystemExit(143), outcome.STOPPED, 143, "it was ended at once by signal 15"),
+        (SystemExit(2), outcome.FAILED, 1, "SystemExit: 2"),
+        (AssertionError(), outcome.FAILED, 1, "AssertionError: AssertionError"),
+        (ValueError("one\ntwo"), outcome.FAILED, 1, "ValueError: one"),
+    ],
+)
+def test_what_ended_a_training_is_kept(error, state, code, why):
+    assert outcome.ended_by(error, 4) == outcome.Outcome(state, 4, code, why)
