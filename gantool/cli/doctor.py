@@ -9,12 +9,13 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from gantool.byte_sizes import bytes_in_words
 from gantool.cli import common
 from gantool.errors import GantoolError
 from gantool.files import check_folder
 from gantool.report.text import to_json
 
-_NEEDED = ("torch", "numpy", "pillow", "safetensors", "typer", "rich", "pyyaml", "entrypoints")
+_NEEDED = ("torch", "numpy", "pillow", "safetensors", "typer", "rich", "pyyaml", "entrypoints", "jinja2", "filelock")
 _OPTIONAL = {
     **dict.fromkeys(("onnx", "onnxscript", "onnxruntime"), "gantool[onnx]"),
     "av": "gantool[video]",
@@ -98,7 +99,6 @@ def _precision() -> str:
 
 
 def _memory() -> str:
-    from gantool.byte_sizes import bytes_in_words
     from gantool.inference.memory import available
 
     return f"{bytes_in_words(available('cpu'))} free"
@@ -109,7 +109,7 @@ def _disk() -> str:
     with tempfile.NamedTemporaryFile(dir=Path.cwd()) as file:
         file.write(b"gantool")
         file.flush()
-    return f"{shutil.disk_usage(Path.cwd()).free / 1e9:.1f} GB free here, writable"
+    return f"{bytes_in_words(shutil.disk_usage(Path.cwd()).free)} free here, writable"
 
 
 def _formats() -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gantool.byte_sizes import bytes_in_words
 from gantool.cli import common, completion, model_flag
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def export(
         console.result(to_json(asdict(done)))
         return
     if done.networks:
-        console.note(f"a page of {done.bytes / 1e6:.1f} MB, which opens from disk: {'; '.join(done.networks)}")
+        console.note(f"a page of {bytes_in_words(done.bytes)}, which opens from disk: {'; '.join(done.networks)}")
     else:
         _describe(done, console)
     by_number = all(len(size) == 1 for size in done.compared)
@@ -93,7 +94,7 @@ def _describe(done: Report, console: Console) -> None:
     way = done.part or "pictures of noise"
     if done.source is not None:
         way = f"{done.source} -> {'what label says' if 'label' in done.inputs else done.target}"
-    console.note(f"{way}: {done.bytes / 1e6:.1f} MB, {size_rule(done.sizes)}")
+    console.note(f"{way}: {bytes_in_words(done.bytes)}, {size_rule(done.sizes)}")
     for what, table in (("in", done.inputs), ("out", done.outputs)):
         for name, form in table.items():
             console.note(f"{what}: {name}, {form}")

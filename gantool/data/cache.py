@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import __version__ as pillow_version
 
+from gantool.byte_sizes import bytes_in_words
 from gantool.data import edges
 from gantool.data.source import Source
 from gantool.data.transforms import Planes, Preparation, resize
@@ -70,8 +71,8 @@ def open_cache(
         if total - held > share * free:
             _remove_if_empty(folder)
             return None, (
-                f"the cache of decoded pictures would take {_bytes(total)}, more than {share:.0%} of the "
-                f"{_bytes(free)} free at {folder}: pictures are decoded anew each time"
+                f"the cache of decoded pictures would take {bytes_in_words(total)}, more than {share:.0%} of the "
+                f"{bytes_in_words(free)} free at {folder}: pictures are decoded anew each time"
             )
         return PictureCache(path, sources, sizes, preparation), None
     except OSError as error:
@@ -177,7 +178,3 @@ def _key(sources: Sequence[Source], sizes: Sequence[tuple[int, int]], preparatio
 def _remove_if_empty(folder: Path) -> None:
     with contextlib.suppress(OSError):
         folder.rmdir()
-
-
-def _bytes(count: int) -> str:
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"

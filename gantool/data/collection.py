@@ -12,7 +12,7 @@ import numpy as np
 from gantool.data.cache import PictureCache, open_cache, read_resized
 from gantool.data.source import Source
 from gantool.data.transforms import Planes, Preparation, crop_and_flip, draw, resized_size
-from gantool.errors import DataError
+from gantool.errors import DataError, argument
 from gantool.pictures.file import picture_size
 
 
@@ -91,5 +91,5 @@ def _check_crop(sources: Sequence[Source], sizes: Sequence[tuple[int, int]], cro
         least = min(min(size) for _, size in small)
         raise DataError(
             f"{path} is {width}x{height} pixels{others}: too small for a crop of {crop}; "
-            f"lower the crop to {least}, or resize with preprocess resize_and_crop"
+            f"lower the crop to {least}, or resize with {argument('preprocess', 'resize_and_crop')}"
         )

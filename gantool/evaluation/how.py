@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from gantool.errors import UsageError
+from gantool.errors import UsageError, argument
 from gantool.evaluation.judges import Judges
 from gantool.evaluation.pictures import Look, Progress, Size, silent, unseen
 from gantool.evaluation.subsets import Subsets
@@ -39,7 +39,9 @@ class How:
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed < 2**63 or (self.size is not None and self.size < 1):
-            raise UsageError(f"seed is at least 0 and size at least 1, not {self.seed} and {self.size}")
+            raise UsageError(
+                f"{argument('seed')} is at least 0 and {argument('size')} at least 1, not {self.seed} and {self.size}"
+            )
 
     @property
     def square(self) -> Size | None:

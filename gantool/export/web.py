@@ -12,6 +12,7 @@ import torch
 from markupsafe import Markup
 from torch import Tensor
 
+from gantool.byte_sizes import bytes_in_words
 from gantool.capabilities import Conditioned
 from gantool.errors import CheckpointError, UsageError
 from gantool.export import checked, encoding, runtime
@@ -52,8 +53,8 @@ def write(
         about = {"networks": [], "latent": facts.latent_size, "classes": list(facts.spec.domains) if facts.told else []}
     for name, network in networks.items():
         if len(network.data) > MOST:
-            size = f"{len(network.data) / 1e6:.0f} MB"
-            raise CheckpointError(f"{name}: a network of {size} is too large for a page, {MOST / 1e6:.0f} MB at most")
+            size, most = bytes_in_words(len(network.data)), bytes_in_words(MOST)
+            raise CheckpointError(f"{name}: a network of {size} is too large for a page, {most} at most")
     write_page(
         path,
         "web.html",

@@ -19,7 +19,7 @@ from gantool.data.layouts.pictures import FEW
 from gantool.data.layouts.tables import lines_of
 from gantool.data.source import Box
 from gantool.data.texts import as_bytes, encoded
-from gantool.errors import DataError, UsageError
+from gantool.errors import DataError, UsageError, argument
 from gantool.pictures.find import find_pictures
 
 _RELEASED = "char-CNN-RNN-embeddings.pickle"
@@ -48,7 +48,9 @@ class _Captioned:
         texts or holds vectors (`captions`, `embeddings`). A folder alone may be the authors' released data.
         """
         if aligned is not None:
-            raise UsageError("aligned is for pictures in pairs: this model takes one folder of pictures with captions")
+            raise UsageError(
+                f"{argument('aligned')} is for pictures in pairs: this model takes one folder of pictures with captions"
+            )
         folders, files = [path for path in paths if path.is_dir()], [path for path in paths if not path.is_dir()]
         if not folders or len(paths) > 2:
             raise DataError(

@@ -17,7 +17,7 @@ from gantool.data.layouts.folders import SPLITS, names, pictures_of
 from gantool.data.layouts.pictures import few
 from gantool.data.source import Source
 from gantool.data.transforms import Planes
-from gantool.errors import DataError, UsageError
+from gantool.errors import DataError, UsageError, argument
 from gantool.pictures.find import subfolders
 from gantool.pictures.strays import is_stray_folder
 
@@ -63,7 +63,9 @@ class _Domains:
         Attributes stand before classes.
         """
         if aligned is not None:
-            raise UsageError("aligned is for pictures in pairs: this model takes a folder for each domain")
+            raise UsageError(
+                f"{argument('aligned')} is for pictures in pairs: this model takes a folder for each domain"
+            )
         for path in paths:
             if not path.exists():
                 raise DataError(f"{path} does not exist")

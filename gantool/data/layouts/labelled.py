@@ -50,7 +50,7 @@ class _Labelled:
         Of folders as Cityscapes has them, which hold several kinds of files, each takes the kind that it is meant for.
         """
         if aligned is not None:
-            raise UsageError("aligned is for side-by-side pictures: label maps are files of their own")
+            raise UsageError(f"{argument('aligned')} is for side-by-side pictures: label maps are files of their own")
         count = 2 + self.instances
         if len(paths) == 1:
             folders = _cityscapes(paths[0], count) or _folders(paths[0], count)

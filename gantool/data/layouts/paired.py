@@ -43,10 +43,12 @@ class _Paired:
         counterpart are left out and noted; where they are half of all or more, DataError.
         """
         if aligned not in (None, "AB", "BA"):
-            raise UsageError(f"aligned is AB (the left half is A) or BA, not {aligned!r}")
+            raise UsageError(f"{argument('aligned')} is AB (the left half is A) or BA, not {aligned!r}")
         if len(paths) == 2:
             if aligned is not None:
-                raise UsageError("aligned is for one folder of pictures that hold both halves: two folders were given")
+                raise UsageError(
+                    f"{argument('aligned')} is for one folder of pictures that hold both halves: two folders were given"
+                )
             return match((paths[0], paths[1]))
         if len(paths) != 1:
             raise DataError(
@@ -96,7 +98,9 @@ class _ColourPictures(_Paired):
     def find(self, paths: Sequence[Path], *, aligned: str | None = None) -> tuple[Domain, ...]:
         """The pictures in one folder, or below its `train`, as the domains "grey" and "colour"."""
         if aligned is not None:
-            raise UsageError("aligned is for pictures that hold both of a pair: here every picture is its own truth")
+            raise UsageError(
+                f"{argument('aligned')} is for pictures that hold both of a pair: here every picture is its own truth"
+            )
         if len(paths) != 1:
             raise DataError(f"colorization takes one folder of colour pictures: {len(paths)} were given")
         folder = train(paths[0])
@@ -154,7 +158,7 @@ def _differ(
     one, other = (domain.files[number] for domain in domains)
     return DataError(
         f"{one} is {a[0]}x{a[1]} pixels and {other} {b[0]}x{b[1]}: the two of a pair must agree for preprocess "
-        f"{recipe.preparation.preprocess}; make them one size, or use resize_and_crop"
+        f"{recipe.preparation.preprocess}; make them one size, or use {argument('preprocess', 'resize_and_crop')}"
     )
 
 

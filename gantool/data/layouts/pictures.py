@@ -11,7 +11,7 @@ import numpy as np
 from gantool.data.collection import Collection
 from gantool.data.dataset import Dataset, Domain, Item, Layout, Order, Recipe
 from gantool.data.layouts.folders import names, pictures_of, train
-from gantool.errors import DataError, UsageError
+from gantool.errors import DataError, UsageError, argument
 
 FEW = 1000
 """Fewer pictures than this are told of: a discriminator soon knows so few by heart."""
@@ -31,7 +31,7 @@ class _Pictures:
     def find(self, paths: Sequence[Path], *, aligned: str | None = None) -> tuple[Domain, ...]:
         """All pictures below a folder, or below its folder `train` where it has one."""
         if aligned is not None:
-            raise UsageError("aligned is for pictures in pairs: this model takes one folder of pictures")
+            raise UsageError(f"{argument('aligned')} is for pictures in pairs: this model takes one folder of pictures")
         if len(paths) != 1:
             raise DataError(
                 f"this model takes one folder, with all pictures below it, and {len(paths)} were given: put them into"

@@ -12,7 +12,7 @@ from gantool.data.collection import Collection
 from gantool.data.dataset import Dataset, Domain, Item, Layout, Order, Recipe
 from gantool.data.layouts.folders import first_of, listed, names, only_two, pictures_of
 from gantool.data.transforms import Planes
-from gantool.errors import DataError, UsageError
+from gantool.errors import DataError, UsageError, argument
 from gantool.pictures.find import subfolders
 
 
@@ -48,7 +48,8 @@ class _Unpaired:
         """The domains in two folders, or in one that holds trainA and trainB, train/A and train/B, or two folders."""
         if aligned is not None:
             raise UsageError(
-                "aligned is for models that are trained on pairs: this one takes pictures without counterparts"
+                f"{argument('aligned')} is for models that are trained on pairs: "
+                "this one takes pictures without counterparts"
             )
         if len(paths) == 1:
             folders = _two_below(paths[0])
