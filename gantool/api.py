@@ -257,7 +257,7 @@ def translate(
     )
     decided = translation.plan(request, _no_stream)
     if decided.to_stdout or decided.reads_stdin:
-        raise UsageError("name files and folders: Python has no pipe to translate")
+        _no_stream()
     translation_session.start(
         decided,
         _said(console, _SILENT),

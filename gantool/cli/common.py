@@ -107,20 +107,10 @@ def print_path(path: Path, nul: bool) -> None:
         write_stdout(os.fsencode(f"{path}\n"))  # as bytes: a file's name need not be text
 
 
-def read_stdin() -> bytes:
-    """All of stdin. Raises DataError where there is none, as under a service."""
-    if sys.stdin is None:
+def read_stdin(count: int = -1) -> bytes:
+    """All of stdin, or so many bytes, and fewer at its end alone. Raises DataError where there is none."""
+    if sys.stdin is None:  # as under a service
         raise DataError("there is no stdin: it is closed. Name a file")
-    try:
-        return sys.stdin.buffer.read()
-    except (OSError, ValueError) as error:
-        raise DataError(f"cannot read stdin: {getattr(error, 'strerror', None) or error}") from error
-
-
-def read_from_stdin(count: int) -> bytes:
-    """So many bytes of stdin, and fewer at its end alone. Raises DataError where there is none."""
-    if sys.stdin is None:
-        raise DataError("there is no stdin: it is closed")
     try:
         return sys.stdin.buffer.read(count)
     except (OSError, ValueError) as error:

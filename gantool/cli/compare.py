@@ -162,8 +162,10 @@ def _saved(
     from gantool.comparison import saved
     from gantool.comparison.table import chosen, joined, table
 
-    for name in [common.spelled_flag(name, "") for name in given]:
-        raise UsageError(f"{name} is for measuring, and saved comparisons are not measured again")
+    if given:
+        raise UsageError(
+            f"{common.spelled_flag(given[0], '')} is for measuring, and saved comparisons are not measured again"
+        )
     found = [saved.read(word) for word in words]
     if len(found) == 1:
         one = chosen(found[0], metrics)

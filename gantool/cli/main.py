@@ -152,6 +152,7 @@ def _roomier(words: Sequence[str]) -> str:
         "translate": "a smaller --size, --memory or --precision bf16",
         "sample": "--precision bf16 or --device cpu",
         "eval": "--device cpu",
+        "compare": "--device cpu",
     }.get(verb, "a machine with more")
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from gantool.cli import common
-from gantool.errors import GantoolError, UsageError
+from gantool.errors import GantoolError
 from gantool.files import check_folder
 from gantool.report.console import Console
 
@@ -60,9 +60,3 @@ def _compared(decided: Any, console: Console) -> Any:
     except GantoolError as error:
         console.warn(f"the runs are not compared: {error.text}")
         return None
-
-
-def alone(part: str | None) -> None:
-    """Raises UsageError for a part of a sweep without one."""
-    if part is not None:
-        raise UsageError("--shard goes with --sweep")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from gantool import registry
 from gantool.cli import common, completion, dry_run_report, model_flag, sweeping, train_flags
+from gantool.errors import UsageError
 from gantool.files import check_folder
 
 
@@ -19,10 +20,6 @@ def _presets(context: typer.Context, incomplete: str) -> list[str]:
     given = [context.params.get("model"), *context.args]
     entry = next((registry.plugins()[name] for name in given if name in registry.plugins()), None)
     return [name for name in (entry.presets() if entry else {}) if name.startswith(incomplete)]
-
-
-def _option(*names: str, help: str, panel: str, **more: Any) -> Any:
-    return typer.Option(*names, help=help, rich_help_panel=panel, **more)
 
 
 _RUN, _LENGTH = "Run", "Length"
@@ -37,20 +34,20 @@ def train(
         typer.Argument(help="Folders of pictures, one a domain, or one that holds them (see gantool models MODEL)."),
     ] = None,
     out: Annotated[
-        Path | None, _option("-o", "--out", help="Run folder (default: next free runs/MODEL/NNN).", panel=_RUN)
+        Path | None, common.flag("-o --out", help="Run folder (default: next free runs/MODEL/NNN).", panel=_RUN)
     ] = None,
     preset: Annotated[
         str | None,
-        _option(
+        common.flag(
             "--preset", help="Named settings: paper, fast, small, demo, smoke.", panel=_RUN, autocompletion=_presets
         ),
     ] = None,
     config: Annotated[
-        Path | None, _option("--config", help="YAML file of settings, such as a run.yaml.", panel=_RUN)
+        Path | None, common.flag("--config", help="YAML file of settings, such as a run.yaml.", panel=_RUN)
     ] = None,
     set_: Annotated[
         list[str] | None,
-        _option(
+        common.flag(
             "--set",
             metavar="KEY=VALUE",
             help="An option of the model (gantool models MODEL), flip or filter.",
@@ -59,26 +56,28 @@ def train(
     ] = None,
     resume: Annotated[
         str | None,
-        _option(
+        common.flag(
             "--resume", metavar="[auto|PATH]", help="Continue a run; auto: the one of -o, or the newest.", panel=_RUN
         ),
     ] = None,
     from_: Annotated[
-        str | None, _option("--from", metavar="WEIGHTS", help="Begin with the weights of another run.", panel=_RUN)
+        str | None, common.flag("--from", metavar="WEIGHTS", help="Begin with the weights of another run.", panel=_RUN)
     ] = None,
     seed: Annotated[
-        int | None, _option("--seed", help="All random draws follow from it (default: 0).", panel=_RUN)
+        int | None, common.flag("--seed", help="All random draws follow from it (default: 0).", panel=_RUN)
     ] = None,
     sweep: train_flags.Sweep = None,
     shard: train_flags.Shard = None,
     dry_run: Annotated[
-        bool, _option("--dry-run", help="Show every value with its source, time and memory, and stop.", panel=_RUN)
+        bool, common.flag("--dry-run", help="Show every value with its source, time and memory, and stop.", panel=_RUN)
     ] = False,
-    steps: Annotated[int | None, _option("--steps", help="Steps to train.", panel=_LENGTH)] = None,
-    epochs: Annotated[float | None, _option("--epochs", help="Passes over the larger domain.", panel=_LENGTH)] = None,
+    steps: Annotated[int | None, common.flag("--steps", help="Steps to train.", panel=_LENGTH)] = None,
+    epochs: Annotated[
+        float | None, common.flag("--epochs", help="Passes over the larger domain.", panel=_LENGTH)
+    ] = None,
     time: Annotated[
         str | None,
-        _option(
+        common.flag(
             "--time",
             metavar="7h50m",
             help="Save and stop with exit code 75 after this long; also 07:50:00, 1-12:00:00, 2d.",
@@ -168,7 +167,8 @@ def train(
     if sweep:
         sweeping.sweep(request, sweep, shard, dry_run, console)
         return
-    sweeping.alone(shard)
+    if shard is not None:
+        raise UsageError("--shard goes with --sweep")
     known = understood(request)
     if known.place.anew:
         console.warn(known.place.anew, grave=True)

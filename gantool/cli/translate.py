@@ -178,7 +178,7 @@ def translate(
     from gantool.translation import session
 
     if raw is not None:
-        session.pipe(decided, console, read=common.read_from_stdin, write_stdout=common.write_stdout)
+        session.pipe(decided, console, read=common.read_stdin, write_stdout=common.write_stdout)
         return
     session.start(
         decided,

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 def printer(nul: bool) -> Callable[[Outcome], None]:
     """Names each file that was written on stdout, with a line end or, for names that hold such, NUL behind it."""
+    from gantool.translation.writing import Done
 
     def say(outcome: Outcome) -> None:
-        out = getattr(outcome, "sha256", None) and outcome.out  # type: ignore[union-attr]  # those that were written
-        if out:
-            common.print_path(out, nul)
+        if isinstance(outcome, Done) and outcome.sha256 and outcome.out:
+            common.print_path(outcome.out, nul)
 
     return say
 
