@@ -62,7 +62,7 @@ def read_embeddings(path: Path) -> Embeddings:
             found = _of_table(path)
         elif kind in (".pickle", ".pkl"):
             beside = path.with_name(FILENAMES)
-            names = tuple(map(str, _unpickled(beside))) if beside.is_file() else None
+            names = _names(_unpickled(beside), beside) if beside.is_file() else None
             found = _of(_unpickled(path), names, path)
         elif kind == ".t7":
             found = _of(_of_torch7(path), None, path)
@@ -97,14 +97,20 @@ def _of_arrays(path: Path) -> Embeddings:
     if len(arrays) != 1:
         raise DataError(f"{path} holds {len(arrays)} arrays: expected one of vectors, and a list of names `files`")
     (values,) = arrays.values()
-    return _of(values, None if names is None else tuple(map(str, names.tolist())), path)
+    return _of(values, None if names is None else _names(names.tolist(), path), path)
+
+
+def _names(content: Any, path: Path) -> tuple[str, ...]:
+    if not isinstance(content, (list, tuple)):
+        raise DataError(f"{path} holds no list of names")
+    return tuple(map(str, content))
 
 
 def _of(content: Any, names: tuple[str, ...] | None, path: Path) -> Embeddings:
     """An array, a list of arrays, or arrays by name."""
     if isinstance(content, dict):
         names, content = tuple(map(str, content)), list(content.values())
-    if not isinstance(content, (list, tuple, np.ndarray)):
+    if not isinstance(content, (list, tuple, np.ndarray)) or getattr(content, "ndim", 1) == 0:
         raise DataError(f"{path} holds no list of arrays")
     vectors = [one[None] if getattr(one, "ndim", 0) == 1 else one for one in content]
     if not vectors or not all(isinstance(v, np.ndarray) and v.ndim == 2 and v.dtype.kind in "fiu" for v in vectors):
@@ -116,6 +122,8 @@ def _of(content: Any, names: tuple[str, ...] | None, path: Path) -> Embeddings:
 
 def _of_table(path: Path) -> Embeddings:
     rows = table_rows(lines_of(path), path)
+    if not rows:
+        raise DataError(f"{path} is empty")
     header = [] if _numbers(rows[0][1]) else rows[0][1]
     rows = rows[1:] if header else rows
     named = bool(rows) and (names_file(header) or not _is_number(rows[0][1][0]))

@@ -232,6 +232,19 @@ def test_vectors_in_place_of_texts(tmp_path, form):
     assert len(seen) == 6, "every vector of every picture comes"
 
 
+def test_a_single_number_is_no_list_of_vectors_or_names(tmp_path):
+    folder = birds(tmp_path)
+    np.save(tmp_path / "one.npy", np.array(5.0))
+    np.savez(tmp_path / "names.npz", files=np.array(5), vectors=VECTORS[:3])
+    for file, message in (("one.npy", "holds no list of arrays"), ("names.npz", "holds no list of names")):
+        with pytest.raises(DataError, match=message):
+            found(folder, tmp_path / file)
+    (tmp_path / "list.pickle").write_bytes(pickle.dumps(list(VECTORS[:3]), 2))
+    (tmp_path / "filenames.pickle").write_bytes(pickle.dumps(5, 2))
+    with pytest.raises(DataError, match=r"filenames\.pickle holds no list of names"):
+        found(folder, tmp_path / "list.pickle")
+
+
 def test_vectors_of_other_counts_are_refused(tmp_path):
     folder = birds(tmp_path)
     np.save(tmp_path / "two.npy", VECTORS[:2])
