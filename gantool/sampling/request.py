@@ -255,11 +255,12 @@ def check(request: Request) -> None:
         "precision": (request.precision in PRECISIONS, PRECISIONS_TEXT),
         "existing": (request.existing in (None, *get_args(Existing)), " or ".join(get_args(Existing))),
         "quality": (1 <= request.quality <= 100, "1 to 100"),
-        "grid": (all(1 <= side <= _MOST_CELLS for side in grid), f"(columns, rows), 1 to {_MOST_CELLS} each"),
+        "grid": (all(1 <= side <= MOST_CELLS for side in grid), f"(columns, rows), 1 to {MOST_CELLS} each"),
     }
     for name, (fits, possible) in rules.items():
         if not fits:
             raise UsageError(f"{argument(name)} is {possible}, not {getattr(request, name)}")
 
 
-_MOST_CELLS = 1000
+MOST_CELLS = 1000
+"""Columns of one picture, and rows of it, at most."""
