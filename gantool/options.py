@@ -116,10 +116,14 @@ def assignments(texts: Iterable[str]) -> dict[str, str]:
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """A YAML mapping. Raises UsageError, with the line of a syntax error, also for one that no person would write:
-    larger than a megabyte, nested deep, or grown out of all proportion by aliases.
+    """A YAML mapping. Raises UsageError, with the line of a syntax error, also for one that says a key twice, or that
+    no person would write: larger than a megabyte, nested deep, or grown out of all proportion by aliases.
+
+    Whole numbers are decimal, as in YAML 1.2: 010 is ten, and 7:50:00 is a text, such as a time.
     """
     import yaml
+
+    from gantool.yaml_reader import Reader, check_nesting
 
     try:
         with path.open("rb") as file:
@@ -127,8 +131,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
         if len(content) > _LARGEST_YAML:
             raise UsageError(f"{path} is larger than {_LARGEST_YAML} bytes: that is no configuration file")
         text = content.decode("utf-8-sig")
-        _check_nesting(yaml.parse(text, yaml.SafeLoader))
-        found = {} if (loaded := yaml.safe_load(text)) is None else schema.anything(loaded, "")
+        check_nesting(yaml.parse(text, Reader))
+        found = {} if (loaded := Reader(text).get_single_data()) is None else schema.anything(loaded, "")
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror or error}") from error
     except UsageError:
@@ -141,30 +145,6 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 _LARGEST_YAML = 1_000_000
-_MANY_VALUES = 100_000
-
-
-def _check_nesting(events: Iterable[Any]) -> None:
-    """Counts what aliases stand for before anything is built of them. Raises ValueError."""
-    sizes: dict[str, int] = {}
-    opened: list[list[Any]] = [["", 0]]  # (anchor, values within)
-    for event in events:
-        kind, anchor = type(event).__name__, getattr(event, "anchor", None) or ""
-        if kind == "AliasEvent":
-            if anchor in [name for name, _ in opened]:
-                raise ValueError(f"*{anchor} stands within itself")
-            opened[-1][1] += sizes.get(anchor, 1)
-        elif kind in ("SequenceStartEvent", "MappingStartEvent"):
-            opened.append([anchor, 1])
-        elif kind == "ScalarEvent":
-            opened[-1][1] += 1
-            sizes[anchor] = 1
-        elif kind in ("SequenceEndEvent", "MappingEndEvent"):
-            name, values = opened.pop()
-            sizes[name] = values
-            opened[-1][1] += values
-        if len(opened) > schema.DEPTH or opened[-1][1] > _MANY_VALUES:
-            raise ValueError("it is nested too deep, or holds too much")
 
 
 @dataclass(frozen=True)

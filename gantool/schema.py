@@ -228,7 +228,10 @@ def record(fields: Mapping[str, Field[Any] | Check[Any]]) -> Check[dict[str, Any
 
 
 def anything(value: object, where: str) -> Any:
-    """Whatever JSON can hold, within the limits of depth, number of values, text and numbers."""
+    """Whatever JSON can hold, within the limits of depth, number of values, text and numbers.
+
+    Texts may be names of files, and so have neither NUL nor half of a character, of which no system makes a name.
+    """
     left = VALUES
     waiting = [(value, 0)]
     while waiting:
@@ -239,14 +242,24 @@ def anything(value: object, where: str) -> Any:
         if isinstance(item, dict):
             if not all(isinstance(key, str) for key in item):
                 raise ValueError(f"{where or 'it'} has a key that is no text")
-            waiting += [(inner, depth + 1) for inner in item.values()]
+            waiting += [(inner, depth + 1) for inner in (*item, *item.values())]
         elif isinstance(item, (list, tuple)):
             waiting += [(inner, depth + 1) for inner in item]
         elif isinstance(item, int) and abs(item) > LARGEST:
             raise refused(item, where, "a number of 64 bits")
-        elif item is not None and not isinstance(item, (str, int, float)):
+        elif isinstance(item, str):
+            if not _can_be_a_name(item):
+                raise refused(item, where, "a text that can be written")
+        elif item is not None and not isinstance(item, (int, float)):
             raise refused(item, where, "a text, a number, a list or a table")
     return value
+
+
+def _can_be_a_name(text: str) -> bool:
+    try:
+        return b"\0" not in text.encode("utf-8", "surrogateescape")  # that is how names not of UTF-8 are texts
+    except UnicodeEncodeError:
+        return False
 
 
 def _finite(value: float) -> bool:

@@ -83,6 +83,35 @@ def test_yaml_errors_are_one_line(tmp_path):
         read_yaml(tmp_path / "none.yaml")
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("steps: 3\nbatch: 1\nsteps: 4", "steps stands twice, in lines 1 and 3"),
+        ("options: {lr: 1, lr: 2}", "lr stands twice, in lines 1 and 1"),
+        ('data: ["horses\\0", zebras]', "not a text that can be written"),
+        ('"a\\ud800": 1', "not a text that can be written"),
+    ],
+)
+def test_yaml_that_would_lose_a_value_or_names_no_file_is_refused(tmp_path, content, said):
+    (tmp_path / "c.yaml").write_text(content)
+    with pytest.raises(UsageError, match=said):
+        read_yaml(tmp_path / "c.yaml")
+
+
+def test_numbers_of_yaml_are_decimal(tmp_path):
+    (tmp_path / "c.yaml").write_text(
+        "time: 7:50:00\nfolder: 010\nwhole: -12\nlr: 1.5e-3\nshort: 2e-4\nmerged: {<<: {a: 1}, a: 2}"
+    )
+    assert read_yaml(tmp_path / "c.yaml") == {
+        "time": "7:50:00",
+        "folder": "010",
+        "whole": -12,
+        "lr": 0.0015,
+        "short": "2e-4",
+        "merged": {"a": 2},
+    }
+
+
 def test_the_table_holds_every_field():
     rows = {row.name: row for row in describe(Example)}
     assert rows["norm"].range == "instance, batch"

@@ -151,8 +151,8 @@ def _roomier(words: Sequence[str]) -> str:
         "train": "a smaller --crop, --precision bf16, or where --batch is above 1 a smaller one with --accumulate",
         "translate": "a smaller --size, --memory or --precision bf16",
         "sample": "--precision bf16 or --device cpu",
-        "eval": "--device cpu",
-        "compare": "--device cpu",
+        "eval": "a smaller --size, or --device cpu",
+        "compare": "a smaller --size, or --device cpu",
     }.get(verb, "a machine with more")
 
 

@@ -8,7 +8,6 @@ from typing import Literal
 
 from gantool.errors import DataError, UsageError, argument
 from gantool.pictures.find import find_pictures, is_picture_name
-from gantool.schema import first_line
 
 _STYLE, _N, _INTERPOLATE = argument("style"), argument("n"), argument("interpolate")
 _KNOWN = f"{_STYLE} is random, mean, a picture, a folder of them, or a .npy file"
@@ -90,15 +89,17 @@ def _exists(path: Path) -> None:
 
 
 def _rows(path: Path, size: int) -> int:
-    """How many codes of this length a .npy file holds, by its header."""
+    """How many codes of this length a .npy file holds."""
     import numpy as np
 
+    from gantool.data.numbers import fit_single
+
     try:
-        shape = np.load(path, mmap_mode="r", allow_pickle=False).shape
+        codes = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError) as error:
-        raise DataError(f"{path} is no .npy file of numbers: {first_line(error)}") from error
-    if shape == (size,):
-        return 1
-    if len(shape) == 2 and shape[1] == size and shape[0] > 0:
-        return int(shape[0])
-    raise DataError(f"{path} holds numbers of shape {shape}: style codes here are ({size},) or (K, {size})")
+        raise DataError(f"{path} is no .npy file of numbers") from error  # numpy's words advise to trust it
+    if codes.shape != (size,) and (codes.ndim != 2 or codes.shape[1] != size or len(codes) == 0):
+        raise DataError(f"{path} holds numbers of shape {codes.shape}: style codes here are ({size},) or (K, {size})")
+    if not fit_single(codes):
+        raise DataError(f"{path} holds values that are not numbers, or too large")
+    return 1 if codes.ndim == 1 else len(codes)

@@ -24,7 +24,8 @@ from gantool.report.progress import files_progress
 from gantool.runs.header import read_facts
 from gantool.sampling.making import Inputs
 from gantool.sampling.places import check_one, check_several, format_of, is_folder, put_one
-from gantool.sampling.request import Request, check, check_truncation, pieces_of, refuse_translators
+from gantool.sampling.request import MOST_CELLS, Request, check, check_truncation, pieces_of, refuse_translators
+from gantool.sampling.seeds import MOST
 from gantool.sampling.session import ready_sampler
 from gantool.spec import Facts
 from gantool.translation.inputs import STREAM
@@ -68,10 +69,10 @@ def interpolate(
     points = len(way.pictures or pieces)
     if points < 2:
         raise UsageError(f"an interpolation goes from one point to another: {argument('seeds', '3,7')} are two")
-    if way.steps < 1:
-        raise UsageError(f"{argument('steps')} is at least 1, not {way.steps}")
+    if not 1 <= way.steps <= MOST // (points - 1):
+        raise UsageError(f"{argument('steps')} is 1 to {MOST // (points - 1):,} for {points} points, not {way.steps}")
     count = (points - 1) * way.steps + 1
-    format = _checked_place(request, count)
+    format = _checked_place(request, points, way.steps)
     sampler = ready_sampler(weights, request.device, request.precision, console)
     labels: Tensor | None = None
     if way.pictures:
@@ -140,15 +141,19 @@ def _in_styles(way: Way, facts: Facts, request: Request) -> bool:
     return way.space != "z" and "mix" in facts.can
 
 
-def _checked_place(request: Request, count: int) -> str:
+def _checked_place(request: Request, points: int, steps: int) -> str:
     """Pillow's name of the format to write. Raises UsageError and DataError where the output does not do."""
     out = request.output
     if is_folder(out):
         format = checked_format(request.ext or FALLBACK, argument("ext"))
         check_folder(Path(out))
-        check_several(_outs(Path(out), count, request), request.existing, by_name=request.by_name)
+        check_several(_outs(Path(out), (points - 1) * steps + 1, request), request.existing, by_name=request.by_name)
         return format
     check_one(out, request.existing, by_name=request.by_name)
+    if Path(out).suffix.lower() not in FILMS and max(steps + 1, points - 1) > MOST_CELLS:
+        raise UsageError(
+            f"a picture has at most {MOST_CELLS} columns and rows, not {steps + 1} and {points - 1}: name a folder"
+        )
     if out == STREAM:
         return checked_format(request.ext or FALLBACK, argument("ext"))
     if request.ext is not None:

@@ -19,7 +19,7 @@ from gantool.report.progress import files_progress
 from gantool.runs.header import read_facts
 from gantool.sampling.making import Inputs
 from gantool.sampling.places import check_one, format_of, put_one
-from gantool.sampling.request import Request, check, pieces_of, refuse_translators
+from gantool.sampling.request import MOST_CELLS, Request, check, pieces_of, refuse_translators
 from gantool.sampling.seeds import parse_seeds
 from gantool.sampling.session import ready_sampler
 from gantool.translation.inputs import STREAM
@@ -50,6 +50,10 @@ def mix(
     if "mix" not in facts.can:
         raise UsageError(f"{facts.model} has no styles to mix: StyleGAN has")
     rows, columns = (parse_seeds(getattr(mixture, name), name) for name in ("rows", "columns"))
+    if max(len(rows), len(columns)) >= MOST_CELLS:
+        raise UsageError(
+            f"a picture has fewer than {MOST_CELLS} rows and columns of seeds, not {len(rows)} and {len(columns)}"
+        )
     check_one(request.output, request.existing, by_name=request.by_name)
     format = "PNG" if request.output == STREAM else format_of(request.output)
     sampler = ready_sampler(weights, request.device, request.precision, console)

@@ -28,7 +28,8 @@ from gantool.translation.jobs import Job
 from gantool.translation.naming import FALLBACK, checked_format
 from gantool.translation.standing import Before, Existing, refuse_existing, refuse_strangers, sorted_out
 
-_MOST_CELLS = 1000  # of a grid, in a row or a column
+MOST_CELLS = 1000
+"""Columns of one picture, and rows of it, at most."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -257,7 +258,7 @@ def check(request: Request) -> None:
         "precision": (request.precision in PRECISIONS, PRECISIONS_TEXT),
         "existing": (request.existing in (None, *get_args(Existing)), " or ".join(get_args(Existing))),
         "quality": (1 <= request.quality <= 100, "1 to 100"),
-        "grid": (all(1 <= side <= _MOST_CELLS for side in grid), f"(columns, rows), 1 to {_MOST_CELLS} each"),
+        "grid": (all(1 <= side <= MOST_CELLS for side in grid), f"(columns, rows), 1 to {MOST_CELLS} each"),
     }
     for name, (fits, possible) in rules.items():
         if not fits:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gantool.data.layouts.embeddings import read_embeddings
+from gantool.data.numbers import fit_single
 from gantool.errors import DataError
 from gantool.files import reason
 from gantool.schema import first_line
@@ -82,13 +83,13 @@ def _arrays(file: Path) -> dict[str, NDArray[Any]]:
     except OSError as error:
         raise DataError(f"cannot read {file}: {reason(error, file)}") from error
     except Exception as error:  # zip files that are damaged, arrays of objects
-        raise DataError(f"{file} is no .npy or .npz file of numbers: {first_line(error)}") from error
+        raise DataError(f"{file} is no .npy or .npz file of numbers") from error  # numpy's words advise to trust it
     if not arrays:
         raise DataError(f"{file} holds no numbers")
     return arrays
 
 
 def _checked(values: NDArray[Any], file: Path) -> Numbers:
-    if not np.issubdtype(values.dtype, np.number) or np.iscomplexobj(values) or not np.isfinite(values).all():
-        raise DataError(f"{file} holds values that are not numbers")
+    if not fit_single(values):
+        raise DataError(f"{file} holds values that are not numbers, or too large")
     return values.astype(np.float32)

@@ -108,6 +108,7 @@ def plan(request: Request | Words) -> Plan:
     options = sources.options_of(given, words.files, inherited, name, kind.Options)
     if stored:
         before = sources.options_in(stored, name, words.run_yaml)
+        sources.check_unedited(before, place.saves[0], kind.Options, name, words.run_yaml)
         options = sources.continued(options, set(given.options), before, kind.Options, name, place.folder)
     options = origins.traced(options, "options.")
     choices = opt.build(kind.Options, options, where=name)

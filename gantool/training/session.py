@@ -5,6 +5,7 @@ through here.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -13,11 +14,13 @@ from typing import Any
 
 import torch
 
+from gantool.byte_sizes import bytes_in_words
 from gantool.capabilities import Grows
 from gantool.data.dataset import Dataset, Recipe
-from gantool.errors import CheckpointError, DataError, GantoolError, UsageError, argument
+from gantool.errors import CheckpointError, DataError, GantoolError, OutOfMemoryError, UsageError, argument
 from gantool.files import reason
 from gantool.inference.devices import choose, faster_note, half_precision_note, kernels, own_gpu
+from gantool.inference.memory import available
 from gantool.model import Model, Progress
 from gantool.options import without_places
 from gantool.pictures.find import others_below, passed_over
@@ -281,7 +284,9 @@ def random_and_kernels(plan: Plan, device: torch.device) -> Iterator[None]:
 
 
 def check_sizes(plan: Plan, model: Model[Any], dataset: Dataset) -> None:
-    """Raises UsageError for training pictures of sizes that the networks, or a batch, cannot take."""
+    """Raises UsageError for training pictures of sizes that the networks, or a batch, cannot take, and OutOfMemoryError
+    for those that the machine cannot.
+    """
     p, crops = plan.preparation, model.crops
     smallest = crops.exact or crops.fit(1, 1)[0]  # a side that is accepted, which the minimum itself need not be
     multiples = f"at least {smallest} pixels, in multiples of {crops.multiple}"
@@ -297,6 +302,7 @@ def check_sizes(plan: Plan, model: Model[Any], dataset: Dataset) -> None:
             wanted = f"exactly {crops.exact}" if crops.exact else multiples
             crop = argument("crop")
             raise UsageError(f"{plan.name} with these options trains on crops of {wanted}, not {p.crop}: change {crop}")
+        _check_memory(plan)
         return
     sizes = dataset.sizes()
     for file, size in sizes:
@@ -309,6 +315,21 @@ def check_sizes(plan: Plan, model: Model[Any], dataset: Dataset) -> None:
         one = f"{argument('batch', 1)}, or " if plan.data.smallest_batch == 1 else ""
         chosen = argument("preprocess", p.preprocess)
         raise UsageError(f"pictures of different sizes ({chosen}) cannot share a batch: {one}{cropping}")
+
+
+def _check_memory(plan: Plan) -> None:
+    """Raises OutOfMemoryError where the pictures of a step alone, without any network, are too much: a system that
+    promises more memory than it has would end this process, or another, without a word.
+    """
+    p, batch = plan.preparation, plan.settings.batch
+    resized = 3 * math.prod(p.common_size or (p.crop, p.crop))
+    crops = 4 * batch * max(plan.spec.channels) * p.crop**2
+    needed, free = max(resized, crops), available("cpu")
+    if needed > free:
+        raise OutOfMemoryError(
+            f"the pictures of a step take {bytes_in_words(needed)}, and {bytes_in_words(free)} are free: a smaller "
+            + (argument("crop") if batch == 1 or resized > crops else argument("batch"))
+        )
 
 
 def _begin(plan: Plan, trainer: Trainer, console: Console) -> None:

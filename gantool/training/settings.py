@@ -28,7 +28,7 @@ class TrainSettings:
     """The settings of a run, as YAML keys and arguments of `gantool.train` name them."""
 
     steps: int | None = option(None, "length of the training in steps", low=1)
-    epochs: float | None = option(None, "length of the training in passes over the larger domain", low=0.001)
+    epochs: float | None = option(None, "length of the training in passes over the larger domain", low=0.001, high=1e9)
     size: int | None = option(
         None, "pictures are resized to this before cropping (default: 286 for a crop of 256)", low=8
     )

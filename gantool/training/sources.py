@@ -11,9 +11,10 @@ from typing import Any
 
 from gantool import options as opt
 from gantool import registry
-from gantool.errors import UsageError, argument, did_you_mean
+from gantool.errors import CheckpointError, UsageError, argument, did_you_mean
 from gantool.options import Setting
 from gantool.runs import folders
+from gantool.runs.header import read_facts
 from gantool.runs.upgrade import current_options
 from gantool.spec import Facts
 from gantool.training.settings import CHANGEABLE, TrainSettings
@@ -123,7 +124,7 @@ def inherited(facts: Facts, weights: Path, kind: type[Any]) -> dict[str, Any]:
 def settings_in(values: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that a YAML file holds."""
     found = {key: value for key, value in values.items() if key not in _NO_SETTINGS}
-    if isinstance(found.get("time"), int):  # YAML reads 90 as a number, and 7:50:00 as one of base 60: seconds
+    if isinstance(found.get("time"), int):  # YAML reads 90 as a number: seconds
         found["time"] = str(found["time"])
     return found
 
@@ -154,6 +155,28 @@ def continued(
             )
         old[key] = setting
     return old
+
+
+def check_unedited(stored: Mapping[str, Any], save: Path, kind: type[Any], where: str, run_yaml: str) -> None:
+    """Raises UsageError where the options in a run.yaml are not those that the run's newest save was trained with.
+
+    A save that cannot be read, or is another model's, is met when it is loaded.
+    """
+    try:
+        facts = read_facts(save / folders.WEIGHTS)
+    except CheckpointError:
+        return
+    if facts.model != where:
+        return
+    both = (stored.keys() & facts.options.keys()) - opt.files_of(kind)  # a file may have moved
+    said = opt.resolve(kind, [(run_yaml, {key: stored[key] for key in both})], where=where)
+    trained = opt.resolve(kind, [(str(save), {key: facts.options[key] for key in both})], where=where)
+    for key in sorted(both):
+        if said[key].value != trained[key].value:
+            raise UsageError(
+                f"{run_yaml} says {key}={said[key].value}, and {save} was trained with {trained[key].value}: put that"
+                f" back. Another value makes another run: {argument('from_', save)}"
+            )
 
 
 def settled(settings: Mapping[str, Setting], file: str) -> dict[str, Setting]:

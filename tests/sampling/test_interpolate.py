@@ -71,6 +71,8 @@ def test_classes_mix_on_the_way(main, classes, tmp_path):
         (["a.png", "b.png", "way"], "finds no latent of a picture"),
         (["--seeds", "3,4"], "where to?"),
         (["--seeds", "3,4", "way.txt.png", "--ext", "jpg"], "names the file already"),
+        (["--seeds", "3,4", "--steps", "999999999999", "way"], "--steps is 1 to 10,000,000 for 2 points"),
+        (["--seeds", "3,4", "--steps", "1000", "way.png"], "at most 1000 columns and rows, not 1001 and 1"),
     ],
 )
 def test_a_wrong_word_is_answered(main, plain, words, says):

@@ -36,6 +36,22 @@ def test_a_file_in_the_way_of_the_run_folder_is_named(main, tmp_path, pictures):
     assert "file is a file" in last
 
 
+@pytest.mark.parametrize(
+    ("words", "remedy"),
+    [(["--crop", 1_000_000, "--size", 1_000_000], "--crop"), (["--batch", 10**12], "--batch")],
+)
+def test_pictures_beyond_the_memory_are_refused_before_they_are_made(main, tmp_path, pictures, words, remedy):
+    tiny = ["--set", "width=4", "--set", "blocks=1", "--set", "d_width=4", "--set", "d_layers=1"]
+    err = main("train", "cyclegan", "trainA", "trainB", *words, *tiny, "--dry-run", code=5)[2]
+    assert "error: the pictures of a step take" in err
+    assert err.endswith(f"are free: a smaller {remedy}\n")
+
+
+def test_passes_without_number_are_refused(main, tmp_path, pictures):
+    err = main("train", "cyclegan", "trainA", "trainB", "--epochs", "1e308", "--dry-run", code=2)[2]
+    assert "epochs must be between" in err
+
+
 def test_a_folder_of_pictures_is_no_run_folder(main, tmp_path, pictures):
     a, b = pictures
     before = sorted(a.iterdir())

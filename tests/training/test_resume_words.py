@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import pytest
 import yaml
@@ -42,6 +43,18 @@ def test_a_run_finds_its_model_and_pictures(main, pictures):
     main(*BEGIN)
     err = main("train", "-o", "run", "--resume", "--steps", "2")[2]
     assert "continuing run after step 1" in err
+
+
+@pytest.mark.parametrize(("was", "now"), [("  width: 4", "  width: 8"), ("  cycle_a: 10.0", "  cycle_a: 5.0")])
+def test_an_edited_option_is_named_rather_than_the_saves_blamed_or_another_run_gone_on_with(main, pictures, was, now):
+    """Another width fitted no save, and all were called damaged; another weight was trained with, without a word."""
+    main(*BEGIN)
+    settings = Path("run", folders.SETTINGS)
+    assert was in settings.read_text()
+    settings.write_text(settings.read_text().replace(was, now))
+    err = main("train", "--resume", "run", "--steps", "2", code=2)[2]
+    said, trained = now.strip().replace(": ", "="), was.split()[1]
+    assert err.startswith(f"error: run/run.yaml says {said}, and run/checkpoints/00000001 was trained with {trained}:")
 
 
 def test_a_run_that_goes_on_is_asked_about_with_what_it_remembers(main, tmp_path, pictures):

@@ -116,6 +116,8 @@ def test_python_has_the_same_grammar(run, photos):
         (["--style", "in/00.png", "-n", "3"], 2, "-n counts random styles"),
         (["--style", "wrong.npy"], 3, "wrong.npy"),
         (["--style", "text.npy"], 3, "text.npy"),
+        (["--style", "words.npy"], 3, "words.npy holds values that are not numbers"),
+        (["--style", "huge.npy"], 3, "huge.npy holds values that are not numbers, or too large"),
         (["--interpolate", "in/00.png", "nowhere.png"], 3, "nowhere.png"),
         (["--interpolate", "in/00.png", "in/01.png", "--style", "mean"], 2, "--interpolate"),
         (["-n", "0"], 2, "-n"),
@@ -125,6 +127,9 @@ def test_python_has_the_same_grammar(run, photos):
 def test_what_is_wrong_with_a_style_is_one_line(main, run, photos, tmp_path, words, code, said):
     np.save(tmp_path / "wrong.npy", np.zeros((2, 3)))
     (tmp_path / "text.npy").write_text("no array")
+    size = package.load(run).facts.code_size
+    np.save(tmp_path / "words.npy", np.full((1, size), "a"))
+    np.save(tmp_path / "huge.npy", np.full((1, size), 1e300))
     _, _, err = main("translate", "-m", run, *words, "in", "out", code=code)
     assert said in err
     assert not (tmp_path / "out").exists()

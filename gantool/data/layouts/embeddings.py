@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from gantool.data.layouts.captions import names_file, table_rows
 from gantool.data.layouts.tables import lines_of, wrong
+from gantool.data.numbers import fit_single
 from gantool.errors import DataError
 from gantool.files import reason
 from gantool.schema import first_line
@@ -77,8 +78,8 @@ def read_embeddings(path: Path) -> Embeddings:
         raise DataError(
             f"{path} holds vectors of {', '.join(map(str, sorted(sizes))) or 'no'} numbers: one size for all"
         )
-    if not all(np.isfinite(one).all() for one in found.vectors):
-        raise DataError(f"{path} holds values that are not finite")
+    if not all(map(fit_single, found.vectors)):
+        raise DataError(f"{path} holds values that are not numbers, or too large")
     return found
 
 

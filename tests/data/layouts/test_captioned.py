@@ -254,7 +254,7 @@ def test_vectors_of_other_counts_are_refused(tmp_path):
     with pytest.raises(DataError, match="vectors of 3 pictures, and 1 names"):
         found(folder, tmp_path / "names.npz")
     np.save(tmp_path / "nan.npy", VECTORS * np.nan)
-    with pytest.raises(DataError, match="not finite"):
+    with pytest.raises(DataError, match="not numbers, or too large"):
         found(folder, tmp_path / "nan.npy")
     (tmp_path / "rows.csv").write_text("a.jpg,1,2,3\nb.png,1,2\n")
     with pytest.raises(DataError, match="differ in how many numbers"):
