@@ -63,7 +63,7 @@ def checked(
 ) -> Checked:
     """What `capture` gives, written in this format, read again and compared. Raises CheckpointError."""
     write, read = files.FORMATS[format]
-    with graphs.quiet(verbose):
+    with graphs.quiet(verbose), graphs.traced_plainly():
         try:
             data = write(capture(), notes, verbose)
             translate = read(data)
