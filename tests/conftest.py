@@ -154,7 +154,8 @@ def trained(shared, pictures_of) -> Callable[..., Path]:
     """
 
     def run(model: str, data: Sequence[Path] | None = None, **settings) -> Path:
-        settings = {"preset": "smoke", "steps": 4, "save_every": 2, "keep": 0, "workers": 0, **settings}
+        settings = {"steps": 4, "save_every": 2, "sample_every": 2, "keep": 0, **settings}
+        settings = {"preset": "smoke", "workers": 0, **settings}
         data = data or pictures_of(data_of(model, settings["preset"], settings.get("set")))
         key = hashlib.sha256(repr((list(map(str, data)), sorted(settings.items()))).encode()).hexdigest()[:12]
         return once(shared / f"{model}-{key}", lambda out: package.train(model, data, out=out, **settings))
@@ -197,6 +198,8 @@ TRAIN_TINY = [
     "32",
     "--workers",
     "0",
+    "--sample-every",  # a grid takes as long as several such steps
+    "1000",
     *(word for option, value in TINY_CYCLEGAN.items() for word in ("--set", f"{option}={value}")),
 ]
 """Flags for `gantool train cyclegan` with the smallest network."""
