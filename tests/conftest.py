@@ -74,9 +74,15 @@ def one_thread():
 
 @pytest.fixture(scope="session")
 def one_exporter():
-    """onnxscript parses its 500 functions anew for every export, a second each time: in tests once a process."""
+    """onnxscript parses its 500 functions anew for every export, a second each time: in tests once a process.
+
+    torch looks shapes up among those that it has worked out. In networks of a few layers nothing comes twice, and the
+    looking takes a third of an export; with the nine blocks of a CycleGAN it saves a fifth.
+    """
+    from torch._dynamo import config
     from torch.onnx._internal._lazy_import import onnxscript_apis
 
+    config.fake_tensor_cache_enabled = False
     onnxscript_apis.get_torchlib_ops = functools.cache(onnxscript_apis.get_torchlib_ops)
 
 

@@ -63,7 +63,7 @@ def checked(
 ) -> Checked:
     """What `capture` gives, written in this format, read again and compared. Raises CheckpointError."""
     write, read = files.FORMATS[format]
-    with graphs.quiet(verbose), graphs.traced_plainly():
+    with graphs.quiet(verbose):
         try:
             data = write(capture(), notes, verbose)
             translate = read(data)

@@ -6,12 +6,11 @@ import logging
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch._dynamo import config as tracing
 from torch.export import Dim, ExportedProgram
 from torch.fx.experimental import _config as shapes
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -100,13 +99,6 @@ def quiet(verbose: bool) -> Iterator[None]:
             yield
         finally:
             logging.disable(before)
-
-
-def traced_plainly() -> AbstractContextManager[None]:
-    """Inside, torch works each operator's shapes out anew. With free sizes it spends a third of an export on looking
-    them up, and finds next to none.
-    """
-    return tracing.patch(fake_tensor_cache_enabled=False)  # type: ignore[no-any-return]
 
 
 def _sides(sizes: Sizes, first: int) -> dict[int, Dim]:

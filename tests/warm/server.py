@@ -92,8 +92,11 @@ def serve(listener: socket.socket, real: str) -> str:
 
 
 def _prepare() -> None:
-    """What takes every command a tenth of a second, and every export half a one, is done here once."""
+    """What takes every command a tenth of a second, and every export half a one, is done here once; as for shapes, see
+    the fixture `one_exporter`.
+    """
     import typer.main
+    from torch._dynamo import config
     from torch.onnx._internal._lazy_import import onnxscript_apis
 
     from gantool.cli.main import app
@@ -102,6 +105,7 @@ def _prepare() -> None:
     typer.main.get_command(app)
     onnxscript_apis.get_torchlib_ops = functools.cache(onnxscript_apis.get_torchlib_ops)
     onnxscript_apis.get_torchlib_ops()
+    config.fake_tensor_cache_enabled = False
 
 
 def _at_start(environment: Mapping[str, str]) -> dict[str, str]:
