@@ -88,8 +88,18 @@ class Subject:
 def short_run(name: str, data: Sequence[Path], out: Path) -> Path:
     """Trains for four steps with the preset `smoke` on the CPU, where resuming is exact. Returns `out`."""
     half = STEPS // 2
-    often = {"save_every": half, "sample_every": half, "keep": 0}
-    return api.train(name, data, out=out, preset=SMOKE, steps=STEPS, workers=0, device="cpu", **often)
+    return api.train(
+        name,
+        data,
+        out=out,
+        preset=SMOKE,
+        steps=STEPS,
+        save_every=half,
+        sample_every=half,
+        keep=0,
+        workers=0,
+        device="cpu",
+    )
 
 
 def ways(facts: Facts) -> list[Direction]:
