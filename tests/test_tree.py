@@ -5,6 +5,7 @@ every member of the plugin contract serves more than one plugin. `make lint` che
 from __future__ import annotations
 
 import ast
+import functools
 import os
 import re
 import shutil
@@ -32,7 +33,12 @@ def sources(*folders: Path) -> dict[str, Path]:
 
 
 SOURCES = sources(ROOT / "gantool", *PLUGINS)
-TREES = {name: ast.parse(path.read_bytes()) for name, path in SOURCES.items()}
+
+
+@functools.cache
+def tree(module: str) -> ast.Module:
+    """Parsed when a test first asks: every process that runs tests imports this file."""
+    return ast.parse(SOURCES[module].read_bytes())
 
 
 def place(path: Path, line: int) -> str:
@@ -56,7 +62,7 @@ def import_nodes(node: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
 def imports(module: str) -> dict[str, int]:
     """The modules of ours that a module imports, each with the line of its first import."""
     found: dict[str, int] = {}
-    for node in import_nodes(TREES[module]):
+    for node in import_nodes(tree(module)):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         else:
@@ -187,7 +193,7 @@ def set_on_self(node: ast.AST) -> dict[str, int]:
 
 
 def classes(module: str) -> list[ast.ClassDef]:
-    return [node for node in TREES[module].body if isinstance(node, ast.ClassDef)]
+    return [node for node in tree(module).body if isinstance(node, ast.ClassDef)]
 
 
 def bases(node: ast.ClassDef) -> set[str]:

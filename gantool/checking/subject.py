@@ -87,8 +87,18 @@ class Subject:
 
 def short_run(name: str, data: Sequence[Path], out: Path) -> Path:
     """Trains for four steps with the preset `smoke` on the CPU, where resuming is exact. Returns `out`."""
+    half = STEPS // 2
     return api.train(
-        name, data, out=out, preset=SMOKE, steps=STEPS, save_every=STEPS // 2, keep=0, workers=0, device="cpu"
+        name,
+        data,
+        out=out,
+        preset=SMOKE,
+        steps=STEPS,
+        save_every=half,
+        sample_every=half,
+        keep=0,
+        workers=0,
+        device="cpu",
     )
 
 

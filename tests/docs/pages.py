@@ -19,7 +19,13 @@ _BLOCK = re.compile(
     r"(?:^<!-- (?P<kind>not run|file): (?P<note>[^\n]+?) -->\n)?^```(?P<language>\w*)\n(?P<code>.*?)^```$", re.M | re.S
 )
 
-QUICK = {"GANTOOL_STEPS": "2", "GANTOOL_SIZE": "36", "GANTOOL_CROP": "32", "OMP_NUM_THREADS": "1"}
+QUICK = {
+    "GANTOOL_STEPS": "2",
+    "GANTOOL_SIZE": "36",
+    "GANTOOL_CROP": "32",
+    "GANTOOL_SAMPLE_EVERY": "1000",
+    "OMP_NUM_THREADS": "1",
+}
 """The documented settings from the environment: short trainings, whatever preset a page names."""
 
 
@@ -55,7 +61,8 @@ def blocks(page: Path) -> Iterator[Block]:
 
 
 def run(page: Path, folder: Path, commands: Path, **environment: str) -> None:
-    """Runs the page's sh and python blocks one after the other in this folder, with the `gantool` in `commands`.
+    """Runs the page's sh and python blocks one after the other in this folder, with the `gantool` and the
+    `python` in `commands`.
 
     Fails with the place and the output.
     """
@@ -63,7 +70,7 @@ def run(page: Path, folder: Path, commands: Path, **environment: str) -> None:
     for block in blocks(page):
         if block.kind or block.language not in ("sh", "python"):
             continue
-        words = ["bash", "-euo", "pipefail", "-c"] if block.language == "sh" else [sys.executable, "-c"]
+        words = ["bash", "-euo", "pipefail", "-c"] if block.language == "sh" else [commands / "python", "-c"]
         done = subprocess.run(
             [*words, block.code],
             cwd=folder,

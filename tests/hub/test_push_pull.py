@@ -60,7 +60,8 @@ def hubbed(hub, main, tmp_path, monkeypatch):
 @pytest.fixture
 def run(trained, tmp_path) -> Path:
     """A run of a training, to be changed."""
-    made = trained("cyclegan", preset=None, steps=2, save_every=1, size=36, crop=32, set=TINY_CYCLEGAN)
+    every = {"save_every": 1, "sample_every": 1}
+    made = trained("cyclegan", preset=None, steps=2, **every, size=36, crop=32, set=TINY_CYCLEGAN)
     return Path(shutil.copytree(made, tmp_path / "run"))
 
 

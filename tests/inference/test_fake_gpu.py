@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
+from pathlib import Path
 
 import pytest
 
@@ -12,9 +12,11 @@ import pytest
 @pytest.mark.parametrize(
     "names", [("cyclegan", "bicyclegan", "ugatit", "dcgan"), pytest.param((), marks=pytest.mark.slow)]
 )
-def test_a_batch_goes_up_once_and_comes_down_once(names):
-    words = [sys.executable, "-m", "tests.inference.on_a_fake_gpu", *names]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
+def test_a_batch_goes_up_once_and_comes_down_once(names, commands):
+    code = "import sys; from tests.inference.on_a_fake_gpu import main; main(sys.argv[1:])"
+    root = Path(__file__).parents[2]
+    words = [commands / "python", "-c", code, *names]
+    done = subprocess.run(words, cwd=root, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     if not done.stdout:
         pytest.skip("this torch is no build without CUDA that can pretend to have it")

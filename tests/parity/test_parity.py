@@ -25,12 +25,21 @@ PROSE = ("reference", "note", "notes")
 
 SLOW = (
     "ali/networks/decoder_celeba",
+    "ali/networks/decoder_celeba_eval",
     "ali/networks/discriminator_celeba",
+    "ali/networks/discriminator_celeba_eval",
     "ali/networks/encoder_celeba",
+    "ali/networks/encoder_celeba_eval",
+    "bicyclegan/networks/G_official",
     "biggan/networks/D_imagenet128",
     "biggan/networks/G_imagenet128",
+    "biggan/networks/G_imagenet128_ch16_train",
+    "cut/networks/resnet_9blocks",
     "discogan/training",
+    "drit/networks/dis_single",
     "drit/training",
+    "drit/translations/random_a2b_fwt",
+    "dualgan/networks/generator_2020",
     "munit/training/cycle_nsgan_batch2",
     "pix2pix/networks/unet_256_batch_test_state",
     "pix2pixhd/networks/G_local_official",
@@ -39,18 +48,26 @@ SLOW = (
     "stackgan/networks/stage2_G_coco",
     "stargan/networks/D_both256",
     "stargan/networks/D_celeba128",
-    "starganv2/training",
+    "stargan/training/celeba",
+    "starganv2/networks/discriminator_afhq",
     "starganv2/networks/generator_afhq",
     "starganv2/networks/generator_celeba_hq",
+    "starganv2/networks/style_encoder_celeba_hq",
+    "starganv2/training",
+    "starganv2/translate/latent_and_reference",
+    "stylegan/imports",
     "stylegan/networks/v1_D_256",
     "stylegan/networks/v1_G_ffhq1024",
     "stylegan/networks/v2_D_256",
     "stylegan/networks/v2_D_cifar_labels",
     "stylegan/networks/v2_G_ffhq1024",
     "stylegan/networks/v2_G_paper256",
-    "stylegan/imports",
+    "ugatit/training/light_decay_4_steps",
+    "unit/training/nsgan_batch2",
 )
-"""How the names of cases begin that take long: `make test-all` compares them."""
+"""Cases, and sections, that take long: `make test-all` compares them. A smaller network, or a shorter training, of the
+same model stays.
+"""
 
 
 @dataclass(frozen=True)
@@ -170,7 +187,7 @@ def name_of(entry: Any) -> str:
 def parameters() -> Iterator[Any]:
     """The cases, the slow ones marked so."""
     for case in cases(FOLDER):
-        slow = [pytest.mark.slow] if case.id.startswith(SLOW) else []
+        slow = [pytest.mark.slow] if f"{case.id}/".startswith(tuple(f"{name}/" for name in SLOW)) else []
         yield pytest.param(case, id=case.id, marks=slow)
 
 

@@ -95,7 +95,7 @@ def test_a_training_tells_them(main, tmp_path, pictures):
     main("train", "cyclegan", *pictures, "-o", "run", *TRAIN_TINY, "--steps", "2", "--track", "tensorboard", "-q")
     found = events(tmp_path / "run")
     assert [one.step for one in found.Scalars("losses/cycle_a")] == [1, 2]
-    assert [one.step for one in found.Images("samples")] == [0, 1, 2]
+    assert [one.step for one in found.Images("samples")] == [0, 2]
     (options,) = found.Tensors("options/text_summary")
     assert b"| data | trainA, trainB |" in options.tensor_proto.string_val[0]  # where they lie is nobody's business
 

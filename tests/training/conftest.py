@@ -13,11 +13,13 @@ import pytest
 
 @pytest.fixture
 def launch(commands, tmp_path) -> Callable[..., subprocess.Popen[str]]:
-    """`launch("train", ...)`: a process of `gantool` in tmp_path; all it says is its stdout."""
+    """`launch("train", ...)`: a process of `gantool` in tmp_path, or of `program="python"`; stdout has all it says."""
 
-    def begin(*words: str, env: dict[str, str] | None = None, **more) -> subprocess.Popen[str]:
+    def begin(
+        *words: str, program: str = "gantool", env: dict[str, str] | None = None, **more
+    ) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [commands / "gantool", *words],
+            [commands / program, *words],
             cwd=tmp_path,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -44,8 +46,8 @@ def free_port() -> int:
 def both(launch) -> Callable[..., list[subprocess.Popen[str]]]:
     """`both("train", ...)`: two processes that train together, as torchrun would start them."""
 
-    def begin(*words: str) -> list[subprocess.Popen[str]]:
+    def begin(*words: str, **more) -> list[subprocess.Popen[str]]:
         place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": "2"}
-        return [launch(*words, env={"RANK": rank, "LOCAL_RANK": rank, **place}) for rank in "01"]
+        return [launch(*words, env={"RANK": rank, "LOCAL_RANK": rank, **place}, **more) for rank in "01"]
 
     return begin

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -56,10 +55,13 @@ def test_on_an_apple_gpu_a_step_that_is_not_finite_is_left_out_by_the_core():
         assert all(torch.equal(before[k], v) for k, v in parameters(model).items()) is (bad != 1.0)
 
 
-def counted(*words: str) -> dict[str, dict[str, float]]:
+LAUNCHES = "import runpy; runpy.run_path('launches.py', run_name='__main__')"
+
+
+def counted(commands: Path, *words: str) -> dict[str, dict[str, float]]:
     """What `benchmarks/launches.py` counts, in a process of its own; skips where this torch cannot."""
     done = subprocess.run(
-        [sys.executable, BENCHMARKS / "launches.py", *words], capture_output=True, text=True, check=False
+        [commands / "python", "-c", LAUNCHES, *words], cwd=BENCHMARKS, capture_output=True, text=True, check=False
     )
     if done.returncode == 3:
         pytest.skip(done.stderr.strip())
@@ -69,16 +71,16 @@ def counted(*words: str) -> dict[str, dict[str, float]]:
     return counts
 
 
-def test_a_step_neither_waits_for_the_gpu_nor_leaves_a_tensor_on_the_cpu():
-    counts = counted("--preset", "smoke", *FEW)
+def test_a_step_neither_waits_for_the_gpu_nor_leaves_a_tensor_on_the_cpu(commands):
+    counts = counted(commands, "--preset", "smoke", *FEW)
     assert set(counts) == set(FEW)
     assert all(count["launches"] > 100 for count in counts.values())
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_no_model_s_step_does(precision):
-    assert set(counted("--preset", "smoke", "--precision", precision)) == set(registry.plugins())
+def test_no_model_s_step_does(precision, commands):
+    assert set(counted(commands, "--preset", "smoke", "--precision", precision)) == set(registry.plugins())
 
 
 PROBE = """
@@ -111,8 +113,9 @@ with PretendedGPU() as gpu:
 """
 
 
-def test_the_pretended_gpu_sees_waits_and_leaks():
-    done = subprocess.run([sys.executable, "-c", PROBE], cwd=BENCHMARKS, capture_output=True, text=True, check=False)
+def test_the_pretended_gpu_sees_waits_and_leaks(commands):
+    words = [commands / "python", "-c", PROBE]
+    done = subprocess.run(words, cwd=BENCHMARKS, capture_output=True, text=True, check=False)
     leak, mask = done.stdout.splitlines() or [done.stderr, ""]
     assert leak.startswith("add at"), leak
     assert mask.startswith("a boolean mask at"), mask

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 import torch
 from gantool_cyclegan import CycleGAN
 from safetensors.torch import load_file
@@ -22,15 +24,17 @@ from tests.training.helpers import Noise, Notes
 OPTIONS = CycleGAN.Options(width=4, blocks=1, d_width=4, d_layers=1, pool=3)
 SPEC = Spec(("A", "B"), (Pictures(), Pictures()), 32)
 
-SCRIPT = """
+ROOT = Path(__file__).parents[2]
+SCRIPT = f"""
 import sys
 from pathlib import Path
 import torch
+sys.path.insert(0, {str(ROOT)!r})
 from tests.training.test_processes import train
 
 torch.set_num_threads(1)
 train(Path(sys.argv[1]), batch=1)
-threads = {Path(task, "comm").read_text().strip() for task in Path("/proc/self/task").glob("*")}
+threads = {{Path(task, "comm").read_text().strip() for task in Path("/proc/self/task").glob("*")}}
 assert not [name for name in threads if "gloo" in name], threads  # they may abort Python while it ends
 """
 
@@ -54,15 +58,24 @@ def train(folder: Path, batch: int) -> None:
     distributed.leave()
 
 
-def test_two_by_one_equals_one_by_two(tmp_path: Path):
-    script = tmp_path / "train.py"
-    script.write_text(SCRIPT)
-    root = Path(__file__).parents[2]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(root)}
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    two = [*torchrun, script, tmp_path / "two"]
-    done = subprocess.run(two, env=environment, cwd=root, capture_output=True, text=True, check=False)
+def by_hand(folder: Path, both: Callable[..., list[subprocess.Popen[str]]]) -> None:
+    for process in both("-c", SCRIPT, str(folder), program="python"):
+        said, _ = process.communicate()
+        assert process.returncode == 0, said
+
+
+def by_torchrun(folder: Path, both: object) -> None:
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--no-python"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    words = [*torchrun, sys.executable, "-c", SCRIPT, folder]
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+# With torchrun three processes import torch; what it tells them is what `both` does.
+@pytest.mark.parametrize("start", [by_hand, pytest.param(by_torchrun, marks=pytest.mark.slow)])
+def test_two_by_one_equals_one_by_two(tmp_path: Path, both, start):
+    start(tmp_path / "two", both)
     train(tmp_path / "one", batch=2)
     model = CycleGAN(OPTIONS, SPEC)
     moments_of_biases = {

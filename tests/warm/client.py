@@ -1,6 +1,6 @@
-"""Stands for `gantool` in tests: hands its arguments, streams and surroundings to a server that forks.
+"""Stands for `gantool` or `python` in tests: hands arguments, streams and surroundings to a server that forks.
 
-python -ISE client.py ADDRESS ARGUMENTS...
+python -ISE client.py ADDRESS PROGRAM ARGUMENTS...
 """
 
 import json
@@ -16,7 +16,8 @@ for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, sig
 os.umask(umask := os.umask(0))
 limits = [getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")]
 request = {
-    "arguments": sys.argv[2:],
+    "program": sys.argv[2],
+    "arguments": sys.argv[3:],
     "cwd": os.getcwd(),
     "environment": dict(os.environ),
     "umask": umask,

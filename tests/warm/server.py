@@ -1,17 +1,19 @@
 """A process that has torch and gantool imported and forks one process a command. Run by `tests/warm/__init__.py`.
 
-A forked process is as a fresh `gantool` would be: its own arguments, folder, environment, PYTHONPATH, umask, limits and
-standard streams. It only finds its modules imported, and does not take them apart when it ends. What cannot be given
-afterwards, such as another OMP_NUM_THREADS, is left to the real command, which then takes the process's place.
+A forked process is as a fresh `gantool`, or `python -c CODE`, would be: its own arguments, folder, environment,
+PYTHONPATH, umask, limits and standard streams. It only finds its modules imported, and does not take them apart when it
+ends. What cannot be given afterwards, such as another OMP_NUM_THREADS, is left to the real command, which then takes
+the process's place.
 
-    python server.py LISTENER GANTOOL
+    python server.py LISTENER REAL
 
-LISTENER is the number of a listening socket, GANTOOL the real command. The end of stdin ends the server.
+LISTENER is the number of a listening socket, REAL the folder of the real commands. The end of stdin ends the server.
 """
 
 from __future__ import annotations
 
 import atexit
+import functools
 import gc
 import importlib
 import io
@@ -25,6 +27,7 @@ import socket
 import sys
 import threading
 import traceback
+import types
 from collections.abc import Mapping
 
 MODULES = (
@@ -38,16 +41,28 @@ MODULES = (
     "onnx",
     "onnxscript",
     "rich.progress",
+    "gantool.api",
+    "gantool.training.session",
+    "gantool.evaluation.validation",
+    "gantool.export.checked",
+    "torch.onnx._internal.exporter._core",
+    "networkx",
+    "jinja2",
+    "PIL.PngImagePlugin",
+    "PIL.JpegImagePlugin",
 )
 AT_START = re.compile(r"(PYTHON(?!PATH$)|OMP_|MKL_|OPENBLAS_|LD_|LC_|LANG|TORCH|PYTORCH|CUDA|MALLOC)")
 """How the names of variables begin that a process reads while it starts."""
 
 
-def serve(listener: socket.socket, real: str) -> None:
-    """Serves until stdin ends. In a process of its own for each command, it returns where the command begins."""
+def serve(listener: socket.socket, real: str) -> str:
+    """Serves until stdin ends. In a process of its own for each command, it returns where the command begins, with the
+    name of the program.
+    """
     at_start = _at_start(os.environ)
     for module in MODULES:
         importlib.import_module(module)
+    _prepare()
     assert len(os.listdir("/proc/self/task")) == 1, "a process with threads must not fork"
     gc.freeze()  # what is here now is never looked at again, so that processes go on sharing it
     path = sys.path[1:]
@@ -66,13 +81,31 @@ def serve(listener: socket.socket, real: str) -> None:
                 _keep(command, connection, streams)
             connection.close()
             _surround(request, streams)
+            program = os.path.join(real, request["program"])
             if _at_start(request["environment"]) != at_start:
-                os.execve(real, [real, *request["arguments"]], request["environment"])
-            _dress(request, path, real)
-            return
+                os.execve(program, [program, *request["arguments"]], request["environment"])
+            _dress(request, path, program)
+            return request["program"]
         connection.close()
         for stream in streams:
             os.close(stream)
+
+
+def _prepare() -> None:
+    """What takes every command a tenth of a second, and every export half a one, is done here once; as for shapes, see
+    the fixture `one_exporter`.
+    """
+    import typer.main
+    from torch._dynamo import config
+    from torch.onnx._internal._lazy_import import onnxscript_apis
+
+    from gantool.cli.main import app
+
+    typer.main.get_command = functools.cache(typer.main.get_command)
+    typer.main.get_command(app)
+    onnxscript_apis.get_torchlib_ops = functools.cache(onnxscript_apis.get_torchlib_ops)
+    onnxscript_apis.get_torchlib_ops()
+    config.fake_tensor_cache_enabled = False
 
 
 def _at_start(environment: Mapping[str, str]) -> dict[str, str]:
@@ -117,13 +150,14 @@ def _surround(request: dict, streams: list[int]) -> None:
             resource.setrlimit(limit, values)
 
 
-def _dress(request: dict, path: list[str], real: str) -> None:
+def _dress(request: dict, path: list[str], program: str) -> None:
     """Makes Python look as if it had just started the real command: environment, arguments, path and streams."""
     os.environ.clear()
     os.environ.update(request["environment"])
     named = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
-    sys.path[:] = [os.path.dirname(real), *map(os.path.abspath, named), *path]
-    sys.argv[:] = [real, *request["arguments"]]
+    is_python = request["program"] == "python"
+    sys.path[:] = ["" if is_python else os.path.dirname(program), *map(os.path.abspath, named), *path]
+    sys.argv[:] = request["arguments"] if is_python else [program, *request["arguments"]]
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         raw = io.FileIO(number, "w" if number else "r", closefd=False)
         binary = io.BufferedWriter(raw) if number else io.BufferedReader(raw)
@@ -148,12 +182,22 @@ def _leave(status: object) -> None:
     os._exit(code & 255)
 
 
-if __name__ == "__main__":
-    serve(socket.socket(fileno=int(sys.argv[1])), sys.argv[2])
-    from gantool.cli.main import main
+def _run(program: str) -> None:
+    """The command itself. Of `python -c CODE ARGUMENTS...` sys.argv has all but the first word."""
+    if program == "gantool":
+        from gantool.cli.main import main
 
-    try:
         main()
+    else:
+        code = sys.argv.pop(1)
+        sys.modules["__main__"] = fresh = types.ModuleType("__main__")
+        exec(compile(code, "<string>", "exec"), fresh.__dict__)
+
+
+if __name__ == "__main__":
+    program = serve(socket.socket(fileno=int(sys.argv[1])), sys.argv[2])
+    try:
+        _run(program)
         end: object = None
     except SystemExit as exit_:
         end = exit_.code
