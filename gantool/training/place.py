@@ -11,6 +11,7 @@ from gantool.options import read_yaml
 from gantool.pictures.find import is_picture_name
 from gantool.runs import folders
 from gantool.runs.find import meant, newest_run
+from gantool.training.settings import OF_THE_CALL
 
 _ANOTHER = argument("out", "ANOTHER_FOLDER")
 
@@ -55,7 +56,10 @@ def find_place(name: str, out: Path | None, resume: str | None) -> Place:
 
 
 def settings_of_run(place: Place) -> dict[str, object]:
-    """The run.yaml of a run that remembers its settings; empty for another. Raises CheckpointError without one."""
+    """The run.yaml of a run that remembers its settings, without those of one call; empty for another.
+
+    Raises CheckpointError where there is no run.yaml.
+    """
     if not place.remembers:
         return {}
     folder = place.saves[0].parents[1] if place.saves else place.folder
@@ -63,7 +67,8 @@ def settings_of_run(place: Place) -> dict[str, object]:
     if not file.is_file():
         begin = f"{argument('from_', place.folder)} {_ANOTHER}"
         raise CheckpointError(f"{place.folder} was imported, not trained: begin with its weights, {begin}")
-    return read_yaml(file)
+    # Earlier versions of gantool wrote these down, too.
+    return {key: value for key, value in read_yaml(file).items() if key not in OF_THE_CALL}
 
 
 def model_of(out: Path | None, resume: str | None) -> object:

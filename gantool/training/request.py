@@ -26,7 +26,7 @@ from gantool.runs import folders
 from gantool.spec import Spec
 from gantool.training import sources
 from gantool.training.place import Place
-from gantool.training.settings import TrainSettings
+from gantool.training.settings import OF_THE_CALL, TrainSettings
 from gantool.training.words import Request as Request
 from gantool.training.words import Words, understood
 from gantool.version import __version__
@@ -72,7 +72,8 @@ class Plan:
 
     def as_yaml(self, world: int) -> dict[str, Any]:
         """The content of `run.yaml`: as a configuration file it repeats the run."""
-        settings = {field.name: getattr(self.settings, field.name) for field in dataclasses.fields(self.settings)}
+        names = [field.name for field in dataclasses.fields(self.settings) if field.name not in OF_THE_CALL]
+        settings = {name: getattr(self.settings, name) for name in names}
         return {
             "model": self.name,
             "data": [str(path.resolve()) for path in self.paths],
@@ -87,7 +88,7 @@ class Plan:
                 "sources": {
                     key: spelled(setting.source, in_python)
                     for key, setting in self.sources.items()
-                    if setting.source != "default"
+                    if setting.source != "default" and key not in OF_THE_CALL
                 },
             },
         }

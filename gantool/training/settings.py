@@ -22,6 +22,11 @@ CHANGEABLE = frozenset(
 )
 """Settings that may change when a run is continued. Any other change would make it another run."""
 
+OF_THE_CALL = frozenset({"time"})
+"""Settings that a run does not remember: each call says them anew, by an argument, the environment or a configuration
+file. A run that kept its time limit would never get further.
+"""
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainSettings:

@@ -17,7 +17,7 @@ from gantool.runs import folders
 from gantool.runs.header import read_facts
 from gantool.runs.upgrade import current_options
 from gantool.spec import Facts
-from gantool.training.settings import CHANGEABLE, TrainSettings
+from gantool.training.settings import CHANGEABLE, OF_THE_CALL, TrainSettings
 
 _NO_SETTINGS = ("model", "data", "facts", "options", "summary")
 """Keys of a YAML file beside the settings."""
@@ -39,8 +39,8 @@ class Given:
 
     @property
     def asked(self) -> set[str]:
-        """Settings that are asked for now, the environment's included."""
-        return {*_environment(), *self.settings, *self.rare}
+        """Settings that are asked for now, the environment's included, and those that a run does not remember."""
+        return {*OF_THE_CALL, *_environment(), *self.settings, *self.rare}
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 
 import pytest
+import yaml
 
 from gantool.errors import UsageError
+from gantool.runs import folders
 from gantool.training.settings import seconds
+from tests.conftest import TRAIN_TINY
 
 
 @pytest.mark.parametrize(
@@ -42,8 +45,33 @@ def test_others_are_refused(text):
 
 
 def test_a_time_in_a_config_may_be_what_yaml_takes_for_a_number(main, tmp_path, pictures):
-    for time, expected in (("7:50:00", "28200"), ("90", "90"), ("07:50:00", "07:50:00")):
+    for time, expected in (("7:50:00", "7:50:00"), ("90", "90"), ("07:50:00", "07:50:00")):
         (tmp_path / "c.yaml").write_text(f"model: cyclegan\ndata: [trainA, trainB]\ntime: {time}\n")
         out = main("train", "--config", "c.yaml", "--preset", "smoke", "--dry-run")[1]
         rows = {line.split()[0]: line.split()[1] for line in out.splitlines() if line.strip()}
         assert rows["time"] == expected
+
+
+def limit(main, *words: str) -> list[str]:
+    """The time limit of a training that goes on, and its source."""
+    lines = main("train", *words, "--resume", "--dry-run", "-q")[1].splitlines()
+    return next(line.split() for line in lines if line.startswith("time "))[1:]
+
+
+def test_a_limit_is_one_of_the_call_not_of_the_run(main, tmp_path, pictures, monkeypatch):
+    """It was kept: a run begun with a short limit met it again at each start, and never got far."""
+    begin = ["train", "cyclegan", "trainA", "trainB", "-o", "run", "--preset", "smoke", *TRAIN_TINY]
+    main(*begin, "--steps", "50", "--time", "0.01s", code=75)
+    settings = tmp_path / "run" / folders.SETTINGS
+    stored = yaml.safe_load(settings.read_text())
+    assert "time" not in stored
+    assert "time" not in stored["facts"]["sources"]
+    settings.write_text("time: 0.01s\n" + settings.read_text())  # as versions before kept it
+    assert "continuing run" in main("train", "-o", "run", "--resume", "--steps", "2")[2]
+    assert "time" not in yaml.safe_load(settings.read_text())
+
+    (tmp_path / "c.yaml").write_text("time: 3h\n")
+    assert limit(main, "cyclegan", "-o", "run", "--config", "c.yaml") == ["3h", "config", "c.yaml"]
+    monkeypatch.setenv("GANTOOL_TIME", "2h")
+    assert limit(main, "-o", "run") == ["2h", "GANTOOL_TIME"]
+    assert limit(main, "-o", "run", "--time", "1h") == ["1h", "--time"]
