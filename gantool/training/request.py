@@ -127,6 +127,7 @@ def plan(request: Request | Words) -> Plan:
             f" {data.smallest_batch}, not {chosen.batch}; {argument('accumulate')} does not replace it"
         )
     domains = _domains(words, data, chosen.aligned)
+    _check_domains(domains, began, words)
     size, crop = chosen.sides()
     return Plan(
         name=name,
@@ -160,6 +161,18 @@ def _domains(words: Words, data: Data, aligned: str | None) -> tuple[Domain, ...
         new = [f"NEW_{path.name or path}" for path in words.paths]
         go_on = command("train", {"model": words.name, "data": new}, out=words.place.folder, resume="")
         raise DataError(f"{error.text}. If the pictures have moved: {go_on}") from error
+
+
+def _check_domains(domains: tuple[Domain, ...], began: Mapping[str, Any], words: Words) -> None:
+    """Raises UsageError where a run goes on with domains of other names than it was begun with, or in another order."""
+    before = list(sources.table(began.get("domains", {}), words.run_yaml))
+    now = [domain.name for domain in domains]
+    if before and now != before:
+        raise UsageError(
+            f"{words.place.folder} was begun with the domains {', '.join(before)}, not {', '.join(now)}: name its"
+            " folders as before (a link will do where one has another name)."
+            f" For another run that begins with its weights: {argument('from_', words.place.folder)}"
+        )
 
 
 def write_settings(plan: Plan, folder: Path, world: int) -> None:

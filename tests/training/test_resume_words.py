@@ -95,6 +95,21 @@ def test_moved_pictures_name_the_command_that_goes_on(main, pictures, tmp_path, 
     main("train", "cyclegan", "disk/trainA", "disk/trainB", "-o", "run", "--resume", "--steps", "2")
 
 
+def test_a_run_goes_on_with_its_own_domains(main, pictures, tmp_path):
+    """It went on with any, and `--to`, card and gallery had names that its networks had never seen."""
+    main(*BEGIN)
+    for folder in ("cats", "dogs"):
+        shutil.copytree(tmp_path / "trainA", tmp_path / folder)
+    for given in (["cats", "dogs"], ["trainB", "trainA"]):
+        err = main("train", "cyclegan", *given, "-o", "run", "--resume", "--steps", "2", code=2)[2]
+        names = ", ".join(name.removeprefix("train") for name in given)
+        assert f"error: run was begun with the domains A, B, not {names}: " in err
+        assert "--from run" in err
+    shutil.copy(next((tmp_path / "cats").iterdir()), tmp_path / "trainA" / "new.png")
+    err = main("train", "-o", "run", "--resume", "--steps", "2")[2]
+    assert "warning: the pictures are not those that this run began with" in err
+
+
 def test_sources_survive_any_number_of_continuations(main, pictures, tmp_path):
     main(*BEGIN)
     before = sources(tmp_path / "run")
