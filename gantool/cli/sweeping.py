@@ -35,7 +35,8 @@ def sweep(request: Request, texts: Sequence[str], part: str | None, dry_run: boo
     trained = session.start(decided, console)
     there = [record(one.folder) for one in decided.all if one.folder.is_dir()]
     compared = _compared(decided, console)
-    found = None if compared is None else compared.as_dict()
+    notes = [] if compared is None else [console.words(note) for note in compared.notes]
+    found = None if compared is None else {**compared.as_dict(), "notes": notes}
     console.event("sweep", runs=[one.as_dict() for one in there], comparison=found, failed=trained.failed)
     if not console.json:
         from gantool.cli import compare, runs

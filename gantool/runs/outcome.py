@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -21,6 +22,8 @@ NAME = ".outcome"
 RUNNING, STOPPED, DONE, FAILED, IMPORTED = "running", "stopped", "done", "failed", "imported"
 """States of a run. One that is stopped was saved and can be continued; one that is imported was trained elsewhere."""
 
+_MOST = 2000  # characters of a reason; JSON has up to 12 bytes for one
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -32,7 +35,7 @@ class Outcome:
     code: int = 0
     """The exit code that it ended with."""
     why: str = ""
-    """What ended it, unless it was done: a message whose arguments are not yet spelled."""
+    """What ended it, unless it was done, as its training said it."""
 
 
 def write(run: Path, outcome: Outcome) -> None:
@@ -41,10 +44,12 @@ def write(run: Path, outcome: Outcome) -> None:
         write_atomically(run / NAME, json.dumps(asdict(outcome)).encode())
 
 
-def ended_by(error: BaseException, total: int) -> Outcome:
-    """The outcome of a training that this error ended."""
+def ended_by(error: BaseException, total: int, spell: Callable[[str], str]) -> Outcome:
+    """The outcome of a training that this error ended. `spell` writes the arguments of its message out, as
+    `Console.words` does: whoever reads the file finds words.
+    """
     if isinstance(error, (Interrupted, TimeLimitReached)):
-        return Outcome(STOPPED, total, error.exit_code, error.text)
+        return Outcome(STOPPED, total, error.exit_code, spell(error.text)[:_MOST])
     if isinstance(error, KeyboardInterrupt):
         return Outcome(STOPPED, total, 130, "it was ended at once by Ctrl-C")
     if isinstance(error, SystemExit) and isinstance(error.code, int) and error.code > 128:  # a second signal
@@ -52,7 +57,7 @@ def ended_by(error: BaseException, total: int) -> Outcome:
     if ran_out(error):
         return Outcome(FAILED, total, OutOfMemoryError.exit_code, "the memory did not suffice")
     if isinstance(error, GantoolError):
-        return Outcome(FAILED, total, error.exit_code, error.text[:1000])
+        return Outcome(FAILED, total, error.exit_code, spell(error.text)[:_MOST])
     return Outcome(FAILED, total, 1, f"{type(error).__name__}: {first_line(error)}")
 
 
@@ -74,7 +79,7 @@ _OUTCOME = schema.record(
         "state": schema.one_of(RUNNING, STOPPED, DONE, FAILED),
         "total": schema.nullable(schema.whole()),
         "code": schema.whole(0, 255),
-        "why": schema.text(2000),
+        "why": schema.text(_MOST),
     }
 )
 
@@ -82,6 +87,6 @@ _OUTCOME = schema.record(
 def _stored(run: Path) -> Outcome | None:
     try:
         with (run / NAME).open("rb") as file:
-            return Outcome(**_OUTCOME(schema.parse_json(file.read(20_000)), ""))
+            return Outcome(**_OUTCOME(schema.parse_json(file.read(50_000)), ""))
     except (OSError, ValueError):
         return None

@@ -71,7 +71,7 @@ def _trained(one: One, console: Console, left: float | None) -> str:
     try:
         session.start(one.plan, console, validator, left=left)
     except DivergedError as error:
-        return error.text
+        return console.words(error.text)
     except TimeLimitReached as error:
         raise TimeLimitReached(
             f"time limit reached in {one.folder}, which is saved: the same command goes on"

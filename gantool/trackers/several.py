@@ -101,7 +101,7 @@ def tracking(names: Sequence[str], about: About, console: Console) -> Iterator[T
     try:
         yield trackers
     except BaseException as error:
-        trackers.end(outcome.ended_by(error, 0).state)
+        trackers.end(outcome.ended_by(error, 0, console.words).state)
         raise
     trackers.end(outcome.DONE)
 

@@ -79,7 +79,7 @@ def start(plan: Plan, console: Console, validator: Validator | None = None, *, l
             raise folder
         dataset.keep_in(folder / ".cache")
         model.to(device)
-        with _noted(folder, plan.total_steps(len(dataset), processes.world), processes):
+        with _noted(folder, plan.total_steps(len(dataset), processes.world), processes, console):
             _train(plan, model, dataset, folder, processes, console, measure, left)
         if processes.first:
             (folder / _CHECKED).unlink(missing_ok=True)
@@ -88,7 +88,7 @@ def start(plan: Plan, console: Console, validator: Validator | None = None, *, l
 
 
 @contextlib.contextmanager
-def _noted(folder: Path, total: int, processes: Processes) -> Iterator[None]:
+def _noted(folder: Path, total: int, processes: Processes, console: Console) -> Iterator[None]:
     """Around a training: its run folder says that it is at work, and how it ended."""
     if not processes.first:
         yield
@@ -97,7 +97,7 @@ def _noted(folder: Path, total: int, processes: Processes) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        outcome.write(folder, outcome.ended_by(error, total))
+        outcome.write(folder, outcome.ended_by(error, total, console.words))
         raise
     outcome.write(folder, outcome.Outcome(outcome.DONE, total))
 

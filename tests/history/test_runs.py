@@ -10,7 +10,10 @@ import pytest
 import yaml
 from PIL import Image
 
+from gantool.cli.common import spelled_flag
+from gantool.errors import TimeLimitReached, argument
 from gantool.report import card
+from gantool.report.console import Console
 from gantool.report.runlog import RunLog
 from gantool.runs import folders, lock, outcome
 from tests.runs import untrained
@@ -200,6 +203,17 @@ def test_a_training_says_how_it_ended(trained_tiny):
     assert (found.state, found.total) == ("done", 2)
 
 
+def test_the_reason_of_a_stop_is_kept_in_words(main, tmp_path):
+    """The file had the marks of arguments that are not yet spelled."""
+    error = TimeLimitReached(f"stopped in {'x' * 1500}. Continue with {argument('resume')}")
+    run = make(tmp_path / "runs" / "one", step=2)
+    outcome.write(run, outcome.ended_by(error, 4, Console(spell=spelled_flag).words))
+    said = f"stopped in {'x' * 1500}. Continue with --resume"
+    assert json.loads((run / outcome.NAME).read_text())["why"] == said
+    assert said in main("runs", "show", "runs/one")[1]
+    assert json.loads(main("runs", "show", "runs/one", "--json")[1])["why"] == said
+
+
 @pytest.mark.parametrize(
     ("error", "state", "code", "why"),
     [
@@ -211,4 +225,4 @@ def test_a_training_says_how_it_ended(trained_tiny):
     ],
 )
 def test_what_ended_a_training_is_kept(error, state, code, why):
-    assert outcome.ended_by(error, 4) == outcome.Outcome(state, 4, code, why)
+    assert outcome.ended_by(error, 4, str) == outcome.Outcome(state, 4, code, why)

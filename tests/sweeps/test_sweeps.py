@@ -94,9 +94,12 @@ def test_what_another_process_has_trained_since_the_plan_is_left(pictures, tmp_p
 
 
 def test_one_that_diverges_does_not_stop_the_rest(sweep, tmp_path):
-    err = sweep("--sweep", "lr=1e30,1e-4", steps=13, code=1)[2]
+    _, out, err = sweep("--sweep", "lr=1e30,1e-4", "--json", steps=13, code=1)
     assert "1 of 2 runs failed, the others are done: lr=1e30" in err
-    assert outcome.read(tmp_path / "all" / "lr=1e30").code == 6
+    found = outcome.read(tmp_path / "all" / "lr=1e30")
+    assert found.code == 6
+    assert "(--set lr=...), --precision fp32," in found.why
+    assert json.loads(out.splitlines()[-1])["failed"] == {"lr=1e30": found.why}
     assert outcome.read(tmp_path / "all" / "lr=1e-4").state == "done"
 
 
