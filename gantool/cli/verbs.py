@@ -10,6 +10,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from gantool.cli.words import check_flags
 from gantool.errors import UsageError, did_you_mean, quoted
 
 _NEAR = 0.75  # of two letters that are swapped: shwo
@@ -25,7 +26,10 @@ class Verbs(TyperGroup):
             verb, rest = " ".join(args[:2]), args[2:]
         if not ctx.resilient_parsing:
             _check_second(verb, rest, self.second_words_of(verb))
-        return super().resolve_command(ctx, [verb, *rest])
+        name, command, rest = super().resolve_command(ctx, [verb, *rest])
+        if name == "train" and command is not None and not ctx.resilient_parsing:
+            check_flags(rest, {flag for one in command.params for flag in (*one.opts, *one.secondary_opts)})
+        return name, command, rest
 
     def shell_complete(self, ctx: Any, incomplete: str) -> Any:
         """First words alone: the second ones are offered behind them."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from gantool import registry
@@ -16,6 +17,33 @@ def check_models(words: Sequence[str]) -> None:
     given = [word for word in options if word in ("--model", "-m") or word.startswith("--model=")]
     if len(given) > 1:
         raise UsageError(f"{argument('model')} was given {len(given)} times, and one is used: call gantool for each")
+
+
+def check_flags(words: Sequence[str], flags: Collection[str]) -> None:
+    """The words behind `train`, of which `flags` are known: raises UsageError for one that is an option of the model,
+    or a setting that has no flag. Options are read without importing a model.
+    """
+    options = words[: words.index("--")] if "--" in words else words
+    for position, word in enumerate(options):
+        flag, equals, value = word.partition("=")
+        if not flag.startswith("--") or flag in flags:
+            continue
+        key = flag.removeprefix("--").replace("-", "_")
+        if key in _set(words):
+            following = options[position + 1] if position + 1 < len(options) else "--"
+            chosen = value if equals else "..." if following.startswith("--") else following
+            raise UsageError(f"train has no {flag}. Did you mean {argument('set', f'{key}={chosen}')}?")
+
+
+def _set(words: Sequence[str]) -> set[str]:
+    """What `--set` takes for the model among these words; for any model where none is named."""
+    from gantool.training.option_names import option_names
+    from gantool.training.settings import TrainSettings
+
+    plugins = registry.plugins()
+    models = [plugins[word] for word in words if word in plugins][:1] or [*plugins.values()]
+    settings = {field.name for field in dataclasses.fields(TrainSettings)}
+    return settings.union(*(option_names(model) or () for model in models))
 
 
 def with_resume_value(words: list[str]) -> list[str]:

@@ -33,6 +33,10 @@ WRONG = {
     "train cyclegan trainA trainB --resume nowhere": "there is no run nowhere",
     "train cyclegan trainA trainB --from nowhere": "nowhere is no run folder",
     "train -o nowhere --resume": "which model?",
+    "train cyclegan trainA trainB --lr 1e-4": "train has no --lr. Did you mean --set lr=1e-4?",
+    "train cyclegan trainA trainB --cycle-a=5": "Did you mean --set cycle_a=5?",
+    "train cyclegan trainA trainB --flip no": "Did you mean --set flip=no?",
+    "train --resume nowhere --cycle-b": "Did you mean --set cycle_b=...?",
 }
 """Words, and what is said of them."""
 
