@@ -20,7 +20,7 @@ def sweep(request: Request, texts: Sequence[str], part: str | None, dry_run: boo
     from gantool.sweeps.combinations import combinations
 
     combinations(texts)  # a misspelt one is answered before torch is imported
-    if request.out is not None and not dry_run:
+    if request.out is not None:
         check_folder(request.out)
     common.load_torch(console)
     from gantool.history.record import record

@@ -172,8 +172,7 @@ def train(
     known = understood(request)
     if known.place.anew:
         console.warn(known.place.anew, grave=True)
-    if not dry_run:
-        check_folder(known.place.folder)
+    check_folder(known.place.folder)
     common.load_torch(console)
     from gantool.evaluation import validation
     from gantool.training import session

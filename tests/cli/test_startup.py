@@ -326,6 +326,14 @@ def test_json_lines_of_a_training(gantool, pictures):
     assert set(losses[-1]) >= {"gan_ab", "cycle_a", "d_b"}
 
 
+@pytest.mark.parametrize("more", [[], ["--sweep", "lr=1e-4,2e-4"]], ids=["one run", "a sweep"])
+def test_a_dry_run_refuses_a_folder_below_a_file_as_the_training_does(main, pictures, tmp_path, more):
+    (tmp_path / "file").touch()
+    line = ["train", "cyclegan", "trainA", "trainB", "-o", "file/run", *more]
+    for words in (line, [*line, "--dry-run"]):
+        assert main(*words, code=3)[2] == "error: cannot write to file/run: file is a file\n"
+
+
 def test_a_dry_run_says_where_each_value_is_from_and_writes_nothing(main, pictures, tmp_path):
     _, out, _ = main(
         "train", "cyclegan", "trainA", "trainB", "--preset", "smoke", "--batch", "2", "--set", "pool=9", "--dry-run"
