@@ -64,6 +64,8 @@ class Inspection:
         if not small:
             return None
         many = "all pictures" if len(small) == len(sides) else f"{len(small)} of {len(sides)} pictures"
+        if len(sides) < self.total:  # some formats tell their size to a decoder alone, and known files are not opened
+            many = f"{len(small)} of the {len(sides)} pictures whose sizes were read ({self.total} in all)"
         return f"{many} are enlarged to {preparation.size} pixels: the smallest has {min(small)}"
 
 

@@ -111,5 +111,9 @@ def test_enlarged_pictures_are_counted(tmp_path):
     found = inspection.inspect([domain(folder)], [3])
     said = found.enlarged(Preparation("resize_and_crop", 286, 256))
     assert said == "3 of 4 pictures are enlarged to 286 pixels: the smallest has 40"
+    draw(folder, 1, seed=2, size=40, suffix=".webp")
+    some = inspection.inspect([domain(folder)], [3]).enlarged(Preparation("resize_and_crop", 286, 256))
+    assert some is not None
+    assert some.startswith("3 of the 4 pictures whose sizes were read (5 in all) are enlarged to 286 pixels")
     assert found.enlarged(Preparation("resize_and_crop", 48, 44)) is None
     assert found.enlarged(Preparation("crop", 286, 256)) is None
