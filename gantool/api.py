@@ -115,9 +115,12 @@ class Trained:
         picture of the target domain whose style is taken. Transparency is kept, and the 16 bits of a grey picture in a
         one-channel domain. `size` (width, height) resizes it before the network. Where the source is label maps,
         `image` is one, and `instances` its instance map, if the model was trained with such. Raises UsageError for an
-        unknown domain, or for a style or instance map that the model cannot have, DataError for a size or label it
-        cannot take, and OutOfMemoryError.
+        unknown domain, for what is no picture, such as a path, or for a style or instance map that the model cannot
+        have, DataError for a size or label it cannot take, and OutOfMemoryError.
         """
+        _check_picture("image", image)
+        if instances is not None:
+            _check_picture("instances", instances)
         engine = self.engine
         way, *more = direction.targets(self.facts, to)
         if more:
@@ -171,6 +174,7 @@ class Trained:
 
     def style(self, image: Image.Image, domain: str | None = None) -> np.ndarray[Any, Any]:
         """The style code (S,) of a picture of this domain (None: the second of two), for `translate(style=...)`."""
+        _check_picture("image", image)
         if domain is None and len(self.domains) > 2:
             raise UsageError(f"say in which domain the picture is: {', '.join(self.domains)}")
         target = self.domains[1] if domain is None else direction.named(self.domains, domain)
@@ -412,8 +416,11 @@ def pull(name: str, folder: str | Path | None = None, *, console: Console | None
 def grid(rows: Sequence[Sequence[Image.Image]], header: Sequence[str] | None = None) -> Image.Image:
     """One picture of all these in rows, with words above the columns: to compare results side by side.
 
-    Raises UsageError where there is no picture, or not a word for each column.
+    Raises UsageError where there is no picture, for what is none, such as a path, or where not each column has a word.
     """
+    for row in rows:
+        for image in row:
+            _check_picture("rows", image)
     try:
         return grids.grid([[to_uint8(picture_of(image).pixels) for image in row] for row in rows], header)
     except ValueError as error:
@@ -423,6 +430,17 @@ def grid(rows: Sequence[Sequence[Image.Image]], header: Sequence[str] | None = N
 def _said(console: Console | None, quiet: int) -> Console:
     """The console that was given. Without one a notebook shows notes and progress, and a script hears little."""
     return console or (Console() if in_notebook() else Console(verbosity=quiet))
+
+
+def _check_picture(argument: str, given: object) -> None:
+    """Raises UsageError for what is no picture of Pillow's, such as a path."""
+    if isinstance(given, Image.Image):
+        return
+    if isinstance(given, (str, Path)):
+        raise UsageError(
+            f"{argument} takes pictures that Pillow has opened, not a path: PIL.Image.open({str(given)!r})"
+        )
+    raise UsageError(f"{argument} takes pictures that Pillow has opened, not {type(given).__name__}")
 
 
 def _opened(pixels: Array) -> Image.Image:

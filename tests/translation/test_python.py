@@ -29,6 +29,17 @@ def test_pictures_keep_their_size_transparency_and_orientation(tmp_path):
         assert translator.translate(image, size=(64, 20)).size == (64, 20)
 
 
+def test_a_path_where_a_picture_is_wanted_is_refused_with_what_opens_it(tmp_path):
+    """Pillow's own AttributeError said nothing to a person."""
+    translator = gantool.load(untrained(tmp_path / "run"), device="cpu")
+    calls = [translator.translate, translator.style, lambda image: gantool.grid([[image]])]
+    for call in calls:
+        with pytest.raises(UsageError, match=r"not a path: PIL\.Image\.open\('x\.png'\)"):
+            call("x.png")
+        with pytest.raises(UsageError, match="opened, not ndarray"):
+            call(noise(8, 8))
+
+
 def test_grey_keeps_its_16_bits(tmp_path):
     translator = gantool.load(untrained(tmp_path / "run", channels_a=1, channels_b=1, identity=0.0), device="cpu")
     result = translator.translate(Image.fromarray(np.arange(1600, dtype=np.uint16).reshape(40, 40) * 40))
