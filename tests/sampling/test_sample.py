@@ -204,6 +204,8 @@ def test_json_says_what_was_made(main, classes, tmp_path):
         (["--to", "red", "out"], "dcgan is not told what to show: leave out --to"),
         (["--text", "a bird", "out"], "leave out --text"),
         (["--ext", "xyz", "out"], "--ext"),
+        (["picture.mp4"], "picture.mp4: pictures cannot be written as 'mp4': choose one of"),
+        (["-n", "2", "pictures.gif"], "2 pictures do not go into pictures.gif: name a folder"),
         (["--ext", "jpg", "picture.png"], "names the file already"),
         (["out", "-o", "other"], "OUT is named twice"),
         ([], "where to?"),
