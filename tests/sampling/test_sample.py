@@ -45,7 +45,8 @@ def pixels(path: Path) -> np.ndarray:
 def test_a_seed_gives_one_picture_whatever_is_made_beside_it(main, plain, tmp_path):
     main("sample", "--model", plain, "-n", 5, "--seed", 3, "out")
     assert files(tmp_path / "out") == [f"seed{seed:04}.png" for seed in range(3, 8)]
-    main("sample", "--model", plain, "--seeds", "7,3-4", "again")
+    _, _, err = main("sample", "--model", plain, "--seeds", "7,3-4,7,3", "again")
+    assert "3 written" in err
     main("sample", "--model", plain, "--seed", 5, "one.png")
     for name in files(tmp_path / "again"):
         assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "out" / name).read_bytes()
@@ -240,14 +241,15 @@ def test_a_training_without_pictures_or_with_too_many_folders_is_told_what_the_m
     assert "an option classes take a folder for each class where it is true" in " ".join(err.split())
 
 
-def test_a_signal_leaves_whole_pictures_and_the_same_command_goes_on(commands, plain, tmp_path):
-    words = [commands / "gantool", "sample", "--model", str(plain), "-n", "4000", "out", "--print"]
+@pytest.mark.parametrize("jobs", ["1", pytest.param("2", marks=pytest.mark.slow)])
+def test_a_signal_leaves_whole_pictures_and_the_same_command_goes_on(commands, plain, tmp_path, jobs):
+    words = [commands / "gantool", "sample", "-m", str(plain), "-n", "4000", "out", "--print", "--jobs", jobs]
     process = subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     first = process.stdout.readline().strip()
     process.send_signal(signal.SIGINT)
     _, err = process.communicate()
     assert process.returncode == 130
-    assert "the same command goes on from there" in err
+    assert f"stopped: {len(files(tmp_path / 'out'))} of 4000 pictures are written; the same command goes on" in err
     assert (tmp_path / first).is_file()
     for name in files(tmp_path / "out"):
         pixels(tmp_path / "out" / name)
