@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -71,9 +70,7 @@ def compare(
     out: Annotated[
         Path | None, typer.Option("-o", "--out", metavar="PAGE", help="A page: the table, and pictures side by side.")
     ] = None,
-    pictures: Annotated[
-        int | None, typer.Option("--pictures", min=1, metavar="N", help="Rows of pictures on the page (default: 12).")
-    ] = None,
+    pictures: Annotated[int | None, typer.Option(min=1, metavar="N", help="Rows on the page (default: 12).")] = None,
     csv: Annotated[bool, typer.Option("--csv", help="The table as CSV on stdout, exact, for programs.")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="The table as Markdown on stdout.")] = False,
     latex: Annotated[bool, typer.Option("--latex", help="The table as LaTeX (booktabs) on stdout.")] = False,
@@ -108,6 +105,7 @@ def compare(
 
     files: dict[str, Any] = {"inception": inception, "lpips": common.two_files(lpips), "classifier": classifier}
     files |= {"judge": judge, "expect": expect, "labels": labels}
+    files |= {key: value for key, value in {"resamples": resamples, "shown": pictures}.items() if value is not None}
     model_flag.fetch([parts.given(text).word for text in words], console)
     models, folders = parts.parted(words)
     for model in models:
@@ -131,8 +129,7 @@ def compare(
         consistency=consistency,
         **files,
     )
-    own: dict[str, Any] = {"resamples": resamples, "shown": pictures}
-    decided = plan(replace(request, **{key: value for key, value in own.items() if value is not None}))
+    decided = plan(request)
     from gantool.comparison import session
     from gantool.comparison.table import table
     from gantool.report.progress import stages
