@@ -103,3 +103,12 @@ def test_an_arc_keeps_the_length_and_a_line_the_middle():
     styles = torch.stack([torch.zeros(2, 3), torch.ones(2, 3)])
     found = [float(code.mean()) for code, _ in between(styles, None, 4)]
     assert found == [0.0, 0.25, 0.5, 0.75, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("out", "says"), [("out/", "not a folder: name a file, such as out/mix.png"), ("x.mp4", "png")]
+)
+def test_a_mixture_is_one_picture(main, trained, tmp_path, out, says):
+    _, _, err = main("sample", "mix", "-m", trained("stylegan"), "--rows", 1, "--columns", 2, out, code=2)
+    assert says in err
+    assert not list(tmp_path.iterdir())
