@@ -82,20 +82,28 @@ def noted(answer: Callable[[], None], clock: Callable[[], float] = time.monotoni
 
 @contextmanager
 def raised(error: Callable[[int], Exception]) -> Iterator[None]:
-    """Inside, the first signal raises `error(number)` in the main thread; a second one ends the process at once."""
+    """Inside, the first signal raises `error(number)` in the main thread; a second one ends the process at once.
+
+    Other threads may finish what they had begun: the error that leaves is a new one, made when all inside has ended.
+    """
     patience = _Patience(time.monotonic)
-    came: list[int] = []
+    came: list[tuple[int, Exception]] = []
 
     def stop(number: int) -> None:
         if patience.ends(number):
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
         elif not came:
-            came.append(number)
-            raise error(number)
+            came.append((number, error(number)))
+            raise came[0][1]
 
-    with handled(stop):
-        yield
+    try:
+        with handled(stop):
+            yield
+    except Exception as end:
+        if not came or end is not came[0][1]:
+            raise
+        raise error(came[0][0]) from None
 
 
 @contextmanager

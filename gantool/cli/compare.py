@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -71,7 +70,7 @@ def compare(
     out: Annotated[
         Path | None, typer.Option("-o", "--out", metavar="PAGE", help="A page: the table, and pictures side by side.")
     ] = None,
-    pictures: Annotated[int, typer.Option("--pictures", min=1, metavar="N", help="Rows of pictures on the page.")] = 12,
+    pictures: Annotated[int | None, typer.Option(min=1, metavar="N", help="Rows on the page (default: 12).")] = None,
     csv: Annotated[bool, typer.Option("--csv", help="The table as CSV on stdout, exact, for programs.")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="The table as Markdown on stdout.")] = False,
     latex: Annotated[bool, typer.Option("--latex", help="The table as LaTeX (booktabs) on stdout.")] = False,
@@ -99,13 +98,14 @@ def compare(
         chosen |= {"resamples": resamples, "name": name, "out": out, "judge": judge, "expect": expect, "labels": labels}
         chosen |= {"n": count, "size": size, "kid": kid or None, "kid_source": kid_source or None, "seed": seed or None}
         chosen |= {"consistency": consistency or None, "device": None if device == "auto" else device}
-        chosen |= {"truncation": None if truncation == 1 else truncation}
+        chosen |= {"pictures": pictures, "truncation": None if truncation == 1 else truncation}
         _saved(words, columns, papers, form, [key for key, value in chosen.items() if value is not None], console)
         return
     from gantool.comparison.request import Request, plan
 
     files: dict[str, Any] = {"inception": inception, "lpips": common.two_files(lpips), "classifier": classifier}
     files |= {"judge": judge, "expect": expect, "labels": labels}
+    files |= {key: value for key, value in {"resamples": resamples, "shown": pictures}.items() if value is not None}
     model_flag.fetch([parts.given(text).word for text in words], console)
     models, folders = parts.parted(words)
     for model in models:
@@ -118,7 +118,6 @@ def compare(
         metrics=columns,
         name=name,
         out=out,
-        shown=pictures,
         to=to,
         n=count,
         truncation=truncation,
@@ -130,7 +129,7 @@ def compare(
         consistency=consistency,
         **files,
     )
-    decided = plan(request if resamples is None else replace(request, resamples=resamples))
+    decided = plan(request)
     from gantool.comparison import session
     from gantool.comparison.table import table
     from gantool.report.progress import stages

@@ -115,8 +115,12 @@ def _disk() -> str:
 def _formats() -> str:
     from PIL import features
 
+    from gantool.pictures import extras
+
     names = {"jpg": "JPEG", "zlib": "PNG", "webp": "WebP", "libtiff": "TIFF", "avif": "AVIF", "jpg_2000": "JPEG 2000"}
-    return ", ".join(name if features.check(key) else f"no {name}" for key, name in names.items())
+    words = [name if features.check(key) else f"no {name}" for key, name in names.items()]
+    more = [name if extras.can_read(name) else f"no {name} ({extras.INSTALL})" for name in extras.FORMATS]
+    return ", ".join([*words, *more])
 
 
 def _plugins() -> str:

@@ -22,6 +22,7 @@ from gantool.cli import (
     importing,
     info,
     models,
+    parsing,
     plugins,
     projecting,
     runs_changes,
@@ -135,13 +136,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _call(words: list[str]) -> None:
-    """Runs one command. Raises what it raises, and SystemExit at its end."""
+    """Runs one command. Raises what it raises, UsageError for words that the parser refuses, and SystemExit for an end
+    with another code than 0.
+    """
     try:
-        app(words, prog_name="gantool")
+        code = app(words, prog_name="gantool", standalone_mode=False)
+    except parsing.REFUSED as error:
+        raise parsing.refusal(error) from None
+    except typer.Abort:
+        raise GantoolError("stopped: the question was not answered") from None
     except SystemExit as end:
         if isinstance(end.__context__, BrokenPipeError):  # the parser turns it into 1
             raise end.__context__ from None
         raise
+    if code:
+        sys.exit(code)
 
 
 def _roomier(words: Sequence[str]) -> str:

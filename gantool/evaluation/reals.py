@@ -43,11 +43,11 @@ def real_pictures(paths: Sequence[Path], facts: Facts, network: Model[Any], to: 
     if facts.told in ("text", "vector"):
         (domain,) = network.data(network.options).layout.find(paths)
         if facts.told == "text" and not domain.captions:
-            raise DataError(f"{facts.model} is told by words, and {paths[-1]} describes the pictures by vectors")
+            raise DataError(f"{facts.model} takes words, and {paths[-1]} describes the pictures by vectors")
         if facts.told == "vector" and domain.vectors != facts.label_size:
             described = f"by vectors of {domain.vectors} numbers" if domain.vectors else "in words"
             raise DataError(
-                f"{facts.model} is told by vectors of {facts.label_size} numbers, and {paths[-1]} describes the"
+                f"{facts.model} takes vectors of {facts.label_size} numbers, and {paths[-1]} describes the"
                 f" pictures {described}"
             )
         return Reals(domain.root, domain.files, captions=domain.captions, vectors=domain.embeddings)

@@ -17,6 +17,7 @@ from gantool.runs import folders
 from gantool.runs.header import read_facts
 from gantool.sampling.request import check_truncation
 from gantool.sampling.seeds import count_on
+from gantool.sampling.told import TAKES_IN_WORDS
 from gantool.spec import Facts
 
 STYLES = 10
@@ -164,7 +165,7 @@ def check_samples(request: Request, facts: Facts) -> None:
         )
     if request.to is not None:
         if facts.told != "class":
-            raise UsageError(f"{facts.model} is not told what to show: leave out {argument('to')}")
+            raise UsageError(f"{facts.model} {TAKES_IN_WORDS[facts.told]}: leave out {argument('to')}")
         direction.named(facts.spec.domains, request.to)
     check_truncation(facts, request.truncation)
     if request.n is not None:

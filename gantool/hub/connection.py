@@ -110,6 +110,8 @@ def _told(error: Exception, endpoint: str, place: Repository) -> GantoolError | 
         if status == 403:
             act = "read" if error.response.request.method in ("GET", "HEAD") else "write to"
             return CheckpointError(f"{at} does not let you {act} {place.name}: it needs a token with that right")
+        if status in (409, 412):
+            return CheckpointError(f"{place.name} was changed on {at} meanwhile, and stays as it is: push again")
         said = error.server_message or first_line(error)
         return CheckpointError(f"{at} answers {status} for {place.name}: {said.splitlines()[0][:200]}")
     if isinstance(error, errors.OfflineModeIsEnabled):

@@ -169,6 +169,7 @@ def _committed(plan: Plan, before: Listing, api: HfApi, console: Console) -> Pus
         place.name,
         [*adding, *(CommitOperationDelete(path) for path in stale)],
         commit_message=f"{plan.facts.model} after {plan.facts.step} steps, by gantool {__version__}",
+        parent_commit=before.commit or None,  # of what was looked at: the hub refuses where there is a newer one
     )
     return Pushed(f"{api.endpoint}/{place.name}", commit.oid, tuple(contents), total)
 

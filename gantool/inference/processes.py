@@ -35,8 +35,8 @@ class Desk(Generic[Item, Result]):
     All passes that run at one time take `together` bytes at most. Several threads may use it at once.
     """
 
-    def __init__(self, items: Sequence[Item], here: object, together: int, arrived: Callable[[Result], object]) -> None:
-        self.here, self._arrived = here, arrived
+    def __init__(self, items: Sequence[Item], here: object, together: int) -> None:
+        self.here = here
         self.came: SimpleQueue[tuple[int, Result | None] | Exception] = SimpleQueue()
         """Results with the numbers of their items; why a process failed."""
         self._left = deque(enumerate(items))
@@ -68,8 +68,6 @@ class Desk(Generic[Item, Result]):
 
     def tell(self, number: int, result: Result | None) -> None:
         """What came of an item; None for now, if its result comes behind those of all others."""
-        if result is not None:
-            self._arrived(result)
         self.came.put((number, result))
 
     def end(self, error: Exception | None) -> None:
@@ -122,16 +120,14 @@ def shared(
     jobs: int,
     here: object,
     together: int,
-    arrived: Callable[[Result], object],
 ) -> Generator[Result, None, None]:
     """The results of all items, in the items' order; those that were first None come last. Computed by `jobs` processes
     of one thread, of which this is one.
 
-    `given` and `work` go to each process. `arrived` is told of each result before its turn, from any thread.
-    Raises what `work` raises, and for a process that was killed OutOfMemoryError, or GantoolError if it ended
-    otherwise. However the loop ends, the others have ended as well.
+    `given` and `work` go to each process. Raises what `work` raises, OutOfMemoryError for a process that was killed,
+    and GantoolError for one that ended otherwise. However the loop ends, the others have ended as well.
     """
-    desk: Desk[Item, Result] = Desk(items, here, together, arrived)
+    desk: Desk[Item, Result] = Desk(items, here, together)
     others: list[tuple[subprocess.Popen[bytes], Thread]] = []
     sorter: _Sorter[Result] = _Sorter(len(items))
     try:

@@ -9,6 +9,8 @@ from functools import cache
 INSTALL = "pip install 'gantool[heif]'"
 
 _PACKAGES = {"HEIC": "pillow_heif", "JPEG XL": "pillow_jxl"}
+FORMATS = tuple(_PACKAGES)
+"""The names of these formats."""
 _EXTENSIONS = {"HEIC": ("heic", "heif", "hif"), "JPEG XL": ("jxl",)}
 _HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _JXL = (b"\xff\x0a", b"\x00\x00\x00\x0cJXL \r\n\x87\n")

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from gantool.errors import UsageError, argument
 from gantool.files import check_folder
+from gantool.films.names import is_film_name
 from gantool.inference.sampler import slerp
 from gantool.pictures.file import Array, encode, to_uint8
 from gantool.pictures.frames import Animation, encode_frames
@@ -149,16 +150,26 @@ def _checked_place(request: Request, points: int, steps: int) -> str:
         check_folder(Path(out))
         check_several(_outs(Path(out), (points - 1) * steps + 1, request), request.existing, by_name=request.by_name)
         return format
+    format = _format_of(out, request.ext)
     check_one(out, request.existing, by_name=request.by_name)
     if Path(out).suffix.lower() not in FILMS and max(steps + 1, points - 1) > MOST_CELLS:
         raise UsageError(
             f"a picture has at most {MOST_CELLS} columns and rows, not {steps + 1} and {points - 1}: name a folder"
         )
+    return format
+
+
+def _format_of(out: str, ext: str | None) -> str:
+    """Pillow's name of the format of a file, or of stdout. Raises UsageError."""
     if out == STREAM:
-        return checked_format(request.ext or FALLBACK, argument("ext"))
-    if request.ext is not None:
+        return checked_format(ext or FALLBACK, argument("ext"))
+    if ext is not None:
         raise UsageError(f"{out} names the file already: leave out {argument('ext')}")
-    return FILMS.get(Path(out).suffix.lower()) or format_of(out)
+    if film := FILMS.get(Path(out).suffix.lower()):
+        return film
+    if is_film_name(out):
+        raise UsageError(f"{out}: a way becomes a film as {', '.join(FILMS)}, or its pictures go into a folder")
+    return format_of(out)
 
 
 def _outs(root: Path, count: int, request: Request) -> list[Path]:

@@ -86,11 +86,9 @@ def made(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def by_processes(plan: Plan, jobs: int, put: Put, arrived: Callable[[Made], object]) -> Generator[Made, None, None]:
-    """The pictures of the plan's jobs, in their order, made on a CPU by so many processes of one thread. `arrived` is
-    told of each at once, from any thread.
-    """
-    return shared(_part, replace(plan, jobs=(), skipped=()), plan.jobs, jobs, put, 0, arrived)
+def by_processes(plan: Plan, jobs: int, put: Put) -> Generator[Made, None, None]:
+    """The pictures of the plan's jobs, in their order, made on a CPU by so many processes of one thread."""
+    return shared(_part, replace(plan, jobs=(), skipped=()), plan.jobs, jobs, put, 0)
 
 
 def sampler_of(weights: Path, device: torch.device | str, precision: str) -> Sampler:

@@ -18,7 +18,7 @@ from gantool.report.grids import grid
 from gantool.report.progress import files_progress
 from gantool.runs.header import read_facts
 from gantool.sampling.making import Inputs
-from gantool.sampling.places import check_one, format_of, put_one
+from gantool.sampling.places import check_one, format_of, is_folder, put_one
 from gantool.sampling.request import MOST_CELLS, Request, check, pieces_of, refuse_translators
 from gantool.sampling.seeds import parse_seeds
 from gantool.sampling.session import ready_sampler
@@ -54,8 +54,12 @@ def mix(
         raise UsageError(
             f"a picture has fewer than {MOST_CELLS} rows and columns of seeds, not {len(rows)} and {len(columns)}"
         )
-    check_one(request.output, request.existing, by_name=request.by_name)
+    if is_folder(request.output):
+        raise UsageError(
+            f"a mixture is one picture, not a folder: name a file, such as {Path(request.output, 'mix.png')}"
+        )
     format = "PNG" if request.output == STREAM else format_of(request.output)
+    check_one(request.output, request.existing, by_name=request.by_name)
     sampler = ready_sampler(weights, request.device, request.precision, console)
     assert isinstance(sampler.model, Mixes)
     count, _ = sampler.model.style_shape

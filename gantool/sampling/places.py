@@ -10,20 +10,20 @@ from pathlib import Path
 from gantool.errors import DataError, UsageError, argument
 from gantool.files import check_writable, reason, write_atomically
 from gantool.pictures.file import writable_format
-from gantool.pictures.find import is_picture_name
 from gantool.pictures.results import Recorder, Results
 from gantool.report.console import Console
 from gantool.translation.inputs import STREAM, Source
 from gantool.translation.jobs import Job
+from gantool.translation.naming import names_file
 from gantool.translation.standing import Before, Existing, refuse_strangers
 
 
 def is_folder(out: str) -> bool:
-    """A folder, or a name for one that does not exist yet."""
+    """A folder, or a name for one that does not exist yet: no folder is called x.mp4."""
     path = Path(out)
     if path.exists() or out == STREAM:
         return path.is_dir()
-    return out.endswith("/") or not (is_picture_name(path.name) or path.suffix.lower() == ".apng")
+    return out.endswith(("/", os.sep)) or not names_file(path.name)
 
 
 def format_of(out: str) -> str:

@@ -131,6 +131,8 @@ def plan(request: Request) -> Plan:
     facts = read_facts(weights)
     refuse_translators(facts, request.model)
     pieces = pieces_of(request, facts)
+    if request.grid is None:  # a seed that is named twice is one picture
+        pieces = tuple(dict.fromkeys(pieces))
     files = {name: _content(getattr(request, name)) for name in ("code", "vectors")}
     how = tuple(_how(request, facts, piece, files) for piece in pieces)
     before = Before(Results(), how, only_last_word=not request.by_name)

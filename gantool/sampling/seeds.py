@@ -21,8 +21,10 @@ def parse_seeds(text: str, name: str = "seeds", largest: int = LARGEST) -> tuple
         if not all(end.strip().isdecimal() and len(end.strip()) <= 10 for end in ends):
             raise UsageError(f"{argument(name)} wants numbers and ranges, such as 0-7,85, not {quoted(text)}")
         low, high = int(first), int(last if dash else first)
-        if high < low or high > largest:
-            raise UsageError(f"{argument(name)}: {part.strip()} is no range of numbers from 0 to {largest}")
+        if high < low:
+            raise UsageError(f"{argument(name)}: {part.strip()} runs backwards, write {high}-{low}")
+        if high > largest:
+            raise UsageError(f"{argument(name)} names {high}, and the largest is {largest}")
         if len(found) + high - low >= MOST:
             raise UsageError(f"{argument(name)} names more than {MOST:,}: call gantool several times")
         found += range(low, high + 1)

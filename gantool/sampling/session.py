@@ -24,6 +24,7 @@ from gantool.sampling.making import Drawn, Inputs, Made, by_processes, made, sam
 from gantool.sampling.places import put_one
 from gantool.sampling.request import Piece, Plan
 from gantool.signals import raised
+from gantool.translation.jobs import Job
 from gantool.translation.outbox import Outbox
 
 
@@ -49,7 +50,7 @@ def start(
         console.event("skipped", **_about(plan.pieces[job.variant]), out=job.out)
         if report is not None:
             report(Made(plan.pieces[job.variant], job.out, skipped=True))
-    in_place: list[Made] = []
+    in_place: list[Job] = []
 
     def stopped(number: int) -> Interrupted:
         done = f"stopped: {len(in_place)} of {len(plan.jobs)} pictures are written; the same command goes on from there"
@@ -68,6 +69,7 @@ def start(
                 write_stdout(drawn.data)
             else:
                 outbox.write(job.out, drawn.data)
+                in_place.append(job)
                 recorder.note(job.out, None, job.source.relative, plan.how[job.variant], digest)
             seconds = drawn.seconds + time.perf_counter() - begun
             return Made(plan.pieces[job.variant], job.out, False, drawn.size, seconds, digest)
@@ -77,7 +79,7 @@ def start(
             jobs = None if plan.single else how_many(plan.request.jobs, device, len(plan.jobs), plan.facts.spec.size**2)
             if not plan.single:
                 console.note(f"on {device}{in_words(jobs)}: {len(plan.jobs)} to make, {len(plan.skipped)} made before")
-            done = _made(plan, device, jobs, put, in_place)
+            done = _made(plan, device, jobs, put)
             with (
                 closing(done),
                 nullcontext() if plan.single else files_progress(console, len(plan.jobs)) as bar,
@@ -95,7 +97,7 @@ def start(
                         report(one)
                     if bar is not None:
                         bar.advance()
-    written = len(in_place)
+    written = len(plan.jobs)
     console.event("done", written=written, skipped=len(plan.skipped), failed=0)
     if plan.single and plan.root is not None:
         overwrite = argument("existing", "overwrite")
@@ -119,16 +121,15 @@ def _device(name: str, precision: str, console: Console) -> torch.device:
 
 
 def _made(
-    plan: Plan, device: torch.device, jobs: int | None, put: Callable[[Drawn], Made], in_place: list[Made]
+    plan: Plan, device: torch.device, jobs: int | None, put: Callable[[Drawn], Made]
 ) -> Generator[Made, None, None]:
-    """The pictures, by so many processes, or None for this one alone; each is in the list as soon as it is written."""
+    """The pictures, by so many processes, or None for this one alone."""
     if jobs is not None:
-        yield from by_processes(plan, jobs, put, in_place.append)
+        yield from by_processes(plan, jobs, put)
         return
     sampler = sampler_of(plan.weights, device, plan.request.precision)
     with closing(made(plan, sampler, iter(enumerate(plan.jobs)), put)) as found:
         for _, one in found:
-            in_place.append(one)
             yield one
 
 

@@ -53,7 +53,7 @@ def what_is_told(
     }
     takes = _TAKES[facts.told]
     for name in (name for name, is_given in given.items() if is_given and name not in takes):
-        raise UsageError(f"{facts.model} {_WORDS[facts.told]}: leave out {argument(name)}{_instead(takes)}")
+        raise UsageError(f"{facts.model} {TAKES_IN_WORDS[facts.told]}: leave out {argument(name)}{_instead(takes)}")
     if sum(given.values()) > 1:
         raise UsageError(f"name one of {', '.join(argument(name) for name in takes)}")
     if facts.told == "class":
@@ -69,7 +69,7 @@ def what_is_told(
     texts = _lines(text_file) if text_file is not None else [line.strip() for line in text]
     if not texts:
         wanted = " or ".join(argument(name) for name in takes)
-        raise UsageError(f"what shall the pictures show? {facts.model} is told by {wanted}")
+        raise UsageError(f"what shall the pictures show? {facts.model} wants {wanted}")
     if not all(texts):
         raise UsageError(f"{argument('text')} is empty: say what the pictures shall show")
     width = len(str(len(texts)))
@@ -80,12 +80,13 @@ def what_is_told(
 
 
 _TAKES = {"": (), "class": ("to",), "text": ("text", "text_file", "vectors"), "vector": ("vectors",)}
-_WORDS = {
-    "": "is not told what to show",
-    "class": "is told by classes what to show",
-    "text": "is told by words what to show",
-    "vector": "has no encoder of words, it is told by vectors what to show",
+TAKES_IN_WORDS = {
+    "": "makes one kind of picture, with no choice of what it shows",
+    "class": "takes classes for what a picture shows",
+    "text": "takes words for what a picture shows",
+    "vector": "takes vectors for what a picture shows, and has no encoder of words",
 }
+"""How a model learns what its pictures shall show, by `Facts.told`, behind its name."""
 
 
 def _instead(takes: Sequence[str]) -> str:

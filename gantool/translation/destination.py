@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -31,9 +32,11 @@ class Puts(Protocol):
 class Destination:
     """Puts results and what lies beside them in their places. Several threads may use it at once."""
 
-    def __init__(self, plan: Plan, outbox: Outbox | None) -> None:
-        """`outbox` None is for a result that goes to stdout."""
-        self._plan, self._outbox = plan, outbox
+    def __init__(self, plan: Plan, outbox: Outbox | None, in_place: Callable[[], object]) -> None:
+        """`outbox` None is for a result that goes to stdout. `in_place` is called for each result that is in its place,
+        from any thread.
+        """
+        self._plan, self._outbox, self._in_place = plan, outbox, in_place
         self._owners = dict(plan.outputs.owners)
         self._results = Recorder(plan.outputs.root or Path())
         self._maps = Recorder(plan.request.attention or Path())
@@ -58,6 +61,8 @@ class Destination:
             self.streamed.append(data)
         else:
             self._outbox.write(path, data)
+            if path != job.code:
+                self._in_place()
             self._note(self._results, job, path, digest)
         return digest
 
@@ -69,6 +74,7 @@ class Destination:
             os.replace(whole, path)
         except OSError as error:
             raise DataError(f"cannot write {path}: {reason(error, path.parent)}") from error
+        self._in_place()
         self._note(self._results, job, path, digest)
         return digest
 

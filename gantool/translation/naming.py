@@ -8,8 +8,9 @@ from functools import cache
 
 from gantool.errors import DataError, UsageError, argument
 from gantool.films import names as films
+from gantool.pictures import extras
 from gantool.pictures.file import writable_format
-from gantool.pictures.find import extension
+from gantool.pictures.find import extension, is_picture_name
 
 SAME = "same"
 """The extension of the input, unless the result does not fit into such a file."""
@@ -60,6 +61,13 @@ def parted(path: str) -> tuple[str, str]:
     dot = path.rfind(".")
     begin = path.rfind("/") + 1
     return (path[:dot], path[dot:]) if begin < dot < len(path) - 1 else (path, "")
+
+
+def names_file(name: str) -> bool:
+    """Whether a name ends as those of pictures or films do, of kinds that are not written here as well: it is meant as
+    a file, and no folder is made of this name.
+    """
+    return is_picture_name(name) or films.is_film_name(name) or extension(name) in extras.extensions(installed=False)
 
 
 def part_of_name(text: str) -> str:

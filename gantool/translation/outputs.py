@@ -10,12 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from gantool.errors import UsageError, argument, quoted
-from gantool.films.names import is_film_name
-from gantool.pictures.find import is_picture_name
 from gantool.translation.distinct_names import folds_names, named
 from gantool.translation.inputs import STREAM, Inputs, Source
 from gantool.translation.jobs import Job, input_key, key, owners_of, with_more
-from gantool.translation.naming import FALLBACK, SAME, Naming, checked_film, checked_format, format_of
+from gantool.translation.naming import FALLBACK, SAME, Naming, checked_film, checked_format, format_of, names_file
 from gantool.translation.standing import Before, Existing, refuse_existing, refuse_strangers, sorted_out
 from gantool.translation.unfit import UnfitError
 
@@ -184,9 +182,7 @@ def _is_folder(out: str, *, single: bool) -> bool:
     path = Path(out)
     if path.exists() or out == STREAM:
         return path.is_dir()
-    return out.endswith(("/", os.sep)) or not (
-        path.suffix if single else is_picture_name(path.name) or is_film_name(path.name)
-    )
+    return out.endswith(("/", os.sep)) or not (path.suffix if single else names_file(path.name))
 
 
 def _without_results(

@@ -47,18 +47,17 @@ def by_processes(
     pictures: Sequence[Job],
     stdin: bytes,
     jobs: int,
-    arrived: Callable[[Outcome], object],
 ) -> Generator[Outcome, None, None]:
     """What comes of each picture, as `of_pictures` gives it: computed on a CPU by so many processes of one thread.
 
     A pass is as large as one of a process alone may be, and waits until it has room beside the others: so a picture
-    goes through the network the same way, however many they are. `arrived` is told of each at once, from any thread.
+    goes through the network the same way, however many they are.
     """
     free = memory.available("cpu")
     bare = replace(plan, inputs=Inputs([], single=plan.inputs.single), outputs=Outputs([]))
     given = Given(bare, replace(recipe, workers=1), stdin, free)
     together = int(memory.SHARE * free) if plan.request.memory is None else plan.request.memory
-    return shared(_part, given, pictures, jobs, destination, together, arrived)
+    return shared(_part, given, pictures, jobs, destination, together)
 
 
 def of_pictures(

@@ -54,7 +54,7 @@ def start(
     with (
         raised(lambda number: Interrupted(tally.stopped(), 128 + number)),
         Outbox(outputs.root) if outputs.root and outputs.jobs else nullcontext() as outbox,
-        closing(Destination(plan, outbox)) as destination,
+        closing(Destination(plan, outbox, tally.in_place)) as destination,
     ):
         tally.kept_though(outputs.stale)
         for job in outputs.skipped:

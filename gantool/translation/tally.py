@@ -52,7 +52,7 @@ class Tally:
         self.console.event("skipped", **{"in": job.source.name}, out=out)
 
     def in_place(self) -> None:
-        """A result is in its place, before its turn to be told of. For several threads."""
+        """A result is in its place; what comes of the picture is told later, in its turn. For several threads."""
         self._in_place.put(None)
 
     def done(self, done: Done) -> None:

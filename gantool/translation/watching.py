@@ -81,7 +81,10 @@ def watch(plan: Plan, console: Console, report: Callable[[Outcome], None] | None
                 if first:
                     tally.kept_though(now.outputs.stale)
                 _say_kept(now, tally, console, report, again=not first)
-                with closing(Destination(now, outbox)) as destination, closing(work(now, destination)) as found:
+                with (
+                    closing(Destination(now, outbox, tally.in_place)) as destination,
+                    closing(work(now, destination)) as found,
+                ):
                     for outcome in found:
                         picture = outcome.job.source.picture
                         if isinstance(outcome, Failed) and picture is not None and _state(picture) != ready[picture]:

@@ -19,7 +19,7 @@ from gantool.translation.parts import by_processes, of_pictures, pixels_of_each
 from gantool.translation.pipeline import Failed, Recipe, default_batch
 from gantool.translation.request import Plan
 from gantool.translation.tally import Tally
-from gantool.translation.writing import Done, Outcome
+from gantool.translation.writing import Outcome
 
 
 def outcomes(
@@ -43,20 +43,15 @@ def outcomes(
     recipe = recipe_of(plan, choose(plan.request.device))
     pictures = [job for job in plan.outputs.jobs if not job.is_film]
 
-    def arrived(outcome: Outcome) -> None:
-        if isinstance(outcome, Done):
-            tally.in_place()
-
     def here() -> Generator[Outcome, None, None]:
         numbered = of_pictures(engine(), plan, recipe, destination, stdin, iter(enumerate(pictures)), go_on)
         with closing(numbered) as made:
             for _, outcome in made:
                 if outcome is not None:
-                    arrived(outcome)
                     yield outcome
 
     if pictures:
-        found = here() if jobs is None else by_processes(plan, recipe, destination, pictures, stdin, jobs, arrived)
+        found = here() if jobs is None else by_processes(plan, recipe, destination, pictures, stdin, jobs)
         with closing(found), files_progress(console, len(pictures)) if bar else nullcontext() as shown:
             for outcome in found:
                 yield outcome
@@ -65,13 +60,11 @@ def outcomes(
     for job in plan.outputs.jobs:
         if job.is_film and go_on():
             try:
-                film = translate_film(
+                yield translate_film(
                     engine(), job, recipe, destination, plan.request, plan.how[job.variant], console, go_on
                 )
             except Stopped:
                 return
-            arrived(film)
-            yield film
 
 
 def recipe_of(plan: Plan, device: torch.device) -> Recipe:

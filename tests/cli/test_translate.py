@@ -184,7 +184,7 @@ def test_what_was_stopped_continues(main, run, tmp_path, number, code):
     written = {name for name in files(tmp_path / "out") if not name.startswith(".gantool")}
     assert 3 <= len(written) < 60
     if number != signal.SIGKILL:
-        assert b"of 60 results are written; the same command goes on" in err
+        assert f"stopped: {len(written)} of 60 results are written; the same command goes on".encode() in err
         assert files(tmp_path / "out") == written
     for name in written:
         assert size(tmp_path / "out" / name) == (90, 80)

@@ -25,3 +25,25 @@ def test_a_folder_of_such_a_name_is_meant_where_it_is_there_or_a_path(main, tmp_
 @pytest.mark.parametrize("words", [("study", "mkae"), ("data", "chekc"), ("plugins", "chekc")])
 def test_groups_without_words_of_their_own_guess_too(main, words):
     assert "Did you mean" in main(*words, code=2)[2]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("sample", "-m", "m", "--truncation", "2", "out"), '--truncation is 0 to 1, not "2"'),
+        (("sample", "-m", "m", "--quality", "good", "out"), '--quality is a whole number, 1 to 100, not "good"'),
+        (("sample", "interpolate", "-m", "m", "--steps", "0", "out"), '--steps is a whole number, at least 1, not "0"'),
+        (("sample", "-m", "m", "--seed", "x", "out"), '--seed is a whole number, not "x"'),
+        (("sample", "-m", "m", "--grd", "2x2", "out"), "gantool sample has no --grd. Did you mean --grid?"),
+        (("sample", "-m", "m", "--zzz", "out"), "gantool sample has no --zzz. gantool sample -h lists its flags"),
+        (("runs", "note"), "missing argument 'RUN': gantool runs note -h tells more"),
+        (("nope",), "no such command 'nope': gantool -h tells more"),
+    ],
+)
+def test_what_the_parser_refuses_is_one_line(main, words, said):
+    assert main(*words, code=2)[1:] == ("", f"error: {said}\n")
+
+
+@pytest.mark.parametrize("words", [(), ("data",)])
+def test_no_words_show_help(main, words):
+    assert "Commands:" in main(*words, code=2)[2]

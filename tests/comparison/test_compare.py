@@ -115,6 +115,7 @@ REFUSED = [
     (["runs/one", "testA", "testB", "-o", "table.tex"], 2, "is a page: NAME.html"),
     (["runs/one", "testA", "testB", "--csv", "--json"], 2, "exclude each other"),
     (["runs/one", "saved.json"], 2, "are joined with each other"),
+    (["saved.json", "--pictures", "8"], 2, "--pictures is for measuring"),
     (["saved.json", "other.json", "--size", "8"], 2, "--size is for measuring"),
     (["saved.json", "--seed", "5"], 2, "--seed is for measuring"),
     (["saved.json", "--truncation", "0.3"], 2, "--truncation is for measuring"),

@@ -168,7 +168,7 @@ def test_words_that_do_not_fit_are_answered(main, tmp_path, run):
 
     assert "noisy makes pictures of noise: name one folder, of real pictures, not 2" in refused("-m", "run", "a", "a")
     assert "noisy has no truncation: leave out --truncation" in refused("-m", "run", "a", "--truncation", 0.5)
-    assert "noisy is not told what to show: leave out --to" in refused("-m", "run", "a", "--to", "cat")
+    assert "with no choice of what it shows: leave out --to" in refused("-m", "run", "a", "--to", "cat")
     assert "-n is at least 2, not 1" in refused("-m", "run", "a", "-n", 1)
     assert "--faces is for path lengths, which need --lpips" in refused("-m", "run", "a", "--faces")
     assert "there is no file none.csv" in refused("-m", "run", "a", "--attributes", "none.csv")
@@ -234,7 +234,7 @@ def test_pictures_of_words_are_those_of_the_real_pictures_captions(main, tmp_pat
     assert found["protocol"]["fake"]["blake2b"] == made.protocol["fake"]["blake2b"]
     assert found["protocol"]["fake"]["told by"] == "captions"
     np.save(tmp_path / "vectors.npy", np.zeros((2, 4), np.float32))
-    assert "is told by words, and vectors.npy describes" in main("eval", "-m", "run", "real", "vectors.npy", code=3)[2]
+    assert "takes words, and vectors.npy describes" in main("eval", "-m", "run", "real", "vectors.npy", code=3)[2]
 
 
 def test_path_lengths_come_with_lpips_of_vgg(main, tmp_path, run, vgg_file):

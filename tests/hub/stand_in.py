@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -35,6 +35,8 @@ class Hub:
     repositories: dict[str, Repository] = field(default_factory=dict)
     objects: dict[str, bytes] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
+    before_commit: Callable[[Repository], None] | None = None
+    """What somebody else does to a repository while a commit is on its way."""
 
 
 @contextmanager
@@ -145,7 +147,13 @@ class _Handler(BaseHTTPRequestHandler):
                 one["actions"] = {"upload": {"href": f"{self.hub.url}/lfs/{one['oid']}"}}
             self._json({"transfer": "basic", "objects": objects})
         elif verb == "commit":
-            for line in map(json.loads, body.splitlines()):
+            lines = [json.loads(line) for line in body.splitlines()]
+            if self.hub.before_commit is not None:
+                self.hub.before_commit(repository)
+            if lines[0]["value"].get("parentCommit", repository.commit) != repository.commit:
+                self._answer(412, X_Error_Message="A commit has happened since. Please refresh and try again.")
+                return
+            for line in lines:
                 value = line["value"]
                 if line["key"] == "file":
                     repository.files[value["path"]] = base64.b64decode(value["content"])

@@ -163,6 +163,18 @@ def test_no_card_that_a_person_changed_is_replaced(hubbed, hub, run):
     assert "state the licence there" in error(hubbed("push", run, "me/horses", "--licence", "mit", code=2))
 
 
+def test_no_card_that_changes_on_the_hub_while_a_push_is_on_its_way_is_replaced(hubbed, hub, run, monkeypatch):
+    hubbed("push", run, "me/horses")
+    there = hub.repositories["me/horses"]
+
+    def edit(repository: stand_in.Repository) -> None:
+        repository.files["README.md"], repository.commits = b"# Mine\n", repository.commits + 1
+
+    monkeypatch.setattr(hub, "before_commit", edit)
+    assert "error: me/horses was changed on the hub at" in hubbed("push", run, "me/horses", code=4).stderr
+    assert there.files["README.md"] == b"# Mine\n"
+
+
 def test_what_shall_be_private_is_never_public(hubbed, hub, run):
     hubbed("push", run, "me/open")
     before = dict(hub.repositories["me/open"].files)

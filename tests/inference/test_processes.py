@@ -25,11 +25,11 @@ def given(tmp_path) -> Given:
 
 
 def test_results_come_in_the_order_of_their_items_whoever_computes_them(given):
-    here, arrived = list[int](), list[int]()
-    found = list(shared(works.squares, given, range(8), 2, here, 0, lambda result: arrived.append(result[0])))
+    here = list[int]()
+    found = list(shared(works.squares, given, range(8), 2, here, 0))
     assert [square for square, _ in found] == [1, 4, 16, 25, 49, 0, 9, 36]
     assert len({process for _, process in found}) == 2
-    assert sorted(here) == sorted(arrived) == [item * item for item in range(8)]
+    assert sorted(here) == [item * item for item in range(8)]
 
 
 @pytest.mark.parametrize(
@@ -45,12 +45,12 @@ def test_results_come_in_the_order_of_their_items_whoever_computes_them(given):
 def test_the_end_of_another_process_ends_all_though_it_had_the_room(given, work: Callable, kind, words):
     threads = torch.get_num_threads()
     with pytest.raises(kind, match=words):
-        list(shared(work, given, range(4), 2, None, 100, lambda result: None))
+        list(shared(work, given, range(4), 2, None, 100))
     assert torch.get_num_threads() == threads
 
 
 def test_a_pass_waits_for_its_room():
-    desk: Desk[int, int] = Desk([], None, 100, lambda result: None)
+    desk: Desk[int, int] = Desk([], None, 100)
     taken = desk.enter(70)
     order: list[str] = []
 

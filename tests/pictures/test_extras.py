@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 
 import numpy as np
@@ -53,6 +54,22 @@ def test_without_the_packages_the_way_to_read_them_is_said(tmp_path, without):
     (tmp_path / "phone.jpg").unlink()
     with pytest.raises(DataError, match=r"holds no picture \(3 files: .*pip install 'gantool\[heif\]' reads"):
         find_pictures(tmp_path)
+
+
+def formats(main) -> str:
+    """What doctor says of them."""
+    (found,) = [row["found"] for row in json.loads(main("doctor", "--json")[1]) if row["check"] == "formats"]
+    return found
+
+
+def test_doctor_says_how_to_have_them_read(main, without):
+    assert formats(main).endswith(f"no HEIC ({extras.INSTALL}), no JPEG XL ({extras.INSTALL})")
+
+
+def test_doctor_says_that_they_are_read(main):
+    pytest.importorskip("pillow_heif")
+    pytest.importorskip("pillow_jxl")
+    assert formats(main).endswith(", HEIC, JPEG XL")
 
 
 @pytest.mark.parametrize(("name", "settings"), [("a.heic", {"quality": -1}), ("a.jxl", {"lossless": True})])

@@ -71,13 +71,20 @@ def test_classes_mix_on_the_way(main, classes, tmp_path):
         (["a.png", "b.png", "way"], "finds no latent of a picture"),
         (["--seeds", "3,4"], "where to?"),
         (["--seeds", "3,4", "way.txt.png", "--ext", "jpg"], "names the file already"),
+        (
+            ["--seeds", "3,4", "way.mp4"],
+            "way.mp4: a way becomes a film as .gif, .webp, .apng, or its pictures go into a",
+        ),
+        (["--seeds", "3,4", "way.avi"], "way.avi: a way becomes a film as .gif"),
+        (["--seeds", "3,4", "way.tga"], "way.tga: pictures cannot be written as 'tga'"),
         (["--seeds", "3,4", "--steps", "999999999999", "way"], "--steps is 1 to 10,000,000 for 2 points"),
         (["--seeds", "3,4", "--steps", "1000", "way.png"], "at most 1000 columns and rows, not 1001 and 1"),
     ],
 )
-def test_a_wrong_word_is_answered(main, plain, words, says):
+def test_a_wrong_word_is_answered(main, plain, tmp_path, words, says):
     _, _, err = main("sample", "interpolate", "--model", plain, *words, code=2)
     assert says in err
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_exists_stays_unless_it_is_to_be_replaced(main, plain, tmp_path):
@@ -96,3 +103,12 @@ def test_an_arc_keeps_the_length_and_a_line_the_middle():
     styles = torch.stack([torch.zeros(2, 3), torch.ones(2, 3)])
     found = [float(code.mean()) for code, _ in between(styles, None, 4)]
     assert found == [0.0, 0.25, 0.5, 0.75, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("out", "says"), [("out/", "not a folder: name a file, such as out/mix.png"), ("x.mp4", "png")]
+)
+def test_a_mixture_is_one_picture(main, trained, tmp_path, out, says):
+    _, _, err = main("sample", "mix", "-m", trained("stylegan"), "--rows", 1, "--columns", 2, out, code=2)
+    assert says in err
+    assert not list(tmp_path.iterdir())

@@ -45,7 +45,8 @@ def pixels(path: Path) -> np.ndarray:
 def test_a_seed_gives_one_picture_whatever_is_made_beside_it(main, plain, tmp_path):
     main("sample", "--model", plain, "-n", 5, "--seed", 3, "out")
     assert files(tmp_path / "out") == [f"seed{seed:04}.png" for seed in range(3, 8)]
-    main("sample", "--model", plain, "--seeds", "7,3-4", "again")
+    _, _, err = main("sample", "--model", plain, "--seeds", "7,3-4,7,3", "again")
+    assert "3 written" in err
     main("sample", "--model", plain, "--seed", 5, "one.png")
     for name in files(tmp_path / "again"):
         assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "out" / name).read_bytes()
@@ -195,15 +196,17 @@ def test_json_says_what_was_made(main, classes, tmp_path):
         (["-n", "2", "picture.png"], "2 pictures do not go into picture.png"),
         (["-n", "2", "-"], "2 pictures do not go into stdout"),
         (["-n", "0", "out"], "-n is 1 to"),
-        (["--seeds", "3-1", "out"], "3-1 is no range"),
+        (["--seeds", "3-1", "out"], "--seeds: 3-1 runs backwards, write 1-3"),
         (["--seeds", "a", "out"], "numbers and ranges, such as 0-7,85"),
-        (["--seeds", "4294967296", "out"], "no range of numbers"),
+        (["--seeds", "4294967296", "out"], "--seeds names 4294967296, and the largest is 4294967295"),
         (["--seeds", "1", "-n", "2", "out"], "leave out -n"),
         (["--seed", "-1", "out"], "seeds go from 0"),
         (["--truncation", "0.5", "out"], "dcgan has no truncation: leave out --truncation"),
-        (["--to", "red", "out"], "dcgan is not told what to show: leave out --to"),
+        (["--to", "red", "out"], "dcgan makes one kind of picture, with no choice of what it shows: leave out --to"),
         (["--text", "a bird", "out"], "leave out --text"),
         (["--ext", "xyz", "out"], "--ext"),
+        (["picture.mp4"], "picture.mp4: pictures cannot be written as 'mp4': choose one of"),
+        (["-n", "2", "pictures.gif"], "2 pictures do not go into pictures.gif: name a folder"),
         (["--ext", "jpg", "picture.png"], "names the file already"),
         (["out", "-o", "other"], "OUT is named twice"),
         ([], "where to?"),
@@ -238,14 +241,15 @@ def test_a_training_without_pictures_or_with_too_many_folders_is_told_what_the_m
     assert "an option classes take a folder for each class where it is true" in " ".join(err.split())
 
 
-def test_a_signal_leaves_whole_pictures_and_the_same_command_goes_on(commands, plain, tmp_path):
-    words = [commands / "gantool", "sample", "--model", str(plain), "-n", "4000", "out", "--print"]
+@pytest.mark.parametrize("jobs", ["1", pytest.param("2", marks=pytest.mark.slow)])
+def test_a_signal_leaves_whole_pictures_and_the_same_command_goes_on(commands, plain, tmp_path, jobs):
+    words = [commands / "gantool", "sample", "-m", str(plain), "-n", "4000", "out", "--print", "--jobs", jobs]
     process = subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     first = process.stdout.readline().strip()
     process.send_signal(signal.SIGINT)
     _, err = process.communicate()
     assert process.returncode == 130
-    assert "the same command goes on from there" in err
+    assert f"stopped: {len(files(tmp_path / 'out'))} of 4000 pictures are written; the same command goes on" in err
     assert (tmp_path / first).is_file()
     for name in files(tmp_path / "out"):
         pixels(tmp_path / "out" / name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,7 @@ from gantool.data.care.look import Finding, look, look_at_ids
 from gantool.data.source import Domain
 from gantool.data.transforms import Preparation
 from gantool.pictures.find import others_below
+from gantool.pictures.results import Results
 from gantool.pictures.threads import workers
 
 
@@ -104,7 +106,7 @@ def check_folders(
     duplicates, unmatched = _duplicates(findings), _unmatched(domains)
     unequal = _unequal(domains, findings) if pairs else ()
     notes = [domain.note for domain in domains if domain.note]
-    warnings = (*notes, *_warnings(reports, duplicates, () if notes else unmatched))
+    warnings = (*notes, *_results(domains), *_warnings(reports, duplicates, () if notes else unmatched))
     fatal = _fatal(reports, crop)
     if unequal:
         one, other = unequal[0]
@@ -200,6 +202,27 @@ def _unequal(domains: Sequence[Domain], findings: Mapping[_Place, Finding | str]
         and isinstance(second, Finding)
         and (first.width, first.height) != (second.width, second.height)
     )
+
+
+def _results(domains: Sequence[Domain]) -> tuple[str, ...]:
+    """A line for each domain that holds translations of its own pictures. Training takes them as it takes any picture:
+    what it sees must not depend on what this machine remembers.
+    """
+    known, lines = Results(), []
+    for domain in domains:
+        inside = os.path.join(os.path.realpath(domain.root), "")
+        made = [(file, known.of(file)) for file in domain.files]
+        names = [
+            _relative(domain, file)
+            for file, one in made
+            if one is not None and one.how and os.path.realpath(one.picture or os.sep).startswith(inside)
+        ]
+        if names:
+            lines.append(
+                f"{domain.root}: {_count(names)} that gantool translated from others there; training takes them, too:"
+                " move them elsewhere"
+            )
+    return tuple(lines)
 
 
 def _warnings(

@@ -27,7 +27,6 @@ from gantool.data.layouts.tables import lines_of, wrong
 from gantool.data.numbers import fit_single
 from gantool.errors import DataError
 from gantool.files import reason
-from gantool.schema import first_line
 from gantool.torch7 import read_torch7
 from gantool.unpickling import unpickled
 
@@ -91,7 +90,8 @@ def _of_arrays(path: Path) -> Embeddings:
     except OSError:
         raise
     except Exception as error:  # zip files that are damaged, arrays of objects
-        raise DataError(f"{path} is no file of numpy's arrays of numbers: {first_line(error)}") from error
+        # numpy's words advise to trust the file
+        raise DataError(f"{path} is no file of numpy's arrays of numbers, or it is damaged") from error
     names = next((arrays.pop(name) for name in _LISTS if name in arrays), None)
     if names is None and len(arrays) > 1:
         return _of(arrays, None, path)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import hashlib
 import json
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ from gantool.data.layouts.domains import domains
 from gantool.data.layouts.labelled import labelled
 from gantool.data.layouts.unpaired import unpaired
 from gantool.data.transforms import Preparation
+from gantool.pictures.results import Recorder
 
 
 def photo(seed: int, size: tuple[int, int] = (20, 16)) -> Image.Image:
@@ -128,6 +131,21 @@ def test_what_training_does_not_see_of_animations_and_pages_is_said(root):
     assert report.domains[0].several == ("film.gif", "scan.tif")
     said = f"{root / 'trainA'}: 2 pictures (such as film.gif) with several frames; training sees the first"
     assert said in report.warnings
+
+
+def test_translations_beside_their_pictures_are_said(root):
+    folder = root / "trainA"
+    for name, of in (("a.translated.png", folder / "deep/trainA0.png"), ("b.png", root / "elsewhere/b.png")):
+        photo(len(name)).save(folder / name)
+        of.parent.mkdir(exist_ok=True)
+        of.touch()
+        with closing(Recorder(folder)) as recorder:
+            recorder.note(
+                folder / name, of, "", {"model": "m"}, hashlib.sha256((folder / name).read_bytes()).hexdigest()
+            )
+    said = "1 picture (such as a.translated.png) that gantool translated from others there; training takes them, too"
+    assert [line for line in check(root).warnings if line.startswith(f"{folder}: {said}")]
+    assert check(root).domains[0].pictures == 6
 
 
 def test_the_report_is_json(root):

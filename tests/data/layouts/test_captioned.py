@@ -245,6 +245,16 @@ def test_a_single_number_is_no_list_of_vectors_or_names(tmp_path):
         found(folder, tmp_path / "list.pickle")
 
 
+@pytest.mark.parametrize("name", ["objects.npy", "lines.npz"])
+def test_a_file_of_something_else_is_not_to_be_trusted(tmp_path, name):
+    folder = birds(tmp_path)
+    np.save(tmp_path / "objects.npy", np.array([{"a": 1}], object), allow_pickle=True)
+    (tmp_path / "lines.npz").write_text("a bird\n")
+    with pytest.raises(DataError) as refused:
+        found(folder, tmp_path / name)
+    assert str(refused.value) == f"{tmp_path / name} is no file of numpy's arrays of numbers, or it is damaged"
+
+
 def test_vectors_of_other_counts_are_refused(tmp_path):
     folder = birds(tmp_path)
     np.save(tmp_path / "two.npy", VECTORS[:2])
