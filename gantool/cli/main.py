@@ -136,9 +136,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _call(words: list[str]) -> None:
-    """Runs one command. Raises what it raises, UsageError for words that the parser refuses, and SystemExit for an end
-    with another code than 0.
-    """
+    """Runs one command. Raises what it raises, UsageError for words that the parser refuses, SystemExit at its end."""
     try:
         code = app(words, prog_name="gantool", standalone_mode=False)
     except parsing.REFUSED as error:
@@ -149,8 +147,7 @@ def _call(words: list[str]) -> None:
         if isinstance(end.__context__, BrokenPipeError):  # the parser turns it into 1
             raise end.__context__ from None
         raise
-    if code:
-        sys.exit(code)
+    sys.exit(code or 0)
 
 
 def _roomier(words: Sequence[str]) -> str:
