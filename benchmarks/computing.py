@@ -6,10 +6,11 @@ import torch
 from gantool_cyclegan import CycleGAN
 from textbook import Textbook, take_weights
 from timing import Comparison, compare
-from torch import Tensor
+from torch import Tensor, nn
 
 from gantool.inference.ready import fast_convolutions, ready
 from gantool.model import Progress
+from gantool.networks.winograd import Winograd
 from gantool.spec import Pictures, Spec
 from gantool.training.run import TrainingRun
 
@@ -55,6 +56,22 @@ def translation(pixels: int, precision: str, rounds: int) -> tuple[Comparison, f
 
     difference = (theirs() - ours()).abs().max().item() * 127.5
     return compare(theirs, ours, rounds=rounds), difference
+
+
+def wide_convolution(channels: int, pixels: int, rounds: int) -> Comparison:
+    """A 3x3 convolution, as torch has it and as `gantool translate` computes it: by Winograd's F(4, 3)."""
+    layer = nn.Conv2d(channels, channels, 3, padding=1)
+    x, winograd = torch.randn(1, channels, pixels, pixels), Winograd([layer])
+
+    def ours() -> Tensor:
+        with torch.no_grad(), winograd:
+            return layer(x)
+
+    def theirs() -> Tensor:
+        with torch.no_grad():
+            return layer(x)
+
+    return compare(theirs, ours, rounds=rounds, repeat=5)
 
 
 def _textbook_and_model() -> tuple[Textbook, CycleGAN]:

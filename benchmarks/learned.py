@@ -14,6 +14,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from gantool.api import Trained
+from gantool.evaluation.swd import sliced_wasserstein
 from gantool.pictures.file import read_pixels
 from gantool.pictures.find import find_pictures
 from gantool.report.grids import grid
@@ -97,6 +98,11 @@ def train_classifier(sets: Sequence[Sequence[Pixels]], epochs: int = 30) -> nn.M
 def taken_for(network: nn.Module, pictures: Sequence[Pixels], style: int) -> float:
     """The share of these pictures that the classifier takes for this drawing style."""
     return float((network(unit(pictures)).argmax(1) == style).float().mean())
+
+
+def swd(real: Sequence[Pixels], fake: Sequence[Pixels]) -> float:
+    """The mean over scales of the sliced Wasserstein distance, times 1000."""
+    return sliced_wasserstein(real, fake, size=(SIDE, SIDE))["mean"]
 
 
 def draw_sheet(path: Path, columns: Sequence[Sequence[Pixels]], header: Sequence[str], wanted: int, side: int) -> None:

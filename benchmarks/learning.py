@@ -21,12 +21,22 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from learned import SIDE, Pixels, diversity, draw_sheet, folder, in_styles_of, taken_for, train_classifier, translated
+from learned import (
+    SIDE,
+    Pixels,
+    diversity,
+    draw_sheet,
+    folder,
+    in_styles_of,
+    swd,
+    taken_for,
+    train_classifier,
+    translated,
+)
 from torch import nn
 
 import gantool
 from gantool.evaluation.measure import measure
-from gantool.evaluation.swd import sliced_wasserstein
 
 STYLES = 5
 
@@ -45,7 +55,7 @@ def distances_of_real(pictures: Sequence[Pixels], truth: Sequence[Pixels]) -> li
     """The distances of four samples of real pictures, each as large as the truth, to it."""
     draws = [np.random.default_rng(seed).permutation(len(pictures))[: len(truth)] for seed in range(4)]
     samples = [[pictures[number] for number in draw] for draw in draws]
-    return [sliced_wasserstein(list(truth), sample, size=(SIDE, SIDE))["mean"] for sample in samples]
+    return [swd(truth, sample) for sample in samples]
 
 
 def main() -> None:

@@ -17,10 +17,9 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from learned import SIDE, Pixels, diversity, folder, taken_for, train_classifier, translated
+from learned import SIDE, Pixels, diversity, folder, swd, taken_for, train_classifier, translated
 
 import gantool
-from gantool.evaluation.swd import sliced_wasserstein
 from gantool.report.grids import grid
 
 STYLES = 5
@@ -85,7 +84,7 @@ def main() -> None:
     columns = ["", "SWD x1000, as it is", "translated", *taken_columns]
     write(f"| {' | '.join(columns)} |\n|{' --- |' * len(columns)}\n")
     hits = []
-    made: dict[tuple[str, str], list[Pixels]] = {}
+    translations: dict[tuple[str, str], list[Pixels]] = {}
 
     def row(name: str, pictures: list[Pixels], *distances: float) -> list[float]:
         shares = [taken_for(classifier, pictures, style) for style in range(len(names))]
@@ -97,12 +96,9 @@ def main() -> None:
         row(f"{source} as it is", unseen[source])
         for target in names:
             if target != source:
-                made[source, target] = translated(translator, unseen[source], target)
-                before, after = (
-                    sliced_wasserstein(unseen[target], pictures, size=(SIDE, SIDE))["mean"]
-                    for pictures in (unseen[source], made[source, target])
-                )
-                hits.append(row(f"{source} to {target}", made[source, target], before, after)[names.index(target)])
+                made = translations[source, target] = translated(translator, unseen[source], target)
+                before, after = (swd(unseen[target], pictures) for pictures in (unseen[source], made))
+                hits.append(row(f"{source} to {target}", made, before, after)[names.index(target)])
     write(f"\nof all translations, {np.mean(hits):.1%} are taken for the style that was asked for\n")
     if "code" in translator.facts.can:
         ways = [(s, t) for s in names for t in names if s != t]
@@ -111,7 +107,7 @@ def main() -> None:
         ]
         write(f"diversity: {np.mean(spread):.4f} (mean absolute difference of two styles, in [-1, 1])\n")
     if arguments.picture:
-        draw_rows(arguments.picture, unseen, made)
+        draw_rows(arguments.picture, unseen, translations)
         write(f"examples: {arguments.picture}\n")
 
 

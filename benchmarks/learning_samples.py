@@ -25,12 +25,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from learned import SIDE, Pixels, folder, taken_for, train_classifier, unit
+from learned import SIDE, Pixels, folder, swd, taken_for, train_classifier, unit
 from PIL import Image
 
 import gantool
 from gantool.api import Trained
-from gantool.evaluation.swd import sliced_wasserstein
 from gantool.inference.sampler import slerp
 from gantool.report.grids import grid
 
@@ -71,11 +70,6 @@ def nearest(pictures: Sequence[Pixels], real: Sequence[Pixels]) -> list[Pixels]:
     """For each picture the real one at the least Euclidean distance."""
     apart = torch.cdist(unit(pictures).flatten(1), unit(real).flatten(1))
     return [real[int(place)] for place in apart.argmin(1)]
-
-
-def swd(real: Sequence[Pixels], fake: Sequence[Pixels]) -> float:
-    """The mean over scales of the sliced Wasserstein distance, times 1000."""
-    return sliced_wasserstein(real, fake, size=(SIDE, SIDE))["mean"]
 
 
 def trained_on(arguments: argparse.Namespace, places: dict[str, Path]) -> Path:

@@ -25,8 +25,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from captions_of_emoji import COLOURS, NONE, colour_of
-from learned import Pixels
-from learning_samples import nearest, sized, swd
+from learned import Pixels, swd
+from learning_samples import nearest, sized
 from PIL import Image
 
 import gantool

@@ -25,12 +25,11 @@ from pathlib import Path
 from statistics import fmean
 
 import torch
-from learned import Pixels, folder, taken_for, train_classifier, translated, unit
+from learned import Pixels, folder, swd, taken_for, train_classifier, translated, unit
 from torch import Tensor, nn
 
 import gantool
 from gantool.evaluation.kid import squared_mmd
-from gantool.evaluation.swd import sliced_wasserstein
 
 COLUMNS = {"SWD x1000": 1, "KID x1000": 0, "taken": 3, "L1": 4, "checkerboards": 1, "CPU s": 0}
 
@@ -48,9 +47,8 @@ def measured(made: Sequence[Pixels], truth: Sequence[Pixels], classifier: nn.Seq
     a, b = unit(made), unit(truth)
     with torch.no_grad():
         features = [classifier[:-1](x).double().numpy() for x in (b, a)]
-    swd = sliced_wasserstein(truth, made, size=truth[0].shape[:2])["mean"]
     kid, taken = 1000 * squared_mmd(*features), taken_for(classifier, made, style)
-    return [swd, kid, taken, float((a - b).abs().mean()) / 2, 1e6 * checkerboards(a)]
+    return [swd(truth, made), kid, taken, float((a - b).abs().mean()) / 2, 1e6 * checkerboards(a)]
 
 
 def trained(model: str, data: Path, options: dict[str, str], steps: int, seed: int, out: Path, precision: str) -> float:

@@ -1,7 +1,7 @@
 """How fast is gantool? Ratios against plain eager code of the same mathematics (textbook.py), as Markdown tables.
 
     python benchmarks/speed.py                       everything, some minutes
-    python benchmarks/speed.py step translation      parts: step, translation, loading, startup, memory
+    python benchmarks/speed.py step translation      parts: step, translation, layers, loading, startup, memory
     python benchmarks/speed.py memory --large        a picture of 2048 pixels instead of 1024
 
 Both sides run in one process on one thread, in turns, and CPU time is counted, so that a busy machine matters little: a
@@ -49,6 +49,16 @@ def translation(rounds: int) -> None:
     for precision, goal in (("fp32", "x1.4"), ("exact", "x1.1")):
         found, difference = compared(256, precision, rounds)
         say(f"| {precision} | {found.cells} | {goal} | results differ by at most {difference:.1g} grey levels |")
+
+
+def layers(rounds: int) -> None:
+    from computing import wide_convolution
+
+    say("\n3x3 convolutions by Winograd's F(4, 3)\n\n" + HEAD.replace("textbook", "torch"))
+    for channels in (128, 256):
+        for pixels in (16, 32, 64, 128):
+            found = wide_convolution(channels, pixels, rounds)
+            say(f"| {channels} channels, {pixels} pixels | {found.cells} | | |")
 
 
 def loading(rounds: int) -> None:
@@ -112,7 +122,7 @@ def say(text: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parts = ("step", "translation", "loading", "startup", "memory")
+    parts = ("step", "translation", "layers", "loading", "startup", "memory")
     parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(parts))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--large", action="store_true", help="memory: 2048 pixels")
