@@ -103,9 +103,9 @@ def compare(
         return
     from gantool.comparison.request import Request, plan
 
-    files: dict[str, Any] = {"inception": inception, "lpips": common.two_files(lpips), "classifier": classifier}
-    files |= {"judge": judge, "expect": expect, "labels": labels}
-    files |= {key: value for key, value in {"resamples": resamples, "shown": pictures}.items() if value is not None}
+    more: dict[str, Any] = {"inception": inception, "lpips": common.two_files(lpips), "classifier": classifier}
+    more |= {"judge": judge, "expect": expect, "labels": labels}
+    more |= {key: value for key, value in {"resamples": resamples, "shown": pictures}.items() if value is not None}
     model_flag.fetch([parts.given(text).word for text in words], console)
     models, folders = parts.parted(words)
     for model in models:
@@ -127,7 +127,7 @@ def compare(
         kid=kid,
         kid_source=kid_source,
         consistency=consistency,
-        **files,
+        **more,
     )
     decided = plan(request)
     from gantool.comparison import session

@@ -29,13 +29,13 @@ def check_flags(words: Sequence[str], flags: Collection[str]) -> None:
         if not flag.startswith("--") or flag in flags:
             continue
         key = flag.removeprefix("--").replace("-", "_")
-        if key in _set(words):
+        if key in _settable(words):
             following = options[position + 1] if position + 1 < len(options) else "--"
             chosen = value if equals else "..." if following.startswith("--") else following
             raise UsageError(f"train has no {flag}. Did you mean {argument('set', f'{key}={chosen}')}?")
 
 
-def _set(words: Sequence[str]) -> set[str]:
+def _settable(words: Sequence[str]) -> set[str]:
     """What `--set` takes for the model among these words; for any model where none is named."""
     from gantool.training.option_names import option_names
     from gantool.training.settings import TrainSettings

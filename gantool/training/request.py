@@ -104,8 +104,8 @@ def plan(request: Request | Words) -> Plan:
     origins = sources.Origins.of(words.run_yaml, stored or dict(words.files).get(words.run_yaml, {}))
 
     facts = words.facts
-    before = {} if facts is None or words.weights is None else sources.inherited(facts, words.weights, kind.Options)
-    inherited = (argument("from_", request.start_from or ""), before)
+    begun_with = {} if facts is None or words.weights is None else sources.inherited(facts, words.weights, kind.Options)
+    inherited = (argument("from_", request.start_from or ""), begun_with)
     options = sources.options_of(given, words.files, inherited, name, kind.Options)
     if stored:
         before = sources.options_in(stored, name, words.run_yaml)
