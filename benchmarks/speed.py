@@ -16,6 +16,7 @@ import platform
 import sys
 import tempfile
 import time
+from itertools import product
 from pathlib import Path
 
 import torch
@@ -55,10 +56,10 @@ def layers(rounds: int) -> None:
     from computing import wide_convolution
 
     say("\n3x3 convolutions by Winograd's F(4, 3)\n\n" + HEAD.replace("textbook", "torch"))
-    for channels in (128, 256):
-        for pixels in (16, 32, 64, 128):
-            found = wide_convolution(channels, pixels, rounds)
-            say(f"| {channels} channels, {pixels} pixels | {found.cells} | | |")
+    for padding, padded in enumerate(("padded before", "zeros around it")):
+        for channels, pixels in product((128, 256), (16, 32, 64, 128)):
+            found = wide_convolution(channels, pixels, padding, rounds)
+            say(f"| {channels} channels, a map of {pixels} pixels, {padded} | {found.cells} | | |")
 
 
 def loading(rounds: int) -> None:
