@@ -60,7 +60,8 @@ def translation(pixels: int, precision: str, rounds: int) -> tuple[Comparison, f
 
 def wide_convolution(channels: int, pixels: int, padding: int, rounds: int) -> Comparison:
     """A 3x3 convolution to a map of so many pixels, as torch has it and as `gantool translate` computes it, by
-    Winograd's F(4, 3). `padding` 1 puts zeros around the map; 0 takes one that was padded before, as in residual blocks.
+    Winograd's F(4, 3). `padding` 1 puts zeros around the map; 0 takes one that was padded before, as residual
+    blocks do.
     """
     layer, side = nn.Conv2d(channels, channels, 3, padding=padding), pixels + 2 - 2 * padding
     x, winograd = torch.randn(1, channels, side, side), Winograd([layer])
