@@ -17,7 +17,7 @@ class Given:
     first: int
     """The number of the first process."""
     meeting: Path
-    """A named pipe, at which the first waits until another has taken an item."""
+    """A named pipe, at which two wait for each other, each with an item that it has taken."""
 
 
 def squares(given: Given, place: Place[int, tuple[int, int]]) -> Iterator[tuple[int, tuple[int, int] | None]]:
@@ -73,13 +73,13 @@ def _ended(given: Given, place: Place[int, int], end) -> Iterator[tuple[int, int
 
 
 def _met(given: Given, place: Place[int, object], room: int = 0) -> Iterator[tuple[int, int]]:
-    if os.getpid() == given.first:
-        given.meeting.open().close()
-        yield from place.items()
-        return
     items = place.items()
     taken = next(items)
-    with place.room(room):
-        given.meeting.open("w").close()
+    if os.getpid() == given.first:
+        given.meeting.open().close()
         yield taken
+    else:
+        with place.room(room):
+            given.meeting.open("w").close()
+            yield taken
     yield from items

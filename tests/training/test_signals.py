@@ -42,14 +42,15 @@ def test_signals_of_batch_systems_save_and_say_how_to_go_on(tmp_path, pictures, 
 
 def test_the_answer_comes_while_the_main_thread_is_inside_a_long_call():
     inside: list[bool] = []
-    main = threading.get_ident()
+    main, over = threading.get_ident(), threading.Event()
 
     def is_inside() -> bool:
         return sys._current_frames()[main].f_code is a_long_call.__code__
 
     def send() -> None:
         while not is_inside():
-            pass
+            if over.is_set():
+                return
         hashlib.pbkdf2_hmac("sha256", b"", b"", 100_000)  # by now the main thread is inside
         os.kill(os.getpid(), signal.SIGUSR1)
 
@@ -57,6 +58,7 @@ def test_the_answer_comes_while_the_main_thread_is_inside_a_long_call():
         sender = threading.Thread(target=send)
         sender.start()
         a_long_call()
+        over.set()
     sender.join()
     assert inside == [True]
     assert received == [signal.SIGUSR1]

@@ -72,7 +72,11 @@ def serve(listener: socket.socket, real: str) -> str:
         if sys.stdin in ready:
             os._exit(0)
         connection, _ = listener.accept()
-        request, streams = _receive(connection)
+        try:
+            request, streams = _receive(connection)
+        except EOFError:
+            connection.close()
+            continue
         if os.fork() == 0:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             listener.close()
@@ -113,10 +117,12 @@ def _at_start(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def _receive(connection: socket.socket) -> tuple[dict, list[int]]:
-    """A line of JSON, and the three standard streams."""
+    """A line of JSON, and the three standard streams. Raises EOFError for a client that was killed meanwhile."""
     line, streams, _, _ = socket.recv_fds(connection, 1 << 16, 3)
     while not line.endswith(b"\n"):
-        line += connection.recv(1 << 16)
+        if not (part := connection.recv(1 << 16)):
+            raise EOFError
+        line += part
     return json.loads(line), streams
 
 
