@@ -5,7 +5,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from gantool.networks.layers import NormedConv2d, NormedConvTranspose2d, OutputConv, ReflectionPad, Tanh, enlarged
+from gantool.networks.layers import (
+    NormedConv2d,
+    NormedConvTranspose2d,
+    OutputConv,
+    ReflectionPad,
+    ReplicationPad,
+    Tanh,
+    enlarged,
+)
 from gantool.networks.norms import norm_layer, unless_constant
 from gantool.networks.strips import change_in_place, run, settled
 
@@ -116,7 +124,7 @@ class ResidualBlock(nn.Module):
             if padding == "reflect":
                 layers.append(ReflectionPad(1))
             elif padding == "replicate":
-                layers.append(nn.ReplicationPad2d(1))
+                layers.append(ReplicationPad(1))
             layers.append(conv(channels, channels, 3, padding=int(padding == "zero"), bias=bias))
             layers.append(norm_layer(norm, channels))
             if not last:

@@ -67,6 +67,11 @@ def start(plan: Plan, console: Console, validator: Validator | None = None, *, l
             if note := faster_note(torch.cuda.get_device_capability(), plan.settings.precision, plan.settings.compile):
                 console.note(note)
         outside.enter_context(random_and_kernels(plan, device))
+        if plan.settings.compile:
+            from torch._functorch import config
+
+            # A step may take two gradients of one pass, for which a compiler must keep all values.
+            outside.enter_context(config.patch(donated_buffer=False))
         if plan.place.saves:
             _compare(plan, processes.world, console)
         measure = _measure(plan, validator, processes, console)

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gantool.networks.layers import ReflectionPad
+from gantool.networks.layers import ReflectionPad, ReplicationPad
 from gantool.networks.strips import Band, padded_rows
 
 
@@ -56,9 +56,10 @@ class Upsample(_Blur):
 
     def __init__(self, channels: int) -> None:
         super().__init__(channels, (0.25, 0.75, 0.75, 0.25))
+        self.pad = ReplicationPad(1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.spread(F.pad(x, (1, 1, 1, 1), mode="replicate"))
+        return self.spread(self.pad(x))
 
     def spread(self, padded: Tensor) -> Tensor:
         """What becomes of a map (N, C, H + 2, W + 2) that has its borders."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from gantool.networks.layers import ReflectionPad
+from gantool.networks.layers import ReflectionPad, ReplicationPad
 from gantool.networks.norms import AdaIN, DeviationLayerNorm, InstanceNorm
 from gantool.networks.spectral import SpectralConv2d
 from gantool.networks.strips import Layer, WithStyle, change_in_place
@@ -91,7 +91,7 @@ def activation_layer(name: str) -> nn.Module:
 def _padding(padding: str, width: int) -> nn.Module:
     if padding == "reflect":
         return ReflectionPad(width)
-    return nn.ReplicationPad2d(width) if padding == "replicate" else nn.ZeroPad2d(width)
+    return ReplicationPad(width) if padding == "replicate" else nn.ZeroPad2d(width)
 
 
 def _norm(norm: str, channels: int) -> nn.Module:
