@@ -6,6 +6,7 @@ Python allows handlers in the main thread alone; in another thread nothing chang
 
 from __future__ import annotations
 
+import _thread
 import os
 import signal
 import socket
@@ -14,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 ENDING = (signal.SIGINT, signal.SIGTERM)
 """Those that end the work at once when they come again. The others repeat themselves without anyone's wish."""
@@ -26,6 +28,12 @@ _ECHO_SECONDS = 1.0
 """Later than this a signal is a second one: terminals, shells, launchers and batch systems all pass on the first."""
 _GRACE_SECONDS = 2.0
 """The main thread has so long to end by itself, after a second signal."""
+_SOON_SECONDS = 0.001
+_LOCKING = frozenset(
+    getattr(threading.Condition, name).__code__
+    for name in ("__enter__", "__exit__", "_release_save", "_acquire_restore", "_is_owned")
+)
+"""Where an error from outside would leave a lock taken for ever, or given back twice: pools of threads have many."""
 
 
 class _Patience:
@@ -46,13 +54,15 @@ class _Patience:
 
 
 @contextmanager
-def handled(handler: Callable[[int], None]) -> Iterator[None]:
-    """Inside, `handler(number)` is called for each signal that asks to stop; afterwards the old handlers are back."""
+def handled(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Inside, `handler(number, frame)` is called for each signal that asks to stop, with where the main thread is;
+    afterwards the old handlers are back.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     ours = [number for number in STOPPING if not _is_nohup(number)]
-    before = {number: signal.signal(number, lambda number, _: handler(number)) for number in ours}
+    before = {number: signal.signal(number, handler) for number in ours}
     try:
         yield
     finally:
@@ -70,7 +80,7 @@ def noted(answer: Callable[[], None], clock: Callable[[], float] = time.monotoni
     received: list[int] = []
     patience = _Patience(clock)
 
-    def note(number: int) -> None:
+    def note(number: int, _: FrameType | None) -> None:
         if patience.ends(number):
             raise SystemExit(128 + number)
         if not received:
@@ -89,8 +99,10 @@ def raised(error: Callable[[int], Exception]) -> Iterator[None]:
     patience = _Patience(time.monotonic)
     came: list[tuple[int, Exception]] = []
 
-    def stop(number: int) -> None:
-        if patience.ends(number):
+    def stop(number: int, frame: FrameType | None) -> None:
+        if frame is not None and frame.f_code in _LOCKING:
+            threading.Timer(_SOON_SECONDS, _send_to_main, (number,)).start()
+        elif patience.ends(number):
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
         elif not came:
@@ -141,6 +153,13 @@ def _heard_at_once(answer: Callable[[], None], clock: Callable[[], float]) -> It
         theirs.close()
         thread.join()
         ours.close()
+
+
+def _send_to_main(number: int) -> None:
+    if hasattr(signal, "pthread_kill"):  # ends what the main thread waits for
+        signal.pthread_kill(threading.main_thread().ident or 0, number)
+    else:
+        _thread.interrupt_main(signal.Signals(number))
 
 
 def _end_now(number: int) -> None:

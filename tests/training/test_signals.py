@@ -8,13 +8,15 @@ import signal
 import subprocess
 import sys
 import threading
+from functools import partial
 from itertools import count
+from types import SimpleNamespace
 
 import pytest
 
-from gantool.errors import DataError, DivergedError
+from gantool.errors import DataError, DivergedError, Interrupted
 from gantool.runs import folders
-from gantool.signals import handled, noted
+from gantool.signals import handled, noted, raised
 from tests.training.helpers import Toy, trainer
 from tests.training.test_interruptions import saves, train, wait_for
 
@@ -64,6 +66,23 @@ def test_the_answer_comes_while_the_main_thread_is_inside_a_long_call():
     assert received == [signal.SIGUSR1]
 
 
+def test_no_error_comes_where_a_lock_is_taken():
+    """The lock of a pool of threads stayed taken, and the pool waited for it for ever."""
+    taken, given = [], []
+    lock = SimpleNamespace(acquire=None, release=None)
+    lock.__enter__ = partial(signal.raise_signal, signal.SIGUSR1)
+    lock.__exit__ = lambda *_: given.append(True)
+
+    def work() -> None:
+        with raised(lambda number: Interrupted("stopped", 128 + number)), threading.Condition(lock):
+            taken.append(True)
+            a_long_call()
+
+    with pytest.raises(Interrupted):
+        work()
+    assert taken == given == [True]
+
+
 def test_an_echo_is_no_second_signal_and_most_never_are():
     now = 0.0
     answers: list[str] = []
@@ -103,7 +122,7 @@ def test_hangups_stay_ignored_under_nohup():
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     came: list[int] = []
     try:
-        with handled(came.append):
+        with handled(lambda number, _: came.append(number)):
             signal.raise_signal(signal.SIGHUP)
             signal.raise_signal(signal.SIGUSR1)
         assert came == [signal.SIGUSR1]
