@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
+from contextlib import closing
 from types import TracebackType
 from typing import Any
 
@@ -113,22 +114,23 @@ def translations(
     jobs = [Job(source, None, "", False, variant=k) for source in sources for k in range(len(variants))]
     waiting: dict[str, dict[int, Translated]] = {}
     done = 0
-    for made in translate_all(engine, jobs, recipe, lambda translated: translated, codes=references):
-        if isinstance(made, Failed):
-            raise made.error
-        job = made.given.job
-        group = waiting.setdefault(job.source.relative, {})
-        group[job.variant] = made
-        if len(group) < len(variants):
-            continue
-        ordered = [group[k] for k in range(len(variants))]
-        del waiting[job.source.relative]
-        if variety is not None:
-            variety.add(job.source.relative, [_seen(one) for one in ordered])
-        for k, one in enumerate(ordered if every else ordered[:1]):
-            kept.add(f"{job.source.relative}{f' {k:03d}' if every else ''}", one.pixels, one.alpha)
-        done += 1
-        progress(stage, done, len(sources))
+    with closing(translate_all(engine, jobs, recipe, lambda translated: translated, codes=references)) as found:
+        for made in found:
+            if isinstance(made, Failed):
+                raise made.error
+            job = made.given.job
+            group = waiting.setdefault(job.source.relative, {})
+            group[job.variant] = made
+            if len(group) < len(variants):
+                continue
+            ordered = [group[k] for k in range(len(variants))]
+            del waiting[job.source.relative]
+            if variety is not None:
+                variety.add(job.source.relative, [_seen(one) for one in ordered])
+            for k, one in enumerate(ordered if every else ordered[:1]):
+                kept.add(f"{job.source.relative}{f' {k:03d}' if every else ''}", one.pixels, one.alpha)
+            done += 1
+            progress(stage, done, len(sources))
     kept.sort()
 
 

@@ -181,6 +181,8 @@ def fitting(given: Plan) -> tuple[Plan, dict[Source, str]]:
         try:
             return filled(given, bytes, without=unfit), unfit
         except UnfitError as error:
+            if error.reasons.keys() <= unfit.keys():
+                raise
             unfit.update(error.reasons)
 
 

@@ -11,8 +11,6 @@ import socket
 import sys
 
 connection = socket.socket(socket.AF_UNIX)
-for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGXCPU):
-    signal.signal(number, lambda number, frame: connection.send(bytes([number])))
 os.umask(umask := os.umask(0))
 limits = [getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")]
 request = {
@@ -27,6 +25,8 @@ connection.connect(f"\0{sys.argv[1]}")
 line = json.dumps(request).encode() + b"\n"
 sent = socket.send_fds(connection, [line], [0, 1, 2])
 connection.sendall(line[sent:])
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGXCPU):
+    signal.signal(number, lambda number, frame: connection.send(bytes([number])))
 answer = b""
 while not answer.endswith(b"\n"):
     part = connection.recv(16)

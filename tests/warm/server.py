@@ -121,6 +121,8 @@ def _receive(connection: socket.socket) -> tuple[dict, list[int]]:
     line, streams, _, _ = socket.recv_fds(connection, 1 << 16, 3)
     while not line.endswith(b"\n"):
         if not (part := connection.recv(1 << 16)):
+            for stream in streams:
+                os.close(stream)
             raise EOFError
         line += part
     return json.loads(line), streams
