@@ -49,8 +49,7 @@ def interpolated(real: Tensor, fake: Tensor, alpha: Tensor) -> Tensor:
 def _differentiated(discriminator: Callable[[Tensor], Tensor], pictures: Tensor) -> tuple[Tensor, Tensor]:
     """Scores, and the gradient (N, C, H, W) of their sum: a graph that a loss may go back through."""
     points = single(pictures.detach()).requires_grad_()
-    # A compiled network cannot be differentiated twice.
-    judge: Callable[[Tensor], Tensor] = getattr(discriminator, "forward", discriminator)
-    scores = judge(points)
+    with torch.compiler.set_stance("force_eager"):  # a compiled network cannot be differentiated twice
+        scores = discriminator(points)
     (gradients,) = torch.autograd.grad(scores.sum(), points, create_graph=True)
     return scores, gradients

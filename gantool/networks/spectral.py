@@ -64,6 +64,7 @@ class _Spectral(nn.Module):
             new_u, new_v, value = _iterated(weight, u)
             with torch.no_grad():
                 torch._foreach_copy_([u, v], [new_u, new_v])
+            _end_of_a_graph()
             return _divided(weight, new_u, new_v, value)
 
     def _stored(self) -> Tensor:
@@ -74,6 +75,7 @@ class _Spectral(nn.Module):
             with torch.no_grad():
                 kept.copy_(u)
                 self.weight.copy_(kernel)
+            _end_of_a_graph()
             return kernel
 
 
@@ -146,6 +148,12 @@ class _Divided(torch.autograd.Function):
         gradient = outputs[0].flatten(1)
         along = torch.dot(gradient.flatten(), kernel.flatten())
         return (torch.addr(gradient, u * along, v, alpha=-1) / value).view_as(weight), None, None, None
+
+
+def _end_of_a_graph() -> None:
+    """Ends a compiler's graph, which else keeps the buffers themselves for the way back: a later pass moves them."""
+    if torch.compiler.is_compiling() and not torch.compiler.is_exporting():
+        torch._dynamo.graph_break()
 
 
 def _unit(vector: Tensor) -> Tensor:

@@ -27,5 +27,4 @@ def _counted(scores: list[Tensor]) -> int:
 
 def all_scores(network: nn.Module) -> Callable[[Tensor], Tensor]:
     """A discriminator whose scales' scores stand side by side, (N, scores)."""
-    # A compiled network cannot be differentiated twice: hence `forward`.
-    return lambda x: torch.cat([scores.flatten(1) for scores in network.forward(x)], dim=1)
+    return lambda x: torch.cat([scores.flatten(1) for scores in network(x)], dim=1)

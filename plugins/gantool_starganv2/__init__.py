@@ -161,7 +161,7 @@ class StarGANv2(Translates, Encodes, Averaged, Exports, Model["StarGANv2.Options
 
     def discriminator_loss(self, x_real: Tensor, y_org: Tensor, x_fake: Tensor, y_trg: Tensor) -> dict[str, Tensor]:
         """Equation 1 for D, with R1 on real pictures."""
-        scores, penalty = r1(lambda x: self.discriminator.forward(x, y_org), x_real)
+        scores, penalty = r1(lambda x: self.discriminator(x, y_org), x_real)
         real = adversarial_loss(scores, True, "vanilla")
         fake = adversarial_loss(self.discriminator(x_fake, y_trg), False, "vanilla")
         return {"total": real + fake + self.options.r1 * penalty, "real": real, "fake": fake, "r1": penalty}
