@@ -29,11 +29,12 @@ _ECHO_SECONDS = 1.0
 _GRACE_SECONDS = 2.0
 """The main thread has so long to end by itself, after a second signal."""
 _SOON_SECONDS = 0.001
+"""A signal that comes where no error may be raised comes again after so long."""
 _LOCKING = frozenset(
     getattr(threading.Condition, name).__code__
     for name in ("__enter__", "__exit__", "_release_save", "_acquire_restore", "_is_owned")
 )
-"""Where an error from outside would leave a lock taken for ever, or given back twice: pools of threads have many."""
+"""Where an error from outside would leave a lock taken for ever: pools of threads have many."""
 
 
 class _Patience:
@@ -100,11 +101,11 @@ def raised(error: Callable[[int], Exception]) -> Iterator[None]:
     came: list[tuple[int, Exception]] = []
 
     def stop(number: int, frame: FrameType | None) -> None:
-        if frame is not None and frame.f_code in _LOCKING:
-            threading.Timer(_SOON_SECONDS, _send_to_main, (number,)).start()
-        elif patience.ends(number):
+        if patience.ends(number):
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
+        elif _takes_a_lock(frame):
+            threading.Timer(_SOON_SECONDS, _send_to_main, (number,)).start()
         elif not came:
             came.append((number, error(number)))
             raise came[0][1]
@@ -155,8 +156,17 @@ def _heard_at_once(answer: Callable[[], None], clock: Callable[[], float]) -> It
         ours.close()
 
 
+def _takes_a_lock(frame: FrameType | None) -> bool:
+    """Whether a thread at this frame takes or gives back the lock of a Condition."""
+    while frame is not None:
+        if frame.f_code in _LOCKING:
+            return True
+        frame = frame.f_back
+    return False
+
+
 def _send_to_main(number: int) -> None:
-    if hasattr(signal, "pthread_kill"):  # ends what the main thread waits for
+    if hasattr(signal, "pthread_kill"):  # interrupts what the main thread waits for
         signal.pthread_kill(threading.main_thread().ident or 0, number)
     else:
         _thread.interrupt_main(signal.Signals(number))

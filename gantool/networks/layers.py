@@ -39,20 +39,20 @@ class ReflectionPad(nn.Module):
 class ReplicationPad(nn.ReplicationPad2d):
     """Padding on all sides with the border's pixels.
 
-    torch's own, but in compiled trainings: there torch 2.13 takes its gradient for one of another order in memory, and
-    stops.
+    torch's own, except in compiled trainings: there torch 2.13 takes its gradient for one of another order in memory,
+    and stops.
     """
 
     def __init__(self, padding: int) -> None:
         super().__init__(padding)
-        self.width = padding
 
     def forward(self, x: Tensor) -> Tensor:
         if not torch.compiler.is_compiling() or torch.compiler.is_exporting():
             return super().forward(x)
+        width = self.padding[0]
         for axis in (2, 3):
             first, last = x.narrow(axis, 0, 1), x.narrow(axis, x.shape[axis] - 1, 1)
-            x = torch.cat([*[first] * self.width, x, *[last] * self.width], axis)
+            x = torch.cat([*[first] * width, x, *[last] * width], axis)
         return x
 
 

@@ -71,9 +71,11 @@ class _Spectral(nn.Module):
         with torch.autocast(self.weight.device.type, enabled=False):
             trained, kept = self.get_parameter("weight_orig"), self.get_buffer("weight_u")
             u, v, value = _iterated(trained, kept)
-            kernel = _divided(trained, u, v, value)
             with torch.no_grad():
                 kept.copy_(u)
+            _end_of_a_graph()
+            kernel = _divided(trained, u, v, value)
+            with torch.no_grad():
                 self.weight.copy_(kernel)
             _end_of_a_graph()
             return kernel

@@ -70,8 +70,10 @@ def start(plan: Plan, console: Console, validator: Validator | None = None, *, l
         if plan.settings.compile:
             from torch._functorch import config
 
-            # A step may take two gradients of one pass, for which a compiler must keep all values.
+            # A step may take two gradients of one pass, for which a compiler must keep all values. The setting is this
+            # thread's alone, so gradients must be taken in it, too: those of a GPU have a thread of their own.
             outside.enter_context(config.patch(donated_buffer=False))
+            outside.enter_context(torch.autograd.set_multithreading_enabled(False))
         if plan.place.saves:
             _compare(plan, processes.world, console)
         measure = _measure(plan, validator, processes, console)

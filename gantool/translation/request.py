@@ -181,7 +181,7 @@ def fitting(given: Plan) -> tuple[Plan, dict[Source, str]]:
         try:
             return filled(given, bytes, without=unfit), unfit
         except UnfitError as error:
-            if error.reasons.keys() <= unfit.keys():
+            if error.reasons.keys() <= unfit.keys():  # they are left out already: it would go on for ever
                 raise
             unfit.update(error.reasons)
 

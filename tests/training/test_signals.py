@@ -66,11 +66,16 @@ def test_the_answer_comes_while_the_main_thread_is_inside_a_long_call():
     assert received == [signal.SIGUSR1]
 
 
-def test_no_error_comes_where_a_lock_is_taken():
+@pytest.mark.parametrize(
+    "come",
+    [partial(signal.raise_signal, signal.SIGUSR1), lambda: signal.raise_signal(signal.SIGUSR1)],
+    ids=["there", "in a call from there"],
+)
+def test_no_error_comes_where_a_lock_is_taken(come):
     """The lock of a pool of threads stayed taken, and the pool waited for it for ever."""
     taken, given = [], []
     lock = SimpleNamespace(acquire=None, release=None)
-    lock.__enter__ = partial(signal.raise_signal, signal.SIGUSR1)
+    lock.__enter__ = come
     lock.__exit__ = lambda *_: given.append(True)
 
     def work() -> None:

@@ -25,6 +25,7 @@ connection.connect(f"\0{sys.argv[1]}")
 line = json.dumps(request).encode() + b"\n"
 sent = socket.send_fds(connection, [line], [0, 1, 2])
 connection.sendall(line[sent:])
+# Only now: the number of a signal may not stand within the request.
 for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGXCPU):
     signal.signal(number, lambda number, frame: connection.send(bytes([number])))
 answer = b""
