@@ -11,19 +11,9 @@ from torch._dynamo.utils import counters
 
 from gantool.losses.gradient_penalty import r1
 from gantool.networks.spectral import Evaluation, SpectralConv2d
+from tests.training.helpers import Around
 
 BACKEND = "aot_eager_decomp_partition"
-
-
-class Network(nn.Module):
-    """torch compiles code that is not its own: a `Sequential` alone it leaves as it is."""
-
-    def __init__(self, *layers: nn.Module) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(*layers)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.layers(x)
 
 
 @pytest.fixture(autouse=True)
@@ -52,7 +42,7 @@ def test_spectral_norms_are_passed_twice_before_the_way_back(evaluation: Evaluat
 
     def make() -> nn.Module:
         layers = (SpectralConv2d(into, out, 3, evaluation=evaluation) for into, out in ((3, 4), (4, 1)))
-        return Network(*layers)
+        return Around(nn.Sequential(*layers))
 
     def loss(network: nn.Module) -> Tensor:
         return network(pictures[0]).square().mean() + network(pictures[1]).mean()
@@ -65,7 +55,7 @@ def test_a_compiled_discriminator_can_be_penalised():
     pictures = torch.randn(2, 3, 9, 9, generator=torch.Generator().manual_seed(1), dtype=torch.double)
 
     def make() -> nn.Module:
-        return Network(nn.Conv2d(3, 4, 3), nn.Tanh(), nn.Conv2d(4, 1, 3))
+        return Around(nn.Sequential(nn.Conv2d(3, 4, 3), nn.Tanh(), nn.Conv2d(4, 1, 3)))
 
     def loss(network: nn.Module) -> Tensor:
         scores, penalty = r1(lambda x: network(x), pictures)

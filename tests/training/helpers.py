@@ -22,6 +22,17 @@ from gantool.training.settings import TrainSettings
 from gantool.training.trainer import Trainer
 
 
+class Around(nn.Module):
+    """A network of a class of its own: torch compiles no bare `nn.Sequential`."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+    def forward(self, x):
+        return self.network(x)
+
+
 def is_held(run: Path) -> bool:
     """Whether a training is at work in a run folder."""
     try:

@@ -23,7 +23,7 @@ from gantool.training.session import random_and_kernels
 from gantool.training.settings import TrainSettings
 from gantool.training.statistics import Statistics
 from tests.runs import untrained
-from tests.training.helpers import SPEC, Toy, parameters, trainer
+from tests.training.helpers import SPEC, Around, Toy, parameters, trainer
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 FEW = ("pix2pix", "cut", "stargan")
@@ -213,17 +213,6 @@ def test_the_pictures_of_a_pool_go_where_its_model_goes():
     pool = ImagePool(2)
     pool.load_state_dict({"0000": torch.ones(1, 3, 4, 4)})
     assert nn.ModuleDict({"pool": pool}).to("meta")["pool"].images[0].is_meta
-
-
-class Around(nn.Module):
-    """A network of a class of its own: torch compiles no bare `nn.Sequential`."""
-
-    def __init__(self, network):
-        super().__init__()
-        self.network = network
-
-    def forward(self, x):
-        return self.network(x)
 
 
 def test_samples_of_a_compiled_model_are_made_as_they_come(tmp_path):
