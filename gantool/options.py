@@ -219,8 +219,9 @@ def _converted(kind: Any, value: Any) -> Any:
             return None
         return _converted(inner[0], value)
     if typing.get_origin(kind) is tuple:
-        parts = [part.strip() for part in value.split(",")] if isinstance(value, str) else list(value)
-        return tuple(_converted(typing.get_args(kind)[0], part) for part in parts)
+        if isinstance(value, str):  # also as Python shows them: (64,), [8, 16]
+            value = [part.strip() for part in value.strip("()[] ").removesuffix(",").split(",")]
+        return tuple(_converted(typing.get_args(kind)[0], part) for part in value)
     if kind is bool:
         if isinstance(value, bool):
             return value
@@ -254,5 +255,5 @@ def _type_name(kind: Any) -> str:
     if typing.get_origin(kind) in (typing.Union, UnionType):
         return " or ".join("none" if part is NoneType else _type_name(part) for part in typing.get_args(kind))
     if typing.get_origin(kind) is tuple:
-        return f"{_type_name(typing.get_args(kind)[0])}s with commas between"
+        return f"{_type_name(typing.get_args(kind)[0]).removeprefix('a ')}s with commas between"
     return {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}.get(kind, str(kind))

@@ -33,6 +33,11 @@ def test_text_becomes_values():
     assert found == Example(width=32, rate=1e-3, norm="batch", flip=False, limit=None, layers=(1, 2, 3))
 
 
+@pytest.mark.parametrize("text", ["7", "(7,)", "[7]", " 7 "])
+def test_several_numbers_are_read_as_they_are_shown(text):
+    assert made(layers=text).layers == (7,)
+
+
 def test_later_layers_win_and_each_value_knows_its_source():
     layers = [("preset fast", {"width": 8, "rate": 1}), ("--config c.yaml", {"width": 16}), ("--set", {"rate": "0.5"})]
     found = resolve(Example, layers, where="example")
@@ -54,7 +59,9 @@ def test_later_layers_win_and_each_value_knows_its_source():
         ({"rate": "1e999"}, "finite"),
         ({"norm": "group"}, "instance, batch"),
         ({"flip": "perhaps"}, "true or false"),
-        ({"layers": "1,x"}, "whole number"),
+        ({"layers": "1,x"}, "layers wants whole numbers with commas between, not \"1,x\""),
+        ({"layers": "1,,2"}, "whole numbers"),
+        ({"layers": "()"}, "whole numbers"),
         ({"layers": "1,-2"}, "at least 0"),
         ({"norm": "batch", "width": "4"}, "width of at least 8"),
     ],
