@@ -59,7 +59,7 @@ def test_later_layers_win_and_each_value_knows_its_source():
         ({"rate": "1e999"}, "finite"),
         ({"norm": "group"}, "instance, batch"),
         ({"flip": "perhaps"}, "true or false"),
-        ({"layers": "1,x"}, "layers wants whole numbers with commas between, not \"1,x\""),
+        ({"layers": "1,x"}, 'layers wants whole numbers with commas between, not "1,x"'),
         ({"layers": "1,,2"}, "whole numbers"),
         ({"layers": "()"}, "whole numbers"),
         ({"layers": "1,-2"}, "at least 0"),
