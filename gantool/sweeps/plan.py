@@ -12,8 +12,8 @@ from gantool.evaluation import validation
 from gantool.history.record import settings
 from gantool.runs import folders, outcome
 from gantool.sweeps.combinations import Combination, combinations
+from gantool.training import building
 from gantool.training import request as training
-from gantool.training import session
 from gantool.training.words import Request, understood
 from gantool.translation.outputs import parse_shard
 
@@ -65,7 +65,7 @@ def plan(request: Request, texts: Sequence[str], part: str | None) -> Sweep:
         try:
             one = _one(request, combination, request.out)
             if one.state in (NEW, CONTINUED):
-                model, dataset = session.ready(one.plan)
+                model, dataset = building.ready(one.plan)
                 dataset.close()
                 del model
             s = one.plan.settings

@@ -42,6 +42,7 @@ MODULES = (
     "onnxscript",
     "rich.progress",
     "gantool.api",
+    "gantool.training.building",
     "gantool.training.session",
     "gantool.evaluation.validation",
     "gantool.export.checked",
