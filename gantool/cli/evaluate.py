@@ -104,6 +104,7 @@ def evaluate(
         faces=faces,
         attributes=tuple(map(Path, attributes.split(","))) if attributes else (),
         seed=seed,
+        size=size,
         device=device,
         consistency=consistency,
         inputs=inputs,

@@ -22,6 +22,7 @@ from gantool.runs.header import read_facts
 from gantool.sampling.places import check_one, put_file
 from gantool.sampling.projection import STEPS, Distance, project
 from gantool.sampling.request import Request, check, refuse_translators
+from gantool.sampling.seeds import check_seed
 from gantool.sampling.session import ready_sampler
 from gantool.sampling.told import what_is_told
 
@@ -50,6 +51,7 @@ def project_file(
         raise UsageError(f"a latent goes into a .npz file, not {out}")
     if wanted.steps < 1:
         raise UsageError(f"{argument('steps')} is at least 1, not {wanted.steps}")
+    check_seed(request.seed)
     shown = out.with_suffix(".png")
     for path in (out, shown):
         check_one(str(path), request.existing, by_name=request.by_name)

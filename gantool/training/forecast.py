@@ -20,6 +20,7 @@ LONG = 600.0
 """Seconds from which on a training is long: shorter ones are over before anyone has read about them."""
 _MEASURED, _SLOW = 3.0, 20.0
 _DAY = 86400.0
+_YEAR = 365 * _DAY
 _SMALLER = {"cpu": ("small", "fast"), "cuda": ("fast", "small")}
 """The presets that fit a kind of device, the better first."""
 _ENOUGH = ("small", "demo", "smoke")
@@ -43,10 +44,12 @@ class Forecast:
 
     def words(self) -> str:
         """Time, end and memory, for a person."""
-        end = time.strftime("%a %d %b %H:%M", time.localtime(time.time() + self.seconds))
+        end = ""
+        if self.seconds < _YEAR:  # a date without its year would mislead, and a calendar ends
+            end = time.strftime(", until %a %d %b %H:%M", time.localtime(time.time() + self.seconds))
         memory = f"; {bytes_in_words(self.memory)} of memory" if self.memory else ""
         step = f"{figure(self.step)} s" if self.step < 600 else duration(self.step)
-        return f"a step takes {step} here: {self.left} steps take about {duration(self.seconds)}, until {end}{memory}"
+        return f"a step takes {step} here: {self.left} steps take about {duration(self.seconds)}{end}{memory}"
 
 
 class Stopwatch:

@@ -116,6 +116,11 @@ def test_a_very_slow_first_step_tells_enough():
     assert "a step takes 103 s here: 13999 steps take about 16d16h" in found.words()
 
 
+def test_an_end_beyond_all_calendars_is_left_out():
+    assert ", until " in Forecast(1.0, 100, None).words()
+    assert Forecast(1.0, 9 * 10**18, 10**6).words().endswith("steps take about 104166666666666d16h; 1 MB of memory")
+
+
 @pytest.mark.parametrize(
     ("device", "seconds", "preset", "advised"),
     [
