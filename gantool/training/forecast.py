@@ -53,10 +53,12 @@ class Forecast:
 
 
 class Stopwatch:
-    """Measures the first steps of a training of `total`."""
+    """Measures the first steps of a training of `total`. Where it `compiles`, the first one never counts."""
 
-    def __init__(self, total: int, device: torch.device, clock: Callable[[], float] = time.monotonic) -> None:
-        self._total, self._device, self._clock = total, device, clock
+    def __init__(
+        self, total: int, device: torch.device, clock: Callable[[], float] = time.monotonic, *, compiles: bool = False
+    ) -> None:
+        self._total, self._device, self._clock, self._compiles = total, device, clock, compiles
         self._begun: float | None = clock()
         self._first: tuple[int, float] | None = None
 
@@ -76,7 +78,7 @@ class Stopwatch:
         if self._first is None:
             self._first = (done, now)
             taken, steps = now - self._begun, 1
-            if taken < _SLOW:
+            if taken < _SLOW or self._compiles:
                 return None
         else:
             taken, steps = now - self._first[1], done - self._first[0]

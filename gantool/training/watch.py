@@ -75,7 +75,7 @@ class Watch:
         self.pictures = dataset.samples(_SAMPLES)
         self.texts = dataset.texts(_SAMPLES)
         self.device, self.clock = device, clock
-        self.stopwatch = Stopwatch(total, device, clock)
+        self.stopwatch = Stopwatch(total, device, clock, compiles=plan.settings.compile)
         self.trackers = Trackers(console)
         self._page_due = clock()
         self._left = False

@@ -109,10 +109,11 @@ def test_a_forecast_comes_once_and_early():
 
 def test_a_very_slow_first_step_tells_enough():
     now = 0.0
-    watch = Stopwatch(14000, torch.device("cpu"), lambda: now)
+    watch, compiling = (Stopwatch(14000, torch.device("cpu"), lambda: now, compiles=how) for how in (False, True))
     now = 103.0
     found = watch.step(1, read=True)
     assert found is not None
+    assert compiling.step(1, read=True) is None, "that was the compiler"
     assert "a step takes 103 s here: 13999 steps take about 16d16h" in found.words()
 
 
