@@ -14,6 +14,7 @@ from gantool.evaluation.subsets import subsets_of
 from gantool.inference.devices import check_name
 from gantool.inference.styles import MOST
 from gantool.options import restore
+from gantool.pictures.find import find_pictures
 from gantool.pictures.resize import LARGEST_SIDE
 from gantool.runs import folders
 from gantool.runs.header import read_facts
@@ -99,6 +100,13 @@ def check(request: Request) -> None:
             raise DataError(f"{folder} does not exist")
     _check_content(request, facts, samples)
     needed(inception=request.inception, lpips=request.lpips, classifier=request.classifier, judge=request.judge)
+
+
+def check_filled(folders: Sequence[Path]) -> None:
+    """Raises DataError for a folder without a picture."""
+    for folder in folders:
+        if folder.is_dir():
+            find_pictures(folder)
 
 
 def check_numbers(seed: int, size: int | None) -> None:
