@@ -21,9 +21,9 @@ LONG = 600.0
 _MEASURED, _SLOW = 3.0, 20.0
 _DAY = 86400.0
 _YEAR = 365 * _DAY
-_SMALLER = {"cpu": ("small", "fast"), "cuda": ("fast", "small")}
+_SMALLER = {"cpu": ("quick", "small", "fast"), "cuda": ("fast", "small")}
 """The presets that fit a kind of device, the better first."""
-_ENOUGH = ("small", "demo", "smoke")
+_ENOUGH = ("quick", "small", "demo", "smoke")
 
 
 @dataclass(frozen=True)

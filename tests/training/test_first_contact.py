@@ -125,8 +125,9 @@ def test_an_end_beyond_all_calendars_is_left_out():
 @pytest.mark.parametrize(
     ("device", "seconds", "preset", "advised"),
     [
-        ("cpu", 1000, None, "small"),
-        ("cpu", 1000, "fast", "small"),
+        ("cpu", 1000, None, "quick"),
+        ("cpu", 1000, "fast", "quick"),
+        ("cpu", 1000, "quick", None),
         ("cpu", 1000, "small", None),
         ("cpu", 1000, "smoke", None),
         ("cuda", 1000, None, None),
