@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from gantool.data.care.results import translated_there
 from gantool.data.dataset import Dataset
 from gantool.errors import CheckpointError, DataError, GantoolError, UsageError, argument
 from gantool.files import reason
@@ -266,6 +267,8 @@ def _begin(plan: Plan, trainer: Trainer, console: Console) -> None:
             f" {plan.data.stable_batch} trainings are known to collapse. Look at its samples, and keep its saves:"
             f" {argument('keep', 0)}"
         )
+    for line in translated_there(plan.domains):
+        console.warn(line)
     if others := others_below(plan.paths, [kind for domain in plan.domains for kind in domain.read_beside]):
         console.note(passed_over(others))
     console.note(f"training {plan.name} on {counts} pictures, {trainer.total_steps} steps, into {trainer.folder}")
