@@ -31,10 +31,10 @@ from gantool.data import loader
 from gantool.errors import GantoolError
 from gantool.model import Progress
 from gantool.runs.skeleton import skeleton
+from gantool.training.building import opened
 from gantool.training.ema import Averages
 from gantool.training.request import Plan
 from gantool.training.run import TrainingRun
-from gantool.training.session import opened
 
 
 def main() -> None:

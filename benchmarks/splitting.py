@@ -32,9 +32,9 @@ from gantool import registry
 from gantool.checking.subject import Subject
 from gantool.data import loader
 from gantool.model import Data, Progress
+from gantool.training.building import built, opened
 from gantool.training.request import Plan
 from gantool.training.run import TrainingRun
-from gantool.training.session import built, opened
 
 CASES = ("cyclegan:small", "cyclegan:fast", "dcgan:small")
 FILES = 24  # a domain

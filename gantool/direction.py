@@ -102,6 +102,12 @@ def expression(domains: Sequence[str], text: str) -> tuple[dict[str, bool], bool
     return {name: name in names for name in domains}, False
 
 
+def letters(number: int) -> str:
+    """A, B, ... Z, AA, AB, ... for 0, 1, ...: as the columns of a table are named."""
+    rest, last = divmod(number, 26)
+    return (letters(rest - 1) if rest else "") + chr(ord("A") + last)
+
+
 def named(domains: Sequence[str], name: str) -> str:
     """The domain of this name or letter. Raises UsageError that names the domains."""
     if name in domains:
@@ -109,10 +115,10 @@ def named(domains: Sequence[str], name: str) -> str:
     alike = [domain for domain in domains if normalize("NFC", domain) == normalize("NFC", name)]
     if len(alike) == 1:  # a Mac takes accents and letters apart in names of folders
         return alike[0]
-    position = ord(name.upper()) - ord("A") if len(name) == 1 else -1
-    if 0 <= position < len(domains):
-        return domains[position]
-    known = ", ".join(f"{domain} ({chr(ord('A') + i)})" for i, domain in enumerate(domains))
+    by_letter = {letters(number): domain for number, domain in enumerate(domains)}
+    if name.upper() in by_letter:
+        return by_letter[name.upper()]
+    known = ", ".join(f"{domain} ({letter})" for letter, domain in by_letter.items())
     raise UsageError(" ".join(f'there is no domain "{name}". {did_you_mean(name, domains)} Domains: {known}'.split()))
 
 

@@ -30,6 +30,8 @@ _GRACE_SECONDS = 2.0
 """The main thread has so long to end by itself, after a second signal."""
 _SOON_SECONDS = 0.001
 """A signal that comes where no error may be raised comes again after so long."""
+_AGAIN_SECONDS = 0.05
+"""An error that may have been swallowed is raised again after so long."""
 _LOCKING = frozenset(
     getattr(threading.Condition, name).__code__
     for name in ("__enter__", "__exit__", "_release_save", "_acquire_restore", "_is_owned")
@@ -59,7 +61,7 @@ def handled(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
     """Inside, `handler(number, frame)` is called for each signal that asks to stop, with where the main thread is;
     afterwards the old handlers are back.
     """
-    if threading.current_thread() is not threading.main_thread():
+    if not _in_main_thread():
         yield
         return
     ours = [number for number in STOPPING if not _is_nohup(number)]
@@ -120,9 +122,47 @@ def raised(error: Callable[[int], Exception]) -> Iterator[None]:
 
 
 @contextmanager
+def interruptible() -> Iterator[None]:
+    """Inside, Ctrl-C raises KeyboardInterrupt as Python has it, and leaves as nothing else.
+
+    A library that is being imported may take that error for one of its own, or for none, and half of it is then there.
+    So it is raised again until it is on its way out, and whatever error it has become is a KeyboardInterrupt again.
+    """
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler or not _in_main_thread():
+        yield
+        return
+    came = False
+    again: threading.Timer | None = None
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        nonlocal came, again
+        if came and isinstance(sys.exc_info()[1], KeyboardInterrupt):  # what it was to leave is being put in order
+            return
+        came = True
+        if _imports(frame):
+            again = threading.Timer(_AGAIN_SECONDS, _send_to_main, (number,))
+            again.daemon = True
+            again.start()
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    except BaseException:
+        if came:
+            raise KeyboardInterrupt from None
+        raise
+    finally:
+        if again is not None:
+            again.cancel()
+            again.join()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@contextmanager
 def _heard_at_once(answer: Callable[[], None], clock: Callable[[], float]) -> Iterator[None]:
     """Python's handlers wait for the end of a call into torch. Numbers in a pipe do not, and a thread reads them."""
-    if threading.current_thread() is not threading.main_thread():
+    if not _in_main_thread():
         yield
         return
     left = threading.Event()
@@ -154,6 +194,19 @@ def _heard_at_once(answer: Callable[[], None], clock: Callable[[], float]) -> It
         theirs.close()
         thread.join()
         ours.close()
+
+
+def _in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
+
+
+def _imports(frame: FrameType | None) -> bool:
+    """Whether a thread at this frame imports a module."""
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _takes_a_lock(frame: FrameType | None) -> bool:

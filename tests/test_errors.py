@@ -15,9 +15,7 @@ from gantool.cli.common import spelled_flag
 from gantool.errors import CheckpointError, Interrupted, UsageError, argument, command, did_you_mean, in_python, spelled
 from gantool.report.console import Console
 from gantool.sampling import request as sampling
-from gantool.sampling.interpolation import Way
-from gantool.sampling.mixing import Mixture
-from gantool.sampling.projecting import Wanted
+from gantool.sampling.asked import Mixture, Wanted, Way
 from gantool.training.settings import TrainSettings
 from gantool.translation.request import Request
 

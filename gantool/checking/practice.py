@@ -15,9 +15,9 @@ from torch.autograd.graph import Node
 from gantool.data.loader import batches, to_device
 from gantool.model import Model, Progress
 from gantool.runs.checkpoint import part
+from gantool.training.building import built, opened
 from gantool.training.request import Plan
 from gantool.training.run import TrainingRun
-from gantool.training.session import built, opened
 
 MOST_STEPS = 20
 """A loss that is not taken in every step (WGAN's generator waits for its critic) has its turn within these."""

@@ -22,8 +22,8 @@ from gantool.report.text import figure
 from gantool.runs import checkpoint, folders
 from gantool.runs.checkpoint import part
 from gantool.training import request
+from gantool.training.building import opened
 from gantool.training.run import TrainingRun
-from gantool.training.session import opened
 
 
 def training(subject: Subject) -> str:

@@ -87,7 +87,7 @@ def evaluate(
     """
     console = common.console(quiet, verbose, json)
     from gantool.errors import UsageError
-    from gantool.evaluation.request import Request, check, check_run, holds_all_domains, of_noise
+    from gantool.evaluation.request import Request, check, check_filled, check_run, holds_all_domains, of_noise
     from gantool.runs.header import read_facts
 
     weights = None if model is None else model_flag.weights(model, console)
@@ -104,6 +104,7 @@ def evaluate(
         faces=faces,
         attributes=tuple(map(Path, attributes.split(","))) if attributes else (),
         seed=seed,
+        size=size,
         device=device,
         consistency=consistency,
         inputs=inputs,
@@ -119,6 +120,7 @@ def evaluate(
     if len(folders) != 2 and not (samples or (everything and len(folders) == 1)):
         more = "" if weights is None else ", pictures to translate and real ones of what they become"
         raise UsageError(f"eval compares two folders{more}, not {len(folders)}")
+    check_filled(folders)
     from gantool.evaluation.any_model import compare_model
     from gantool.evaluation.domains import Tasks
     from gantool.evaluation.folders import compare_folders

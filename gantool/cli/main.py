@@ -47,6 +47,7 @@ from gantool.errors import (
 )
 from gantool.report.console import Console
 from gantool.schema import first_line
+from gantool.signals import interruptible
 from gantool.version import __version__
 
 EXIT_CODES = (
@@ -108,7 +109,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             Console().result(f"gantool {__version__}")
         else:
             check_models(words)
-            _call(with_resume_value(words))
+            with interruptible():
+                _call(with_resume_value(words))
     except GantoolError as error:
         _say(error, words)
         sys.exit(error.exit_code)

@@ -45,7 +45,7 @@ def project(
     """
     console = common.console(quiet, verbose)
     target = where(word, out)
-    from gantool.sampling.projecting import Wanted, project_file
+    from gantool.sampling.asked import Wanted, plan_projection
     from gantool.sampling.request import Request
 
     weights = model_flag.weights(model, console)
@@ -67,4 +67,7 @@ def project(
         return load(*lpips)
 
     chosen = None if lpips is None else distance
-    project_file(request, Wanted(picture=picture, steps=steps), weights, console, chosen)
+    decided = plan_projection(request, Wanted(picture=picture, steps=steps), weights)
+    from gantool.sampling.projecting import project_file
+
+    project_file(decided, console, chosen)

@@ -69,7 +69,7 @@ def interpolate(
     target = where(pictures.pop() if pictures and out is None else None, out)
     if target == "-":
         common.refuse_terminal()
-    from gantool.sampling.interpolation import Way, interpolate
+    from gantool.sampling.asked import Way, plan_way
     from gantool.sampling.request import Request
 
     weights = model_flag.weights(model, console)
@@ -90,7 +90,10 @@ def interpolate(
         precision=common.arithmetic(precision, exact),
     )
     way = Way(pictures=tuple(map(Path, pictures)), steps=steps, space=space)
-    interpolate(request, way, weights, console, common.write_stdout)
+    decided = plan_way(request, way, weights)
+    from gantool.sampling.interpolation import interpolate
+
+    interpolate(decided, console, common.write_stdout)
 
 
 def mix(
@@ -124,7 +127,7 @@ def mix(
     target = where(word, out)
     if target == "-":
         common.refuse_terminal()
-    from gantool.sampling import mixing
+    from gantool.sampling.asked import Mixture, plan_mixture
     from gantool.sampling.request import Request
 
     weights = model_flag.weights(model, console)
@@ -138,5 +141,7 @@ def mix(
         device=device,
         precision=common.arithmetic(precision, exact),
     )
-    mixture = mixing.Mixture(rows=rows, columns=columns, layers=layers)
-    mixing.mix(request, mixture, weights, console, common.write_stdout)
+    decided = plan_mixture(request, Mixture(rows=rows, columns=columns, layers=layers), weights)
+    from gantool.sampling.mixing import mix as mix_styles
+
+    mix_styles(decided, console, common.write_stdout)

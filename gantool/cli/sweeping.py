@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 def sweep(request: Request, texts: Sequence[str], part: str | None, dry_run: bool, console: Console) -> None:
     """Trains every combination, and prints the runs, and how they compare. Exit code 1 where some failed."""
-    from gantool.sweeps.combinations import combinations
+    from gantool.sweeps.combinations import asked
 
-    combinations(texts)  # a misspelt one is answered before torch is imported
+    asked(request, texts, part)  # a misspelt one is answered before torch is imported
     if request.out is not None:
         check_folder(request.out)
     common.load_torch(console)

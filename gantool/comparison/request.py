@@ -16,7 +16,7 @@ from gantool.errors import DataError, GantoolError, UsageError, argument
 from gantool.evaluation.files import needed
 from gantool.evaluation.names import pair_by_name
 from gantool.evaluation.report import OF_PAIRS
-from gantool.evaluation.request import TIMES, Measuring, check, holds_all_domains, of_noise
+from gantool.evaluation.request import TIMES, Measuring, check, check_numbers, holds_all_domains, of_noise
 from gantool.evaluation.request import Request as One
 from gantool.files import check_writable
 from gantool.inference.devices import check_name
@@ -49,7 +49,6 @@ class Request(Measuring):
     """A page of the table and of pictures."""
     shown: int = 12
     """Rows of pictures on the page."""
-    size: int | None = None
 
 
 @dataclass(frozen=True)
@@ -86,6 +85,7 @@ class Plan:
 def plan(request: Request) -> Plan:
     """Raises UsageError, DataError or CheckpointError for the first word that is wrong."""
     check_name(request.device)
+    check_numbers(request.seed, request.size)
     files = needed(inception=request.inception, lpips=request.lpips, classifier=request.classifier, judge=request.judge)
     check_columns(request.metrics, files)
     _check_chosen(request)

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 import torch
 
-from gantool.errors import UsageError, argument
 from gantool.evaluation.judges import Judges
 from gantool.evaluation.pictures import Look, Progress, Size, silent, unseen
+from gantool.evaluation.request import check_numbers
 from gantool.evaluation.subsets import Subsets
 
 
@@ -38,10 +38,7 @@ class How:
     """Shown the pictures of every measurement."""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.seed < 2**63 or (self.size is not None and self.size < 1):
-            raise UsageError(
-                f"{argument('seed')} is at least 0 and {argument('size')} at least 1, not {self.seed} and {self.size}"
-            )
+        check_numbers(self.seed, self.size)
 
     @property
     def square(self) -> Size | None:

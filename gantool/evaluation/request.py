@@ -12,12 +12,16 @@ from gantool.evaluation.description import read_description
 from gantool.evaluation.files import check_attributes, needed
 from gantool.evaluation.subsets import subsets_of
 from gantool.inference.devices import check_name
+from gantool.inference.styles import MOST
 from gantool.options import restore
+from gantool.pictures.find import find_pictures
+from gantool.pictures.resize import LARGEST_SIDE
 from gantool.runs import folders
 from gantool.runs.header import read_facts
 from gantool.sampling.request import check_truncation
 from gantool.sampling.seeds import count_on
 from gantool.sampling.told import TAKES_IN_WORDS
+from gantool.schema import LARGEST
 from gantool.spec import Facts
 
 STYLES = 10
@@ -49,6 +53,8 @@ class Measuring:
     """How KID's subsets are chosen, as `subsets_of` reads it."""
     kid_source: bool = False
     device: str = "auto"
+    size: int | None = None
+    """Every picture is brought to size x size first; None measures them as they are stored."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +73,7 @@ class Request(Measuring):
 def check(request: Request) -> None:
     """Raises UsageError, DataError or CheckpointError for the first word that is wrong."""
     check_name(request.device)
+    check_numbers(request.seed, request.size)
     facts = None if request.weights is None else read_facts(request.weights)
     samples = facts is not None and of_noise(facts, request.folders)
     given = {
@@ -93,6 +100,21 @@ def check(request: Request) -> None:
             raise DataError(f"{folder} does not exist")
     _check_content(request, facts, samples)
     needed(inception=request.inception, lpips=request.lpips, classifier=request.classifier, judge=request.judge)
+
+
+def check_filled(folders: Sequence[Path]) -> None:
+    """Raises DataError for a folder without a picture."""
+    for folder in folders:
+        if folder.is_dir():
+            find_pictures(folder)
+
+
+def check_numbers(seed: int, size: int | None) -> None:
+    """Raises UsageError for a seed or a size of pictures that cannot be."""
+    if not 0 <= seed <= LARGEST:
+        raise UsageError(f"{argument('seed')} is 0 to {LARGEST}, not {seed}")
+    if size is not None and not 1 <= size <= LARGEST_SIDE:
+        raise UsageError(f"{argument('size')} is 1 to {LARGEST_SIDE} pixels, not {size}")
 
 
 def _check_content(request: Request, facts: Facts | None, samples: bool) -> None:
@@ -183,6 +205,8 @@ def check_samples(request: Request, facts: Facts) -> None:
 def results_of_each(facts: Facts, styles: int | None) -> int:
     """How many results each picture gets. Raises UsageError for styles of a model that has none."""
     if "code" in facts.can:
+        if styles is not None and not 1 <= styles <= MOST:
+            raise UsageError(f"{argument('n')} is how many results a picture gets, 1 to {MOST}, not {styles}")
         return styles or STYLES
     if styles is not None:
         raise UsageError(f"{facts.model} has one result for a picture: leave out {argument('n')}")

@@ -18,8 +18,8 @@ from gantool.version import __version__
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
-PATIENCE = 30.0
-"""Seconds that an answer may take."""
+PATIENCE = 60.0
+"""Seconds that a part of an answer may take, or a part of a file to be sent."""
 SAMPLE = re.compile(r"samples/\d{1,20}\.png")
 """The names of sample grids in a repository."""
 SMALL = 50_000_000
@@ -66,7 +66,7 @@ def honest(api: HfApi, place: Repository) -> Iterator[None]:
     The hub's package says nothing of its own there.
     """
     try:
-        with _silent():
+        with _silent(), _patient():
             yield
     except GantoolError:
         raise
@@ -91,6 +91,19 @@ def _silent() -> Iterator[None]:
         logging.set_verbosity(level)
         if bars:
             enable_progress_bars()
+
+
+@contextmanager
+def _patient() -> Iterator[None]:
+    """Inside, requests that name no limit of their own have ours: the hub's package waits for ever for an answer."""
+    from huggingface_hub import get_session
+
+    client = get_session()
+    before, client.timeout = client.timeout, PATIENCE
+    try:
+        yield
+    finally:
+        client.timeout = before
 
 
 def _told(error: Exception, endpoint: str, place: Repository) -> GantoolError | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gantool.errors import DataError
 from gantool.pictures import extras
-from gantool.pictures.strays import FILES, is_run, is_stray_folder, is_stray_name
+from gantool.pictures.strays import FILES, has_marks_of_a_run, is_stray_folder, is_stray_name
 
 EXTENSIONS = frozenset(
     (
@@ -74,7 +74,7 @@ def look_below(folder: Path, *, demand: bool = True, wanted: Callable[[str], boo
             path, broken = here / entry.name, False
             try:
                 if entry.is_dir():
-                    if not is_stray_name(entry.name) and not is_run(path):
+                    if not is_stray_name(entry.name) and not has_marks_of_a_run(path):
                         waiting.append(path)
                     continue
                 broken = entry.is_symlink() and not os.path.exists(path)

@@ -54,8 +54,10 @@ def is_stray_folder(folder: Path) -> bool:
     return is_stray_name(folder.name) or _holds_runs(folder, _DEPTH) is True
 
 
-def is_run(folder: Path) -> bool:
-    """Whether a folder holds a training run of gantool, or imported weights."""
+def has_marks_of_a_run(folder: Path) -> bool:
+    """Whether a folder below one of pictures is a run of gantool, begun, trained or imported. A folder `checkpoints`
+    alone does not make it one: that may hold a person's pictures.
+    """
     if os.path.isfile(folder / SETTINGS):
         return True
     try:
@@ -67,7 +69,7 @@ def is_run(folder: Path) -> bool:
 
 def _holds_runs(folder: Path, depth: int) -> bool | None:
     """Whether a folder is a run, or holds runs and nothing else that is seen; None for one that holds nothing."""
-    if is_run(folder):
+    if has_marks_of_a_run(folder):
         return True
     found = None
     try:

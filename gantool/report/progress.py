@@ -37,14 +37,15 @@ class StepProgress:
 
     def __init__(self, console: Console, total: int | None, start: int, what: str, every: int, clock: Clock) -> None:
         self._console, self._total, self._what, self._every, self._clock = console, total, what, every, clock
-        self._done = self._reported = start
+        self._start = self._done = self._reported = start
         self._fields: dict[str, object] = {}
         self._between = ""
         self._begun = False
         self._said_at = clock()
         self._draw: Callable[[], None] | None = None
         self._drawn_at = self._said_at
-        # Moments at least half a second apart: the pace is that of the last minute or more, at bounded cost.
+        # Moments at least half a second apart: the pace is that of the last minute or more, at bounded cost. What comes
+        # before the first step is done is no part of it: that one starts threads, compiles and fills caches as well.
         self._marks: deque[tuple[float, int]] = deque([(self._said_at, start)], maxlen=120)
 
     def advance(self, step: int, losses: Mapping[str, float] | None = None) -> None:
@@ -56,7 +57,10 @@ class StepProgress:
         now, before = self._clock(), self._marks[-1][0]
         self._done, self._between = done, ""
         self._fields.update(fields)
-        if len(self._marks) > 1 and now - self._marks[-2][0] < 0.5:
+        if self._marks[-1][1] == self._start < done:
+            self._marks.clear()
+            self._marks.append((now, done))
+        elif len(self._marks) > 1 and now - self._marks[-2][0] < 0.5:
             self._marks[-1] = (now, done)
         else:
             self._marks.append((now, done))

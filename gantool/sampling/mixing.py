@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 from torch import Tensor
@@ -16,65 +15,37 @@ from gantool.pictures.file import Array, encode, to_uint8
 from gantool.report.console import Console
 from gantool.report.grids import grid
 from gantool.report.progress import files_progress
-from gantool.runs.header import read_facts
+from gantool.sampling.asked import MixturePlan
 from gantool.sampling.making import Inputs
-from gantool.sampling.places import check_one, format_of, is_folder, put_one
-from gantool.sampling.request import MOST_CELLS, Request, check, pieces_of, refuse_translators
+from gantool.sampling.places import put_one
+from gantool.sampling.request import pieces_of
 from gantool.sampling.seeds import parse_seeds
 from gantool.sampling.session import ready_sampler
-from gantool.translation.inputs import STREAM
 
 
-@dataclass(frozen=True, kw_only=True)
-class Mixture:
-    """What a person asks for beside the model and the output, which a `Request` names."""
-
-    rows: str
-    """Seeds whose pictures begin the rows."""
-    columns: str
-    """Seeds whose pictures head the columns."""
-    layers: str | None = None
-    """Layers whose styles are the columns', as "0-6"; None for the coarser half."""
-
-
-def mix(
-    request: Request, mixture: Mixture, weights: Path, console: Console, write_stdout: Callable[[bytes], object]
-) -> None:
+def mix(plan: MixturePlan, console: Console, write_stdout: Callable[[bytes], object]) -> None:
     """Writes one picture: the columns' own above, the rows' own on the left, and every mixture of two.
 
     Raises UsageError, DataError and OutOfMemoryError.
     """
-    check(request)
-    facts = read_facts(weights)
-    refuse_translators(facts, request.model)
-    if "mix" not in facts.can:
-        raise UsageError(f"{facts.model} has no styles to mix: StyleGAN has")
-    rows, columns = (parse_seeds(getattr(mixture, name), name) for name in ("rows", "columns"))
-    if max(len(rows), len(columns)) >= MOST_CELLS:
-        raise UsageError(
-            f"a picture has fewer than {MOST_CELLS} rows and columns of seeds, not {len(rows)} and {len(columns)}"
-        )
-    if is_folder(request.output):
-        raise UsageError(
-            f"a mixture is one picture, not a folder: name a file, such as {Path(request.output, 'mix.png')}"
-        )
-    format = "PNG" if request.output == STREAM else format_of(request.output)
-    check_one(request.output, request.existing, by_name=request.by_name)
-    sampler = ready_sampler(weights, request.device, request.precision, console)
+    request = plan.request
+    sampler = ready_sampler(plan.weights, request.device, request.precision, console)
     assert isinstance(sampler.model, Mixes)
     count, _ = sampler.model.style_shape
-    layers = parse_seeds(mixture.layers or f"0-{count // 2 - 1}", "layers", count - 1)
+    layers = parse_seeds(plan.layers or f"0-{count // 2 - 1}", "layers", count - 1)
 
     def styles(seeds: Sequence[int]) -> Tensor:
-        pieces = pieces_of(replace(request, seeds=",".join(map(str, seeds))), facts)
+        pieces = pieces_of(replace(request, seeds=",".join(map(str, seeds))), plan.facts)
         if len(pieces) > len(seeds):
             raise UsageError(f"a mixture is of one class: {argument('to')} names one")
-        latents, labels = Inputs(request, pieces, facts, sampler).points(pieces)
+        latents, labels = Inputs(request, pieces, plan.facts, sampler).points(pieces)
         return sampler.styles(latents, labels, request.truncation)
 
-    with files_progress(console, (len(rows) + 1) * (len(columns) + 1) - 1) as bar:
-        cells = mixed(sampler, styles(rows), styles(columns), layers, bar.advance)
-    put_one(encode(np.asarray(grid(cells)), format, quality=request.quality), request.output, console, write_stdout)
+    with files_progress(console, (len(plan.rows) + 1) * (len(plan.columns) + 1) - 1) as bar:
+        cells = mixed(sampler, styles(plan.rows), styles(plan.columns), layers, bar.advance)
+    put_one(
+        encode(np.asarray(grid(cells)), plan.format, quality=request.quality), request.output, console, write_stdout
+    )
 
 
 def mixed(

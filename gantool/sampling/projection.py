@@ -14,11 +14,11 @@ from torch import Tensor
 
 from gantool.capabilities import Mixes, Samples
 from gantool.model import Model
+from gantool.sampling.asked import PROJECTION_STEPS
 
 Distance = Callable[[Tensor, Tensor], Tensor]
 """How far pictures (N, C, H, W) in [-1, 1] are from others: (N,)."""
 
-STEPS = 1000
 RATE = 0.1
 """The learning rate of Adam between its rise and its fall."""
 NOISE = 1e5
@@ -34,7 +34,7 @@ def project(
     *,
     label: Tensor | None = None,
     distance: Distance | None = None,
-    steps: int = STEPS,
+    steps: int = PROJECTION_STEPS,
     advance: Callable[[float], None] = lambda loss: None,
 ) -> Tensor:
     """The styles (1, layers, numbers) of a picture (1, C, H, W) in [-1, 1], or its latent (1, L) where the model has no

@@ -35,6 +35,11 @@ def count_on(first: int, count: int) -> tuple[int, ...]:
     """So many seeds from this one on. Raises UsageError for numbers that are no seeds."""
     if not 1 <= count <= MOST:
         raise UsageError(f"{argument('n')} is 1 to {MOST:,}, not {count}")
+    check_seed(first, count)
+    return tuple(range(first, first + count))
+
+
+def check_seed(first: int, count: int = 1) -> None:
+    """Raises UsageError where so many numbers from this one on are not all seeds."""
     if not 0 <= first <= LARGEST + 1 - count:
         raise UsageError(f"seeds go from 0 to {LARGEST}: {argument('seed', first)} does not")
-    return tuple(range(first, first + count))

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gantool.errors import CheckpointError, DataError, DivergedError, GantoolError, UsageError, argument
+from gantool.errors import CheckpointError, DataError, DivergedError, GantoolError, UsageError
 from gantool.evaluation import validation
 from gantool.history.record import settings
 from gantool.runs import folders, outcome
-from gantool.sweeps.combinations import Combination, combinations
+from gantool.sweeps.combinations import Combination, asked
+from gantool.training import building
 from gantool.training import request as training
-from gantool.training import session
 from gantool.training.words import Request, understood
-from gantool.translation.outputs import parse_shard
 
 NEW, CONTINUED, DONE, DIVERGED, ELSEWHERE = "new", "to be continued", "done", "diverged", "at work elsewhere"
 """What a sweep finds of a run."""
@@ -47,25 +45,15 @@ class Sweep:
 
 def plan(request: Request, texts: Sequence[str], part: str | None) -> Sweep:
     """Raises the errors of a training's plan and of its first checks, with the combination before them."""
-    found = combinations(texts)
-    number, count = (1, 1) if part is None else parse_shard(part)
-    if request.out is None:
-        raise UsageError(f"a sweep has a folder, by which it goes on where it stopped: {argument('out', 'FOLDER')}")
-    if request.resume is not None:
-        raise UsageError(f"a sweep goes on where it stopped: leave out {argument('resume')}")
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise UsageError(f"each run of a sweep is trained by one process: {argument('shard', '1/2')} parts a sweep")
-    if folders.is_run(request.out):
-        raise UsageError(f"{request.out} is a run itself: choose {argument('out', 'ANOTHER_FOLDER')}")
-    if twice := sorted({key for key, _ in found[0].values} & {*request.set, *request.settings}):
-        raise UsageError(f"{twice[0]} is given, and swept over: leave out one of both")
+    found, (number, count) = asked(request, texts, part)
+    assert request.out is not None, "a sweep has a folder"
     ones: list[One] = []
     validated: set[object] = set()
     for combination in found:
         try:
             one = _one(request, combination, request.out)
             if one.state in (NEW, CONTINUED):
-                model, dataset = session.ready(one.plan)
+                model, dataset = building.ready(one.plan)
                 dataset.close()
                 del model
             s = one.plan.settings

@@ -6,11 +6,11 @@ from typing import Any
 
 from gantool.errors import DataError
 from gantool.inference.devices import choose
+from gantool.training.building import built, check_sizes, opened, random_and_kernels
 from gantool.training.distributed import Processes
 from gantool.training.forecast import Forecast, advice, peak_memory
 from gantool.training.inspection import inspect
 from gantool.training.request import Plan
-from gantool.training.session import built, check_sizes, opened, random_and_kernels
 from gantool.training.trainer import Trainer
 from gantool.training.watch import Silence
 

@@ -20,9 +20,10 @@ LONG = 600.0
 """Seconds from which on a training is long: shorter ones are over before anyone has read about them."""
 _MEASURED, _SLOW = 3.0, 20.0
 _DAY = 86400.0
-_SMALLER = {"cpu": ("small", "fast"), "cuda": ("fast", "small")}
+_YEAR = 365 * _DAY
+_SMALLER = {"cpu": ("quick", "small", "fast"), "cuda": ("fast", "small")}
 """The presets that fit a kind of device, the better first."""
-_ENOUGH = ("small", "demo", "smoke")
+_ENOUGH = ("quick", "small", "demo", "smoke")
 
 
 @dataclass(frozen=True)
@@ -43,17 +44,21 @@ class Forecast:
 
     def words(self) -> str:
         """Time, end and memory, for a person."""
-        end = time.strftime("%a %d %b %H:%M", time.localtime(time.time() + self.seconds))
+        end = ""
+        if self.seconds < _YEAR:  # a date without its year would mislead, and a calendar ends
+            end = time.strftime(", until %a %d %b %H:%M", time.localtime(time.time() + self.seconds))
         memory = f"; {bytes_in_words(self.memory)} of memory" if self.memory else ""
         step = f"{figure(self.step)} s" if self.step < 600 else duration(self.step)
-        return f"a step takes {step} here: {self.left} steps take about {duration(self.seconds)}, until {end}{memory}"
+        return f"a step takes {step} here: {self.left} steps take about {duration(self.seconds)}{end}{memory}"
 
 
 class Stopwatch:
-    """Measures the first steps of a training of `total`."""
+    """Measures the first steps of a training of `total`. Where it `compiles`, the first one never counts."""
 
-    def __init__(self, total: int, device: torch.device, clock: Callable[[], float] = time.monotonic) -> None:
-        self._total, self._device, self._clock = total, device, clock
+    def __init__(
+        self, total: int, device: torch.device, clock: Callable[[], float] = time.monotonic, *, compiles: bool = False
+    ) -> None:
+        self._total, self._device, self._clock, self._compiles = total, device, clock, compiles
         self._begun: float | None = clock()
         self._first: tuple[int, float] | None = None
 
@@ -73,7 +78,7 @@ class Stopwatch:
         if self._first is None:
             self._first = (done, now)
             taken, steps = now - self._begun, 1
-            if taken < _SLOW:
+            if taken < _SLOW or self._compiles:
                 return None
         else:
             taken, steps = now - self._first[1], done - self._first[0]

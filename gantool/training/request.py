@@ -26,7 +26,7 @@ from gantool.runs import folders
 from gantool.spec import Spec
 from gantool.training import sources
 from gantool.training.place import Place
-from gantool.training.settings import OF_THE_CALL, TrainSettings
+from gantool.training.settings import CHANGEABLE, OF_THE_CALL, TrainSettings
 from gantool.training.words import Request as Request
 from gantool.training.words import Words, understood
 from gantool.version import __version__
@@ -85,6 +85,7 @@ class Plan:
                 "domains": {domain.name: len(domain.files) for domain in self.domains},
                 "pictures": fingerprint(self.domains),
                 **({"licence": self.licence} if self.licence else {}),
+                "settings": {key: value for key, value in settings.items() if key not in CHANGEABLE},
                 "sources": {
                     key: spelled(setting.source, in_python)
                     for key, setting in self.sources.items()

@@ -5,8 +5,6 @@ through here.
 from __future__ import annotations
 
 import contextlib
-import math
-import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -14,14 +12,12 @@ from typing import Any
 
 import torch
 
-from gantool.byte_sizes import bytes_in_words
-from gantool.capabilities import Grows
-from gantool.data.dataset import Dataset, Recipe
-from gantool.errors import CheckpointError, DataError, GantoolError, OutOfMemoryError, UsageError, argument
+from gantool.data.care.results import translated_there
+from gantool.data.dataset import Dataset
+from gantool.errors import CheckpointError, DataError, GantoolError, UsageError, argument
 from gantool.files import reason
-from gantool.inference.devices import choose, faster_note, half_precision_note, kernels, own_gpu
-from gantool.inference.memory import available
-from gantool.model import Model, Progress
+from gantool.inference.devices import choose, faster_note, half_precision_note, own_gpu
+from gantool.model import Model
 from gantool.options import without_places
 from gantool.pictures.find import others_below, passed_over
 from gantool.report import card
@@ -34,6 +30,7 @@ from gantool.spec import Facts
 from gantool.trackers.several import Trackers, tracking
 from gantool.trackers.tracker import About
 from gantool.training import distributed
+from gantool.training.building import random_and_kernels, ready
 from gantool.training.distributed import Processes
 from gantool.training.inspection import Inspection, inspect, remember, remembered
 from gantool.training.request import Plan, fingerprint, write_settings
@@ -244,101 +241,6 @@ def _inspected(plan: Plan, processes: Processes, console: Console) -> Inspection
     return found
 
 
-def ready(plan: Plan) -> tuple[Model[Any], Dataset]:
-    """The model with its first weights, and pictures that it can take. Raises what `built` and `check_sizes` raise."""
-    model = built(plan)
-    dataset = opened(plan)
-    check_sizes(plan, model, dataset)
-    return model, dataset
-
-
-def opened(plan: Plan) -> Dataset:
-    """The pictures of the run."""
-    return plan.data.layout.open(plan.domains, Recipe(plan.preparation, plan.spec.channels, plan.settings.seed))
-
-
-def built(plan: Plan) -> Model[Any]:
-    """The model with its first weights. Raises UsageError for options that contradict each other, or that need the
-    weights of another run where none are named."""
-    try:
-        model = checkpoint.build_model(plan.kind, plan.options, plan.spec, plan.settings.seed)
-        model.optimizers()
-        model.rate_factor(Progress(0, 1))
-    except ValueError as error:
-        raise UsageError(f"{plan.name}: {error}") from error
-    if isinstance(model, Grows) and model.grown_from and plan.start_from is None and not plan.place.saves:
-        raise UsageError(f"{plan.name} with these options begins with {model.grown_from}: {argument('from_', 'RUN')}")
-    return model
-
-
-@contextlib.contextmanager
-def random_and_kernels(plan: Plan, device: torch.device) -> Iterator[None]:
-    """Inside, torch's generators may be seeded and its kernels chosen; afterwards a caller finds both as they were."""
-    before, deterministic = torch.are_deterministic_algorithms_enabled(), plan.settings.deterministic
-    if deterministic:
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what cuBLAS wants for it
-    # Where every batch has the same shape, the first step's trials pay.
-    try_all = not deterministic and (plan.preparation.crops or plan.preparation.common_size is not None)
-    try:
-        torch.use_deterministic_algorithms(deterministic)
-        with (
-            kernels(tf32=plan.settings.precision == "tf32", try_all=try_all),
-            torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
-        ):
-            yield
-    finally:
-        torch.use_deterministic_algorithms(before)
-
-
-def check_sizes(plan: Plan, model: Model[Any], dataset: Dataset) -> None:
-    """Raises UsageError for training pictures of sizes that the networks, or a batch, cannot take, and OutOfMemoryError
-    for those that the machine cannot.
-    """
-    p, crops = plan.preparation, model.crops
-    smallest = crops.exact or crops.fit(1, 1)[0]  # a side that is accepted, which the minimum itself need not be
-    multiples = f"at least {smallest} pixels, in multiples of {crops.multiple}"
-    cropping = f"a {argument('preprocess')} that crops"
-
-    def fits(width: int, height: int) -> bool:
-        sides = (width, height)
-        wrong = min(sides) < crops.minimum or any(side % crops.multiple for side in sides)
-        return not wrong and crops.exact in (None, *({width} & {height}))
-
-    if p.common_size is not None or p.crops:
-        if not fits(p.crop, p.crop):
-            wanted = f"exactly {crops.exact}" if crops.exact else multiples
-            crop = argument("crop")
-            raise UsageError(f"{plan.name} with these options trains on crops of {wanted}, not {p.crop}: change {crop}")
-        _check_memory(plan)
-        return
-    sizes = dataset.sizes()
-    for file, size in sizes:
-        if not fits(*size):
-            raise UsageError(
-                f"{file} is {size[0]}x{size[1]} after {argument('preprocess', p.preprocess)}, and {plan.name} takes"
-                f" {multiples}: choose {cropping}"
-            )
-    if plan.settings.batch > 1 and len({size for _, size in sizes}) > 1:
-        one = f"{argument('batch', 1)}, or " if plan.data.smallest_batch == 1 else ""
-        chosen = argument("preprocess", p.preprocess)
-        raise UsageError(f"pictures of different sizes ({chosen}) cannot share a batch: {one}{cropping}")
-
-
-def _check_memory(plan: Plan) -> None:
-    """Raises OutOfMemoryError where the pictures of a step alone, without any network, are too much: a system that
-    promises more memory than it has would end this process, or another, without a word.
-    """
-    p, batch = plan.preparation, plan.settings.batch
-    resized = 3 * math.prod(p.common_size or (p.crop, p.crop))
-    crops = 4 * batch * max(plan.spec.channels) * p.crop**2
-    needed, free = max(resized, crops), available("cpu")
-    if needed > free:
-        raise OutOfMemoryError(
-            f"the pictures of a step take {bytes_in_words(needed)}, and {bytes_in_words(free)} are free: a smaller "
-            + (argument("crop") if batch == 1 or resized > crops else argument("batch"))
-        )
-
-
 def _begin(plan: Plan, trainer: Trainer, console: Console) -> None:
     """Puts the run where it starts: at its beginning, at a save, or at the weights of another run."""
     for save in plan.place.saves:
@@ -365,6 +267,8 @@ def _begin(plan: Plan, trainer: Trainer, console: Console) -> None:
             f" {plan.data.stable_batch} trainings are known to collapse. Look at its samples, and keep its saves:"
             f" {argument('keep', 0)}"
         )
+    for line in translated_there(plan.domains):
+        console.warn(line)
     if others := others_below(plan.paths, [kind for domain in plan.domains for kind in domain.read_beside]):
         console.note(passed_over(others))
     console.note(f"training {plan.name} on {counts} pictures, {trainer.total_steps} steps, into {trainer.folder}")

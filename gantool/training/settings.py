@@ -45,7 +45,7 @@ class TrainSettings:
     )
     flip: bool = option(True, "mirror half of the training pictures")
     batch: int = option(1, "pictures a domain, a step and a process", low=1)
-    accumulate: int = option(1, "batches whose gradients make one step", low=1)
+    accumulate: int = option(1, "batches whose gradients make one step", low=1, high=65_536)
     precision: str = option("fp32", "arithmetic of the networks", choices=PRECISIONS)
     device: str = option("auto", "auto, cpu, cuda, cuda:1 or mps")
     workers: int = option(2, "threads that decode pictures ahead", low=0, high=256)

@@ -179,6 +179,22 @@ def check_unedited(stored: Mapping[str, Any], save: Path, kind: type[Any], where
             )
 
 
+def check_settings_unedited(stored: Mapping[str, Any], run_yaml: str, folder: Path) -> None:
+    """Raises UsageError where a run.yaml names other settings than its facts say the run was begun with, of those that
+    make another run. Runs of earlier versions do not say it.
+    """
+    begun = table(table(stored.get("facts", {}), run_yaml).get("settings", {}), run_yaml)
+    fixed = {field.name for field in dataclasses.fields(TrainSettings)} - CHANGEABLE - OF_THE_CALL
+    before = opt.resolve(TrainSettings, [(run_yaml, {key: begun[key] for key in fixed & begun.keys()})], where="train")
+    now = opt.resolve(TrainSettings, [(run_yaml, settings_in(stored))], where="train")
+    for key in sorted(fixed & begun.keys()):
+        if now[key].value != before[key].value:
+            raise UsageError(
+                f"{run_yaml} says {key}={now[key].value}, and the run was begun with {before[key].value}: put that"
+                f" back. Another value makes another run: {argument('from_', folder)}"
+            )
+
+
 def settled(settings: Mapping[str, Setting], file: str) -> dict[str, Setting]:
     """The settings without what a run's run.yaml, `file`, remembers in vain, since what is asked for now replaces it.
 

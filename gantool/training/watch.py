@@ -75,7 +75,7 @@ class Watch:
         self.pictures = dataset.samples(_SAMPLES)
         self.texts = dataset.texts(_SAMPLES)
         self.device, self.clock = device, clock
-        self.stopwatch = Stopwatch(total, device, clock)
+        self.stopwatch = Stopwatch(total, device, clock, compiles=plan.settings.compile)
         self.trackers = Trackers(console)
         self._page_due = clock()
         self._left = False
@@ -85,7 +85,8 @@ class Watch:
         if losses:
             self.log.append(done, losses)
             self.trackers.losses(done, losses)
-        forecast = self.stopwatch.step(done, losses is not None)
+        waited = losses is not None or self.device.type == "cpu"  # a CPU has computed what it was told
+        forecast = self.stopwatch.step(done, waited)
         if forecast and forecast.seconds > LONG:
             self.console.note(advice(self.plan, forecast, self.device))
         self.progress.advance(done, losses)

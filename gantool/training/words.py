@@ -114,6 +114,7 @@ def _check_names(
     given = sources.Given(request.settings, chosen, {})
     settings = sources.settings_of(given, files, {})
     if stored:
+        sources.check_settings_unedited(stored, str(folder / folders.SETTINGS), folder)
         before = sources.settings_in(stored)
         settings = sources.continued(settings, given.asked, before, TrainSettings, "train", folder)
     chosen_now = opt.build(TrainSettings, sources.settled(settings, str(folder / folders.SETTINGS)), where="train")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from queue import SimpleQueue
 
 from gantool.byte_sizes import bytes_in_words
-from gantool.errors import GantoolError, argument
+from gantool.errors import GantoolError, OutOfMemoryError, argument
 from gantool.pictures.frames import SEVERAL
 from gantool.report.console import Console
 from gantool.translation.jobs import Job
@@ -26,7 +26,8 @@ class Tally:
         self._fail_fast = fail_fast
         self._written = self._skipped = 0
         self._in_place = SimpleQueue[None]()
-        self._failed: dict[tuple[str, int], str] = {}
+        self._failed: dict[tuple[str, int], GantoolError] = {}
+        self._latest: tuple[str, str] | None = None
         self._said: set[str] = set()
 
     def count(self, outcome: Outcome) -> None:
@@ -97,12 +98,22 @@ class Tally:
             )
 
     def fail(self, failed: Failed) -> None:
-        """Raises the error itself where there is but one picture, and at the first failure where that is asked for."""
+        """Raises the error itself where there is but one picture, and at the first failure where that is asked for.
+
+        What is wrong with a picture is said once for all its results, and that the memory is short once for all
+        pictures: that is no picture's fault.
+        """
         if self.single:
             raise failed.error
-        self._failed[_key(failed.job)] = failed.job.source.name
-        self.console.error(failed.error.text)
-        self.console.event("failed", **{"in": failed.job.source.name}, error=self.console.words(failed.error.text))
+        name, text = failed.job.source.name, failed.error.text
+        another_result = self._latest == (name, text) and _key(failed.job) not in self._failed
+        self._failed[_key(failed.job)] = failed.error
+        self._latest = name, text
+        if isinstance(failed.error, OutOfMemoryError):
+            self._once("memory", text, self.console.error)
+        elif not another_result:
+            self.console.error(text)
+        self.console.event("failed", **{"in": name}, error=self.console.words(text))
         if self._fail_fast:
             self.end()
 
@@ -113,22 +124,26 @@ class Tally:
             skipped = f", {self._skipped} skipped (their results exist)" if self._skipped else ""
             self.console.note(f"{self._written} written{skipped}, {len(self._failed)} failed")
         if self._failed:
-            names = ", ".join(list(self._failed.values())[:_NAMED_AT_THE_END])
-            more = f" and {len(self._failed) - _NAMED_AT_THE_END} more" if len(self._failed) > _NAMED_AT_THE_END else ""
+            names = list(dict.fromkeys(name for name, _ in self._failed))
+            more = f" and {len(names) - _NAMED_AT_THE_END} more" if len(names) > _NAMED_AT_THE_END else ""
+            short = sum(isinstance(error, OutOfMemoryError) for error in self._failed.values())
+            why = f", {short} for want of memory" if short else ""
             left = f", stopped there ({argument('fail_fast')})" if self._fail_fast else ""
             total = self.total if self.total is not None else self._written + len(self._failed)
-            raise GantoolError(f"{len(self._failed)} of {total} failed{left}: {names}{more}")
+            raise GantoolError(
+                f"{len(self._failed)} of {total} failed{why}{left}: {', '.join(names[:_NAMED_AT_THE_END])}{more}"
+            )
 
     def stopped(self) -> str:
         """The line for a signal that ends the work."""
         written = self._in_place.qsize()
         return f"stopped: {written} of {self.total} results are written; the same command goes on from there"
 
-    def _once(self, subject: str, text: str) -> None:
-        """A note for the first picture concerned; the others are alike."""
+    def _once(self, subject: str, text: str, say: Callable[[str], None] | None = None) -> None:
+        """A note, or what `say` makes of it, for the first picture concerned; the others are alike."""
         if subject not in self._said:
             self._said.add(subject)
-            self.console.note(f"{text} (reported once)" if not self.single else text)
+            (say or self.console.note)(f"{text} (reported once)" if not self.single else text)
 
 
 def _key(job: Job) -> tuple[str, int]:

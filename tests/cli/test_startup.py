@@ -55,6 +55,10 @@ WRONG = [
     "train cyclegan A B --time soon",
     "train cyclegan A B --preset no",
     "train cyclegan A B -o file/run",
+    "train cyclegan A B --sweep lr=1,2",
+    "train cyclegan A B -o sweep" + "".join(f" --sweep x{key}=0,1,2,3,4,5,6,7,8,9" for key in range(12)),
+    "train cyclegan A B --sweep lr=1,2 -o run",
+    "train cyclegan A B --sweep lr=1,2 -o sweep --shard 3/2",
     "translate --model run A out --device tpu",
     "translate --model run A out --to cats",
     "translate --model run A out --style random",
@@ -69,6 +73,16 @@ WRONG = [
     "data pair A B out --format no",
     "data split A out --aligned XY",
     "eval A nowhere",
+    "eval A empty",
+    "eval --model run empty A",
+    "eval A B --size 70000",
+    "compare run nowhere B",
+    "compare one=run two=run empty B",
+    "sample interpolate --model noise --seeds 0 way.gif",
+    "sample interpolate --model noise --seeds 0,1 file/way.gif",
+    "sample mix --model noise --rows 0 --columns 1 m.png",
+    "sample project --model noise nowhere.png x.npz",
+    "sample project --model noise A/00.png x.txt",
     "eval A B --device tpu",
     "eval A B --inception nowhere",
     "eval A B --lpips nowhere",
@@ -117,8 +131,10 @@ def answered(lines: list[str], folder: Path, *, before: Sequence[str | Path] = (
     return [[said.strip(), code, heavy] for said, code, heavy, _ in found]
 
 
-def test_wrong_words_are_answered_without_torch(run_folder, pictures):
+def test_wrong_words_are_answered_without_torch(run_folder, pictures, trained):
     """In one process: once torch is imported, all commands behind have it."""
+    (run_folder / "noise").symlink_to(trained("dcgan"))
+    (run_folder / "empty").mkdir()
     for name, folder in zip("AB", pictures, strict=True):
         (run_folder / name).symlink_to(folder)
     (run_folder / "file").write_text("neither a folder nor a checkpoint")

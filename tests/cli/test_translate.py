@@ -19,6 +19,7 @@ from PIL import Image, ImageCms
 import gantool as package
 from gantool.runs import folders
 from gantool.spec import Direction
+from tests.conftest import draw
 from tests.runs import untrained
 from tests.translation.small_models import noise
 
@@ -386,6 +387,16 @@ def test_size(main, run, tmp_path):
     main("translate", "-m", run, "a.png", "b.png", "--size", "33")
     main("translate", "-m", run, "a.png", "c.png", "--size", "70x45")
     assert (size(tmp_path / "b.png"), size(tmp_path / "c.png")) == ((33, 33), (70, 45))
+
+
+def test_a_lack_of_memory_is_told_once_with_the_count(main, run, tmp_path):
+    draw(tmp_path / "in", 3, seed=1)
+    (tmp_path / "in/bad.png").write_bytes(b"nothing")
+    _, out, err = main("translate", "-m", run, "in", "out", "--memory", "1K", "--json", code=1)
+    assert err.count("are at hand") == 1
+    assert "cannot read in/bad.png" in err
+    assert "4 of 4 failed, 3 for want of memory: in/00.png, in/01.png, in/02.png, in/bad.png\n" in err
+    assert out.count("are at hand") == 3, "programs hear it of each picture"
 
 
 def test_memory_chooses_strips_and_refuses_what_cannot_fit(main, run, tmp_path):

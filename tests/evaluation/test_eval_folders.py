@@ -97,3 +97,17 @@ def test_pictures_are_read_only_when_asked_for(tmp_path: Path):
     folder = Folder(tmp_path)
     assert len(folder) == 2
     assert np.array_equal(folder[1], pixels)
+
+
+@pytest.mark.parametrize("verb", [["eval"], ["compare", "ours=real"]])
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--size", 9 * 10**18], "--size is 1 to 65535 pixels, not 9000000000000000000"),
+        (["--size", 0], "--size"),
+        (["--seed", -1], "--seed is 0 to 9223372036854775807, not -1"),
+        (["--seed", 10**20], "--seed is 0 to 9223372036854775807, not 100000000000000000000"),
+    ],
+)
+def test_numbers_that_cannot_be_are_refused_first(main, tmp_path, verb, words, said):
+    assert said in main(*verb, "real", "fake", *words, code=2)[2]

@@ -35,6 +35,9 @@ class Hub:
     repositories: dict[str, Repository] = field(default_factory=dict)
     objects: dict[str, bytes] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
+    mute: str = ""
+    """Requests to paths that end so are never answered."""
+    over: threading.Event = field(default_factory=threading.Event)
     before_commit: Callable[[Repository], None] | None = None
     """What somebody else does to a repository while a commit is on its way."""
 
@@ -49,6 +52,7 @@ def running() -> Iterator[Hub]:
     try:
         yield hub
     finally:
+        hub.over.set()
         server.shutdown()
         server.server_close()
         thread.join()
@@ -86,6 +90,10 @@ class _Handler(BaseHTTPRequestHandler):
     def _do(self, body: bytes) -> None:
         path = unquote(urlsplit(self.path).path)
         self.hub.requests.append(f"{self.command} {path}")
+        if self.hub.mute and path.endswith(self.hub.mute):
+            self.hub.over.wait()
+            self.close_connection = True
+            return
         given = self.headers.get("Authorization", "")
         if given not in ("", f"Bearer {TOKEN}") and not path.startswith("/lfs/"):
             self._answer(401, X_Error_Message="Invalid credentials in Authorization header")

@@ -11,6 +11,9 @@ import pytest
 
 pytest.importorskip("huggingface_hub", reason='needs pip install "gantool[hub]"')
 
+from huggingface_hub import get_session
+
+from gantool.hub import connection
 from gantool.runs import checkpoint, training_state
 from gantool.runs.header import facts_of, read_facts
 from gantool.runs.tensors import write_tensors
@@ -40,6 +43,7 @@ def hubbed(hub, main, tmp_path, monkeypatch):
 
     hub.repositories.clear()
     hub.requests.clear()
+    hub.mute = ""
     ours = {
         "ENDPOINT": hub.url,
         "HUGGINGFACE_CO_URL_TEMPLATE": f"{hub.url}/{{repo_id}}/resolve/{{revision}}/{{filename}}",
@@ -239,3 +243,13 @@ def test_without_the_extra_it_is_said(main, run, monkeypatch):
     for words in (("pull", "me/x"), ("push", run, "me/x"), ("translate", "--model", "hf://me/x", "in", "out")):
         _, _, said = main(*words, code=2)
         assert said == 'error: runs on the hub need: pip install "gantool[hub]"\n'
+
+
+@pytest.mark.parametrize("mute", ["/revision/main", "/repos/create", "/commit/main"])
+def test_a_hub_that_accepts_and_never_answers_is_not_waited_for(hubbed, hub, run, monkeypatch, mute):
+    hub.mute = mute
+    monkeypatch.setattr(connection, "PATIENCE", 0.5)
+    said = hubbed("push", run, "me/horses", code=4).stderr.splitlines()[-1]
+    assert said.startswith(f"error: cannot reach the hub at {hub.url}: ")
+    assert "timed out" in said
+    assert get_session().timeout.read is None, "as a caller had it"

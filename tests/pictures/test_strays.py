@@ -12,7 +12,7 @@ from gantool.data.layouts.domains import domains
 from gantool.data.layouts.unpaired import unpaired
 from gantool.errors import DataError
 from gantool.pictures.find import find_pictures, look_below, others_below, passed_over, subfolders
-from gantool.pictures.strays import is_run, is_stray_folder
+from gantool.pictures.strays import has_marks_of_a_run, is_stray_folder
 from gantool.runs import folders
 from tests.runs import untrained
 
@@ -59,7 +59,7 @@ def test_runs_of_gantool_are_no_domains_and_no_pictures(tmp_path):
     touch(tmp_path, "begun/run.yaml", "begun/samples/0.png")
     assert [folder.name for folder in subfolders(tmp_path)] == ["cat", "dog"]
     assert [path.name for path in find_pictures(tmp_path)] == ["a.png", "b.png"]
-    assert is_run(tmp_path / "h2z")
+    assert has_marks_of_a_run(tmp_path / "h2z")
     assert folders.is_run(tmp_path / "h2z")
     assert [path.name for path in find_pictures(tmp_path / "h2z" / "samples")] == ["00000001.png"], "named by a person"
 

@@ -23,7 +23,7 @@ def test_lines_hold_share_rate_rest_and_the_last_losses(console, clock):
             bar.advance(step, {"gan_ab": 0.7149, "cycle_a": 1.9} if step == 1190 else None)
     lines = c.err.getvalue().splitlines()
     assert lines == [
-        "step 1001/20000 5% 8.0 it/s eta 40m",
+        "step 1001/20000 5%",
         "step 1100/20000 5% 8.0 it/s eta 39m",
         "step 1200/20000 6% 8.0 it/s eta 39m gan_ab=0.715 cycle_a=1.9",
     ]
@@ -48,10 +48,26 @@ def test_a_line_at_least_once_a_minute(console, clock, seconds):
 
 def test_slow_steps_are_counted_in_seconds_each(console, clock):
     c = console()
-    with progress(c, 10, 0, "step", clock=clock) as bar:
-        clock.now += 3.2
-        bar.advance(1)
-    assert c.err.getvalue() == "step 1/10 10% 3.2 s/it eta 29s\n"
+    with progress(c, 10, 0, "step", every=2, clock=clock) as bar:
+        for step in (1, 2):
+            clock.now += 3.2
+            bar.advance(step)
+    assert c.err.getvalue() == "step 1/10 10%\nstep 2/10 20% 3.2 s/it eta 26s\n"
+
+
+def test_what_comes_before_the_first_step_is_done_is_no_part_of_the_rate(console, clock):
+    c = console(json=True)
+    with progress(c, 1000, 200, "step", every=10, clock=clock) as bar:
+        bar.advance(200)  # as stages begin
+        clock.now += 29  # the first batch, a compiler
+        for step in range(201, 211):
+            bar.advance(step)
+            clock.now += 0.5
+    events = [json.loads(line) for line in c.out.getvalue().splitlines()]
+    assert [(event["step"], event["rate"], event["eta"]) for event in events] == [
+        (200, None, None),
+        (210, 2.0, 395.0),
+    ]
 
 
 def test_the_rate_follows_a_change_of_pace(console, clock):
@@ -116,13 +132,14 @@ def test_events_with_json(console, clock):
 def test_a_bar_on_a_terminal_shows_all_and_leaves_stdout_alone(terminal, clock, capsys):
     c = Console(out=StringIO(), err=terminal.stream)
     with progress(c, 200, 0, "step", clock=clock) as bar:
+        bar.advance(1)
         clock.now += 0.125
-        bar.advance(1, {"gan_ab": 0.71, "cycle_a": 1.9})
-        c.note("saved at step 1")
+        bar.advance(2, {"gan_ab": 0.71, "cycle_a": 1.9})
+        c.note("saved at step 2")
         c.result("a result")
         print("a careless print")
     text = terminal.text()
-    for word in ("1/200", "8.0 it/s", "eta 25s", "gan_ab=0.71", "cycle_a=1.9", "saved at step 1"):
+    for word in ("2/200", "8.0 it/s", "eta 25s", "gan_ab=0.71", "cycle_a=1.9", "saved at step 2"):
         assert word in text
     assert "━" in text
     assert c.out.getvalue() == "a result\n"
@@ -147,7 +164,7 @@ def test_files_and_failures(console, clock):
             files.advance(failed=failed)
     assert (files.done, files.failed) == (3, 1)
     assert c.err.getvalue().splitlines() == [
-        "files 1/3 33% 1.0 it/s eta 2s failed=0",
+        "files 1/3 33% failed=0",
         "files 2/3 66% 1.0 it/s eta 1s failed=1",
         "files 3/3 100% 1.0 it/s eta 0s failed=1",
     ]
@@ -158,5 +175,5 @@ def test_files_of_unknown_number(console, clock):
     with files_progress(c, None, clock=clock) as files:
         clock.now += 2
         files.advance(failed=True)
-    event = {"event": "files", "files": 1, "total": None, "rate": 0.5, "eta": None, "failed": 1}
+    event = {"event": "files", "files": 1, "total": None, "rate": None, "eta": None, "failed": 1}
     assert json.loads(c.out.getvalue()) == event

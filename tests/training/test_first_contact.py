@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
 import torch
 
 from gantool import registry
+from gantool.pictures.results import Recorder
 from gantool.training import request
 from gantool.training.forecast import Forecast, Stopwatch, advice
 from gantool.training.option_names import option_names
 from tests.cli.test_startup import answered
+from tests.conftest import TRAIN_TINY
 
 DATA = ["trainA", "trainB"]
 
@@ -109,18 +113,25 @@ def test_a_forecast_comes_once_and_early():
 
 def test_a_very_slow_first_step_tells_enough():
     now = 0.0
-    watch = Stopwatch(14000, torch.device("cpu"), lambda: now)
+    watch, compiling = (Stopwatch(14000, torch.device("cpu"), lambda: now, compiles=how) for how in (False, True))
     now = 103.0
     found = watch.step(1, read=True)
     assert found is not None
+    assert compiling.step(1, read=True) is None, "that was the compiler"
     assert "a step takes 103 s here: 13999 steps take about 16d16h" in found.words()
+
+
+def test_an_end_beyond_all_calendars_is_left_out():
+    assert ", until " in Forecast(1.0, 100, None).words()
+    assert Forecast(1.0, 9 * 10**18, 10**6).words().endswith("steps take about 104166666666666d16h; 1 MB of memory")
 
 
 @pytest.mark.parametrize(
     ("device", "seconds", "preset", "advised"),
     [
-        ("cpu", 1000, None, "small"),
-        ("cpu", 1000, "fast", "small"),
+        ("cpu", 1000, None, "quick"),
+        ("cpu", 1000, "fast", "quick"),
+        ("cpu", 1000, "quick", None),
         ("cpu", 1000, "small", None),
         ("cpu", 1000, "smoke", None),
         ("cuda", 1000, None, None),
@@ -134,6 +145,16 @@ def test_the_preset_that_fits_is_named(pictures, device, seconds, preset, advise
     assert ("Made for less" in said) == (advised is not None)
     if advised:
         assert f"preset={advised}" in said
+
+
+def test_translations_among_their_pictures_are_told_of(main, pictures, tmp_path):
+    made = shutil.copy(pictures[0] / "00.png", pictures[0] / "00.translated.png")
+    with closing(Recorder(pictures[0])) as recorder:
+        recorder.note(made, pictures[0] / "00.png", "00.png", {"model": "m"}, "0" * 64)
+    words = ["train", "cyclegan", *DATA, "-o", "run", "--preset", "smoke", *TRAIN_TINY, "--steps"]
+    said = "warning: trainA: 1 picture (such as 00.translated.png) that gantool translated from others there"
+    assert main(*words, "1")[2].count(said) == 1
+    assert said not in main(*words, "2", "--resume")[2], "it was said when the run began"
 
 
 def test_a_second_model_is_refused(main, tmp_path):

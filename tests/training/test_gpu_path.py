@@ -16,10 +16,10 @@ from gantool import registry
 from gantool.errors import UsageError
 from gantool.inference.devices import choose, faster_note, gpu_in_words, kernels, own_gpu
 from gantool.model import Progress
+from gantool.training.building import random_and_kernels
 from gantool.training.image_pool import ImagePool
 from gantool.training.request import Request, plan
 from gantool.training.run import TrainingRun
-from gantool.training.session import random_and_kernels
 from gantool.training.settings import TrainSettings
 from gantool.training.statistics import Statistics
 from tests.runs import untrained

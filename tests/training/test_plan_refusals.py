@@ -38,13 +38,24 @@ def test_a_file_in_the_way_of_the_run_folder_is_named(main, tmp_path, pictures):
 
 @pytest.mark.parametrize(
     ("words", "remedy"),
-    [(["--crop", 1_000_000, "--size", 1_000_000], "--crop"), (["--batch", 10**12], "--batch")],
+    [
+        (["--crop", 1_000_000, "--size", 1_000_000], "--crop"),
+        (["--crop", 32, "--size", 1_000_000], "--size"),
+        (["--batch", 10**12], "--batch"),
+        (["--batch", 10**12, "--preprocess", "none"], "--batch"),
+        (["--crop", 65_536, "--size", 65_536, "--accumulate", 65_536], "--accumulate"),
+    ],
 )
 def test_pictures_beyond_the_memory_are_refused_before_they_are_made(main, tmp_path, pictures, words, remedy):
     tiny = ["--set", "width=4", "--set", "blocks=1", "--set", "d_width=4", "--set", "d_layers=1"]
     err = main("train", "cyclegan", "trainA", "trainB", *words, *tiny, "--dry-run", code=5)[2]
     assert "error: the pictures of a step take" in err
     assert err.endswith(f"are free: a smaller {remedy}\n")
+
+
+def test_batches_without_number_are_refused(main, pictures):
+    err = main("train", "cyclegan", "trainA", "trainB", "--accumulate", 9 * 10**18, "--dry-run", code=2)[2]
+    assert "accumulate must be between 1 and 65536, not 9000000000000000000" in err
 
 
 def test_passes_without_number_are_refused(main, tmp_path, pictures):

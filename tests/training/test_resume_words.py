@@ -57,6 +57,28 @@ def test_an_edited_option_is_named_rather_than_the_saves_blamed_or_another_run_g
     assert err.startswith(f"error: run/run.yaml says {said}, and run/checkpoints/00000001 was trained with {trained}:")
 
 
+def test_an_edited_setting_that_makes_another_run_is_named(main, pictures):
+    main(*BEGIN)
+    settings = Path("run", folders.SETTINGS)
+    text = settings.read_text()
+
+    def go_on(was: str, now: str, code: int) -> tuple[str, str]:
+        assert f"\n{was}\n" in text
+        settings.write_text(text.replace(f"\n{was}\n", f"\n{now}\n", 1))
+        return main("train", "--resume", "run", "--steps", "2", "--dry-run", code=code)[1:]
+
+    for was, now in (
+        ("batch: 1", "batch: 2"),
+        ("crop: 32", "crop: 28"),
+        ("flip: true", "flip: false"),
+        ("seed: 0", "seed: 3"),
+    ):
+        err = go_on(was, now, 2)[1]
+        said, begun = now.replace(": ", "=").replace("false", "False"), was.split()[1].capitalize()
+        assert err.startswith(f"error: run/run.yaml says {said}, and the run was begun with {begun}: put that back.")
+    assert "keep 5 " in " ".join(go_on("keep: 3", "keep: 5", 0)[0].split()), "it stays the same run"
+
+
 def test_a_run_that_goes_on_is_asked_about_with_what_it_remembers(main, tmp_path, pictures):
     val = ["--validate", ".", "--patience", "2", "--metric", "l1"]
     shutil.copytree(tmp_path / "trainA", tmp_path / "testA")

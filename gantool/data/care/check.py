@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,10 +12,10 @@ from statistics import median
 from typing import Any
 
 from gantool.data.care.look import Finding, look, look_at_ids
+from gantool.data.care.results import counted, translated_there
 from gantool.data.source import Domain
 from gantool.data.transforms import Preparation
 from gantool.pictures.find import others_below
-from gantool.pictures.results import Results
 from gantool.pictures.threads import workers
 
 
@@ -106,7 +105,7 @@ def check_folders(
     duplicates, unmatched = _duplicates(findings), _unmatched(domains)
     unequal = _unequal(domains, findings) if pairs else ()
     notes = [domain.note for domain in domains if domain.note]
-    warnings = (*notes, *_results(domains), *_warnings(reports, duplicates, () if notes else unmatched))
+    warnings = (*notes, *translated_there(domains), *_warnings(reports, duplicates, () if notes else unmatched))
     fatal = _fatal(reports, crop)
     if unequal:
         one, other = unequal[0]
@@ -204,27 +203,6 @@ def _unequal(domains: Sequence[Domain], findings: Mapping[_Place, Finding | str]
     )
 
 
-def _results(domains: Sequence[Domain]) -> tuple[str, ...]:
-    """A line for each domain that holds translations of its own pictures. Training takes them as it takes any picture:
-    what it sees must not depend on what this machine remembers.
-    """
-    known, lines = Results(), []
-    for domain in domains:
-        inside = os.path.join(os.path.realpath(domain.root), "")
-        made = [(file, known.of(file)) for file in domain.files]
-        names = [
-            _relative(domain, file)
-            for file, one in made
-            if one is not None and one.how and os.path.realpath(one.picture or os.sep).startswith(inside)
-        ]
-        if names:
-            lines.append(
-                f"{domain.root}: {_count(names)} that gantool translated from others there; training takes them, too:"
-                " move them elsewhere"
-            )
-    return tuple(lines)
-
-
 def _warnings(
     reports: Sequence[DomainReport], duplicates: Sequence[Sequence[str]], unmatched: Sequence[str]
 ) -> tuple[str, ...]:
@@ -232,15 +210,15 @@ def _warnings(
     for report in reports:
         if report.constant:
             lines.append(
-                f"{report.root}: {_count(report.constant)} of a single colour; instance norms divide by 0 there"
+                f"{report.root}: {counted(report.constant)} of a single colour; instance norms divide by 0 there"
             )
         if report.stretched:
             lines.append(
-                f"{report.root}: {_count(report.stretched)} with values beyond [0, 1] (float) or [0, 65535] (integer), "
-                "each scaled by its own minimum and maximum; scale them together if their levels are to be compared"
+                f"{report.root}: {counted(report.stretched)} with values beyond [0, 1] (float) or [0, 65535] (integer),"
+                " each scaled by its own minimum and maximum; scale them together if their levels are to be compared"
             )
         if report.several:
-            lines.append(f"{report.root}: {_count(report.several)} with several frames; training sees the first")
+            lines.append(f"{report.root}: {counted(report.several)} with several frames; training sees the first")
         if report.transparent:
             lines.append(
                 f"{report.root}: transparent pixels in {report.transparent} of {report.pictures}, shown on white"
@@ -249,7 +227,7 @@ def _warnings(
         groups = "1 group" if len(duplicates) == 1 else f"{len(duplicates)} groups"
         lines.append(f"{groups} of equal pictures, such as {' and '.join(duplicates[0][:2])}")
     if unmatched:
-        lines.append(f"most names come in pairs, but {_count(unmatched)} without a counterpart")
+        lines.append(f"most names come in pairs, but {counted(unmatched)} without a counterpart")
     return tuple(lines)
 
 
@@ -269,14 +247,10 @@ def _fatal(reports: Sequence[DomainReport], crop: int) -> tuple[str, ...]:
             lines.append(f"{report.root}: {count} of {report.pictures} label maps do not fit, such as {file}: {reason}")
         if report.too_small:
             lines.append(
-                f"{report.root}: {_count(report.too_small)} smaller than the crop of {crop}; "
+                f"{report.root}: {counted(report.too_small)} smaller than the crop of {crop}; "
                 "lower the crop, or resize with preprocess resize_and_crop"
             )
     return tuple(lines)
-
-
-def _count(files: Sequence[str]) -> str:
-    return f"{len(files)} {'picture' if len(files) == 1 else 'pictures'} (such as {files[0]})"
 
 
 def _range(values: list[int]) -> tuple[int, float, int] | None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from gantool.data.source import Domain
+from gantool.direction import letters
 from gantool.errors import DataError
 from gantool.pictures.find import find_pictures, subfolders
 from gantool.pictures.ids import of_domain, of_kinds, other_kinds
@@ -27,7 +28,7 @@ def names(folders: Sequence[Path]) -> tuple[str, ...]:
     found = [_SPLIT.sub("", os.path.basename(os.path.abspath(folder))) for folder in folders]
     if all(found) and len(set(found)) == len(found):
         return tuple(found)
-    return tuple(chr(ord("A") + number) for number in range(len(found)))
+    return tuple(map(letters, range(len(found))))
 
 
 def train(root: Path) -> Path:

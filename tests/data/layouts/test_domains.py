@@ -15,6 +15,7 @@ from PIL import Image
 from gantool.data.dataset import Recipe
 from gantool.data.layouts.domains import domains
 from gantool.data.transforms import Augmentation, Preparation, crop_and_flip, draw
+from gantool.direction import named
 from gantool.errors import DataError, UsageError
 from gantool.pictures.results import Recorder
 
@@ -193,6 +194,18 @@ def test_folders_and_their_names(tmp_path, folders, given, names):
     found = domains().find([tmp_path / path for path in given])
     assert tuple(domain.name for domain in found) == names
     assert all(len(domain.files) == 1 and domain.without is None for domain in found)
+
+
+def test_more_folders_of_one_name_than_letters(tmp_path):
+    folders = [f"{number:02}/x" for number in range(54)]
+    for folder in folders:
+        marked(tmp_path / folder, 1)
+    found = [domain.name for domain in domains().find([tmp_path / path for path in folders])]
+    assert found[:2] + found[25:29] + found[51:] == ["A", "B", "Z", "AA", "AB", "AC", "AZ", "BA", "BB"]
+    many = [f"breed{number}" for number in range(28)]
+    assert [named(many, letter) for letter in ("a", "Z", "ab")] == ["breed0", "breed25", "breed27"]
+    with pytest.raises(UsageError, match=r'there is no domain "ß"\..*breed27 \(AB\)'):
+        named(many, "ß")
 
 
 def test_what_is_no_set_of_domains_is_said(tmp_path):
