@@ -122,27 +122,45 @@ def raised(error: Callable[[int], Exception]) -> Iterator[None]:
 
 
 @contextmanager
-def interruptible() -> Iterator[None]:
+def interruptible(clock: Callable[[], float] = time.monotonic) -> Iterator[None]:
     """Inside, Ctrl-C raises KeyboardInterrupt as Python has it, and leaves as nothing else.
 
     A library that is being imported may take that error for one of its own, or for none, and half of it is then there.
     So it is raised again until it is on its way out, and whatever error it has become is a KeyboardInterrupt again.
+    A second one, a second later or more, ends the process at once.
     """
     if signal.getsignal(signal.SIGINT) is not signal.default_int_handler or not _in_main_thread():
         yield
         return
-    came = False
+    patience = _Patience(clock)
+    came = sent_by_us = False
     again: threading.Timer | None = None
 
+    def after(seconds: float, number: int) -> None:
+        def send() -> None:
+            nonlocal sent_by_us
+            sent_by_us = True
+            _send_to_main(number)
+
+        nonlocal again
+        again = threading.Timer(seconds, send)
+        again.daemon = True
+        again.start()
+
     def stop(number: int, frame: FrameType | None) -> None:
-        nonlocal came, again
+        nonlocal came, sent_by_us
+        sent_by_us, is_ours = False, sent_by_us
+        if not is_ours and patience.ends(number):
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
         if came and isinstance(sys.exc_info()[1], KeyboardInterrupt):  # what it was to leave is being put in order
+            return
+        if _takes_a_lock(frame):
+            after(_SOON_SECONDS, number)
             return
         came = True
         if _imports(frame):
-            again = threading.Timer(_AGAIN_SECONDS, _send_to_main, (number,))
-            again.daemon = True
-            again.start()
+            after(_AGAIN_SECONDS, number)
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGINT, stop)

@@ -16,7 +16,7 @@ import pytest
 
 from gantool.errors import DataError, DivergedError, Interrupted
 from gantool.runs import folders
-from gantool.signals import handled, noted, raised
+from gantool.signals import handled, interruptible, noted, raised
 from tests.training.helpers import Toy, trainer
 from tests.training.test_interruptions import saves, train, wait_for
 
@@ -68,10 +68,18 @@ def test_the_answer_comes_while_the_main_thread_is_inside_a_long_call():
 
 @pytest.mark.parametrize(
     "come",
-    [partial(signal.raise_signal, signal.SIGUSR1), lambda: signal.raise_signal(signal.SIGUSR1)],
+    [partial(signal.raise_signal, signal.SIGINT), lambda: signal.raise_signal(signal.SIGINT)],
     ids=["there", "in a call from there"],
 )
-def test_no_error_comes_where_a_lock_is_taken(come):
+@pytest.mark.parametrize(
+    ("inside", "error"),
+    [
+        (partial(raised, lambda number: Interrupted("stopped", 128 + number)), Interrupted),
+        (interruptible, KeyboardInterrupt),
+    ],
+    ids=["raised", "interruptible"],
+)
+def test_no_error_comes_where_a_lock_is_taken(inside, error, come):
     """The lock of a pool of threads stayed taken, and the pool waited for it for ever."""
     taken, given = [], []
     lock = SimpleNamespace(acquire=None, release=None)
@@ -79,11 +87,11 @@ def test_no_error_comes_where_a_lock_is_taken(come):
     lock.__exit__ = lambda *_: given.append(True)
 
     def work() -> None:
-        with raised(lambda number: Interrupted("stopped", 128 + number)), threading.Condition(lock):
+        with inside(), threading.Condition(lock):
             taken.append(True)
             a_long_call()
 
-    with pytest.raises(Interrupted):
+    with pytest.raises(error):
         work()
     assert taken == given == [True]
 
@@ -121,6 +129,29 @@ print("over")
     process.send_signal(signal.SIGINT)
     rest, _ = process.communicate()
     assert (process.returncode, rest) == (130, "")
+
+
+def test_a_second_ctrl_c_ends_what_waits_while_it_is_put_in_order():
+    code = """
+import itertools
+from gantool.signals import interruptible
+with interruptible(itertools.count(0, 2).__next__):
+    try:
+        print("ready", flush=True)
+        while True:
+            pass
+    finally:
+        print("closing", flush=True)
+        while True:
+            pass
+"""
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    for word in ("ready\n", "closing\n"):
+        assert process.stdout.readline() == word
+        process.send_signal(signal.SIGINT)
+    process.communicate()
+    assert process.returncode == -signal.SIGINT
 
 
 def test_hangups_stay_ignored_under_nohup():
