@@ -51,8 +51,12 @@ MODULES = (
     "PIL.PngImagePlugin",
     "PIL.JpegImagePlugin",
 )
-AT_START = re.compile(r"(PYTHON(?!PATH$)|OMP_|MKL_|OPENBLAS_|LD_|LC_|LANG|TORCH|PYTORCH|CUDA|MALLOC)")
-"""How the names of variables begin that a process reads while it starts."""
+AT_START = re.compile(
+    r"(PYTHON(?!PATH$)|OMP_|MKL_|OPENBLAS_|LD_|LC_|LANG|TORCH(?!INDUCTOR_CACHE_DIR$)|PYTORCH|CUDA|MALLOC)"
+)
+"""How the names of variables begin that a process reads while it starts. The folder of torch's compiler is read when it
+is used, and torch itself writes it into the environment of whoever exports a network.
+"""
 
 
 def serve(listener: socket.socket, real: str) -> str:
