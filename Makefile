@@ -11,6 +11,9 @@ OLD = $(shell $(PYTHON) -c 'import sys; print("" if sys.version_info >= (3, 11) 
 demo: $(READY)
 	$(BIN)/gantool demo
 
+# Where it is set, every process of a test compiles gantool anew, and those that share the tests out compile all of these.
+test test-all: export PYTHONDONTWRITEBYTECODE =
+
 test: lint types
 	$(BIN)/python -m pytest -m "not slow" -n 2
 

@@ -9,7 +9,9 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -64,6 +66,23 @@ def pytest_xdist_make_scheduler(config, log):
             return group(nodeid)
 
     return Groups(config, log)
+
+
+_server = ExitStack()
+"""What is open in the process that shares tests out, until they are done."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node):
+    """All processes of tests have one server of commands, which imports torch while they collect."""
+    if not hasattr(node.config, "commands"):
+        folder = _server.enter_context(TemporaryDirectory(prefix="gantool-commands-"))
+        node.config.commands = str(_server.enter_context(warm.commands(Path(folder))))
+    node.workerinput["commands"] = node.config.commands
+
+
+def pytest_unconfigure():
+    _server.close()
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -212,8 +231,11 @@ TRAIN_TINY = [
 
 
 @pytest.fixture(scope="session")
-def commands(tmp_path_factory) -> Iterator[Path]:
+def commands(request, tmp_path_factory) -> Iterator[Path]:
     """A folder for PATH: its `gantool` is a process of its own that need not import torch."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        yield Path(request.config.workerinput["commands"])
+        return
     with warm.commands(tmp_path_factory.mktemp("commands")) as folder:
         yield folder
 

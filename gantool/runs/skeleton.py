@@ -24,6 +24,8 @@ from gantool.spec import Spec
 
 _SMALL = 2**18
 """Numbers in a tensor that is made in earnest: tables that networks compute while they are built."""
+_DRAWS = (nn.init.normal_, Tensor.normal_)
+"""Where there is no memory they fill none, but torch imports its compiler for them, which takes a second."""
 _FACTORIES = (torch.zeros, torch.ones, torch.full, torch.rand, torch.randn, torch.arange, torch.eye, torch.linspace)
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -79,6 +81,10 @@ class _Weightless(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
+        if func in _DRAWS:
+            filled = args[0] if args else kwargs["tensor"]
+            if filled.is_meta:
+                return filled
         if func is torch.empty:
             return func(*args, **{**kwargs, "device": "meta"})
         if func in _FACTORIES:

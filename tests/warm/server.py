@@ -55,8 +55,8 @@ MODULES = (
 AT_START = re.compile(
     r"(PYTHON(?!PATH$)|OMP_|MKL_|OPENBLAS_|LD_|LC_|LANG|TORCH(?!INDUCTOR_CACHE_DIR$)|PYTORCH|CUDA|MALLOC)"
 )
-"""How the names of variables begin that a process reads while it starts. torch itself sets that of its cache, in tests
-that have trained: with it the real command would take the place of every one behind them.
+"""How the names of variables begin that a process reads while it starts. The folder of torch's compiler is read when it
+is used, and torch itself writes it into the environment of whoever exports a network.
 """
 
 
