@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import relu
+from torch.nn.functional import mse_loss, relu
 
 from gantool.losses.f_divergences import F_DIVERGENCES
 from gantool.networks.passes import together
@@ -29,18 +29,23 @@ def adversarial_loss(scores: Tensor | Sequence[Tensor], real: bool, mode: str = 
     which a gradient penalty belongs. hinge: mean max(0, 1 - p) or mean max(0, 1 + p) (Lim and Ye 2017, arXiv
     1705.02894). The others: -mean g_f(p) or mean f*(g_f(p)), see `gantool.losses.f_divergences`.
     """
-    if not isinstance(scores, Tensor):
-        return torch.stack([adversarial_loss(scale, real, mode) for scale in scores]).sum()
-    p = single(scores)
+    scales = [scores] if isinstance(scores, Tensor) else scores
+    means = [_mean(single(p), real, mode) for p in scales]
+    total = means[0] if len(means) == 1 else torch.stack(means).sum()
+    return -total if real and mode not in ("lsgan", "hinge") else total  # the sign once, for all scales
+
+
+def _mean(p: Tensor, real: bool, mode: str) -> Tensor:
+    """The mean in the objective, without its sign."""
     if mode == "lsgan":
-        return ((p - 1) ** 2 if real else p**2).mean()
+        return mse_loss(p, p.new_full((), float(real)).expand_as(p))
     if mode == "wgangp":
-        return -p.mean() if real else p.mean()
+        return p.mean()
     if mode == "hinge":
         return relu(1 - p if real else 1 + p).mean()
     if mode in F_DIVERGENCES:
         of = F_DIVERGENCES[mode]
-        return -of.activation(p).mean() if real else of.conjugate(p).mean()
+        return (of.activation(p) if real else of.conjugate(p)).mean()
     raise ValueError(f"there is no adversarial objective {mode!r}; known: {', '.join(GAN_MODES)}")
 
 

@@ -38,6 +38,6 @@ F_DIVERGENCES: Mapping[str, Divergence] = {
     # f(u) = u log u - (u + 1) log((1 + u) / 2), f*(t) = -log(2 - exp t), g(v) = log 2 - log(1 + exp(-v))
     "jensen_shannon": Divergence(lambda v: math.log(2) - F.softplus(-v), lambda v: F.softplus(v) - math.log(2)),
     # f(u) = u log u - (u + 1) log(u + 1), f*(t) = -log(1 - exp t), g(v) = -log(1 + exp(-v))
-    "vanilla": Divergence(lambda v: -F.softplus(-v), F.softplus),
+    "vanilla": Divergence(lambda v: F.softplus(v, -1), F.softplus),  # beta -1: the two signs are in it
 }
 """By name. `vanilla` is the GAN of Goodfellow et al. 2014: `jensen_shannon` less log 4."""

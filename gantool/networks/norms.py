@@ -76,14 +76,56 @@ class _InstanceNorm(torch.autograd.Function):
     def backward(ctx: Any, *outputs: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, mean, deviation = ctx.saved_tensors
         gradient = outputs[0].contiguous().view(1, -1, *x.shape[2:])
-        low, high = torch.aminmax(x.detach().flatten(2), dim=2)
-        varies = low.ne_(high).amax(1, keepdim=True).to(mean.dtype).expand_as(low).flatten()  # 0 for constant samples
+        varies = _varies(x).to(mean.dtype).flatten()
         wanted = [needed and not (i and weight is None) for i, needed in enumerate(ctx.needs_input_grad[:3])]
         for_x, for_weight, for_bias = torch.ops.aten.native_batch_norm_backward(
             *(gradient, x.contiguous().view_as(gradient), varies if weight is None else weight * varies),
             *(None, None, mean, deviation, True, ctx.eps, wanted),
         )
         return None if for_x is None else for_x.view(x.shape), for_weight, for_bias, None
+
+
+def _varies(x: Tensor) -> Tensor:
+    """(N, C), in the type of x (N, C, H, W): 0 for constant samples, 1 for others."""
+    low, high = torch.aminmax(x.detach().flatten(2), dim=2)
+    # Each channel asks all channels of its sample: to ask once, and spread the answer, is one launch more.
+    return low.ne_(high).unsqueeze(1).expand(-1, x.shape[1], -1).amax(2)
+
+
+def _affine_on_gpu(x: Tensor, eps: float, weight: Tensor, bias: Tensor) -> Tensor:
+    """As `_on_gpu`, with a weight and a bias (C,) for all samples: the kernel is that of a group norm, which takes them
+    as they are. A constant sample gets no gradient by a spread of infinity."""
+    normalised: Tensor = _AffineInstanceNorm.apply(x, weight, bias, eps)  # type: ignore[no-untyped-call]
+    return normalised
+
+
+class _AffineInstanceNorm(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
+        y, mean, deviation = torch.native_group_norm(x.contiguous(), weight, bias, *_each_channel(x), eps)
+        ctx.save_for_backward(x, weight, bias, mean, deviation)
+        ctx.eps = eps
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, *outputs: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight, bias, mean, deviation = ctx.saved_tensors
+        if torch.is_grad_enabled():  # the gradient will be differentiated itself, which that of the kernel cannot be
+            again = _on_gpu(x, ctx.eps, weight.repeat(len(x)), bias.repeat(len(x)))
+            inputs = [one for one, needed in zip((x, weight, bias), ctx.needs_input_grad, strict=False) if needed]
+            found = iter(torch.autograd.grad(again, inputs, outputs[0], create_graph=True))
+            return *(next(found) if needed else None for needed in ctx.needs_input_grad[:3]), None
+        found = torch.ops.aten.native_group_norm_backward(
+            *(outputs[0].contiguous(), x.contiguous(), mean, deviation * _varies(x).to(mean.dtype), weight),
+            *(*_each_channel(x), ctx.needs_input_grad[:3]),
+        )
+        return *found, None
+
+
+def _each_channel(x: Tensor) -> tuple[int, int, int, int]:
+    """What torch's group norm wants to know of x (N, C, H, W) with a group a channel."""
+    count, channels, height, width = x.shape
+    return count, channels, height * width, channels
 
 
 class InstanceNorm(nn.Module):
@@ -135,6 +177,9 @@ class AffineInstanceNorm(InstanceNorm):
 
     def forward(self, x: Tensor) -> Tensor:
         if x.device.type == "cuda" and not torch.compiler.is_compiling():
+            if x.dtype == self.weight.dtype:
+                return _affine_on_gpu(x, self.eps, self.weight, self.bias)
+            # Of two types at once, as under autocast, only the kernel of batch norms knows.
             return _on_gpu(x, self.eps, self.weight.repeat(len(x)), self.bias.repeat(len(x)))
         x = unless_constant(x, x)
         if x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64) and not torch.compiler.is_compiling():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal, TypeAlias
 
 import torch
@@ -32,6 +34,8 @@ class _Spectral(nn.Module):
 
     evaluation: Evaluation
     weight: Tensor
+    ready: Tensor | None = None
+    """The weight of this pass, where it was made `together` with others."""
 
     @property
     def mixes_pictures(self) -> bool:
@@ -54,31 +58,59 @@ class _Spectral(nn.Module):
 
     def normalised(self) -> Tensor:
         """The weight of this pass."""
+        if self.ready is not None:
+            return self.ready
+        if self.mixes_pictures:
+            return _moved([self])[0]
         if self.evaluation == "kernel":
-            return self._stored() if self.training else self.weight
+            return self.weight
         with torch.autocast(self.weight.device.type, enabled=False):
-            u, v = self.get_buffer("u"), self.get_buffer("v")
             weight = single(self.weight)
-            if not (self.training or self.evaluation == "moves"):
-                return weight / torch.dot(u, weight.flatten(1) @ v)
-            new_u, new_v, value = _iterated(weight, u)
-            with torch.no_grad():
-                torch._foreach_copy_([u, v], [new_u, new_v])
-            _end_of_a_graph()
-            return _divided(weight, new_u, new_v, value)
+            return weight / torch.dot(self.get_buffer("u"), weight.flatten(1) @ self.get_buffer("v"))
 
-    def _stored(self) -> Tensor:
-        with torch.autocast(self.weight.device.type, enabled=False):
-            trained, kept = self.get_parameter("weight_orig"), self.get_buffer("weight_u")
-            u, v, value = _iterated(trained, kept)
-            with torch.no_grad():
-                kept.copy_(u)
-            _end_of_a_graph()
-            kernel = _divided(trained, u, v, value)
-            with torch.no_grad():
-                self.weight.copy_(kernel)
-            _end_of_a_graph()
-            return kernel
+    def estimate(self) -> tuple[Tensor, list[Tensor]]:
+        """The weight that is trained, in single precision or better, and the vectors: u, and v where it is kept."""
+        if self.evaluation == "kernel":
+            return single(self.get_parameter("weight_orig")), [self.get_buffer("weight_u")]
+        return single(self.weight), [self.get_buffer("u"), self.get_buffer("v")]
+
+
+@contextmanager
+def together(network: nn.Module) -> Iterator[None]:
+    """Inside is one pass of a network, each spectral layer of which is used once: their estimates move together.
+
+    On a GPU that is half the launches of layers that move by themselves. A compiler leaves the way in and out of this
+    to Python, and finds whole graphs inside.
+    """
+    layers = [layer for layer in network.modules() if isinstance(layer, _Spectral) and layer.mixes_pictures]
+    for layer, kernel in zip(layers, _moved(layers), strict=True):
+        layer.ready = kernel
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.ready = None
+
+
+def _moved(layers: Sequence[_Spectral]) -> list[Tensor]:
+    """The weights of these layers for one pass, which moves their estimates by one power iteration."""
+    if not layers:
+        return []
+    with torch.autocast(layers[0].weight.device.type, enabled=False):
+        weights, kept = zip(*(layer.estimate() for layer in layers), strict=True)
+        us, vs, values = _iterated(weights, [vectors[0] for vectors in kept])
+        with torch.no_grad():
+            found = zip(kept, us, vs, strict=True)
+            pairs = [pair for vectors, u, v in found for pair in zip(vectors, (u, v), strict=False)]
+            torch._foreach_copy_([old for old, _ in pairs], [new for _, new in pairs])
+        _end_of_a_graph()
+        kernels = [_divided(*one) for one in zip(weights, us, vs, values, strict=True)]
+        for layer, kernel in zip(layers, kernels, strict=True):
+            if layer.evaluation == "kernel":
+                with torch.no_grad():
+                    layer.weight.copy_(kernel)
+                _end_of_a_graph()
+        return kernels
 
 
 class SpectralConv2d(nn.Conv2d, _Spectral):
@@ -113,14 +145,19 @@ class SpectralLinear(nn.Linear, _Spectral):
 
 
 @torch.no_grad()
-def _iterated(weight: Tensor, u: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The singular vectors (O,) and (I,) after one more power iteration, and the singular value u W v, which is the
-    length of W v."""
-    matrix = weight.flatten(1)
-    v = _unit(matrix.t() @ u)
-    u = matrix @ v
-    value = torch.linalg.vector_norm(u).clamp_min(_LEAST)
-    return u / value, v, value
+def _iterated(weights: Sequence[Tensor], us: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
+    """For each weight the singular vectors (O,) and (I,) after one more power iteration, and the singular value u W v,
+    which is the length of W v."""
+    matrices = [weight.flatten(1) for weight in weights]
+    vs, _ = _units([matrix.t() @ u for matrix, u in zip(matrices, us, strict=True)])
+    new_us, values = _units([matrix @ v for matrix, v in zip(matrices, vs, strict=True)])
+    return new_us, vs, values
+
+
+def _units(vectors: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+    """Vectors of length 1 in these directions, and the lengths of these."""
+    lengths = torch._foreach_clamp_min(torch._foreach_norm(vectors), _LEAST)
+    return [vector / length for vector, length in zip(vectors, lengths, strict=True)], list(lengths)
 
 
 def _divided(weight: Tensor, u: Tensor, v: Tensor, value: Tensor) -> Tensor:

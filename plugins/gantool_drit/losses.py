@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import chain
 
 import torch
 import torch.nn.functional as F
@@ -10,22 +11,28 @@ from torch import Tensor, nn
 
 from gantool.losses.adversarial import adversarial_loss, discriminator_losses
 from gantool.losses.reconstruction import l1
-from gantool.networks.passes import together
+from gantool.networks.passes import per_sample, together
 from gantool.networks.precision import single
 
 
 def discriminator_loss(network: nn.Module, real: Tensor, *fakes: Tensor) -> Tensor:
-    """The sum over scales, for every fake against the real pictures. A spectral norm sees the fake first."""
-    losses = []
-    for fake in fakes:
-        for on_fake, on_real in zip(*together(network, fake.detach(), real), strict=True):
-            losses += [adversarial_loss(on_fake, False, "vanilla"), adversarial_loss(on_real, True, "vanilla")]
-    return total(losses)
+    """The sum over scales, for every fake against the real pictures.
+
+    A spectral norm sees a fake, then the real pictures, and so on for every fake. Without one the real pictures are
+    judged once, and count as often.
+    """
+    if per_sample(network):
+        *on_fakes, on_real = together(network, *(fake.detach() for fake in fakes), real)
+        of_real = len(fakes) * adversarial_loss(on_real, True, "vanilla")
+    else:
+        scores = [network(x) for fake in fakes for x in (fake.detach(), real)]
+        on_fakes, of_real = scores[::2], adversarial_loss([*chain(*scores[1::2])], True, "vanilla")
+    return adversarial_loss([*chain(*on_fakes)], False, "vanilla") + of_real
 
 
 def generator_loss(network: nn.Module, *fakes: Tensor) -> Tensor:
     """The sum over scales, and over fakes."""
-    return total(adversarial_loss(scale, True, "vanilla") for scores in together(network, *fakes) for scale in scores)
+    return adversarial_loss([*chain(*together(network, *fakes))], True, "vanilla")
 
 
 def content_discriminator_loss(network: nn.Module, c_a: Tensor, c_b: Tensor) -> Tensor:

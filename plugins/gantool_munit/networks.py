@@ -228,6 +228,4 @@ class ScaleDiscriminator(nn.Module):
 def discriminator_loss(network: nn.Module, fake: Tensor, real: Tensor, gan: str) -> Tensor:
     """The sum over scales of the objectives on fake and on real pictures: nothing is halved or averaged."""
     on_fake, on_real = together(network, fake, real)
-    terms = [adversarial_loss(scores, False, gan) for scores in on_fake]
-    terms += [adversarial_loss(scores, True, gan) for scores in on_real]
-    return torch.stack(terms).sum()
+    return adversarial_loss(on_fake, False, gan) + adversarial_loss(on_real, True, gan)

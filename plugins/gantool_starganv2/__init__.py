@@ -8,7 +8,7 @@ AFHQ.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +28,7 @@ from gantool.option_groups import adam
 from gantool.options import option
 from gantool.spec import Sizes, Spec
 from gantool_starganv2.face import FAN, face_masks, read_fan
-from gantool_starganv2.networks import Discriminator, Generator, MappingNetwork, Masks, StyleEncoder, halvings
+from gantool_starganv2.networks import Content, Discriminator, Generator, MappingNetwork, Masks, StyleEncoder, halvings
 
 MEAN_OF = 10_000
 """Random codes that `mean_code` is the mean of."""
@@ -131,28 +131,30 @@ class StarGANv2(Translates, Encodes, Averaged, Exports, Model["StarGANv2.Options
         self.check_size(x)
         masks = self.masks(x)
 
+        with run.phase("G", "F", "E"):  # for both updates of D, and the first of the others
+            content = g(x)
+            s = f(torch.cat([z_trg, z_trg2]), torch.cat([y_trg, y_trg])).chunk(2)
         with run.phase("D"):
             with torch.no_grad():
-                x_fake = g(x, f(z_trg, y_trg), masks)
+                x_fake = g(content, s[0], masks)
             d_latent = self.discriminator_loss(x, y, x_fake, y_trg)
             run.backward(d_latent["total"])
             run.update("D")
         with run.phase("D"):
             with torch.no_grad():
-                x_fake = g(x, e(x_ref, y_trg), masks)
+                x_fake = g(content, e(x_ref, y_trg), masks)
             d_ref = self.discriminator_loss(x, y, x_fake, y_trg)
             run.backward(d_ref["total"])
             run.update("D")
 
         weight = self.diversity_weight(run.now)
         with run.phase("G", "F", "E"):
-            s = f(z_trg, y_trg), f(z_trg2, y_trg)
-            g_latent = self.generator_loss(batch, styles=s, masks=masks, diversity=weight)
+            g_latent = self.generator_loss(batch, content, e(x, y), styles=s, masks=masks, diversity=weight)
             run.backward(g_latent["total"])
             run.update("G", "F", "E")
         with run.phase("G"):  # styles of pictures train G alone, as in the authors' code
-            s = e(x_ref, y_trg), e(x_ref2, y_trg)
-            g_ref = self.generator_loss(batch, styles=s, masks=masks, diversity=weight)
+            *s, own = e(torch.cat([x_ref, x_ref2, x]), torch.cat([y_trg, y_trg, y])).chunk(3)
+            g_ref = self.generator_loss(batch, g(x), own, styles=s, masks=masks, diversity=weight)
             run.backward(g_ref["total"])
             run.update("G")
 
@@ -167,18 +169,26 @@ class StarGANv2(Translates, Encodes, Averaged, Exports, Model["StarGANv2.Options
         return {"total": real + fake + self.options.r1 * penalty, "real": real, "fake": fake, "r1": penalty}
 
     def generator_loss(
-        self, batch: Batch, *, styles: tuple[Tensor, Tensor], masks: Masks | None, diversity: float
+        self,
+        batch: Batch,
+        content: Content,
+        own: Tensor,
+        *,
+        styles: Sequence[Tensor],
+        masks: Masks | None,
+        diversity: float,
     ) -> dict[str, Tensor]:
-        """Equations 1 to 4 for G, F and E, with two styles (N, S) of the targets; `diversity` is that loss's weight."""
+        """Equations 1 to 4 for G, F and E: of the pictures' content, with their own styles (N, S) for the way back, and
+        two styles (N, S) of the targets. `diversity` is that loss's weight."""
         g, e, d, o = self.generator, self.style_encoder, self.discriminator, self.options
-        x, y, y_trg = batch["image"], batch["label"], batch["target"]
-        x_fake = g(x, styles[0], masks)
+        x, y_trg = batch["image"], batch["target"]
+        x_fake = g(content, styles[0], masks)
         adversarial = adversarial_loss(d(x_fake, y_trg), True, "vanilla")
         style = l1(e(x_fake, y_trg), styles[0])
         with torch.no_grad():
-            x_fake2 = g(x, styles[1], masks)
+            x_fake2 = g(content, styles[1], masks)
         diverse = l1(x_fake, x_fake2)
-        cycle = l1(g(x_fake, e(x, y), self.masks(x_fake)), x)
+        cycle = l1(g(x_fake, own, self.masks(x_fake)), x)
         total = adversarial + o.style * style - diversity * diverse + o.cycle * cycle
         return {"total": total, "adv": adversarial, "style": style, "diversity": diverse, "cycle": cycle}
 

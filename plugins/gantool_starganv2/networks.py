@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 from math import log2, sqrt
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -20,6 +21,15 @@ from gantool_starganv2 import strips
 
 Masks = tuple[Tensor, Tensor]
 """Where details of the face are kept: (N, 1, 256, 256) for the maps that are 32 high, and for those 64 and 128 high."""
+
+
+class Content(NamedTuple):
+    """What the encoder half of G makes of pictures, whatever the style."""
+
+    last: Tensor
+    """(N, C, h, w)."""
+    kept: dict[int, Tensor]
+    """Earlier maps by their height, for the high-pass skip alone."""
 
 
 def widths(size: int, width: int, max_width: int, halvings: int) -> list[int]:
@@ -139,16 +149,27 @@ class Generator(nn.Module):
         self.to_rgb = nn.Sequential(AffineInstanceNorm(channels[0]), nn.LeakyReLU(0.2), nn.Conv2d(channels[0], 3, 1))
         self.hpf = HighPass(w_hpf) if skip else None
 
-    def forward(self, x: Tensor, s: Tensor, masks: Masks | None = None) -> Tensor:
+    def forward(self, x: Tensor | Content, s: Tensor | None = None, masks: Masks | None = None) -> Tensor | Content:
+        """Without a style the content, which may take the pictures' place: of one content come many translations."""
         if self.strip_rows is not None:
+            assert isinstance(x, Tensor)
+            assert s is not None
             pairs = zip(x.split(1), s.split(1), strict=True)
             return torch.cat([strips.generated(self, picture, style, self.strip_rows) for picture, style in pairs])
+        content = self._encoded(x) if isinstance(x, Tensor) else x
+        return content if s is None else self._decoded(content, s, masks)
+
+    def _encoded(self, x: Tensor) -> Content:
         x = self.from_rgb(x)  # (N, width, H, W)
         kept: dict[int, Tensor] = {}
         for block in self.encode:
-            if masks is not None and x.shape[2] in (32, 64, 128):
+            if self.hpf is not None and x.shape[2] in (32, 64, 128):
                 kept[x.shape[2]] = x
             x = block(x)
+        return Content(x, kept)
+
+    def _decoded(self, content: Content, s: Tensor, masks: Masks | None) -> Tensor:
+        x, kept = content
         for block in self.decode:  # from (N, max_width, H/16, W/16) on, or an eighth of 64 pixels and so on
             x = block(x, s)
             if masks is not None and self.hpf is not None and x.shape[2] in kept:
@@ -239,4 +260,4 @@ def of_domain(heads: nn.ModuleList, h: Tensor, y: Tensor | int) -> Tensor:
 
 def _rows(x: Tensor, y: Tensor) -> Tensor:
     """x[n, y[n]] for every n."""
-    return x[torch.arange(y.shape[0], device=y.device), y]  # len would fix the batch of an exported file
+    return x.gather(1, y.view(-1, *[1] * (x.dim() - 1)).expand(-1, 1, *x.shape[2:])).squeeze(1)

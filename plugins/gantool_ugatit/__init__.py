@@ -24,7 +24,7 @@ from gantool.option_groups import Averaging, adam
 from gantool.options import option
 from gantool.spec import Direction, Sizes, Spec
 from gantool_ugatit.networks import NORMS, Discriminator, Generator, Output
-from gantool_ugatit.norms import InstanceLayerNorm
+from gantool_ugatit.norms import InstanceLayerNorm, clip
 
 
 class UGATIT(Translates, Attends, Tells, Exports, Averaged, Model["UGATIT.Options"]):
@@ -119,9 +119,7 @@ class UGATIT(Translates, Attends, Tells, Exports, Averaged, Model["UGATIT.Option
                 + o.attention * (cam_ab + cam_ba)
             )
             run.update("G")
-            for module in (*self.g_ab.modules(), *self.g_ba.modules()):
-                if isinstance(module, InstanceLayerNorm):
-                    module.clip()
+            clip(self.g_ab, self.g_ba)
 
         run.log(gan_ab=gan_ab, cycle_a=cycle_a, identity_a=identity_a, cam_ab=cam_ab, d_a=d_a)
         run.log(gan_ba=gan_ba, cycle_b=cycle_b, identity_b=identity_b, cam_ba=cam_ba, d_b=d_b)

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gantool.networks.constants import constant
 from gantool.networks.norms import of_all_channels, unless_constant
 from gantool.networks.precision import single
 
@@ -61,11 +62,15 @@ class InstanceLayerNorm(nn.Module):
         factor = scale * (self.rho * instance + (1 - self.rho) * layer)
         return mean, factor, scale * (1 - self.rho) * (mean - whole) * layer + shift
 
-    @torch.no_grad()
-    def clip(self) -> None:
-        """Puts a learned rho back into [0, 1], as after every update."""
-        if self.learned:
-            self.rho.clamp_(0, 1)
+
+@torch.no_grad()
+def clip(*networks: nn.Module) -> None:
+    """Puts every learned rho of these networks back into [0, 1], as after every update."""
+    norms = [module for network in networks for module in network.modules() if isinstance(module, InstanceLayerNorm)]
+    learned: list[Tensor] = [norm.rho for norm in norms if norm.learned]
+    if learned:
+        torch._foreach_clamp_min_(learned, 0)
+        torch._foreach_clamp_max_(learned, 1)
 
 
 def _on_gpu(x: Tensor, rho: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
@@ -73,13 +78,18 @@ def _on_gpu(x: Tensor, rho: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
     count, channels, height, width = x.shape
     pixels, values = height * width, channels * height * width
     instance, layer = (pixels - 1) / pixels, (values - 1) / values
-    of_instance = scale * rho
-    weights = of_instance * instance**0.5, (scale - of_instance) * layer**0.5, shift
-    first, second, offset = (w.expand(count, channels, 1, 1).flatten() for w in weights)
+    # The scale times rho sqrt(instance) and (1 - rho) sqrt(layer), both in one tensor: (2, N, C, 1, 1).
+    ends = (0.0, layer**0.5), (instance**0.5, -(layer**0.5))
+    start, slope = (constant(both, rho).view(2, 1, 1, 1, 1) for both in ends)
+    weights = scale * torch.addcmul(start, slope, rho)
+    first, second = weights.expand(2, count, channels, 1, 1).flatten(1).unbind()
+    offset = shift.expand(count, channels, 1, 1).flatten()
     x = unless_constant(x, x).reshape(1, -1, height, width)
     one = torch.batch_norm(x, first, offset, None, None, True, 0.0, _EPS * instance, False)
     two = F.group_norm(x, count, second, None, _EPS * layer)
-    return (one + two).view(count, channels, height, width)
+    # No view: of an activation in place behind one autograd makes three copies on the way back.
+    no_view: Tensor = torch.ops.aten._unsafe_view(one + two, (count, channels, height, width))
+    return no_view
 
 
 class GroupNorm(nn.GroupNorm):

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch._dynamo.utils import counters
 
 from gantool.losses.gradient_penalty import r1
-from gantool.networks.spectral import Evaluation, SpectralConv2d
+from gantool.networks.spectral import Evaluation, SpectralConv2d, together
 from tests.training.helpers import Around
 
 BACKEND = "aot_eager_decomp_partition"
@@ -48,6 +48,26 @@ def test_spectral_norms_are_passed_twice_before_the_way_back(evaluation: Evaluat
         return network(pictures[0]).square().mean() + network(pictures[1]).mean()
 
     for usual, ours in zip(*(gradients(make, loss, compiled=compiled) for compiled in (False, True)), strict=True):
+        torch.testing.assert_close(ours, usual)
+
+
+def test_spectral_norms_that_move_together_can_be_compiled():
+    pictures = torch.randn(2, 2, 3, 9, 9, generator=torch.Generator().manual_seed(1), dtype=torch.double)
+
+    class Network(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body = nn.Sequential(SpectralConv2d(3, 4, 3), nn.Tanh(), SpectralConv2d(4, 1, 3))
+
+        def forward(self, x: Tensor) -> Tensor:
+            with together(self):
+                scores: Tensor = self.body(x)
+                return scores
+
+    def loss(network: nn.Module) -> Tensor:
+        return network(pictures[0]).square().mean() + network(pictures[1]).mean()
+
+    for usual, ours in zip(*(gradients(Network, loss, compiled=compiled) for compiled in (False, True)), strict=True):
         torch.testing.assert_close(ours, usual)
 
 

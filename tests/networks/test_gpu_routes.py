@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 import torch
 import torch.nn.functional as F
 from gantool_ugatit.norms import InstanceLayerNorm
 from gantool_ugatit.norms import _on_gpu as adalin_on_gpu
 
-from gantool.networks.norms import InstanceNorm, _on_gpu
-from gantool.networks.spectral import SpectralConv2d
+from gantool.networks.norms import AffineInstanceNorm, InstanceNorm, _affine_on_gpu, _on_gpu
+from gantool.networks.spectral import SpectralConv2d, together
 
 BOUND = 1e-12
 """Relative, in double precision."""
@@ -40,6 +42,27 @@ def test_instance_norm_and_both_its_derivatives(affine):
         second = torch.autograd.grad((first[0] ** 2).sum(), inputs[:2])
         found.append([y, *first, *second])
     assert all(close(a, b) for a, b in zip(*found, strict=True))
+
+
+def test_instance_norm_with_weights_of_channels_and_both_its_derivatives():
+    x = drawn(2, 4, 6, 5)
+    x[0] = torch.arange(4.0).view(4, 1, 1)
+    layer = AffineInstanceNorm(4).double()
+    with torch.no_grad():
+        layer.weight.copy_(drawn(4, seed=1))
+        layer.bias.copy_(drawn(4, seed=2))
+    found = []
+    for route in (lambda x: _affine_on_gpu(x, layer.eps, layer.weight, layer.bias), layer):
+        inputs = [x.clone().requires_grad_(), layer.weight, layer.bias]
+        y = F.leaky_relu_(route(inputs[0]), 0.2)
+        plain = torch.autograd.grad((y**3).sum(), inputs, retain_graph=True)
+        first = torch.autograd.grad((y**3).sum(), inputs, create_graph=True)
+        second = torch.autograd.grad((first[0] ** 2).sum(), inputs[:2])
+        found.append([y, *plain, *first, *second])
+    assert all(close(a, b) for a, b in zip(*found, strict=True))
+    assert not any(found[0][place][0].any() for place in (1, 4, 7))  # a constant sample's gradients
+    (only,) = torch.autograd.grad(_affine_on_gpu(x, 1e-5, layer.weight, layer.bias).sum(), [layer.bias])
+    assert close(only, torch.full((4,), 60.0, dtype=torch.float64))
 
 
 def test_instance_norm_gives_no_view_and_a_constant_sample_no_gradient():
@@ -78,3 +101,21 @@ def test_spectral_norm_has_the_gradients_of_its_definition():
         (first,) = torch.autograd.grad((one * drawn(*weight.shape)).sin().sum(), weight, create_graph=True)
         found.append([one, first, *torch.autograd.grad((first**2).sum(), weight)])
     assert all(close(a, b) for a, b in zip(*found, strict=True))
+
+
+@pytest.mark.parametrize("evaluation", ["vectors", "kernel", "moves"])
+def test_spectral_norms_that_move_together_are_those_that_move_alone(evaluation):
+    found = []
+    for way in (together, lambda network: contextlib.nullcontext()):
+        torch.manual_seed(0)
+        layers = [SpectralConv2d(3, 5, 4, evaluation=evaluation), SpectralConv2d(5, 2, 3, evaluation=evaluation)]
+        network = torch.nn.Sequential(*layers)
+        passes = []
+        for number in range(3):  # the third one in evaluation
+            network.train(number < 2)
+            with way(network):
+                passes.append(network(drawn(1, 3, 9, 9, seed=number).float()))
+        sum(one.square().sum() for one in passes).backward()
+        assert all(layer.ready is None for layer in layers)
+        found.append([*passes, *(p.grad for p in network.parameters()), *network.buffers()])
+    assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from gantool_drit import DRIT, A, B
+from gantool_drit.losses import discriminator_loss
 from torch import Tensor
 
 from gantool.errors import UsageError
@@ -287,3 +288,17 @@ def test_spectral_norm_bounds_the_kernel_and_counts_passes():
 def test_pictures_have_one_or_three_channels():
     with pytest.raises(UsageError, match="1 or 3 channels"):
         restore(DRIT.Options, {"channels_a": 2}, where="drit")
+
+
+@pytest.mark.parametrize("spectral_norm", [False, True])
+def test_two_fakes_are_judged_as_one_after_the_other(spectral_norm: bool):
+    real, *fakes = (pictures(count, seed=seed)["A"] for seed, count in enumerate((3, 1, 1)))
+    found = []
+    for at_once in (True, False):
+        network = built(spectral_norm=spectral_norm).dis_a2
+        calls = [fakes] if at_once else [[fake] for fake in fakes]
+        loss = sum(discriminator_loss(network, real, *some) for some in calls)
+        assert isinstance(loss, Tensor)
+        found.append([loss, *torch.autograd.grad(loss, list(network.parameters()))])
+    for together, apart in zip(*found, strict=True):
+        torch.testing.assert_close(together, apart)

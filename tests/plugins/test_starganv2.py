@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from gantool_starganv2 import MEAN_OF, StarGANv2
 from gantool_starganv2.face import FAN
+from gantool_starganv2.networks import Content
 from torch import Tensor
 
 import gantool
@@ -152,10 +153,21 @@ def test_masks_come_from_the_picture_that_goes_into_the_generator():
         return torch.full((1, 1, 256, 256), float(len(seen))), torch.zeros(1, 1, 256, 256)
 
     model.masks = masks  # type: ignore[method-assign]
-    model.generator.register_forward_pre_hook(lambda _, given: passes.append((given[0].detach(), given[2][0])))
+    contents: list[tuple[Content, Tensor]] = []
+
+    def passed(_: object, given: tuple[Any, ...], made: Any) -> None:
+        first = given[0]
+        if isinstance(made, Content):
+            contents.append((made, first))
+            return
+        images = first if isinstance(first, Tensor) else next(x for content, x in contents if content is first)
+        passes.append((images.detach(), given[2][0]))
+
+    model.generator.register_forward_hook(passed)
     step(model, inputs)
     assert len(seen) == 3  # of the real picture once, of the fakes of both updates of G
     assert len(passes) == 2 + 3 + 3
+    assert len(contents) == 2  # once for each state of the generator
     assert all(torch.equal(image, seen[int(mask.max()) - 1]) for image, mask in passes)
 
 
