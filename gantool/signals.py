@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from types import FrameType
 
 ENDING = (signal.SIGINT, signal.SIGTERM)
@@ -40,20 +40,42 @@ _LOCKING = frozenset(
 
 
 class _Patience:
-    """Tells a second wish to stop from an echo of the first."""
+    """Tells a second wish to stop from an echo of the first, and from the first that comes again."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._first: float | None = None
+        self._again: threading.Timer | None = None
+        self._sent_by_us = False
 
     def ends(self, number: int) -> bool:
         """Whether the work has to end at once."""
-        if number not in ENDING:
+        is_ours, self._sent_by_us = self._sent_by_us, False
+        if is_ours or number not in ENDING:
             return False
         now = self._clock()
         if self._first is None:
             self._first = now
         return now - self._first >= _ECHO_SECONDS
+
+    def send_again(self, seconds: float, number: int) -> None:
+        """The signal comes again after so long, which is no second wish: a long call may keep it back for seconds."""
+
+        def send() -> None:
+            self._sent_by_us = True
+            _send_to_main(number)
+
+        if self._again is not None:
+            self._again.cancel()
+        self._again = threading.Timer(seconds, send)
+        self._again.daemon = True
+        self._again.start()
+
+    def close(self) -> None:
+        """Nothing comes again."""
+        if self._again is not None:
+            self._again.cancel()
+            self._again.join()
 
 
 @contextmanager
@@ -107,13 +129,13 @@ def raised(error: Callable[[int], Exception]) -> Iterator[None]:
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
         elif _takes_a_lock(frame):
-            threading.Timer(_SOON_SECONDS, _send_to_main, (number,)).start()
+            patience.send_again(_SOON_SECONDS, number)
         elif not came:
             came.append((number, error(number)))
             raise came[0][1]
 
     try:
-        with handled(stop):
+        with handled(stop), closing(patience):
             yield
     except Exception as end:
         if not came or end is not came[0][1]:
@@ -133,34 +155,21 @@ def interruptible(clock: Callable[[], float] = time.monotonic) -> Iterator[None]
         yield
         return
     patience = _Patience(clock)
-    came = sent_by_us = False
-    again: threading.Timer | None = None
-
-    def after(seconds: float, number: int) -> None:
-        def send() -> None:
-            nonlocal sent_by_us
-            sent_by_us = True
-            _send_to_main(number)
-
-        nonlocal again
-        again = threading.Timer(seconds, send)
-        again.daemon = True
-        again.start()
+    came = False
 
     def stop(number: int, frame: FrameType | None) -> None:
-        nonlocal came, sent_by_us
-        sent_by_us, is_ours = False, sent_by_us
-        if not is_ours and patience.ends(number):
+        nonlocal came
+        if patience.ends(number):
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
         if came and isinstance(sys.exc_info()[1], KeyboardInterrupt):  # what it was to leave is being put in order
             return
         if _takes_a_lock(frame):
-            after(_SOON_SECONDS, number)
+            patience.send_again(_SOON_SECONDS, number)
             return
         came = True
         if _imports(frame):
-            after(_AGAIN_SECONDS, number)
+            patience.send_again(_AGAIN_SECONDS, number)
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGINT, stop)
@@ -171,9 +180,7 @@ def interruptible(clock: Callable[[], float] = time.monotonic) -> Iterator[None]
             raise KeyboardInterrupt from None
         raise
     finally:
-        if again is not None:
-            again.cancel()
-            again.join()
+        patience.close()
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 

@@ -35,7 +35,7 @@ class _Spectral(nn.Module):
     evaluation: Evaluation
     weight: Tensor
     ready: Tensor | None = None
-    """The weight of this pass, where it was made `together` with others."""
+    """The weight of this pass, inside `moving_together`."""
 
     @property
     def mixes_pictures(self) -> bool:
@@ -76,7 +76,7 @@ class _Spectral(nn.Module):
 
 
 @contextmanager
-def together(network: nn.Module) -> Iterator[None]:
+def moving_together(network: nn.Module) -> Iterator[None]:
     """Inside is one pass of a network, each spectral layer of which is used once: their estimates move together.
 
     On a GPU that is half the launches of layers that move by themselves. A compiler leaves the way in and out of this

@@ -26,7 +26,7 @@ class Tally:
         self._fail_fast = fail_fast
         self._written = self._skipped = 0
         self._in_place = SimpleQueue[None]()
-        self._failed: dict[tuple[str, int], GantoolError] = {}
+        self._failed: dict[tuple[str, int], bool] = {}  # whether for want of memory: an error would hold its picture
         self._latest: tuple[str, str] | None = None
         self._said: set[str] = set()
 
@@ -107,9 +107,9 @@ class Tally:
             raise failed.error
         name, text = failed.job.source.name, failed.error.text
         another_result = self._latest == (name, text) and _key(failed.job) not in self._failed
-        self._failed[_key(failed.job)] = failed.error
+        self._failed[_key(failed.job)] = of_memory = isinstance(failed.error, OutOfMemoryError)
         self._latest = name, text
-        if isinstance(failed.error, OutOfMemoryError):
+        if of_memory:
             self._once("memory", text, self.console.error)
         elif not another_result:
             self.console.error(text)
@@ -126,7 +126,7 @@ class Tally:
         if self._failed:
             names = list(dict.fromkeys(name for name, _ in self._failed))
             more = f" and {len(names) - _NAMED_AT_THE_END} more" if len(names) > _NAMED_AT_THE_END else ""
-            short = sum(isinstance(error, OutOfMemoryError) for error in self._failed.values())
+            short = sum(self._failed.values())
             why = f", {short} for want of memory" if short else ""
             left = f", stopped there ({argument('fail_fast')})" if self._fail_fast else ""
             total = self.total if self.total is not None else self._written + len(self._failed)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from gantool.networks.layers import OutputConv, ReflectionPad, Tanh
 from gantool.networks.norms import InstanceNorm
 from gantool.networks.resnet import ResidualBlock
-from gantool.networks.spectral import SpectralConv2d, SpectralLinear, together
+from gantool.networks.spectral import SpectralConv2d, SpectralLinear, moving_together
 from gantool.networks.strips import Held, WithStyle, bytes_in_all, change_in_place, hold, run, strips, through
 from gantool_ugatit.norms import GroupNorm, InstanceLayerNorm
 
@@ -190,7 +190,7 @@ class Discriminator(nn.Module):
         self.head = nn.Sequential(ReflectionPad(1), SpectralConv2d(inside, 1, 4, bias=False))
 
     def forward(self, x: Tensor) -> Output:
-        with together(self):
+        with moving_together(self):
             x = self.body(x)
             cam = None
             if self.attention is not None:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch._dynamo.utils import counters
 
 from gantool.losses.gradient_penalty import r1
-from gantool.networks.spectral import Evaluation, SpectralConv2d, together
+from gantool.networks.spectral import Evaluation, SpectralConv2d, moving_together
 from tests.training.helpers import Around
 
 BACKEND = "aot_eager_decomp_partition"
@@ -60,7 +60,7 @@ def test_spectral_norms_that_move_together_can_be_compiled():
             self.body = nn.Sequential(SpectralConv2d(3, 4, 3), nn.Tanh(), SpectralConv2d(4, 1, 3))
 
         def forward(self, x: Tensor) -> Tensor:
-            with together(self):
+            with moving_together(self):
                 scores: Tensor = self.body(x)
                 return scores
 

@@ -11,7 +11,7 @@ from gantool_ugatit.norms import InstanceLayerNorm
 from gantool_ugatit.norms import _on_gpu as adalin_on_gpu
 
 from gantool.networks.norms import AffineInstanceNorm, InstanceNorm, _affine_on_gpu, _on_gpu
-from gantool.networks.spectral import SpectralConv2d, together
+from gantool.networks.spectral import SpectralConv2d, moving_together
 
 BOUND = 1e-12
 """Relative, in double precision."""
@@ -106,7 +106,7 @@ def test_spectral_norm_has_the_gradients_of_its_definition():
 @pytest.mark.parametrize("evaluation", ["vectors", "kernel", "moves"])
 def test_spectral_norms_that_move_together_are_those_that_move_alone(evaluation):
     found = []
-    for way in (together, lambda network: contextlib.nullcontext()):
+    for way in (moving_together, lambda network: contextlib.nullcontext()):
         torch.manual_seed(0)
         layers = [SpectralConv2d(3, 5, 4, evaluation=evaluation), SpectralConv2d(5, 2, 3, evaluation=evaluation)]
         network = torch.nn.Sequential(*layers)

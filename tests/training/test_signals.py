@@ -154,6 +154,24 @@ with interruptible(itertools.count(0, 2).__next__):
     assert process.returncode == -signal.SIGINT
 
 
+IMPORTED = """
+import signal
+for _ in range(2):
+    try:
+        signal.raise_signal(signal.SIGINT)
+    except KeyboardInterrupt:
+        pass
+raise ImportError
+"""
+
+
+def test_nothing_is_raised_again_behind_what_two_signals_ended():
+    """A terminal and a launcher both send the first; an import swallowed both."""
+    with pytest.raises(KeyboardInterrupt), interruptible():
+        exec(compile(IMPORTED, "<frozen importlib>", "exec"))
+    assert [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)] == []
+
+
 def test_hangups_stay_ignored_under_nohup():
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     came: list[int] = []

@@ -1,0 +1,39 @@
+"""What is remembered of pictures that failed."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gantool.errors import DataError, GantoolError
+from gantool.report.console import Console
+from gantool.translation.inputs import Source
+from gantool.translation.jobs import Job
+from gantool.translation.pipeline import Failed
+from gantool.translation.tally import Tally
+
+
+def test_a_picture_that_failed_takes_no_memory_afterwards():
+    """Its error knows the frames that it came through, and with them whatever was decoded until then."""
+    decoded: list[weakref.ref[object]] = []
+
+    def failed(name: str) -> Failed:
+        pixels = np.zeros((4, 4), np.uint8)
+        decoded.append(weakref.ref(pixels))
+        try:
+            raise DataError(f"cannot read {name}")
+        except DataError as error:
+            return Failed(Job(Source(Path(name), name), None, "", may_change=False), error)
+
+    tally = Tally(Console(out=StringIO(), err=StringIO()), total=2, single=False, fail_fast=False)
+    for name in ("a.png", "b.png"):
+        tally.fail(failed(name))
+    gc.collect()
+    assert all(one() is None for one in decoded)
+    with pytest.raises(GantoolError, match=r"2 of 2 failed: a\.png, b\.png"):
+        tally.end()
