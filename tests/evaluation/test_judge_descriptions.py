@@ -12,6 +12,7 @@ from torch import nn
 from gantool.errors import CheckpointError, UsageError
 from gantool.evaluation.description import read_description
 from gantool.evaluation.judge import load_judge
+from tests.conftest import draw
 from tests.evaluation.small_judges import Means, exported, segmenter
 
 
@@ -62,7 +63,7 @@ def test_a_name_finds_its_class_or_says_why_not(tmp_path):
 
 
 def test_files_that_are_missing_are_named_before_anything_else(main, tmp_path, monkeypatch):
-    (tmp_path / "a").mkdir()  # without pictures, which would be the next complaint
+    draw(tmp_path / "a", 1, seed=1)  # too few, which would be the next complaint
     assert "there is no file net.onnx" in main("eval", "a", "a", "--judge", "net.onnx", code=2)[2]
     (tmp_path / "net.onnx").write_bytes(b"no")
     refused = main("eval", "a", "a", "--judge", "net.onnx", code=2)[2]

@@ -13,6 +13,7 @@ from gantool.evaluation.inception_score import inception_score
 from gantool.evaluation.judges import load_judges
 from gantool.evaluation.measure import measure
 from gantool.evaluation.networks.classifier import class_probabilities, load_classifier
+from tests.conftest import draw
 
 CPU = torch.device("cpu")
 
@@ -33,12 +34,13 @@ def test_a_file_that_is_not_there_is_told_with_what_to_do(tmp_path):
 
 
 def test_the_command_looks_at_the_files_before_it_translates(main, tmp_path, lpips_file):
-    (tmp_path / "a").mkdir()  # without pictures, which would be the next complaint
+    draw(tmp_path / "a", 1, seed=1)  # too few for FID, which would be the next complaint
+    (tmp_path / "empty").mkdir()
     assert main("eval", "a", "a", "--inception", "none.pth", code=2)[2].startswith("error: there is no file none.pth: ")
     assert "not the Inception weights of FID" in main("eval", "a", "a", "--inception", lpips_file, code=4)[2]
     assert "no Inception v3 classifier" in main("eval", "a", "a", "--classifier", lpips_file, code=4)[2]
     assert "there is no file b" in main("eval", "a", "a", "--lpips", f"{lpips_file},b", code=2)[2]
-    assert "holds no picture" in main("eval", "a", "a", "--lpips", lpips_file, code=3)[2]
+    assert "holds no picture" in main("eval", "a", "empty", "--lpips", lpips_file, code=3)[2]
 
 
 def test_lpips_of_pairs(lpips_file):
