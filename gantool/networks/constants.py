@@ -23,4 +23,5 @@ def uploaded(tensor: Tensor, device: torch.device) -> Tensor:
 
 @cache
 def _constant(values: tuple[Any, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
-    return torch.tensor(values, dtype=dtype, device=device)
+    with torch.inference_mode(False):  # whoever asks first may be translating, and the next one may train
+        return torch.tensor(values, dtype=dtype, device=device)

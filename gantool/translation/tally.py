@@ -101,7 +101,7 @@ class Tally:
         """Raises the error itself where there is but one picture, and at the first failure where that is asked for.
 
         What is wrong with a picture is said once for all its results, and that the memory is short once for all
-        pictures: that is no picture's fault.
+        pictures: that is no picture's fault. In watched folders it is said of each: the sum may be days away.
         """
         if self.single:
             raise failed.error
@@ -109,7 +109,7 @@ class Tally:
         another_result = self._latest == (name, text) and _key(failed.job) not in self._failed
         self._failed[_key(failed.job)] = of_memory = isinstance(failed.error, OutOfMemoryError)
         self._latest = name, text
-        if of_memory:
+        if of_memory and self.total is not None:
             self._once("memory", text, self.console.error)
         elif not another_result:
             self.console.error(text)

@@ -90,6 +90,17 @@ def test_adaptive_layer_instance_norm():
     assert all(close(a, b) for a, b in zip(*found, strict=True))
 
 
+def test_a_network_that_translated_can_be_trained():
+    x, style = drawn(1, 3, 9, 9), drawn(1, 3, 1, 1, seed=1)
+    rho = torch.full((1, 3, 1, 1), 0.3, dtype=torch.double)
+    with torch.inference_mode():  # what is kept of this pass must not be a tensor of inference
+        before = adalin_on_gpu(x, rho, style, style)
+    after = adalin_on_gpu(x, rho.requires_grad_(), style, style)
+    assert torch.equal(before, after)
+    after.square().sum().backward()
+    assert rho.grad.all()
+
+
 def test_spectral_norm_has_the_gradients_of_its_definition():
     torch.manual_seed(0)
     layer = SpectralConv2d(3, 5, 4, bias=False).double()
