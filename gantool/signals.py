@@ -29,9 +29,9 @@ _ECHO_SECONDS = 1.0
 _GRACE_SECONDS = 2.0
 """The main thread has so long to end by itself, after a second signal."""
 _SOON_SECONDS = 0.001
-"""A signal that comes where no error may be raised comes again after so long."""
-_AGAIN_SECONDS = 0.05
-"""An error that may have been swallowed is raised again after so long."""
+"""A signal that comes where a lock is taken comes again after so long."""
+_LATER_SECONDS = 0.05
+"""One that comes within an import, after so long: that of torch takes a second."""
 _LOCKING = frozenset(
     getattr(threading.Condition, name).__code__
     for name in ("__enter__", "__exit__", "_release_save", "_acquire_restore", "_is_owned")
@@ -128,8 +128,8 @@ def raised(error: Callable[[int], Exception]) -> Iterator[None]:
         if patience.ends(number):
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
-        elif _takes_a_lock(frame):
-            patience.send_again(_SOON_SECONDS, number)
+        elif (seconds := _unfit(frame)) is not None:
+            patience.send_again(seconds, number)
         elif not came:
             came.append((number, error(number)))
             raise came[0][1]
@@ -147,8 +147,7 @@ def raised(error: Callable[[int], Exception]) -> Iterator[None]:
 def interruptible(clock: Callable[[], float] = time.monotonic) -> Iterator[None]:
     """Inside, Ctrl-C raises KeyboardInterrupt as Python has it, and leaves as nothing else.
 
-    A library that is being imported may take that error for one of its own, or for none, and half of it is then there.
-    So it is raised again until it is on its way out, and whatever error it has become is a KeyboardInterrupt again.
+    It waits for the end of an import: a library may take the error for its own, or for none, or abort the process.
     A second one, a second later or more, ends the process at once.
     """
     if signal.getsignal(signal.SIGINT) is not signal.default_int_handler or not _in_main_thread():
@@ -164,12 +163,10 @@ def interruptible(clock: Callable[[], float] = time.monotonic) -> Iterator[None]
             os.kill(os.getpid(), number)
         if came and isinstance(sys.exc_info()[1], KeyboardInterrupt):  # what it was to leave is being put in order
             return
-        if _takes_a_lock(frame):
-            patience.send_again(_SOON_SECONDS, number)
+        if (seconds := _unfit(frame)) is not None:
+            patience.send_again(seconds, number)
             return
         came = True
-        if _imports(frame):
-            patience.send_again(_AGAIN_SECONDS, number)
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGINT, stop)
@@ -225,22 +222,18 @@ def _in_main_thread() -> bool:
     return threading.current_thread() is threading.main_thread()
 
 
-def _imports(frame: FrameType | None) -> bool:
-    """Whether a thread at this frame imports a module."""
-    while frame is not None:
-        if frame.f_code.co_filename.startswith("<frozen importlib"):
-            return True
-        frame = frame.f_back
-    return False
+def _unfit(frame: FrameType | None) -> float | None:
+    """Where no error may be raised in a thread at this frame, the seconds after which to look again.
 
-
-def _takes_a_lock(frame: FrameType | None) -> bool:
-    """Whether a thread at this frame takes or gives back the lock of a Condition."""
+    That is where it takes or gives back the lock of a Condition, and where it imports a module.
+    """
     while frame is not None:
         if frame.f_code in _LOCKING:
-            return True
+            return _SOON_SECONDS
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return _LATER_SECONDS
         frame = frame.f_back
-    return False
+    return None
 
 
 def _send_to_main(number: int) -> None:

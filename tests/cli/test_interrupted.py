@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 
 import pytest
 
@@ -53,30 +52,3 @@ def test_a_verb_that_is_stopped_says_nothing_and_leaves_nothing(commands, folder
     assert not [word for word in ("Traceback", "error", "stopped") if word in err], err
     assert set(folder.rglob("*")) == before
     assert [path for path in temporary.rglob("*") if "gantool" in path.name] == []
-
-
-SWALLOWED = """
-import os, signal, time
-from gantool_cyclegan import CycleGAN as Plain
-
-try:
-    os.kill(os.getpid(), signal.SIGINT)
-    time.sleep(0)
-except KeyboardInterrupt:
-    pass  # as extension modules do
-if os.environ["THEN"] == "breaks":
-    raise ImportError("cannot load module more than once per process")
-while os.environ["THEN"] == "goes on":
-    pass
-"""
-
-
-@pytest.mark.parametrize("then", ["breaks", "goes on"])
-def test_ctrl_c_is_not_lost_in_a_library_that_is_being_imported(main, install_plugin, monkeypatch, pictures, then):
-    (install_plugin("half", "half_imported:Plain") / "half_imported.py").write_text(SWALLOWED)
-    monkeypatch.setenv("THEN", then)
-    monkeypatch.delitem(sys.modules, "half_imported", raising=False)
-    before = signal.getsignal(signal.SIGINT)
-    _, out, err = main("models", "half", code=130)
-    assert (out, err) == ("", "")
-    assert signal.getsignal(signal.SIGINT) is before
