@@ -124,8 +124,9 @@ def show(run: Run, json: common.Json = False, quiet: common.Quiet = 0, verbose: 
         "note": one.note,
     }
     console.table("", ["", ""], [[key, value] for key, value in rows.items() if value])
-    for title in ("options", "facts"):
-        if values := stored.get(title):
+    facts = {key: value for key, value in stored.get("facts", {}).items() if key != "settings"}  # they come below
+    for title, values in (("options", stored.get("options")), ("facts", facts)):
+        if values:
             console.table(title, ["key", "value"], [[key, words(value)] for key, value in values.items()])
     others = {key: value for key, value in stored.items() if key not in ("model", "data", "options", "facts")}
     if others:

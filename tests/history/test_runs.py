@@ -23,7 +23,9 @@ def make(run: Path, *, step: int = 4, state: str = "done", total: int = 4, why: 
     """A run as a training leaves it: a save, settings, a log, how it ended."""
     untrained(run, step=step)
     stored = {"model": "cyclegan", "data": ["/data/trainA", "/data/trainB"], "seed": 0, "options": {"lr": 0.1}}
-    (run / folders.SETTINGS).write_text(yaml.safe_dump({**stored, **settings, "facts": {"pictures": "ab"}}))
+    (run / folders.SETTINGS).write_text(
+        yaml.safe_dump({**stored, **settings, "facts": {"pictures": "ab", "settings": {"seed": 0}}})
+    )
     log = RunLog(run / folders.LOG)
     for done in range(1, step + 1):
         log.append(done, {"gan_ab": 1 / done, "cycle_a": float(done)})
@@ -89,6 +91,7 @@ def test_show_says_everything_of_one(main, tmp_path):
     assert "failed: training diverged" in out
     assert "/data/trainA, /data/trainB" in out
     assert ["lr", "0.1"] in [line.split() for line in out.splitlines()]
+    assert [line.split() for line in out.splitlines() if "seed" in line] == [["seed", "0"]]
     assert json.loads(main("runs", "show", "runs/one", "--json")[1])["settings"]["options"] == {"lr": 0.1}
 
 
