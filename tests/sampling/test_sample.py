@@ -269,6 +269,9 @@ stop("import")
 class Stopped(DCGAN):
     def __init__(self, *given):
         stop("model")
+        if os.environ.get("STOP") == "import":
+            for _ in range(10**9):  # the error comes soon behind the import, not within it
+                pass
         super().__init__(*given)
 """
 
