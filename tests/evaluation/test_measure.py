@@ -174,7 +174,7 @@ def test_what_cannot_be_measured_is_refused(weights_file: Path):
         measure(some, some[:1], how=How(judges=load_judges(inception=weights_file)))
     with pytest.raises(UsageError, match="size is 1 to 65535 pixels, not 0"):
         measure(some, some, how=How(size=0))
-    with pytest.raises(UsageError, match="seed is 0 to .*, not -1"):
+    with pytest.raises(UsageError, match=r"seed is 0 to .*, not -1"):
         measure(some, some, how=How(seed=-1))
 
 
