@@ -6,6 +6,7 @@ import re
 
 from gantool.errors import UsageError, argument, quoted
 
+_MOST = 10**18
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "KI": 2**10, "MI": 2**20, "GI": 2**30, "TI": 2**40}
 
 
@@ -19,7 +20,10 @@ def bytes_in_words(count: float) -> str:
 
 def parse_bytes(text: str) -> int:
     """Bytes of "500M", "2G", "1.5GiB". Raises UsageError."""
-    found = re.fullmatch(r"([0-9]{1,18}(?:\.[0-9]{1,18})?)\s*([KMGT]?I?)B?", text.strip().upper())
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([KMGT]?I?)B?", text.strip().upper())
     if not found or found[2] not in _UNITS or float(found[1]) == 0:
         raise UsageError(f"{argument('memory')} wants a size such as 500M or 2G, not {quoted(text)}")
-    return int(float(found[1]) * _UNITS[found[2]])
+    count = float(found[1]) * _UNITS[found[2]]
+    if count > _MOST:
+        raise UsageError(f"{argument('memory')} is at most {_MOST // _UNITS['T']}T, not {quoted(text)}")
+    return int(count)

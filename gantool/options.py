@@ -60,12 +60,25 @@ def resolve(kind: type[Any], layers: Iterable[tuple[str, Mapping[str, Any]]], *,
     for source, values in layers:
         for key, value in values.items():
             if key not in fields:
-                raise UsageError(unknown(key, fields, where))
-            checked = _checked(fields[key], types[key], value, where)
+                raise UsageError(_file(source, key, where) + unknown(key, fields, where))
+            checked = _checked(fields[key], types[key], value, _subject(source, key, where))
             if fields[key].metadata.get("file") and checked:
                 checked = tuple(map(_absolute, checked)) if isinstance(checked, tuple) else _absolute(checked)
             settings[key] = Setting(checked, source)
     return settings
+
+
+def _subject(source: str, key: str, where: str) -> str:
+    """What a message about the value of a key speaks of: the flag or variable that gave it, or the key in its file."""
+    if source in (argument(key), f"GANTOOL_{key.upper()}"):
+        return source
+    return f"{_file(source, key, where) or f'{where}: '}{key}"
+
+
+def _file(source: str, key: str, where: str) -> str:
+    """The file or preset that a layer is read from, as the beginning of a message; empty for other layers."""
+    others = ("default", where, argument("set"), argument(key), f"GANTOOL_{key.upper()}")
+    return "" if source in others else f"{source}: "
 
 
 def _absolute(path: str) -> str:
@@ -137,11 +150,20 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise UsageError(f"cannot read {path}: {error.strerror or error}") from error
     except UsageError:
         raise
+    except yaml.MarkedYAMLError as error:
+        raise UsageError(f"{path} is not valid YAML: {_unreadable(error.problem_mark, text)}") from error
     except Exception as error:  # the reader fails in almost any way on dates, numbers and tags that are none
         raise UsageError(f"{path} is not valid YAML: {schema.printable(' '.join(str(error).split())[:300])}") from error
     if not isinstance(found, dict):
         raise UsageError(f"{path} must hold keys and values")
     return found
+
+
+def _unreadable(mark: Any, text: str) -> str:
+    """Where a reader of YAML stopped. It may have taken what is wrong for a part of something else until then."""
+    number, lines = (mark.line if mark else 0), text.splitlines() or [""]
+    line = lines[min(number, len(lines) - 1)].strip()
+    return f"it cannot be read from line {number + 1} on ({schema.shown(line)}); look there and just before"
 
 
 _LARGEST_YAML = 1_000_000
@@ -178,27 +200,28 @@ def unknown(key: str, known: Iterable[str], where: str) -> str:
     return " ".join(f'unknown option "{key}" for {where}. {did_you_mean(key, known, most=2)} {table}'.split())
 
 
-def _checked(field: dataclasses.Field[Any], kind: Any, value: Any, where: str) -> Any:
-    name = field.name
+def _checked(field: dataclasses.Field[Any], kind: Any, value: Any, subject: str) -> Any:
     try:
         value = _converted(kind, value)
     except (TypeError, ValueError, OverflowError):
-        raise UsageError(f"{where}: {name} wants {_type_name(kind)}, not {schema.shown(value)}") from None
+        raise UsageError(f"{subject} wants {_type_name(kind)}, not {schema.shown(value)}") from None
     low, high, below, choices = (field.metadata.get(key) for key in ("low", "high", "below", "choices"))
     each = value if isinstance(value, tuple) else (value,)
     for one in each:
         if choices and one is not None and one not in choices:
-            said = f"{where}: {name} is one of {', '.join(choices)}, not {schema.shown(one)}"
+            said = f"{subject} is one of {', '.join(choices)}, not {schema.shown(one)}"
             raise UsageError(". ".join(filter(None, [said, did_you_mean(str(one), choices)])))
     for number in each:
         if isinstance(number, float) and not math.isfinite(number):
-            raise UsageError(f"{where}: {name} must be a finite number, not {number}")
+            raise UsageError(f"{subject} must be a finite number, not {number}")
         if isinstance(number, (int, float)) and (
             (low is not None and number < low)
             or (high is not None and number > high)
             or (below is not None and number >= below)
         ):
-            raise UsageError(f"{where}: {name} must be {_limits(field, 'between {} and {}')}, not {number}")
+            raise UsageError(f"{subject} must be {_limits(field, 'between {} and {}')}, not {schema.shown(number)}")
+        if isinstance(number, int) and abs(number) > schema.LARGEST:
+            raise UsageError(f"{subject} takes whole numbers up to {schema.LARGEST}, not {schema.shown(number)}")
     return value
 
 
@@ -239,7 +262,7 @@ def _converted(kind: Any, value: Any) -> Any:
     if kind is int:
         if isinstance(value, bool) or (isinstance(value, float) and not value.is_integer()):
             _refuse(value)
-        return found if abs(found := int(value)) <= schema.LARGEST else _refuse(found)
+        return int(value)
     if kind is float:
         return _refuse(value) if isinstance(value, bool) else float(value)
     if kind is str:

@@ -19,3 +19,6 @@ def test_bytes_are_read_as_people_write_them():
     for wrong in ("", "0", "M", "5X", "-1G"):
         with pytest.raises(UsageError, match="memory wants a size"):
             parse_bytes(wrong)
+    for wrong in ("999999999999999999999T", "1000001T", "9" * 5000):
+        with pytest.raises(UsageError, match="memory is at most 1000000T, not"):
+            parse_bytes(wrong)

@@ -63,6 +63,10 @@ def test_later_layers_win_and_each_value_knows_its_source():
         ({"layers": "1,,2"}, "whole numbers"),
         ({"layers": "()"}, "whole numbers"),
         ({"layers": "1,-2"}, "at least 0"),
+        (
+            {"layers": f"1,{10**20}"},
+            "layers takes whole numbers up to 9223372036854775807, not a number beyond 64 bits",
+        ),
         ({"norm": "batch", "width": "4"}, "width of at least 8"),
     ],
 )
@@ -86,6 +90,9 @@ def test_yaml_errors_are_one_line(tmp_path):
         with pytest.raises(UsageError) as found:
             read_yaml(path)
         assert "\n" not in str(found.value)
+    path.write_text("steps: 3\nkeep 3\nbatch: 1\n")
+    with pytest.raises(UsageError, match=r'cannot be read from line 3 on \("batch: 1"\); look there and just before'):
+        read_yaml(path)
     with pytest.raises(UsageError, match="No such file"):
         read_yaml(tmp_path / "none.yaml")
 

@@ -39,7 +39,7 @@ def train(
     preset: Annotated[
         str | None,
         common.flag(
-            "--preset", help="Named settings: paper, fast, small, demo, smoke.", panel=_RUN, autocompletion=_presets
+            "--preset", help="Named settings: gantool models MODEL lists them.", panel=_RUN, autocompletion=_presets
         ),
     ] = None,
     config: Annotated[

@@ -45,10 +45,12 @@ def passed_over(plan: Plan, console: Console) -> None:
     from gantool.films import names as films
     from gantool.pictures.find import passed_over
 
-    if plan.outputs.passed_over:
-        console.note(f"passed over {plan.outputs.passed_over} pictures that are results for others")
+    if count := plan.outputs.passed_over:
+        results = "picture that is a result" if count == 1 else "pictures that are results"
+        console.note(f"passed over {count} {results} for others")
     if earlier := plan.earlier.count:
-        console.note(f"passed over {earlier} earlier results of gantool in {', '.join(plan.earlier.folders)}")
+        results = "result" if earlier == 1 else "results"
+        console.note(f"passed over {earlier} earlier {results} of gantool in {', '.join(plan.earlier.folders)}")
     if plan.inputs.left_out:
         console.note(plan.inputs.left_out)
     if others := plan.inputs.others:

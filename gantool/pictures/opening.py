@@ -127,7 +127,10 @@ def refuse_bomb(image: Image.Image) -> None:
 
 def beyond(image: Image.Image, limit: int) -> str:
     """Words for a picture of more pixels than the limit."""
-    return f"it claims {_mega(image.width * image.height)}, more than {_mega(limit)}, which may exhaust the memory"
+    pixels = image.width * image.height
+    told_apart = limit >= 10_000_000 and _mega(pixels) != _mega(limit)
+    claimed, most = (_mega(pixels), _mega(limit)) if told_apart else (f"{pixels} pixels", str(limit))
+    return f"it claims {claimed}, more than {most}, which may exhaust the memory"
 
 
 def bytes_to_decode(image: Image.Image) -> int:

@@ -28,8 +28,10 @@ def parse_size(text: str, name: str = "size") -> tuple[int, int]:
     """(width, height) of "N" (a square) or "WxH". Raises UsageError, with the argument's name."""
     width, x, height = text.lower().partition("x")
     sides = [width, height if x else width]
-    if not all(len(side) < 9 and side.isdecimal() and 1 <= int(side) <= LARGEST_SIDE for side in sides):
+    if not all(side.isdecimal() for side in sides):
         raise UsageError(f"{argument(name)} wants N or WxH in pixels (512, 640x480), not {quoted(text)}")
+    if not all(len(side) < 9 and 1 <= int(side) <= LARGEST_SIDE for side in sides):
+        raise UsageError(f"{argument(name)} takes sides of 1 to {LARGEST_SIDE} pixels, not {quoted(text)}")
     return int(sides[0]), int(sides[1])
 
 

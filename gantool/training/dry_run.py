@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from gantool.errors import DataError
@@ -55,17 +56,24 @@ def describe(plan: Plan) -> dict[str, Any]:
 
 
 def measure(plan: Plan) -> tuple[Forecast, str]:
-    """What a step of this training takes here, and what to say of it. Makes one or two steps and writes nothing."""
+    """What a step of this training takes here, and what to say of it. Makes one or two steps and writes nothing.
+
+    The steps are of one batch, and a step of several takes as many times as long: nobody waits for 60000 to be told.
+    """
     device = choose(plan.settings.device)
     with random_and_kernels(plan, device):
         model, dataset = built(plan), opened(plan)
         model.prepare_training()
         model.to(device)
         total = plan.total_steps(len(dataset), 1)
-        trainer = Trainer(model, plan.name, dataset, plan.folder, plan.settings, total, {}, Silence(), Processes())
-        taken = trainer.try_step()
+        one = replace(plan.settings, accumulate=1)
+        trainer = Trainer(model, plan.name, dataset, plan.folder, one, total, {}, Silence(), Processes())
+        taken, pictures = trainer.try_step()
+    batches, memory = plan.settings.accumulate, peak_memory(device)
+    if memory is not None and device.type == "cpu":  # a GPU has one batch after the other
+        memory += (batches - 1) * pictures
     done = int(plan.place.saves[0].name) if plan.place.saves else 0
-    forecast = Forecast(taken, max(0, total - done), peak_memory(device))
+    forecast = Forecast(batches * taken, max(0, total - done), memory)
     said = advice(plan, forecast, device)
     if plan.settings.validate is not None:
         said += ". Validations come on top: the first one tells how long they take"

@@ -49,7 +49,8 @@ class Forecast:
             end = time.strftime(", until %a %d %b %H:%M", time.localtime(time.time() + self.seconds))
         memory = f"; {bytes_in_words(self.memory)} of memory" if self.memory else ""
         step = f"{figure(self.step)} s" if self.step < 600 else duration(self.step)
-        return f"a step takes {step} here: {self.left} steps take about {duration(self.seconds)}{end}{memory}"
+        left = "1 step takes" if self.left == 1 else f"{self.left} steps take"
+        return f"a step takes {step} here: {left} about {duration(self.seconds)}{end}{memory}"
 
 
 class Stopwatch:

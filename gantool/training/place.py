@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +12,8 @@ from gantool.options import read_yaml
 from gantool.pictures.find import is_picture_name
 from gantool.runs import folders
 from gantool.runs.find import meant, newest_run
+from gantool.runs.header import read_facts
+from gantool.schema import shown
 from gantool.training.settings import OF_THE_CALL
 
 _ANOTHER = argument("out", "ANOTHER_FOLDER")
@@ -58,26 +61,66 @@ def find_place(name: str, out: Path | None, resume: str | None) -> Place:
 def settings_of_run(place: Place) -> dict[str, object]:
     """The run.yaml of a run that remembers its settings, without those of one call; empty for another.
 
-    Raises CheckpointError where there is no run.yaml.
+    Raises CheckpointError where there is no run.yaml, UsageError where it is not that of the run.
     """
     if not place.remembers:
         return {}
     folder = place.saves[0].parents[1] if place.saves else place.folder
     file = folder / folders.SETTINGS
     if not file.is_file():
+        _check_written(folder)
         begin = f"{argument('from_', place.folder)} {_ANOTHER}"
         raise CheckpointError(f"{place.folder} was imported, not trained: begin with its weights, {begin}")
     # Earlier versions of gantool wrote these down, too.
-    return {key: value for key, value in read_yaml(file).items() if key not in OF_THE_CALL}
+    return {key: value for key, value in _remembered(file).items() if key not in OF_THE_CALL}
 
 
-def model_of(out: Path | None, resume: str | None) -> object:
-    """The model of a run that is to be continued, by its run.yaml, if its folder or one of its saves is named."""
+def model_of(out: Path | None, resume: str | None) -> str | None:
+    """The model of a run that is to be continued, by its run.yaml, if its folder or one of its saves is named.
+
+    Raises UsageError for a run.yaml that names none, and CheckpointError where a run that was trained has no run.yaml.
+    """
     if resume is None or (resume == "auto" and out is None):
         return None
     path = out if resume == "auto" and out is not None else Path(resume)
     files = [folder / folders.SETTINGS for folder in (path, *path.parents) if (folder / folders.SETTINGS).is_file()]
-    return read_yaml(files[0]).get("model") if files else None
+    if not files:
+        for folder in (path, *path.parents):
+            _check_written(folder)
+        return None
+    model = _remembered(files[0]).get("model")
+    if not isinstance(model, str):
+        raise UsageError(f"{files[0]} names no model: a line of it is such as model: cyclegan")
+    return model
+
+
+def _remembered(file: Path) -> dict[str, object]:
+    """What a run.yaml holds. Raises UsageError for an empty one, and for one of another model than the run's saves are.
+
+    A save that cannot be read is met when it is loaded.
+    """
+    found = read_yaml(file)
+    if not found:
+        raise UsageError(f"{file} is empty, {_put_back(file.parent)}")
+    trained = found.get("model")
+    if saves := _newest_first(file.parent):
+        with contextlib.suppress(CheckpointError):
+            trained = read_facts(saves[0] / folders.WEIGHTS).model
+    if found.get("model", trained) != trained:
+        said = shown(found["model"])
+        raise UsageError(f"{file} names the model {said}, and {saves[0]} is one of {trained}: put that back")
+    return found
+
+
+def _check_written(run: Path) -> None:
+    """Raises CheckpointError for a run without a run.yaml that was trained: it has a state to continue from."""
+    if any((save / folders.STATE).is_file() for save in folders.saves(run)):
+        raise CheckpointError(f"{run / folders.SETTINGS} is missing, {_put_back(run)}")
+
+
+def _put_back(run: Path) -> str:
+    begin = f"{argument('from_', run)} {_ANOTHER}"
+    return f"and without it no run is continued: put it back, or begin with the weights of the run, {begin}"
 
 
 def _continued(name: str, folder: Path) -> Place:

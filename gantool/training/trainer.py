@@ -174,17 +174,21 @@ class Trainer:
             if self._cut and self.done == self.total_steps:  # the last save is still to be measured
                 self._stop(self.processes.largest(received[0] if received else _TIME_UP), None)
 
-    def try_step(self) -> float:
-        """Seconds of a step, of which nothing is kept but the weights it changes. The first of two warms up."""
+    def try_step(self) -> tuple[float, int]:
+        """Seconds of a step, and bytes of its pictures. Nothing is kept of it but the weights it changes.
+
+        The first of two warms up.
+        """
         self.model.train()
         stream = loader.batches(self.dataset, batch=self.settings.batch, first=0)
         for _ in range(2):
             began = self.clock()
-            self._one_step([next(stream) for _ in range(self.settings.accumulate)])
+            batches = [next(stream) for _ in range(self.settings.accumulate)]
+            self._one_step(batches)
             self.run.losses()  # waits for the device
             if self.clock() - began > _SLOW_STEP:
                 break
-        return self.clock() - began
+        return self.clock() - began, sum(values.nbytes for batch in batches for values in batch.values())
 
     def _answer(self) -> None:
         left = self._step_seconds - (self.clock() - self._step_began)

@@ -90,7 +90,7 @@ def test_earlier_results_below_the_inputs_are_no_inputs_unless_they_are_named(ma
     save(tmp_path / "in/0.png")
     main("translate", "-m", run, "in", "in/a")
     err = main("translate", "-m", run, "in", "in/b")[2]
-    assert "passed over 1 earlier results of gantool in in/a" in err
+    assert "passed over 1 earlier result of gantool in in/a" in err
     assert files(tmp_path / "in/b") == {"0.png"}
     main("translate", "-m", run, "in", "in", "--suffix", "_z")
     main("translate", "-m", run, "in", "out")

@@ -61,10 +61,16 @@ def test_more_pixels_than_pillow_allows_can_be_allowed(tmp_path):
     wide = Image.new("1", (limit // 1000 + 1, 1000))
     wide.save(path)
     pixels = wide.width * wide.height
-    with pytest.raises(DataError, match=rf"wide\.png: it claims 178 megapixels.*max_pixels={pixels} allows it"):
+    with pytest.raises(
+        DataError, match=rf"wide\.png: it claims {pixels} pixels, more than {limit}, .*max_pixels={pixels} allows it"
+    ):
         engine(tmp_path, most=limit).read(path, "horses", (32, 32))
-    with pytest.raises(DataError, match=r"megapixels.*; cut it into smaller pictures"):
+    with pytest.raises(DataError, match=r"it claims .*; cut it into smaller pictures"):
         read_picture(path)
+    with pytest.raises(DataError, match=r"it claims 178 megapixels, more than 20 megapixels, "):
+        engine(tmp_path, most=20_000_000).read(path, "horses", (32, 32))
+    with pytest.raises(DataError, match=f"it claims {pixels} pixels, more than 5, "):
+        engine(tmp_path, most=5).read(path, "horses", (32, 32))
     assert engine(tmp_path, most=pixels).read(path, "horses", (32, 32)).pixels.shape == (1000, wide.width, 1)
     assert most_pixels() == limit, "Pillow's own limit is what it was"
 

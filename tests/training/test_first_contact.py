@@ -29,7 +29,8 @@ WRONG = {
     "train cyclegan trainA trainB --preset smal": "Did you mean small?",
     "train cyclegan trainA trainB --set cycl=3": "Did you mean cycle_b or cycle_a?",
     "train munit trainA trainB --set recon=3": "unknown option",
-    "train cyclegan trainA trainB --crop 3": "crop must be at least 8",
+    "train cyclegan trainA trainB --crop 3": "error: --crop must be at least 8",
+    "train cyclegan trainA trainB --save-every 0": "error: --save-every must be at least 1",
     "train cyclegan trainA trainB --precision fp8": "precision is one of",
     "train cyclegan trainA trainB --time soon": "a time looks like",
     "train cyclegan trainA trainB --steps 3 --epochs 3": "not both",
@@ -99,6 +100,18 @@ def test_a_dry_run_says_what_will_happen(main, pictures, tmp_path):
     assert not (tmp_path / "runs").exists()
 
 
+def test_a_dry_run_of_steps_of_many_batches_times_one_batch(main, pictures):
+    words = ["train", "cyclegan", *DATA, "--preset", "smoke", *TRAIN_TINY, "--steps", "2", "--dry-run", "--json"]
+    (plan,) = map(json.loads, main(*words, "--accumulate", "60000")[1].splitlines())
+    assert plan["step_seconds"] > 60  # which nobody has waited for
+    assert plan["memory"] > 59_999 * 2 * 3 * 32**2, "the pictures of all batches"
+
+
+def test_a_dry_run_shows_lists_as_they_are_typed(main, pictures):
+    out = main("train", "cut", *DATA, "--preset", "smoke", *TRAIN_TINY, "--set", "layers=0,2", "--dry-run")[1]
+    assert " 0,2 " in next(line for line in out.splitlines() if line.startswith("options.layers"))
+
+
 def test_a_forecast_comes_once_and_early():
     now = 0.0
     watch = Stopwatch(1000, torch.device("cpu"), lambda: now)
@@ -123,6 +136,7 @@ def test_a_very_slow_first_step_tells_enough():
 
 def test_an_end_beyond_all_calendars_is_left_out():
     assert ", until " in Forecast(1.0, 100, None).words()
+    assert "here: 1 step takes about 1s" in Forecast(1.0, 1, None).words()
     assert Forecast(1.0, 9 * 10**18, 10**6).words().endswith("steps take about 104166666666666d16h; 1 MB of memory")
 
 

@@ -57,6 +57,41 @@ def test_an_edited_option_is_named_rather_than_the_saves_blamed_or_another_run_g
     assert err.startswith(f"error: run/run.yaml says {said}, and run/checkpoints/00000001 was trained with {trained}:")
 
 
+EDITED = {
+    ("keep: 3", "keep: -3"): "error: run/run.yaml: keep must be at least 0, not -3",
+    ("steps: 1", "steps: many"): 'error: run/run.yaml: steps wants a whole number or none, not "many"',
+    ("keep: 3", "nonsense: 3"): 'error: run/run.yaml: unknown option "nonsense" for train.',
+    ("  lr: 0.0002", "  lr: fast"): 'error: run/run.yaml: lr wants a number, not "fast"',
+    ("model: cyclegan", "model: cut"): 'error: run/run.yaml names the model "cut", and run/checkpoints/00000001 is one'
+    " of cyclegan: put that back",
+    ("model: cyclegan", "modal: cyclegan"): "error: run/run.yaml names no model",
+    ("keep: 3", "keep 3"): "error: run/run.yaml is not valid YAML: it cannot be read from line",
+    ("", None): "error: run/run.yaml is empty, and without it no run is continued",
+}
+"""What a person writes over a line of a run.yaml, or over all of it, and what is said."""
+
+
+def test_what_is_said_of_an_edited_run_yaml_names_that_file(main, pictures):
+    main(*BEGIN)
+    settings = Path("run", folders.SETTINGS)
+    written = settings.read_text()
+    for (was, now), said in EDITED.items():
+        assert was in written
+        settings.write_text("" if now is None else written.replace(was, now, 1))
+        _, _, err = main("train", "--resume", "run", "-q", code=2)
+        assert err.startswith(said)
+        assert err.count("\n") == 1
+
+
+def test_a_run_yaml_that_is_gone_is_missed_by_name(main, pictures):
+    main(*BEGIN)
+    Path("run", folders.SETTINGS).unlink()
+    for words in (["--resume", "run"], ["cyclegan", "-o", "run", "--resume"], ["--resume", "run/checkpoints/00000001"]):
+        err = main("train", *words, code=4)[2]
+        assert err.startswith("error: run/run.yaml is missing")
+        assert "--from run -o ANOTHER_FOLDER" in err
+
+
 def test_an_edited_setting_that_makes_another_run_is_named(main, pictures):
     main(*BEGIN)
     settings = Path("run", folders.SETTINGS)
