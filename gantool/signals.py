@@ -58,7 +58,21 @@ class _Patience:
             self._first = now
         return now - self._first >= _ECHO_SECONDS
 
-    def send_again(self, seconds: float, number: int) -> None:
+    def lets_raise(self, number: int, frame: FrameType | None) -> bool:
+        """Whether an error may be raised now, with the main thread at this frame.
+
+        Where none may be raised the signal comes again. A second wish ends the process.
+        """
+        if self.ends(number):
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+        elif (seconds := _unfit(frame)) is not None:
+            self._send_again(seconds, number)
+        else:
+            return True
+        return False
+
+    def _send_again(self, seconds: float, number: int) -> None:
         """The signal comes again after so long, which is no second wish: a long call may keep it back for seconds."""
 
         def send() -> None:
@@ -125,12 +139,7 @@ def raised(error: Callable[[int], Exception]) -> Iterator[None]:
     came: list[tuple[int, Exception]] = []
 
     def stop(number: int, frame: FrameType | None) -> None:
-        if patience.ends(number):
-            signal.signal(number, signal.SIG_DFL)
-            os.kill(os.getpid(), number)
-        elif (seconds := _unfit(frame)) is not None:
-            patience.send_again(seconds, number)
-        elif not came:
+        if patience.lets_raise(number, frame) and not came:
             came.append((number, error(number)))
             raise came[0][1]
 
@@ -158,16 +167,10 @@ def interruptible(clock: Callable[[], float] = time.monotonic) -> Iterator[None]
 
     def stop(number: int, frame: FrameType | None) -> None:
         nonlocal came
-        if patience.ends(number):
-            signal.signal(number, signal.SIG_DFL)
-            os.kill(os.getpid(), number)
-        if came and isinstance(sys.exc_info()[1], KeyboardInterrupt):  # what it was to leave is being put in order
-            return
-        if (seconds := _unfit(frame)) is not None:
-            patience.send_again(seconds, number)
-            return
-        came = True
-        raise KeyboardInterrupt
+        leaving = came and isinstance(sys.exc_info()[1], KeyboardInterrupt)  # what it was to leave is put in order
+        if patience.lets_raise(number, frame) and not leaving:
+            came = True
+            raise KeyboardInterrupt
 
     signal.signal(signal.SIGINT, stop)
     try:

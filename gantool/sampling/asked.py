@@ -114,9 +114,7 @@ class ProjectionPlan:
 
 def plan_way(request: Request, way: Way, weights: Path) -> WayPlan:
     """Raises UsageError, DataError and CheckpointError."""
-    check(request)
-    facts = read_facts(weights)
-    refuse_translators(facts, request.model)
+    facts = _facts(request, weights)
     check_truncation(facts, request.truncation)
     in_styles = _in_styles(way, facts, request)
     _check_pictures(way.pictures)
@@ -132,9 +130,7 @@ def plan_way(request: Request, way: Way, weights: Path) -> WayPlan:
 
 def plan_mixture(request: Request, mixture: Mixture, weights: Path) -> MixturePlan:
     """Raises UsageError, DataError and CheckpointError."""
-    check(request)
-    facts = read_facts(weights)
-    refuse_translators(facts, request.model)
+    facts = _facts(request, weights)
     if "mix" not in facts.can:
         raise UsageError(f"{facts.model} has no styles to mix: StyleGAN has")
     rows, columns = (parse_seeds(getattr(mixture, name), name) for name in ("rows", "columns"))
@@ -153,9 +149,7 @@ def plan_mixture(request: Request, mixture: Mixture, weights: Path) -> MixturePl
 
 def plan_projection(request: Request, wanted: Wanted, weights: Path) -> ProjectionPlan:
     """Raises UsageError, DataError and CheckpointError."""
-    check(request)
-    facts = read_facts(weights)
-    refuse_translators(facts, request.model)
+    facts = _facts(request, weights)
     out = Path(request.output)
     if out.suffix.lower() != ".npz":
         raise UsageError(f"a latent goes into a .npz file, not {out}")
@@ -171,6 +165,14 @@ def plan_projection(request: Request, wanted: Wanted, weights: Path) -> Projecti
         raise UsageError(f"a picture is described by one text: {argument('text')} is it")
     _check_pictures([wanted.picture])
     return ProjectionPlan(request, wanted, weights, facts, told[0], out)
+
+
+def _facts(request: Request, weights: Path) -> Facts:
+    """Of weights that make pictures. Raises UsageError, DataError and CheckpointError."""
+    check(request)
+    facts = read_facts(weights)
+    refuse_translators(facts, request.model)
+    return facts
 
 
 def _check_pictures(pictures: Sequence[Path]) -> None:
