@@ -96,11 +96,14 @@ class _Patience:
 def handled(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
     """Inside, `handler(number, frame)` is called for each signal that asks to stop, with where the main thread is;
     afterwards the old handlers are back.
+
+    A signal that is ignored stays so: nohup starts a process that outlives its terminal, and the shell of a script one
+    in the background, which the Ctrl-C for the script does not mean.
     """
     if not _in_main_thread():
         yield
         return
-    ours = [number for number in STOPPING if not _is_nohup(number)]
+    ours = [number for number in STOPPING if signal.getsignal(number) is not signal.SIG_IGN]
     before = {number: signal.signal(number, handler) for number in ours}
     try:
         yield
@@ -250,8 +253,3 @@ def _end_now(number: int) -> None:
     if sys.stderr is not None and sys.stderr.isatty():
         os.write(2, b"\x1b[?25h\n")  # a progress bar hides the cursor
     os._exit(128 + number)
-
-
-def _is_nohup(number: int) -> bool:
-    """Whether the process was started so that it outlives its terminal."""
-    return number == getattr(signal, "SIGHUP", None) and signal.getsignal(number) is signal.SIG_IGN

@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -31,6 +32,9 @@ from tests.runs import TINY_CYCLEGAN, once
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # the shell of a script started the tests in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ONE_BY_ONE = (
     "tests/cli/test_startup.py",

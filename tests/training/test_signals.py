@@ -180,16 +180,22 @@ def test_no_error_comes_within_an_import_and_none_is_lost(inside, error):
     assert [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)] == []
 
 
-def test_hangups_stay_ignored_under_nohup():
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+@pytest.mark.parametrize("ignored", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_a_signal_stays_ignored_that_was_ignored_at_the_start(ignored):
+    """As SIGHUP is under nohup, and SIGINT in what the shell of a script starts in the background."""
+    before = signal.signal(ignored, signal.SIG_IGN)
     came: list[int] = []
     try:
-        with handled(lambda number, _: came.append(number)):
-            signal.raise_signal(signal.SIGHUP)
+        with handled(lambda number, _: came.append(number)), noted(lambda: None) as received:
+            signal.raise_signal(ignored)
+            signal.raise_signal(signal.SIGUSR1)
+        assert received == [signal.SIGUSR1]
+        with handled(lambda number, _: came.append(number)), interruptible():
+            signal.raise_signal(ignored)
             signal.raise_signal(signal.SIGUSR1)
         assert came == [signal.SIGUSR1]
     finally:
-        signal.signal(signal.SIGHUP, before)
+        signal.signal(ignored, before)
 
 
 def test_all_handlers_are_as_they_were():
