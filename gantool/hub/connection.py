@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gantool.errors import CheckpointError, DataError, GantoolError
 from gantool.report.card import CARD
@@ -95,15 +96,25 @@ def _silent() -> Iterator[None]:
 
 @contextmanager
 def _patient() -> Iterator[None]:
-    """Inside, requests that name no limit of their own have ours: the hub's package waits for ever for an answer."""
-    from huggingface_hub import get_session
+    """Inside, requests that name no limit of their own have ours: the hub's package waits for ever for an answer.
 
-    client = get_session()
-    before, client.timeout = client.timeout, PATIENCE
+    It makes its client anew after a broken connection, so the limit belongs to what makes them.
+    """
+    from huggingface_hub import set_client_factory
+    from huggingface_hub.utils import _http
+
+    make = _http._GLOBAL_CLIENT_FACTORY  # a caller's own, perhaps: the package has no other word for it
+
+    def patient() -> Any:
+        client = make()
+        client.timeout = PATIENCE
+        return client
+
+    set_client_factory(patient)
     try:
         yield
     finally:
-        client.timeout = before
+        set_client_factory(make)
 
 
 def _told(error: Exception, endpoint: str, place: Repository) -> GantoolError | None:
@@ -129,11 +140,27 @@ def _told(error: Exception, endpoint: str, place: Repository) -> GantoolError | 
         return CheckpointError(f"{at} answers {status} for {place.name}: {said.splitlines()[0][:200]}")
     if isinstance(error, errors.OfflineModeIsEnabled):
         return CheckpointError(f"{at} is not asked: HF_HUB_OFFLINE is set")
-    if isinstance(error, errors.LocalEntryNotFoundError):
-        return CheckpointError(f"cannot reach {at}: {first_line(error)}")
     # Whatever client the hub's package has, its errors are of one base with those of the hub's.
-    if isinstance(error, errors.HfHubHTTPError.__bases__[0]) or "Consistency check" in str(error):
-        return CheckpointError(f"cannot reach {at}: {first_line(error)}")
+    kinds = (errors.LocalEntryNotFoundError, errors.HfHubHTTPError.__bases__[0])
+    if isinstance(error, kinds) or "Consistency check" in str(error):
+        remedy = "look at the network and at HF_ENDPOINT, and try again"
+        return CheckpointError(f"cannot reach {at}: {_why_unreached(error)}: {remedy}")
     if isinstance(error, OSError):
         return DataError(f"{error.filename or place}: {error.strerror or first_line(error)}")
     return None
+
+
+def _why_unreached(error: BaseException) -> str:
+    """What the system says in the end, below all that the hub's package and its client make of it."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, socket.gaierror):
+            return "its name is not known"
+        if isinstance(cause, ConnectionRefusedError):
+            return "nothing answers there"
+        if isinstance(cause, TimeoutError):
+            return "it does not answer in time"
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror[:200]
+        cause = cause.__cause__ or cause.__context__
+    return first_line(error).rstrip(".")[:200]

@@ -12,6 +12,7 @@ import pytest
 pytest.importorskip("huggingface_hub", reason='needs pip install "gantool[hub]"')
 
 from huggingface_hub import get_session
+from huggingface_hub.utils import http_backoff
 
 from gantool.hub import connection
 from gantool.runs import checkpoint, training_state
@@ -27,7 +28,7 @@ class Done(NamedTuple):
 
 
 ALL = ("weights.safetensors", "state.safetensors")
-NOWHERE = {"ENDPOINT": "http://127.0.0.1:9"}
+REMEDY = "there: look at the network and at HF_ENDPOINT, and try again"
 
 
 @pytest.fixture(scope="module")
@@ -200,12 +201,18 @@ def test_what_shall_be_private_is_never_public(hubbed, hub, run):
         (("push", "run", "me/horses"), {"token": ""}, 4, "there is no token"),
         (("push", "run", "you/horses"), {}, 4, "does not let you write to you/horses"),
         (("pull", "me/kept"), {}, 4, "does not let you read me/kept"),
-        (("pull", "me/horses"), NOWHERE, 4, "cannot reach the hub at http://127.0.0.1:9"),
+        (("pull", "me/horses"), {"ENDPOINT": "http://127.0.0.1:9"}, 4, f"http://127.0.0.1:9: nothing answers {REMEDY}"),
         (
             ("push", "run", "me/x"),
-            NOWHERE,
+            {"ENDPOINT": "http://127.0.0.1:9"},
             4,
-            "cannot reach the hub at http://127.0.0.1:9",
+            f"http://127.0.0.1:9: nothing answers {REMEDY}",
+        ),
+        (
+            ("pull", "me/horses"),
+            {"ENDPOINT": "http://hub.invalid"},
+            4,
+            "the hub at http://hub.invalid: its name is not known: look",
         ),
         (("pull", "me/horses"), {"HF_HUB_OFFLINE": True}, 4, "HF_HUB_OFFLINE is set"),
         (("pull", "me/empty"), {}, 4, "holds no weights.safetensors"),
@@ -251,5 +258,15 @@ def test_a_hub_that_accepts_and_never_answers_is_not_waited_for(hubbed, hub, run
     monkeypatch.setattr(connection, "PATIENCE", 0.5)
     said = hubbed("push", run, "me/horses", code=4).stderr.splitlines()[-1]
     assert said.startswith(f"error: cannot reach the hub at {hub.url}: ")
-    assert "timed out" in said
+    assert "it does not answer in time: look at the network" in said
     assert get_session().timeout.read is None, "as a caller had it"
+
+
+def test_the_limit_holds_for_the_client_that_is_made_after_a_broken_connection():
+    with connection.honest(connection.connect(), connection.Repository("me/horses")):
+        begun = get_session()
+        with pytest.raises(Exception, match="refused"):
+            http_backoff("GET", "http://127.0.0.1:9", max_retries=0)
+        assert get_session() is not begun
+        assert get_session().timeout.read == connection.PATIENCE
+    assert get_session().timeout.read is None
