@@ -24,6 +24,7 @@ from gantool.inference.codes import seed_of
 from gantool.inference.devices import PRECISIONS, PRECISIONS_TEXT, choose
 from gantool.inference.engine import Engine
 from gantool.inference.sampler import Sampler
+from gantool.inference.seeds import check_seed
 from gantool.model import Model
 from gantool.pictures.file import Picture, picture_of, to_uint8
 from gantool.pictures.ids import planes_of
@@ -115,9 +116,10 @@ class Trained:
         picture of the target domain whose style is taken. Transparency is kept, and the 16 bits of a grey picture in a
         one-channel domain. `size` (width, height) resizes it before the network. Where the source is label maps,
         `image` is one, and `instances` its instance map, if the model was trained with such. Raises UsageError for an
-        unknown domain, for what is no picture, such as a path, or for a style or instance map that the model cannot
-        have, DataError for a size or label it cannot take, and OutOfMemoryError.
+        unknown domain, a seed that is none, for what is no picture, such as a path, or for a style or instance map that
+        the model cannot have, DataError for a size or label it cannot take, and OutOfMemoryError.
         """
+        check_seed(seed)
         _check_picture("image", image)
         if instances is not None:
             _check_picture("instances", instances)

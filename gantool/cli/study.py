@@ -63,7 +63,7 @@ def make(
     ] = None,
     question: Annotated[str | None, typer.Option("--question", metavar="TEXT", help="Ask this instead.")] = None,
     title: Annotated[str, typer.Option("--title", metavar="TEXT", help="Of the page.")] = "A study of pictures",
-    seed: Annotated[int, typer.Option("--seed", min=0, help="All random draws follow from it.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", help="All random draws follow from it.")] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a study that is there already.")] = False,
     json: common.Json = False,
     quiet: common.Quiet = 0,
@@ -118,7 +118,7 @@ def read(
     keep_all: Annotated[
         bool, typer.Option("--keep-all", help="Count those as well who failed a check or answered too fast.")
     ] = False,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the bootstrap's draws.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", help="Of the bootstrap's draws.")] = 0,
     json: common.Json = False,
     quiet: common.Quiet = 0,
     verbose: common.Verbose = 0,

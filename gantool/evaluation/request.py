@@ -12,6 +12,7 @@ from gantool.evaluation.description import read_description
 from gantool.evaluation.files import check_attributes, needed
 from gantool.evaluation.subsets import subsets_of
 from gantool.inference.devices import check_name
+from gantool.inference.seeds import check_seed
 from gantool.inference.styles import MOST
 from gantool.options import restore
 from gantool.pictures.find import find_pictures
@@ -21,7 +22,6 @@ from gantool.runs.header import read_facts
 from gantool.sampling.request import check_truncation
 from gantool.sampling.seeds import count_on
 from gantool.sampling.told import TAKES_IN_WORDS
-from gantool.schema import LARGEST
 from gantool.spec import Facts
 
 STYLES = 10
@@ -111,8 +111,7 @@ def check_filled(folders: Sequence[Path]) -> None:
 
 def check_numbers(seed: int, size: int | None) -> None:
     """Raises UsageError for a seed or a size of pictures that cannot be."""
-    if not 0 <= seed <= LARGEST:
-        raise UsageError(f"{argument('seed')} is 0 to {LARGEST}, not {seed}")
+    check_seed(seed)
     if size is not None and not 1 <= size <= LARGEST_SIDE:
         raise UsageError(f"{argument('size')} is 1 to {LARGEST_SIDE} pixels, not {size}")
 

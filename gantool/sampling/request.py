@@ -19,7 +19,7 @@ from gantool.pictures.results import Results
 from gantool.runs.find import find_weights
 from gantool.runs.header import read_facts
 from gantool.sampling.places import check_one, format_of, is_folder
-from gantool.sampling.seeds import count_on, parse_seeds
+from gantool.sampling.seeds import check_seed, count_on, parse_seeds
 from gantool.sampling.told import Told, what_is_told
 from gantool.sampling.vectors import codes_in
 from gantool.spec import Facts
@@ -187,6 +187,7 @@ def check_truncation(facts: Facts, truncation: float) -> None:
 def pieces_of(request: Request, facts: Facts) -> tuple[Piece, ...]:
     """The pictures that are asked for. Raises UsageError, and DataError for files that are not what they should be."""
     check_truncation(facts, request.truncation)
+    check_seed(request.seed)
     told = what_is_told(facts, request.to, request.text, request.text_file, request.vectors)
     if request.code is not None:
         given = [argument(name) for name in ("n", "seeds") if getattr(request, name) is not None]

@@ -42,4 +42,5 @@ def count_on(first: int, count: int) -> tuple[int, ...]:
 def check_seed(first: int, count: int = 1) -> None:
     """Raises UsageError where so many numbers from this one on are not all seeds."""
     if not 0 <= first <= LARGEST + 1 - count:
-        raise UsageError(f"seeds go from 0 to {LARGEST}: {argument('seed', first)} does not")
+        of = f" for {count:,} pictures" if count > 1 else ""
+        raise UsageError(f"{argument('seed')} is 0 to {LARGEST + 1 - count}{of}, not {first}")

@@ -9,6 +9,7 @@ from statistics import median
 from typing import Any
 
 from gantool.errors import DataError, argument
+from gantool.inference.seeds import check_seed
 from gantool.studies.answers import Answer, Gathered, Person
 from gantool.studies.chance import DRAWS, Interval, alpha, holm, more_than_chance, percentile_interval
 from gantool.studies.plan import WHOLE
@@ -83,7 +84,8 @@ class Findings:
 
 
 def find(gathered: Gathered, *, keep_all: bool = False, seed: int = 0) -> Findings:
-    """The findings of a study. Raises DataError where nobody's answers count."""
+    """The findings of a study. Raises UsageError for a wrong seed, and DataError where nobody's answers count."""
+    check_seed(seed)
     why = {person.id: reason for person in gathered.people if (reason := _doubt(person))}
     kept = [person for person in gathered.people if keep_all or person.id not in why]
     scored = [(person.id, answer) for person in kept for answer in person.answers if answer.part == "scored"]

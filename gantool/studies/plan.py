@@ -13,6 +13,7 @@ import numpy as np
 from gantool.data.layouts.folders import by_name, left_out
 from gantool.errors import DataError, UsageError, argument, quoted
 from gantool.files import check_writable
+from gantool.inference.seeds import check_seed
 from gantool.pictures.ids import key
 from gantool.pictures.results import Results
 
@@ -155,6 +156,7 @@ def shares(counts: Sequence[int], n: int, practice: int | None, kind: Kind) -> t
 
 
 def _check(request: Request) -> None:
+    check_seed(request.seed)
     names = [name for name, _ in request.methods]
     if twice := [name for name in names if names.count(name) > 1]:
         raise UsageError(f"two methods are named {twice[0]}: name them apart, as NAME=FOLDER")

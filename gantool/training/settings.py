@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 from gantool.data.modes import FILTERS, PREPROCESS
-from gantool.errors import UsageError, argument
+from gantool.errors import UsageError, argument, quoted
 from gantool.inference.devices import check_name
 from gantool.options import option
 from gantool.trackers.kinds import NAMES
@@ -104,17 +104,29 @@ class TrainSettings:
 
 
 _UNITS = re.compile(r"(?:([\d.]+)d(?:ays?)?)?(?:([\d.]+)h(?:ours?)?)?(?:([\d.]+)m(?:in)?)?(?:([\d.]+)s(?:ec)?)?")
+_LONGEST = 3650 * 86400
 _CLOCK = re.compile(r"(?:(\d+)-)?(\d+)(?::(\d+))?(?::(\d+))?")
 
 
 def seconds(text: str) -> float:
     """Seconds of a time in units (7h50m, 2d, 90s, 90), or as Slurm writes it (1-00:00:00, 1-12, 07:50:00, 50:00).
 
-    A number alone is seconds, although Slurm's is minutes. Slurm's UNLIMITED is infinite. Raises UsageError.
+    A number alone is seconds, although Slurm's is minutes. Slurm's UNLIMITED is infinite. Raises UsageError for what is
+    no time, for none at all, and for one beyond ten years.
     """
     word = "".join(text.lower().split())
     if word in ("unlimited", "infinite"):
         return math.inf
+    found = _seconds(word)
+    if found is None:
+        raise UsageError(f"a time looks like 7h50m, 2d, 90s, 07:50:00 or 1-12:00:00, not {quoted(text)}")
+    if not 0 < found <= _LONGEST:
+        possible = f"at most {_LONGEST // 86400}d, or UNLIMITED" if found else "more than 0"
+        raise UsageError(f"{argument('time')} is {possible}, not {quoted(text)}")
+    return found
+
+
+def _seconds(word: str) -> float | None:
     try:
         if word.isdecimal():
             return float(word)
@@ -128,4 +140,4 @@ def seconds(text: str) -> float:
             return 86400 * float(clock[1] or 0) + 3600 * hours + 60 * minutes + rest
     except ValueError:  # 1.2.3h
         pass
-    raise UsageError(f'a time looks like 7h50m, 2d, 90s, 07:50:00 or 1-12:00:00, not "{text}"')
+    return None

@@ -15,6 +15,7 @@ from gantool.files import check_folder, check_writable
 from gantool.films.names import check_installed
 from gantool.inference.devices import PRECISIONS, PRECISIONS_TEXT, check_name
 from gantool.inference.jobs import check_jobs
+from gantool.inference.seeds import check_seed
 from gantool.inference.styles import styles
 from gantool.pictures.file import writable_format
 from gantool.pictures.resize import LARGEST_SIDE
@@ -306,6 +307,7 @@ def _given(request: Request, name: str) -> bool:
 def _check(request: Request) -> None:
     """Raises UsageError for a value that is none of those possible."""
     check_name(request.device)
+    check_seed(request.seed)
     check_jobs(request.jobs, request.device)
     if request.jobs is not None and request.jobs > 1 and request.batch is not None and request.batch > 1:
         raise UsageError(

@@ -124,6 +124,7 @@ REFUSED = {
     "--practice 12 leaves nothing": (2, ["Zebranet", "real", "--kind", "pairs", "--practice", "12"]),
     "pictures can be shown for": (2, ["Zebranet", "real", "--kind", "pairs", "--time", "2h"]),
     "a time looks like": (2, ["Zebranet", "real", "--kind", "pairs", "--time", "soon"]),
+    "--seed is 0 to 9223372036854775807, not -1": (2, ["Zebranet", "real", "--kind", "pairs", "--seed", "-1"]),
     "nowhere does not exist": (3, ["Zebranet", "nowhere", "--kind", "pairs"]),
     "no name is in all of": (3, ["Zebranet", "other", "--kind", "pairs"]),
     "cannot read bad": (3, ["Zebranet", "bad", "--kind", "pairs"]),

@@ -44,6 +44,17 @@ def test_others_are_refused(text):
         seconds(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "possible"),
+    [("0", "more than 0"), ("0:00", "more than 0"), ("3651d", "at most 3650d, or UNLIMITED"), ("9" * 400, "at most")],
+    ids=lambda text: text[:10],
+)
+def test_no_time_and_one_beyond_reason_are_refused(text, possible):
+    with pytest.raises(UsageError, match=f"time is {possible}") as found:
+        seconds(text)
+    assert len(str(found.value)) < 150
+
+
 def test_a_time_in_a_config_may_be_what_yaml_takes_for_a_number(main, tmp_path, pictures):
     for time, expected in (("7:50:00", "7:50:00"), ("90", "90"), ("07:50:00", "07:50:00")):
         (tmp_path / "c.yaml").write_text(f"model: cyclegan\ndata: [trainA, trainB]\ntime: {time}\n")

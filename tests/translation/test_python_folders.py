@@ -188,6 +188,8 @@ def test_existing_results_are_kept_replaced_or_refused(run):
         ({"existing": "keep"}, "existing is overwrite or skip or fail or newer, not keep"),
         ({"size": 0}, "size is (width, height), 1 to 65535 pixels each, not (0, 0)"),
         ({"size": (5, 70_000)}, "size is (width, height), 1 to 65535 pixels each, not (5, 70000)"),
+        ({"seed": -1}, "seed is 0 to 9223372036854775807, not -1"),
+        ({"seed": 2**63}, "seed is 0 to 9223372036854775807, not 9223372036854775808"),
         ({"quality": 101}, "quality is 1 to 100, not 101"),
         ({"shard": (3, 2)}, "shard is (i, n) with i from 1 to n, not (3, 2)"),
         ({"batch": 0}, "batch is at least 1, not 0"),
