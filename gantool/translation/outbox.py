@@ -43,6 +43,7 @@ class Outbox:
         host = "".join(c for c in socket.gethostname() if c.isalnum() or c in "._") or "here"
         self._prefix = f".gantool-{host}-"
         self._staging = root / f"{self._prefix}{os.getpid()}"
+        self._new = [folder for folder in (root, *root.parents) if not folder.exists()]
         try:
             root.mkdir(parents=True, exist_ok=True)
             self._remove_stale()
@@ -65,8 +66,11 @@ class Outbox:
             raise kind(f"cannot write {path}: {reason(error, path.parent)}") from error
 
     def close(self) -> None:
-        """Removes what is not in place."""
+        """Removes what is not in place, and the folders that were made for files of which none came."""
         shutil.rmtree(self._staging, ignore_errors=True)
+        with contextlib.suppress(OSError):  # it holds something
+            for folder in self._new:
+                folder.rmdir()
 
     def __enter__(self) -> Outbox:
         return self

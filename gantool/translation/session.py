@@ -39,8 +39,8 @@ def start(
 ) -> None:
     """Translates as planned. `report` is told of each picture that is written, skipped or failed.
 
-    Raises GantoolError at the end if pictures failed, the picture's own error where there is but one, Interrupted after
-    a signal, and OutputRefusedError when the disk takes no more.
+    Raises GantoolError at the end if pictures failed, the picture's own error where there is but one, OutOfMemoryError
+    where the memory suffices for none, Interrupted after a signal, and OutputRefusedError when the disk takes no more.
     """
     if plan.request.watch:
         watch(plan, console, report)

@@ -118,7 +118,9 @@ class Tally:
             self.end()
 
     def end(self) -> None:
-        """The sum, and exit code 1 by way of GantoolError if a picture failed."""
+        """The sum, by way of GantoolError if a picture failed: OutOfMemoryError where there is nothing but pictures
+        that the memory did not suffice for.
+        """
         self.console.event("done", written=self._written, skipped=self._skipped, failed=len(self._failed))
         if not self.single:
             skipped = f", {self._skipped} skipped (their results exist)" if self._skipped else ""
@@ -130,7 +132,9 @@ class Tally:
             why = f", {short} for want of memory" if short else ""
             left = f", stopped there ({argument('fail_fast')})" if self._fail_fast else ""
             total = self.total if self.total is not None else self._written + len(self._failed)
-            raise GantoolError(
+            nothing_else = short == len(self._failed) and self._written == self._skipped == 0
+            kind = OutOfMemoryError if nothing_else else GantoolError
+            raise kind(
                 f"{len(self._failed)} of {total} failed{why}{left}: {', '.join(names[:_NAMED_AT_THE_END])}{more}"
             )
 

@@ -294,7 +294,7 @@ def test_fail_existing_and_fail_fast(main, run, tmp_path):
         save(tmp_path / f"in/{i}.png")
     (tmp_path / "in/0.png").write_text("bad")
     assert "--fail-fast" in main("translate", "-m", run, "in", "out", "--fail-fast", code=1)[2]
-    assert files(tmp_path / "out") == set()
+    assert not (tmp_path / "out").exists()
     save(tmp_path / "out/2.png")
     assert "out/2.png exists already" in main("translate", "-m", run, "in", "out", "--fail-existing", code=2)[2]
     assert files(tmp_path / "out") == {"2.png"}
@@ -401,6 +401,19 @@ def test_a_lack_of_memory_is_told_once_with_the_count(main, run, tmp_path):
     assert "cannot read in/bad.png" in err
     assert "4 of 4 failed, 3 for want of memory: in/00.png, in/01.png, in/02.png, in/bad.png\n" in err
     assert out.count("are at hand") == 3, "programs hear it of each picture"
+
+
+def test_a_limit_within_which_no_picture_can_be_made_has_one_exit_code_and_leaves_no_folder(main, run, tmp_path):
+    draw(tmp_path / "in", 3, seed=1)
+    (tmp_path / "mine").mkdir()
+    for words in (["in", "new/out"], ["in/00.png", "new/out/a.png"], ["in", "mine"]):
+        assert "--memory" in main("translate", "-m", run, *words, "--memory", "1K", code=5)[2]
+    assert (
+        "3 of 3 failed, 3 for want of memory" in main("translate", "-m", run, "in", "out", "--memory", "1K", code=5)[2]
+    )
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "mine"]
+    main("translate", "-m", run, "in/00.png", "out/00.png")
+    assert "2 for want of memory" in main("translate", "-m", run, "in", "out", "--memory", "1K", code=1)[2]
 
 
 def test_memory_chooses_strips_and_refuses_what_cannot_fit(main, run, tmp_path):
