@@ -175,6 +175,8 @@ def _train(
                 )
         if trainer.done >= total:
             console.note(f"{folder} is at step {trainer.done} of {total} already: {argument('steps', 'N')} goes on")
+        elif plan.settings.compile:
+            console.note("compiling the networks: the first step takes a minute or more, the others do not")
         trainer.train()
         if isinstance(watch, Watch):
             watch.enough = trainer.enough

@@ -134,6 +134,15 @@ def test_a_very_slow_first_step_tells_enough():
     assert "a step takes 103 s here: 13999 steps take about 16d16h" in found.words()
 
 
+def test_a_wait_for_the_compiler_is_announced(launch, pictures):
+    process = launch("train", "cyclegan", *DATA, "-o", "run", "--preset", "smoke", "--compile", *TRAIN_TINY)
+    assert process.stdout is not None
+    said = next(line for line in process.stdout if line.startswith(("compiling", "step")))
+    process.kill()
+    process.communicate()
+    assert said == "compiling the networks: the first step takes a minute or more, the others do not\n"
+
+
 def test_an_end_beyond_all_calendars_is_left_out():
     assert ", until " in Forecast(1.0, 100, None).words()
     assert "here: 1 step takes about 1s" in Forecast(1.0, 1, None).words()
