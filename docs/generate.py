@@ -70,14 +70,14 @@ def help_text(words: list[str]) -> str:
 def options_pages() -> Iterator[tuple[str, str]]:
     """(model, page) for the models that come with gantool."""
     from gantool import registry
-    from gantool.options import describe
+    from gantool.options import describe, typed
 
     for name, plugin in registry.plugins().items():
         if plugin.distribution != "gantool":
             continue
         rows = ["| option | default | values | meaning |", "| --- | --- | --- | --- |"]
         for option in describe(plugin.load().Options):
-            cells = [f"`{option.name}`", option.default, option.range or option.type, option.help]
+            cells = [f"`{option.name}`", typed(option.default), option.range or option.type, option.help]
             rows.append("".join("| " + str(cell).replace("|", "\\|") + " " for cell in cells) + "|")
         note = f"Set one with `--set KEY=VALUE`. What they are for: [{name}](../{name}.md)."
         yield name, f"# Options of {name}\n\n{note}\n\n" + "\n".join(rows) + "\n"

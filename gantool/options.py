@@ -90,6 +90,11 @@ def files_of(kind: type[Any]) -> set[str]:
     return {field.name for field in dataclasses.fields(kind) if field.metadata.get("file")}
 
 
+def typed(value: object) -> str:
+    """A value as a person types it: 0,2 for a list."""
+    return ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+
+
 def without_places(values: Mapping[str, Any]) -> dict[str, Any]:
     """Options as they may leave the machine: of every absolute path the last name alone, also within lists."""
     return {name: _without_place(value) for name, value in values.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gantool.options import typed
 from gantool.report.text import words
 
 if TYPE_CHECKING:
@@ -21,15 +22,10 @@ def show(decided: Plan, console: Console) -> None:
     values = facts["values"]
     console.table("", ["", ""], [[key, words(value)] for key, value in facts.items() if key != "values"])
     console.table(
-        "", ["setting", "value", "source"], [[key, _typed(v["value"]), v["source"]] for key, v in values.items()]
+        "", ["setting", "value", "source"], [[key, typed(v["value"]), v["source"]] for key, v in values.items()]
     )
     console.note("timing a step ...")
     forecast, said = dry_run.measure(decided)
     console.event("plan", **facts, step_seconds=forecast.step, seconds=forecast.seconds, memory=forecast.memory)
     if not console.json:
         console.result(console.words(said))
-
-
-def _typed(value: object) -> str:
-    """A value as a person types it."""
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

@@ -37,10 +37,12 @@ def models(
     if json:
         console.result(to_json(facts))
         return
+    from gantool.options import typed
+
     presets = [(f"--preset {preset}", summary) for preset, summary in facts["presets"].items()]
     shown = [(key, facts[key]) for key in ("paper", "needs", "makes", "layout") if facts[key]]
     console.table(name, ["", ""], [*shown, *presets])
-    table = [[str(o["name"]), str(o["default"]), o["range"] or o["type"], o["help"]] for o in facts["options"]]
+    table = [[str(o["name"]), typed(o["default"]), o["range"] or o["type"], o["help"]] for o in facts["options"]]
     console.table("--set KEY=VALUE", ["key", "default", "values", "meaning"], table)
 
 

@@ -150,8 +150,8 @@ def continued(
             continue
         if key not in changeable:
             raise UsageError(
-                f"{folder} was trained with {key}={old[key].value}, not {setting.value} ({setting.source})."
-                f" {argument('resume')} continues the same run; for another one: {argument('from_', folder)}"
+                f"{folder} was trained with {key}={opt.typed(old[key].value)}, not {opt.typed(setting.value)}"
+                f" ({setting.source}). {argument('resume')} continues the same run; for another one: {argument('from_', folder)}"
             )
         old[key] = setting
     return old
@@ -174,8 +174,9 @@ def check_unedited(stored: Mapping[str, Any], save: Path, kind: type[Any], where
     for key in sorted(both):
         if said[key].value != trained[key].value:
             raise UsageError(
-                f"{run_yaml} says {key}={said[key].value}, and {save} was trained with {trained[key].value}: put that"
-                f" back. Another value makes another run: {argument('from_', save)}"
+                f"{run_yaml} says {key}={opt.typed(said[key].value)}, and {save} was trained with"
+                f" {opt.typed(trained[key].value)}: put that back."
+                f" Another value makes another run: {argument('from_', save)}"
             )
 
 
@@ -190,8 +191,9 @@ def check_settings_unedited(stored: Mapping[str, Any], run_yaml: str, folder: Pa
     for key in sorted(fixed & begun.keys()):
         if now[key].value != before[key].value:
             raise UsageError(
-                f"{run_yaml} says {key}={now[key].value}, and the run was begun with {before[key].value}: put that"
-                f" back. Another value makes another run: {argument('from_', folder)}"
+                f"{run_yaml} says {key}={opt.typed(now[key].value)}, and the run was begun with"
+                f" {opt.typed(before[key].value)}: put that back."
+                f" Another value makes another run: {argument('from_', folder)}"
             )
 
 

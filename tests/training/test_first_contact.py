@@ -112,6 +112,16 @@ def test_a_dry_run_shows_lists_as_they_are_typed(main, pictures):
     assert " 0,2 " in next(line for line in out.splitlines() if line.startswith("options.layers"))
 
 
+def test_a_list_that_would_make_another_run_is_told_as_it_is_typed(main, trained, tmp_path):
+    shutil.copytree(trained("cut", set={"layers": "0,2"}), tmp_path / "run")
+    said = "run was trained with layers=0,2, not 0 (--set)"
+    assert said in main("train", "-o", "run", "--resume", "--set", "layers=0", code=2)[2]
+    settings = tmp_path / "run/run.yaml"
+    settings.write_text(settings.read_text().replace("layers:\n  - 0\n  - 2", "layers:\n  - 0"))
+    said = "says layers=0, and run/checkpoints/00000004 was trained with 0,2: put that back. Another value"
+    assert said in main("train", "-o", "run", "--resume", code=2)[2]
+
+
 def test_a_forecast_comes_once_and_early():
     now = 0.0
     watch = Stopwatch(1000, torch.device("cpu"), lambda: now)
