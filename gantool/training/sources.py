@@ -151,7 +151,8 @@ def continued(
         if key not in changeable:
             raise UsageError(
                 f"{folder} was trained with {key}={opt.typed(old[key].value)}, not {opt.typed(setting.value)}"
-                f" ({setting.source}). {argument('resume')} continues the same run; for another one: {argument('from_', folder)}"
+                f" ({setting.source}). {argument('resume')} continues the same run;"
+                f" for another one: {argument('from_', folder)}"
             )
         old[key] = setting
     return old

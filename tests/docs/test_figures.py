@@ -48,6 +48,15 @@ def test_figures_of_presets(name: str, preset: str, path: Path):
             assert not given or number in given, f"{name} {preset}: {number:g} {unit}, but {given}: {text}"
 
 
+@pytest.mark.parametrize(("name", "preset", "path"), [one for one in PRESETS if one.values[1] == "paper"])
+def test_presets_of_papers_name_the_machine_and_no_time(name: str, preset: str, path: Path):
+    """Nobody has measured it: it depends on the GPU and on the number of pictures, and a dry run tells it."""
+    summary = yaml.safe_load(path.read_text(encoding="utf-8"))["summary"]
+    for text in (summary, row(name, preset)):
+        assert not re.search(r"\b(hours?|days?|weeks?)\b", text, re.I)
+    assert re.search(r" For (a GPU|large GPUs)\.$", summary)
+
+
 def test_figures_of_the_demo():
     text = (DOCS / "demo.md").read_text(encoding="utf-8")
     steps = yaml.safe_load(registry.plugin("cyclegan").presets()["demo"].read_text(encoding="utf-8"))["steps"]
