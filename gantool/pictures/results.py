@@ -42,8 +42,8 @@ class Results:
 
     def __init__(self) -> None:
         self._real: dict[str, str] = {}
-        self._records: dict[str, dict[str, Made]] = {}
-        self._chains: dict[str, list[tuple[dict[str, Made], str]]] = {}
+        self._records: dict[str, dict[str, dict[str, Made]]] = {}
+        self._folders: dict[str, dict[str, Made]] = {}
 
     def of(self, path: Path | str) -> Made | None:
         """What is known of a file, if it is one that gantool wrote and still what gantool wrote."""
@@ -53,34 +53,37 @@ class Results:
     def noted(self, path: Path | str) -> Made | None:
         """What was noted of a file of this name, whatever has become of it."""
         parent, name = os.path.split(path)
-        if parent not in self._real:
-            self._real[parent] = os.path.realpath(parent)
-        for record, below in self._chain(self._real[parent]):
-            if (made := record.get(below + name)) is not None:
-                return made
-        return None
+        return self.noted_in(parent).get(name)
+
+    def noted_in(self, folder: str) -> Mapping[str, Made]:
+        """What was noted of files that lie in a folder itself, by name, whatever has become of them."""
+        if folder not in self._real:
+            self._real[folder] = os.path.realpath(folder)
+        real = self._real[folder]
+        if real not in self._folders:
+            found: dict[str, Made] = {}
+            here, below = real, ""
+            while True:  # in the records of the folder and of those above it, the nearest first
+                found = {**self._record(here).get(below, {}), **found}
+                above, name = os.path.split(here)
+                if not name:
+                    break
+                here, below = above, f"{name}/{below}"
+            self._folders[real] = found
+        return self._folders[real]
 
     def strangers(self, paths: Iterable[Path]) -> list[Path]:
         """Those of these files that are there, and that gantool did not write."""
         return [path for path in paths if os.path.lexists(path) and self.of(path) is None]
 
-    def _chain(self, folder: str) -> list[tuple[dict[str, Made], str]]:
-        """The records of a folder and of those above it, the nearest first, each with its path to the folder."""
-        if folder not in self._chains:
-            found, here, below = [], folder, ""
-            while True:
-                if record := self._record(here):
-                    found.append((record, below))
-                above, name = os.path.split(here)
-                if not name:
-                    break
-                here, below = above, f"{name}/{below}"
-            self._chains[folder] = found
-        return self._chains[folder]
-
-    def _record(self, folder: str) -> dict[str, Made]:
+    def _record(self, folder: str) -> dict[str, dict[str, Made]]:
+        """By the folder below this one, "" or "a/b/", and by name."""
         if folder not in self._records:
-            self._records[folder] = dict(_read(folder))
+            found: dict[str, dict[str, Made]] = {}
+            for out, made in _read(folder):
+                below, slash, name = out.rpartition("/")
+                found.setdefault(below + slash, {})[name] = made
+            self._records[folder] = found
         return self._records[folder]
 
 

@@ -16,12 +16,14 @@ def translated_there(domains: Sequence[Domain]) -> tuple[str, ...]:
     known, lines = Results(), []
     for domain in domains:
         inside = os.path.join(os.path.realpath(domain.root), "")
-        made = [(file, known.of(file)) for file in domain.files]
-        names = [
-            file.relative_to(domain.root).as_posix()
-            for file, one in made
-            if one is not None and one.how and os.path.realpath(one.picture or os.sep).startswith(inside)
-        ]
+        noted = {  # a lookup for each of a million pictures would take seconds
+            os.path.join(folder, name)
+            for folder in {str(file).rpartition(os.sep)[0] for file in domain.files}
+            for name, one in known.noted_in(folder).items()
+            if one.how and os.path.realpath(one.picture or os.sep).startswith(inside)
+        }
+        made = [file for file in domain.files if str(file) in noted] if noted else []
+        names = [file.relative_to(domain.root).as_posix() for file in made if known.of(file) is not None]
         if names:
             lines.append(
                 f"{domain.root}: {counted(names)} that gantool translated from others there; training takes them, too:"

@@ -2,18 +2,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from contextlib import closing
 from pathlib import Path
+from types import FrameType
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from gantool.data.care.check import check_folders
+from gantool.data.care.results import translated_there
 from gantool.data.layouts.domains import domains
 from gantool.data.layouts.labelled import labelled
 from gantool.data.layouts.unpaired import unpaired
+from gantool.data.source import Domain
 from gantool.data.transforms import Preparation
+from gantool.pictures import results
 from gantool.pictures.results import Recorder
 
 
@@ -254,3 +259,25 @@ def test_a_preset_that_crops_without_resizing_says_what_is_too_small(main, root,
     assert "--set goes with --model" in err
     _, _, err = main("data", "check", "-m", "cyclegan", "trainA", "trainB", "--set", "preprocess=crop", code=3)
     assert "smaller than the crop of 256" in err
+
+
+def test_translations_are_looked_for_folder_by_folder(root):
+    """A lookup for each of a million pictures took seconds at the start of every training."""
+
+    def calls(count: int) -> int:
+        many = Domain("A", root / "trainA", tuple(root / "trainA/deep" / f"{number}.png" for number in range(count)))
+        made = 0
+
+        def see(frame: FrameType, event: str, _: object) -> None:
+            nonlocal made
+            made += event == "call" and frame.f_code.co_filename == results.__file__
+
+        before = sys.getprofile()
+        sys.setprofile(see)
+        try:
+            assert translated_there([many]) == ()
+        finally:
+            sys.setprofile(before)
+        return made
+
+    assert calls(1) == calls(100) > 0
