@@ -7,6 +7,7 @@ Python allows handlers in the main thread alone; in another thread nothing chang
 from __future__ import annotations
 
 import _thread
+import contextlib
 import os
 import signal
 import socket
@@ -64,6 +65,7 @@ class _Patience:
         Where none may be raised the signal comes again. A second wish ends the process.
         """
         if self.ends(number):
+            _show_cursor()
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
         elif (seconds := _unfit(frame)) is not None:
@@ -250,6 +252,12 @@ def _send_to_main(number: int) -> None:
 
 
 def _end_now(number: int) -> None:
-    if sys.stderr is not None and sys.stderr.isatty():
-        os.write(2, b"\x1b[?25h\n")  # a progress bar hides the cursor
+    _show_cursor()
     os._exit(128 + number)
+
+
+def _show_cursor() -> None:
+    """Before the process ends without further ado: a progress bar hides the cursor of a terminal."""
+    if sys.stderr is not None and sys.stderr.isatty():
+        with contextlib.suppress(OSError):  # the terminal is gone
+            os.write(2, b"\x1b[?25h\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import signal
@@ -155,6 +156,43 @@ with interruptible(itertools.count(0, 2).__next__):
         process.send_signal(signal.SIGINT)
     process.communicate()
     assert process.returncode == -signal.SIGINT
+
+
+def test_a_second_ctrl_c_leaves_a_cursor_where_a_bar_was():
+    code = """
+import itertools
+from gantool.report.console import Console
+from gantool.report.progress import progress
+from gantool.signals import interruptible
+with interruptible(itertools.count(0, 2).__next__), progress(Console(), 9):
+    try:
+        print("ready", flush=True)
+        while True:
+            pass
+    finally:
+        print("closing", flush=True)
+        while True:
+            pass
+"""
+    terminal, theirs = os.openpty()
+    surroundings = {**os.environ, "TERM": "xterm"}
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=theirs, text=True, env=surroundings
+    )
+    os.close(theirs)
+    assert process.stdout is not None
+    for word in ("ready\n", "closing\n"):
+        assert process.stdout.readline() == word
+        process.send_signal(signal.SIGINT)
+    process.communicate()
+    drawn = b""
+    with contextlib.suppress(OSError):  # so a terminal ends that nobody holds any more
+        while part := os.read(terminal, 4096):
+            drawn += part
+    os.close(terminal)
+    assert process.returncode == -signal.SIGINT
+    assert b"\x1b[?25l" in drawn, "the bar hides it"
+    assert drawn.rindex(b"\x1b[?25h") > drawn.rindex(b"\x1b[?25l")
 
 
 IMPORTED = """
