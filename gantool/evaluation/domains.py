@@ -100,7 +100,9 @@ def compare_domains(
     judge = how.judges.judge
     classes = {} if judge is None else expected(judge, [way.target for way in directions])
     tasks, evaluations, measured, notes = [], [], [], dict[str, None]()
-    for chosen in _ways(engine):
+    ways_of_styles = _ways(engine)
+    total = len(ways_of_styles) * len(directions)
+    for chosen in ways_of_styles:
         references = {
             target: _references(engine, folders[target], target, how.seed, count)
             for target in dict.fromkeys(way.target for way in directions if chosen == "reference")
@@ -122,7 +124,7 @@ def compare_domains(
                     references=references.get(way.target),
                     size=(side, side),
                     seed=how.seed,
-                    stage=f"{chosen or 'translating'}, {way.source} to {way.target}",
+                    stage=f"{1 + len(tasks)} of {total}: {chosen or 'translating'}, {way.source} to {way.target}",
                     progress=how.progress,
                 )
                 truth = Folder(reals[way.target])

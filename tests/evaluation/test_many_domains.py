@@ -96,9 +96,11 @@ def test_a_model_of_two_folders_takes_their_pictures_whatever_lies_below(main, r
 
 def test_one_target_is_measured_from_every_other_domain(main, root, tmp_path):
     run = untrained(tmp_path / "three", "stargan", NAMES, **SMALL)
-    _, out, _ = main("eval", "-m", run, root / "val", root / "train", "--to", "green", "--json")
+    _, out, err = main("eval", "-m", run, root / "val", root / "train", "--to", "green", "--json")
     found = json.loads(out)
     assert [(task["source"], task["target"]) for task in found["tasks"]] == [("blue", "green"), ("red", "green")]
+    begun = [line.split(" 1/3")[0] for line in err.splitlines() if " 1/3" in line]
+    assert begun == ["1 of 2: translating, blue to green", "2 of 2: translating, red to green"]
     assert found["protocol"]["mean"] == "over the 2 directions"
     _, out, _ = main("eval", "-m", run, root / "val/blue", root / "train/green", "--to", "green", "--json")
     assert json.loads(out)["protocol"]["fake"]["path"].startswith("to green of")
