@@ -87,7 +87,8 @@ def evaluate(
     """
     console = common.console(quiet, verbose, json)
     from gantool.errors import UsageError
-    from gantool.evaluation.request import Request, check, check_filled, check_run, holds_all_domains, of_noise
+    from gantool.evaluation.request import Request, check, check_run, holds_all_domains, of_noise, parts
+    from gantool.pictures.find import Listings, passed_over
     from gantool.runs.header import read_facts
 
     weights = None if model is None else model_flag.weights(model, console)
@@ -120,7 +121,11 @@ def evaluate(
     if len(folders) != 2 and not (samples or (everything and len(folders) == 1)):
         more = "" if weights is None else ", pictures to translate and real ones of what they become"
         raise UsageError(f"eval compares two folders{more}, not {len(folders)}")
-    check_filled(folders)
+    facts = None if weights is None else read_facts(weights)
+    classes = samples and facts is not None and facts.told == "class"
+    listings = Listings()
+    for folder in parts(folders, facts, domains=everything or classes):
+        listings.pictures(folder)  # raises what is wrong with it
     from gantool.evaluation.any_model import compare_model
     from gantool.evaluation.domains import Tasks
     from gantool.evaluation.folders import compare_folders
@@ -131,7 +136,8 @@ def evaluate(
     from gantool.inference.devices import choose
     from gantool.report.progress import stages
 
-    common.say_passed_over([folder for folder in folders if folder.is_dir()], console)
+    if others := listings.others():
+        console.note(passed_over(others))
     how = How(
         judges=load_judges(**files),
         size=size,
@@ -142,6 +148,7 @@ def evaluate(
         precision=common.arithmetic("fp32", exact),
         recounted=intervals,
         consistency=consistency,
+        find=listings.pictures,
     )
     if all_saves:
         evaluation_report.show_saves(Path(model or ""), request, how, console)

@@ -27,6 +27,7 @@ from gantool.evaluation.samples import compare_samples
 from gantool.evaluation.subsets import subsets_of
 from gantool.evaluation.translations import compare_translations
 from gantool.inference.devices import choose
+from gantool.pictures.find import Listings
 
 
 @dataclass(frozen=True)
@@ -56,10 +57,11 @@ def start(plan: Plan, progress: Progress = silent) -> Result:
         seed=request.seed,
         device=choose(request.device),
         recounted=request.resamples > 0,
+        find=Listings().pictures,
     )
     # One folder for all, so that its pictures are found once. Pictures of noise are measured against real ones that are
     # prepared as their model learned them, and folders against those of the first model: models come first.
-    reals = Folder(request.pictures[1]) if plan.way == "two" else None
+    reals = Folder(request.pictures[1], how.find(request.pictures[1])) if plan.way == "two" else None
     taken: dict[str, list[tuple[Measured, Mapping[Place, Shown]]]] = {}
     for one in sorted(plan.candidates, key=lambda candidate: candidate.weights is None):
 

@@ -25,7 +25,7 @@ from gantool.evaluation.request import results_of_each
 from gantool.evaluation.to_inputs import check_counts
 from gantool.evaluation.variety import Variety
 from gantool.inference.engine import Engine
-from gantool.pictures.find import find_pictures, subfolders
+from gantool.pictures.find import subfolders
 from gantool.runs.checkpoint import load_model
 from gantool.spec import Direction, Facts
 from gantool.translation.inputs import Source
@@ -92,24 +92,29 @@ def compare_domains(
     count = results_of_each(facts, styles)
     directions = _directions(weights, facts, to)
     folders = {name: _domain(inputs, name) for name in facts.spec.domains}
-    reals = {name: _domain(real or inputs, name) for name in facts.spec.domains}
+    given = {name: how.find(folder) for name, folder in folders.items()}
+    reals, there = folders, given
+    if real is not None and real != inputs:
+        reals = {name: _domain(real, name) for name in facts.spec.domains}
+        there = {name: how.find(folder) for name, folder in reals.items()}
     for way in directions:
-        there, given = (len(find_pictures(folder)) for folder in (reals[way.target], folders[way.source]))
-        check_counts(how, there, given, given * count, f"{way.source} to {way.target}")
+        counts = len(there[way.target]), len(given[way.source]), len(given[way.source]) * count
+        check_counts(how, *counts, f"{way.source} to {way.target}")
     side = facts.sizes.exact or how.size or facts.spec.size
     judge = how.judges.judge
     classes = {} if judge is None else expected(judge, [way.target for way in directions])
-    tasks, evaluations, measured, notes = [], [], [], dict[str, None]()
+    tasks: list[Task] = []
+    evaluations, measured, notes = [], [], dict[str, None]()
     ways_of_styles = _ways(engine)
     total = len(ways_of_styles) * len(directions)
     for chosen in ways_of_styles:
         references = {
-            target: _references(engine, folders[target], target, how.seed, count)
+            target: _references(engine, given[target], target, how.seed, count)
             for target in dict.fromkeys(way.target for way in directions if chosen == "reference")
         }
         for way in directions:
             variety = Variety(how) if count > 1 else None
-            files = find_pictures(folders[way.source])
+            files = given[way.source]
             sources = [Source(file, file.relative_to(folders[way.source]).as_posix()) for file in files]
             quiet = replace(how, progress=silent)
             with Kept() as fakes:
@@ -127,7 +132,7 @@ def compare_domains(
                     stage=f"{1 + len(tasks)} of {total}: {chosen or 'translating'}, {way.source} to {way.target}",
                     progress=how.progress,
                 )
-                truth = Folder(reals[way.target])
+                truth = Folder(reals[way.target], there[way.target])
                 made_of = inputs_in(folders[way.source], files) if how.kid_source else None
                 found = replace(measure(truth, fakes, inputs=made_of, how=quiet), together=count)
                 if judge is not None:
@@ -197,9 +202,8 @@ def _ways(engine: Engine) -> tuple[str, ...]:
     return ("latent", "reference") if "encode" in engine.can else ("latent",)
 
 
-def _references(engine: Engine, folder: Path, domain: str, seed: int, count: int) -> References:
-    """The styles of all pictures of a folder."""
-    files = find_pictures(folder)
+def _references(engine: Engine, files: Sequence[Path], domain: str, seed: int, count: int) -> References:
+    """The styles of all these pictures of a domain."""
     codes = [engine.encode(engine.read(file, domain, for_style=True), domain) for file in files]
     return References(torch.cat(codes), seed, count)
 

@@ -41,9 +41,10 @@ def compare_folders(
     pictures count as RGB, transparent ones are laid on white. Pictures are read when needed, never all at once.
     Raises DataError for a folder without pictures and for an unreadable picture, else as `measure`.
     """
+    reals, fakes = Folder(real, how.find(real)), Folder(fake, how.find(fake))
     if inputs is None:
-        return compare_sets(Folder(real), Folder(fake), how=how)
-    return compare_sets(Folder(real), Folder(fake), inputs=Folder(inputs), how=replace(how, consistency=True))
+        return compare_sets(reals, fakes, how=how)
+    return compare_sets(reals, fakes, inputs=Folder(inputs, how.find(inputs)), how=replace(how, consistency=True))
 
 
 def compare_sets(reals: Folder, fakes: Folder, *, inputs: Folder | None = None, how: How = PLAIN) -> Evaluation:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import torch
 
@@ -10,6 +12,7 @@ from gantool.evaluation.judges import Judges
 from gantool.evaluation.pictures import Look, Progress, Size, silent, unseen
 from gantool.evaluation.request import check_numbers
 from gantool.evaluation.subsets import Subsets
+from gantool.pictures.find import find_pictures
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +37,8 @@ class How:
     recounted: bool = False
     """Whether the metrics shall be counted again for other weights of the pictures, as intervals need it."""
     progress: Progress = silent
+    find: Callable[[Path], Sequence[Path]] = find_pictures
+    """Lists the pictures below a folder."""
     look: Look = unseen
     """Shown the pictures of every measurement."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,6 @@ from gantool.evaluation.folders import Folder
 from gantool.model import Model
 from gantool.pictures.decoding import Array
 from gantool.pictures.file import Picture, as_channels
-from gantool.pictures.find import find_pictures
 from gantool.spec import Facts
 
 
@@ -35,9 +34,16 @@ class Reals:
     """(captions, numbers), for a model that is told by vectors."""
 
 
-def real_pictures(paths: Sequence[Path], facts: Facts, network: Model[Any], to: str | None) -> Reals:
-    """Those below a folder, or of class `to` alone; of a model that is told by words or their vectors those that have
-    such, as its layout finds them for training. Raises DataError where there are none, UsageError for no class.
+def real_pictures(
+    paths: Sequence[Path],
+    facts: Facts,
+    network: Model[Any],
+    to: str | None,
+    find: Callable[[Path], Sequence[Path]],
+) -> Reals:
+    """Those that `find` lists below a folder, or of class `to` alone; of a model that is told by words or their vectors
+    those that have such, as its layout finds them for training. Raises DataError where there are none, UsageError for
+    no class.
     """
     root, names = paths[0], facts.spec.domains
     if facts.told in ("text", "vector"):
@@ -52,15 +58,15 @@ def real_pictures(paths: Sequence[Path], facts: Facts, network: Model[Any], to: 
             )
         return Reals(domain.root, domain.files, captions=domain.captions, vectors=domain.embeddings)
     if facts.told == "":
-        return Reals(root, find_pictures(root))
+        return Reals(root, find(root))
     if to is not None:
         name = direction.named(names, to)
-        files = find_pictures(root / name if (root / name).is_dir() else root)
+        files = find(root / name if (root / name).is_dir() else root)
         return Reals(root, files, [names.index(name)] * len(files))
     folders = {number: root / name for number, name in enumerate(names) if (root / name).is_dir()}
     if not folders:
-        return Reals(root, find_pictures(root))
-    each = {number: find_pictures(folder) for number, folder in folders.items()}
+        return Reals(root, find(root))
+    each = {number: find(folder) for number, folder in folders.items()}
     classes = [number for number in each for _ in each[number]]
     return Reals(root, [file for files in each.values() for file in files], classes)
 

@@ -15,7 +15,6 @@ from gantool.inference.devices import check_name
 from gantool.inference.seeds import check_seed
 from gantool.inference.styles import MOST
 from gantool.options import restore
-from gantool.pictures.find import find_pictures
 from gantool.pictures.resize import LARGEST_SIDE
 from gantool.runs import folders
 from gantool.runs.header import read_facts
@@ -102,11 +101,16 @@ def check(request: Request) -> None:
     needed(inception=request.inception, lpips=request.lpips, classifier=request.classifier, judge=request.judge)
 
 
-def check_filled(folders: Sequence[Path]) -> None:
-    """Raises DataError for a folder without a picture."""
+def parts(folders: Sequence[Path], facts: Facts | None, *, domains: bool) -> list[Path]:
+    """The folders whose pictures an evaluation lists: those of `domains`, or of the classes of a model that makes
+    pictures of noise, where there are such, and else the folders themselves.
+    """
+    names = facts.spec.domains if facts is not None and domains else ()
+    found = []
     for folder in folders:
-        if folder.is_dir():
-            find_pictures(folder)
+        below = [folder / name for name in names if (folder / name).is_dir()]
+        found += below or ([folder] if folder.is_dir() else [])
+    return found
 
 
 def check_numbers(seed: int, size: int | None) -> None:

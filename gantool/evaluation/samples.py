@@ -67,7 +67,7 @@ def compare_samples(
     words: dict[str, Any] = {"to": to, "n": n, "truncation": truncation, "attributes": tuple(attributes)}
     check_samples(Request(folders=tuple(reals), weights=weights, seed=how.seed, **words), facts)
     sampler = Sampler(network, how.device, how.precision, can=facts.can)
-    found = real_pictures(reals, facts, network, to)
+    found = real_pictures(reals, facts, network, to, how.find)
     wanted = min(len(found.files), MOST) if n is None else n
     if wanted < 2:
         raise DataError(

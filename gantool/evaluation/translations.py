@@ -23,7 +23,6 @@ from gantool.evaluation.segmentation import label_maps, places_in, segmentation
 from gantool.evaluation.to_inputs import check_counts
 from gantool.evaluation.variety import Variety
 from gantool.inference.engine import Engine
-from gantool.pictures.find import find_pictures
 from gantool.pictures.ids import of_domain, other_kinds
 from gantool.runs.checkpoint import load_model
 from gantool.spec import Direction, Facts
@@ -59,8 +58,8 @@ def compare_translations(
     side = facts.sizes.exact  # some models take pictures of one size only
     variety = Variety(how) if count > 1 else None
     # Raises before the long part where there is nothing to compare with.
-    reals = real if isinstance(real, Folder) else Folder(real)
-    there = find_pictures(inputs)
+    reals = real if isinstance(real, Folder) else Folder(real, how.find(real))
+    there = how.find(inputs)
     files = of_domain(there, facts.spec.kind(way.source))
     check_counts(how, len(reals), len(files), len(files))
     sources = [Source(file, file.relative_to(inputs).as_posix()) for file in files]

@@ -90,6 +90,23 @@ def look_below(folder: Path, *, demand: bool = True, wanted: Callable[[str], boo
     return Found(tuple(sorted(pictures, key=below(folder))), others)
 
 
+class Listings:
+    """What lies below folders, each listed once, when it is first asked for: a large one takes seconds."""
+
+    def __init__(self) -> None:
+        self._found: dict[Path, Found] = {}
+
+    def pictures(self, folder: Path) -> tuple[Path, ...]:
+        """As `find_pictures`."""
+        if folder not in self._found:
+            self._found[folder] = look_below(folder)
+        return self._found[folder].pictures
+
+    def others(self) -> Counter[str]:
+        """How many files in all of them are no pictures by their name, by type."""
+        return sum((found.others for found in self._found.values()), Counter())
+
+
 def below(folder: Path) -> Callable[[Path], str]:
     """A function that gives the path of a file below this folder, relative to it, with `/` between.
 
