@@ -24,8 +24,9 @@ def show(decided: Plan, console: Console) -> None:
     console.table(
         "", ["setting", "value", "source"], [[key, typed(v["value"]), v["source"]] for key, v in values.items()]
     )
-    console.note("timing a step ...")
+    console.note("timing a step and samples ...")
     forecast, said = dry_run.measure(decided)
-    console.event("plan", **facts, step_seconds=forecast.step, seconds=forecast.seconds, memory=forecast.memory)
+    measured = {"step_seconds": forecast.step, "sample_seconds": forecast.sample, "seconds": forecast.seconds}
+    console.event("plan", **facts, **measured, memory=forecast.memory)
     if not console.json:
         console.result(console.words(said))

@@ -73,20 +73,20 @@ def by_domain(engine: Engine, pictures: Pictures) -> Grid:
     return rows, ["picture", *names]
 
 
-def by_seed(sampler: Sampler, texts: Sequence[str] = ()) -> Grid:
-    """Pictures of the seeds from 0 on, just as `gantool sample` makes them: rows of eight, or a row for each class, or
-    for each of these texts.
+def by_seed(sampler: Sampler, texts: Sequence[str] = (), columns: int = SEEDS) -> Grid:
+    """Pictures of the seeds from 0 on, just as `gantool sample` makes them: four rows, or a row for each class, or for
+    each of these texts.
     """
     model = sampler.model
     assert isinstance(model, Samples)
     if model.label_size == 0:
-        seeds = range(SEEDS * ROWS)
+        seeds = range(columns * ROWS)
         cells = [sampler.pictures(sampler.latent(seed))[0] for seed in seeds]
-        rows = [cells[first : first + SEEDS] for first in range(0, len(cells), SEEDS)]
+        rows = [cells[first : first + columns] for first in range(0, len(cells), columns)]
         return rows, None
     labels = _labels(sampler, texts)
-    rows = [[sampler.pictures(sampler.latent(seed), label[None])[0] for seed in range(SEEDS)] for label in labels]
-    return rows, [f"seed {seed}" for seed in range(SEEDS)]
+    rows = [[sampler.pictures(sampler.latent(seed), label[None])[0] for seed in range(columns)] for label in labels]
+    return rows, [f"seed {seed}" for seed in range(columns)]
 
 
 def with_seeds(cells: Grid, sampler: Sampler) -> Grid:

@@ -40,6 +40,7 @@ class StepProgress:
         self._start = self._done = self._reported = start
         self._fields: dict[str, object] = {}
         self._between = ""
+        self._aside: dict[str, float] = {}
         self._begun = False
         self._said_at = clock()
         self._draw: Callable[[], None] | None = None
@@ -75,6 +76,14 @@ class StepProgress:
         """What is done between two steps, shown until the next one."""
         self._between = words
         self._redraw(self._clock())
+
+    def aside(self, what: str, taken: float, left: float) -> None:
+        """Something other than steps took so many seconds just now, and will take so many more until the end.
+
+        It is no part of the rate, but of the time left.
+        """
+        self._aside[what] = left
+        self._marks = deque(((moment + taken, done) for moment, done in self._marks), maxlen=self._marks.maxlen)
 
     def draw_in(self, show: Callable[[object], Callable[[], None]]) -> None:
         """Draws this in a notebook: `show` puts it there and returns what draws it anew."""
@@ -138,7 +147,9 @@ class StepProgress:
         if end <= begin or last <= first:
             return None, None
         pace = (last - first) / (end - begin)
-        return pace, None if self._total is None else max(0.0, (self._total - last) / pace)
+        if self._total is None:
+            return pace, None
+        return pace, max(0.0, (self._total - last) / pace) + sum(self._aside.values())
 
     def _words(self) -> list[str]:
         pace, left = self._pace()

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from typing import Any
 
-from gantool.errors import DataError
+from gantool.data.dataset import Dataset
+from gantool.errors import DataError, GantoolError
 from gantool.inference.devices import choose
+from gantool.model import Model
 from gantool.training.building import built, check_sizes, opened, random_and_kernels
 from gantool.training.distributed import Processes
 from gantool.training.forecast import Forecast, advice, peak_memory
 from gantool.training.inspection import inspect
 from gantool.training.request import Plan
+from gantool.training.samples import rounds, seconds_of_a_round
 from gantool.training.trainer import Trainer
 from gantool.training.watch import Silence
 
@@ -56,7 +60,8 @@ def describe(plan: Plan) -> dict[str, Any]:
 
 
 def measure(plan: Plan) -> tuple[Forecast, str]:
-    """What a step of this training takes here, and what to say of it. Makes one or two steps and writes nothing.
+    """What a step of this training and a round of its samples take here, and what to say of it. Makes one or two steps,
+    draws a part of a sample grid and writes nothing.
 
     The steps are of one batch, and a step of several takes as many times as long: nobody waits for 60000 to be told.
     """
@@ -66,15 +71,31 @@ def measure(plan: Plan) -> tuple[Forecast, str]:
         model.prepare_training()
         model.to(device)
         total = plan.total_steps(len(dataset), 1)
+        drawing = _Drawing(dataset)
         one = replace(plan.settings, accumulate=1)
-        trainer = Trainer(model, plan.name, dataset, plan.folder, one, total, {}, Silence(), Processes())
+        trainer = Trainer(model, plan.name, dataset, plan.folder, one, total, {}, drawing, Processes())
         taken, pictures = trainer.try_step()
+        trainer.sample()
     batches, memory = plan.settings.accumulate, peak_memory(device)
     if memory is not None and device.type == "cpu":  # a GPU has one batch after the other
         memory += (batches - 1) * pictures
     done = int(plan.place.saves[0].name) if plan.place.saves else 0
-    forecast = Forecast(batches * taken, max(0, total - done), memory)
+    left = rounds(done, total, plan.settings.samples_every(total))
+    forecast = Forecast(batches * taken, max(0, total - done), drawing.seconds, left, memory)
     said = advice(plan, forecast, device)
     if plan.settings.validate is not None:
         said += ". Validations come on top: the first one tells how long they take"
     return forecast, said
+
+
+class _Drawing(Silence):
+    """Draws samples to see how long they take, and keeps none."""
+
+    seconds = 0.0
+
+    def __init__(self, dataset: Dataset) -> None:
+        self._dataset = dataset
+
+    def sample(self, done: int, model: Model[Any]) -> None:
+        with contextlib.suppress(GantoolError):  # a training goes on without them
+            self.seconds = seconds_of_a_round(model, self._dataset)

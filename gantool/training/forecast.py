@@ -15,6 +15,7 @@ from gantool.options import read_yaml
 from gantool.registry import plugin
 from gantool.report.text import duration, figure
 from gantool.training.request import Plan
+from gantool.training.samples import rounds
 
 LONG = 600.0
 """Seconds from which on a training is long: shorter ones are over before anyone has read about them."""
@@ -28,19 +29,23 @@ _ENOUGH = ("quick", "small", "demo", "smoke")
 
 @dataclass(frozen=True)
 class Forecast:
-    """The time of a step, and of all that are left."""
+    """The time of a step, of a round of samples, and of all that are left."""
 
     step: float
     """Seconds."""
     left: int
     """Steps."""
+    sample: float | None
+    """Seconds; None where none has been drawn yet."""
+    rounds: int
+    """Of samples, that are left."""
     memory: int | None
     """Bytes that the process has taken at most, of the device where that is a GPU; None where that is unknown."""
 
     @property
     def seconds(self) -> float:
         """Until the end of the training."""
-        return self.step * self.left
+        return self.step * self.left + (self.sample or 0.0) * self.rounds
 
     def words(self) -> str:
         """Time, end and memory, for a person."""
@@ -48,24 +53,48 @@ class Forecast:
         if self.seconds < _YEAR:  # a date without its year would mislead, and a calendar ends
             end = time.strftime(", until %a %d %b %H:%M", time.localtime(time.time() + self.seconds))
         memory = f"; {bytes_in_words(self.memory)} of memory" if self.memory else ""
-        step = f"{figure(self.step)} s" if self.step < 600 else duration(self.step)
-        left = "1 step takes" if self.left == 1 else f"{self.left} steps take"
-        return f"a step takes {step} here: {left} about {duration(self.seconds)}{end}{memory}"
+        took, left = f"a step takes {_words(self.step)} here", _counted(self.left, "step")
+        on_top = ". Samples come on top" if self.rounds and self.sample is None else ""
+        if self.rounds and self.sample is not None:
+            took += f" and a round of samples {_words(self.sample)}"
+            left += f" and {_counted(self.rounds, 'round')}"
+        takes = "takes" if left == "1 step" else "take"
+        return f"{took}: {left} {takes} about {duration(self.seconds)}{end}{memory}{on_top}"
+
+
+def _words(seconds: float) -> str:
+    return f"{figure(seconds)} s" if seconds < 600 else duration(seconds)
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 class Stopwatch:
-    """Measures the first steps of a training of `total`. Where it `compiles`, the first one never counts."""
+    """Measures the first steps of a training of `total`, which draws samples each `every` steps. Where it `compiles`,
+    the first one never counts.
+    """
 
     def __init__(
-        self, total: int, device: torch.device, clock: Callable[[], float] = time.monotonic, *, compiles: bool = False
+        self,
+        total: int,
+        every: int,
+        device: torch.device,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        compiles: bool = False,
     ) -> None:
-        self._total, self._device, self._clock, self._compiles = total, device, clock, compiles
+        self._total, self._every, self._device, self._clock, self._compiles = total, every, device, clock, compiles
+        self._sample: float | None = None
         self._begun: float | None = clock()
         self._first: tuple[int, float] | None = None
 
-    def begin(self) -> None:
-        """The first step begins now."""
-        if self._first is None and self._begun is not None:
+    def sampled(self, seconds: float) -> None:
+        """A round of samples has taken so long, which is no part of a step. Before the first one, that begins now."""
+        self._sample = seconds
+        if self._first is not None:
+            self._first = (self._first[0], self._first[1] + seconds)
+        elif self._begun is not None:
             self._begun = self._clock()
 
     def step(self, done: int, read: bool) -> Forecast | None:
@@ -86,7 +115,8 @@ class Stopwatch:
             if taken < _MEASURED:
                 return None
         self._begun = None
-        return Forecast(taken / steps, self._total - done, peak_memory(self._device))
+        left = rounds(done, self._total, self._every)
+        return Forecast(taken / steps, self._total - done, self._sample, left, peak_memory(self._device))
 
 
 def advice(plan: Plan, forecast: Forecast, device: torch.device) -> str:

@@ -151,7 +151,7 @@ class Trainer:
             self._received = received
             self._step_began = self.clock()
             if self.done == 0:
-                self._sample()
+                self.sample()
             self._validate()  # what a run that is continued has left undone
             while self.done < self.total_steps and not self.enough:
                 before = self._step_began = self.clock()
@@ -166,7 +166,7 @@ class Trainer:
                 self._one_step(batches)
                 self._look()
                 if self.done % self.sample_every == 0 or self.done == self.total_steps:
-                    self._sample()
+                    self.sample()
                 if self._save_is_due():
                     self.save()
                 self._step_seconds = self.clock() - before
@@ -245,7 +245,8 @@ class Trainer:
                 " or look for constant pictures: gantool data check"
             )
 
-    def _sample(self) -> None:
+    def sample(self) -> None:
+        """Has the observer draw samples, in the first process, with averaged weights; the others wait."""
         if self.processes.first:
             # Samples have sizes of their own, and a compiler would take a minute for each.
             eager = torch.compiler.set_stance("force_eager") if self.settings.compile else contextlib.nullcontext()

@@ -103,7 +103,9 @@ class Validations:
             text = error.text if isinstance(error, GantoolError) else f"{type(error).__name__}: {first_line(error)}"
             self._console.warn(f"no validation of step {step}: {text}", grave=True)
         else:
-            self._report(step, found, self._clock() - began, left)
+            taken = self._clock() - began
+            self._report(step, found, taken, left)
+            self._progress.aside("validations", taken, taken * left)
             self._tell(step, found.metrics)
         finally:
             self._progress.between("")

@@ -10,18 +10,13 @@ from typing import Any
 
 import torch
 
-from gantool.capabilities import Samples, Translates
 from gantool.data.dataset import Dataset
 from gantool.errors import GantoolError
 from gantool.files import write_atomically
-from gantool.inference import grids
-from gantool.inference.engine import Engine
-from gantool.inference.sampler import Sampler
 from gantool.model import Model
 from gantool.report import card
 from gantool.report.console import Console
 from gantool.report.gallery import write_gallery
-from gantool.report.grids import grid, png
 from gantool.report.origin import origin
 from gantool.report.progress import StepProgress
 from gantool.report.runlog import RunLog
@@ -30,8 +25,8 @@ from gantool.runs import folders
 from gantool.trackers.several import Trackers
 from gantool.training.forecast import LONG, Stopwatch, advice
 from gantool.training.request import Plan
+from gantool.training.samples import ROWS, drawn, rounds
 
-_SAMPLES = 4  # rows of a sample grid
 PAGE_SECONDS = 5.0
 """The gallery is written anew at most so often, and at the end."""
 
@@ -72,10 +67,11 @@ class Watch:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.plan, self.folder, self.console, self.log, self.total = plan, folder, console, log, total
-        self.pictures = dataset.samples(_SAMPLES)
-        self.texts = dataset.texts(_SAMPLES)
+        self.pictures = dataset.samples(ROWS)
+        self.texts = dataset.texts(ROWS)
+        self.every = plan.settings.samples_every(total)
         self.device, self.clock = device, clock
-        self.stopwatch = Stopwatch(total, device, clock, compiles=plan.settings.compile)
+        self.stopwatch = Stopwatch(total, self.every, device, clock, compiles=plan.settings.compile)
         self.trackers = Trackers(console)
         self._page_due = clock()
         self._left = False
@@ -92,31 +88,27 @@ class Watch:
         self.progress.advance(done, losses)
 
     def sample(self, done: int, model: Model[Any]) -> None:
+        started = self.clock()
+        self.progress.between("drawing samples")
         try:
-            rows, header = self._cells(model)
+            picture = drawn(model, self.pictures, self.texts)
         except GantoolError as error:  # a sample is no reason to end a training
             self.console.warn(f"no samples at step {done}: {error.text}")
             return
+        finally:
+            self.progress.between("")
         path = self.folder / "samples" / f"{done:08d}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, png(grid(rows, header)))
+        write_atomically(path, picture)
         self.console.event("sample", step=done, file=str(path))
         self.trackers.picture(done, path)
         began = self.clock()
         if began >= self._page_due:  # a page of many samples takes longer than a step
             self.write_gallery()
             self._page_due = self.clock() + max(PAGE_SECONDS, 20 * (self.clock() - began))
-        self.stopwatch.begin()
-
-    def _cells(self, model: Model[Any]) -> grids.Grid:
-        device = next(model.parameters()).device
-        if not isinstance(model, Translates):
-            return grids.by_seed(Sampler(model, device), self.texts)
-        engine = Engine(model, device)
-        if len(self.plan.spec.domains) > 2:
-            return grids.by_domain(engine, self.pictures)
-        cells = grids.by_pair(engine, self.pictures)
-        return grids.with_seeds(cells, Sampler(model, device)) if isinstance(model, Samples) else cells
+        taken = self.clock() - started
+        self.stopwatch.sampled(taken)
+        self.progress.aside("samples", taken, taken * (rounds(done, self.total, self.every) - (done == 0)))
 
     def saving(self) -> None:
         self.progress.between("saving")

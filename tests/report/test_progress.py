@@ -70,6 +70,25 @@ def test_what_comes_before_the_first_step_is_done_is_no_part_of_the_rate(console
     ]
 
 
+def test_what_is_no_step_is_part_of_the_time_left_and_not_of_the_rate(console, clock):
+    c = console(json=True)
+    with progress(c, 100, 0, "step", every=10, clock=clock) as bar:
+        clock.now += 60
+        bar.aside("samples", 60, 120)
+        for step in range(1, 21):
+            clock.now += 1
+            bar.advance(step)
+            if step == 15:
+                clock.now += 70
+                bar.aside("samples", 70, 70)
+                bar.aside("validations", 0, 5)
+    events = [json.loads(line) for line in c.out.getvalue().splitlines()]
+    assert [(event["step"], event["rate"], event["eta"]) for event in events if event["rate"]] == [
+        (10, 1.0, 90.0 + 120),
+        (20, 1.0, 80.0 + 75),
+    ]
+
+
 def test_the_rate_follows_a_change_of_pace(console, clock):
     c = console()
     with progress(c, 10**5, 0, "step", every=1000, clock=clock) as bar:

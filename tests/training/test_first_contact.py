@@ -17,8 +17,10 @@ from gantool.pictures.results import Recorder
 from gantool.training import request
 from gantool.training.forecast import Forecast, Stopwatch, advice
 from gantool.training.option_names import option_names
+from gantool.training.samples import rounds
 from tests.cli.test_startup import answered
 from tests.conftest import TRAIN_TINY
+from tests.training.helpers import trainer
 
 DATA = ["trainA", "trainB"]
 
@@ -91,11 +93,12 @@ def test_a_dry_run_says_what_will_happen(main, pictures, tmp_path):
     _, out, _ = main(*words)
     rows = {line.split()[0]: line.split()[1] for line in out.splitlines() if line.strip()}
     assert (rows["save_every"], rows["sample_every"], rows["epochs"]) == ("40", "20", "50.0")
-    assert "400 steps take about" in out
+    assert "400 steps and 21 rounds take about" in out
     assert "of memory" in out
     _, out, _ = main(*words, "--json")
     (plan,) = map(json.loads, out.splitlines())
-    assert plan["seconds"] == pytest.approx(400 * plan["step_seconds"])
+    assert plan["sample_seconds"] > 0
+    assert plan["seconds"] == pytest.approx(400 * plan["step_seconds"] + 21 * plan["sample_seconds"])
     assert plan["memory"] > 10**7
     assert not (tmp_path / "runs").exists()
 
@@ -124,24 +127,45 @@ def test_a_list_that_would_make_another_run_is_told_as_it_is_typed(main, trained
 
 def test_a_forecast_comes_once_and_early():
     now = 0.0
-    watch = Stopwatch(1000, torch.device("cpu"), lambda: now)
+    watch = Stopwatch(1000, 100, torch.device("cpu"), lambda: now)
+    now = 500.0
+    watch.sampled(60.0)
     heard = {}
     for done in range(1, 50):
         now += 8 if done == 1 else 1
+        if done == 2:
+            now += 70
+            watch.sampled(70.0)
         if found := watch.step(done, read=True):
             heard[done] = found
     assert list(heard) == [4]
     assert (heard[4].step, heard[4].left) == (1.0, 996)
+    assert (heard[4].sample, heard[4].rounds) == (70.0, 10)
+    assert heard[4].seconds == 996 + 700
+
+
+def test_the_rounds_of_samples_that_are_left_are_those_that_a_training_draws(tmp_path):
+    for steps, every in ((7, 3), (6, 3), (2, 5)):
+        run = trainer(tmp_path / f"{steps}", steps=steps, sample_every=every, save_every=steps)
+        run.train()
+        drawn = run.observer.samples
+        assert [rounds(done, steps, every) for done in range(steps + 1)] == [
+            sum(at > done or at == done == 0 for at in drawn) for done in range(steps + 1)
+        ]
 
 
 def test_a_very_slow_first_step_tells_enough():
     now = 0.0
-    watch, compiling = (Stopwatch(14000, torch.device("cpu"), lambda: now, compiles=how) for how in (False, True))
+    watch, compiling = (
+        Stopwatch(14000, 14000, torch.device("cpu"), lambda: now, compiles=how) for how in (False, True)
+    )
     now = 103.0
     found = watch.step(1, read=True)
     assert found is not None
     assert compiling.step(1, read=True) is None, "that was the compiler"
-    assert "a step takes 103 s here: 13999 steps take about 16d16h" in found.words()
+    said = found.words()
+    assert "a step takes 103 s here: 13999 steps take about 16d16h" in said
+    assert said.endswith("Samples come on top"), "none was drawn, as where a run is continued"
 
 
 def test_a_wait_for_the_compiler_is_announced(launch, pictures):
@@ -154,9 +178,15 @@ def test_a_wait_for_the_compiler_is_announced(launch, pictures):
 
 
 def test_an_end_beyond_all_calendars_is_left_out():
-    assert ", until " in Forecast(1.0, 100, None).words()
-    assert "here: 1 step takes about 1s" in Forecast(1.0, 1, None).words()
-    assert Forecast(1.0, 9 * 10**18, 10**6).words().endswith("steps take about 104166666666666d16h; 1 MB of memory")
+    assert ", until " in Forecast(1.0, 100, 1.0, 2, None).words()
+    assert "here: 1 step takes about 1s" in Forecast(1.0, 1, None, 0, None).words()
+    said = "a step takes 1 s here and a round of samples 15m: 1 step and 1 round take about 15m"
+    assert said in Forecast(1.0, 1, 900.0, 1, None).words()
+    assert (
+        Forecast(1.0, 9 * 10**18, None, 0, 10**6)
+        .words()
+        .endswith("steps take about 104166666666666d16h; 1 MB of memory")
+    )
 
 
 @pytest.mark.parametrize(
@@ -174,7 +204,7 @@ def test_an_end_beyond_all_calendars_is_left_out():
 )
 def test_the_preset_that_fits_is_named(pictures, device, seconds, preset, advised):
     plan = request.plan(request.Request("cyclegan", pictures, preset=preset))
-    said = advice(plan, Forecast(seconds / 10, 10, None), torch.device(device))
+    said = advice(plan, Forecast(seconds / 10, 10, None, 0, None), torch.device(device))
     assert ("Made for less" in said) == (advised is not None)
     if advised:
         assert f"preset={advised}" in said

@@ -222,7 +222,7 @@ def test_samples_of_a_compiled_model_are_made_as_they_come(tmp_path):
     sampled = run.averages.averages["network"] = Around(run.model.network)  # what a sample is made with
     sampled.compile(backend=lambda graph, inputs: compiled.append(graph) or graph.forward)
     run.observer.sample = lambda done, model: model.get_submodule("network")(torch.ones(1, 3, 8, 8))
-    run._sample()
+    run.sample()
     assert not compiled
     sampled(torch.ones(1, 3, 8, 8))
     assert compiled

@@ -1,0 +1,56 @@
+"""The sample grid of a training: a picture of how far it is, and how long one takes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from gantool.capabilities import Samples, Translates
+from gantool.data.dataset import Dataset
+from gantool.inference import grids
+from gantool.inference.engine import Engine
+from gantool.inference.sampler import Sampler
+from gantool.model import Model
+from gantool.report.grids import grid, png
+
+ROWS = 4
+"""Of a grid of translations; of many domains there is a row for each."""
+
+
+def drawn(model: Model[Any], pictures: grids.Pictures, texts: Sequence[str], columns: int = grids.SEEDS) -> bytes:
+    """The grid as a PNG. `columns` are those of a grid of pictures of noise. Raises GantoolError."""
+    return png(grid(*_cells(model, pictures, texts, columns)))
+
+
+def seconds_of_a_round(model: Model[Any], dataset: Dataset) -> float:
+    """How long a grid takes here: a part of it is drawn and timed, since all of it may take a quarter of an hour."""
+    pictures, texts = dataset.samples(ROWS), dataset.texts(ROWS)
+    columns, parts = 1, grids.SEEDS
+    if isinstance(model, Translates):
+        parts = max(ROWS, len(pictures)) if len(model.spec.domains) > 2 else ROWS
+        wanted = list(pictures)[:1] if len(model.spec.domains) > 2 else list(pictures)
+        pictures = {name: pictures[name][:1] for name in wanted}
+    began = time.monotonic()
+    drawn(model, pictures, texts, columns)
+    return parts * (time.monotonic() - began)
+
+
+def rounds(done: int, total: int, every: int) -> int:
+    """How many grids come after so many steps, of a training that draws one each `every` steps and at its end; one that
+    is not begun draws one more.
+    """
+    if done >= total:
+        return 0
+    return total // every - done // every + (total % every > 0) + (done == 0)
+
+
+def _cells(model: Model[Any], pictures: grids.Pictures, texts: Sequence[str], columns: int) -> grids.Grid:
+    device = next(model.parameters()).device
+    if not isinstance(model, Translates):
+        return grids.by_seed(Sampler(model, device), texts, columns)
+    engine = Engine(model, device)
+    if len(model.spec.domains) > 2:
+        return grids.by_domain(engine, pictures)
+    cells = grids.by_pair(engine, pictures)
+    return grids.with_seeds(cells, Sampler(model, device)) if isinstance(model, Samples) else cells
