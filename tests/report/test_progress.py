@@ -83,7 +83,7 @@ def test_what_is_no_step_is_part_of_the_time_left_and_not_of_the_rate(console, c
                 bar.aside("samples", 70, 70)
                 bar.aside("validations", 0, 5)
     events = [json.loads(line) for line in c.out.getvalue().splitlines()]
-    assert [(event["step"], event["rate"], event["eta"]) for event in events if event["rate"]] == [
+    assert [(event["step"], event["rate"], event["eta"]) for event in events if event["step"] in (10, 20)] == [
         (10, 1.0, 90.0 + 120),
         (20, 1.0, 80.0 + 75),
     ]
