@@ -253,17 +253,21 @@ def stages(console: Console) -> Iterator[Stages]:
     """Shows a job of several stages: call with the stage's name, how much of it is done, and of how much."""
     with ExitStack() as stack:
         now: list[tuple[str, StepProgress, int]] = []
+        told = 0
 
         def end() -> None:
             for _, steps, total in now:
-                steps.advance(total)
+                if told != total:
+                    steps.advance(total)
             stack.close()
 
         def tell(stage: str, done: int, total: int) -> None:
+            nonlocal told
             if not now or now[0][0] != stage:
                 end()
                 now[:] = [(stage, stack.enter_context(progress(console, total, what=stage)), total)]
             now[0][1].advance(done)
+            told = done
 
         yield tell
         end()

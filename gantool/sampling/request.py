@@ -189,6 +189,8 @@ def pieces_of(request: Request, facts: Facts) -> tuple[Piece, ...]:
     check_truncation(facts, request.truncation)
     check_seed(request.seed)
     told = what_is_told(facts, request.to, request.text, request.text_file, request.vectors)
+    if request.seed and request.seeds is not None:
+        raise UsageError(f"{argument('seeds')} names the seeds: leave out {argument('seed')}")
     if request.code is not None:
         given = [argument(name) for name in ("n", "seeds") if getattr(request, name) is not None]
         if given:

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from gantool.report.console import Console
-from gantool.report.progress import files_progress, progress
+from gantool.report.progress import files_progress, progress, stages
 
 
 def steps_of(lines: list[str]) -> list[int]:
@@ -196,3 +196,14 @@ def test_files_of_unknown_number(console, clock):
         files.advance(failed=True)
     event = {"event": "files", "files": 1, "total": None, "rate": None, "eta": None, "failed": 1}
     assert json.loads(c.out.getvalue()) == event
+
+
+def test_each_stage_ends_once_whether_or_not_its_end_was_told(console):
+    c = console()
+    with stages(c) as tell:
+        for done in (0, 1, 2):
+            tell("reading", done, 2)
+        tell("measuring", 0, 1)
+    said = [line.split("%")[0] for line in c.err.getvalue().splitlines()]
+    assert said.count("reading 2/2 100") == 1
+    assert said.count("measuring 1/1 100") == 1

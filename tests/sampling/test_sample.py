@@ -200,6 +200,7 @@ def test_json_says_what_was_made(main, classes, tmp_path):
         (["--seeds", "a", "out"], "numbers and ranges, such as 0-7,85"),
         (["--seeds", "4294967296", "out"], "--seeds names 4294967296, and the largest is 4294967295"),
         (["--seeds", "1", "-n", "2", "out"], "leave out -n"),
+        (["--seeds", "3", "--seed", "5", "out"], "--seeds names the seeds: leave out --seed"),
         (["--seed", "-1", "out"], "--seed is 0 to 4294967295, not -1"),
         (["--seed", "-1", "--seeds", "3", "out"], "--seed is 0 to 4294967295, not -1"),
         (["--seed", 2**32 - 1, "-n", 2, "out"], "--seed is 0 to 4294967294 for 2 pictures, not 4294967295"),
