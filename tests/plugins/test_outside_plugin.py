@@ -46,8 +46,8 @@ MISTAKES = {
         "Switch cannot be trained: it has no training_step",
     ),
     "a name that is misspelt": ("def rate_factor(", "def rate_facter(", "has rate_facter, which is never called"),
-    "a role of no network": ('training_only=("d",)', 'training_only=("d_b",)', 'roles name "d_b"'),
-    "a step that fails": ('run.phase("D")', 'run.phase("Dis")', "KeyError: 'Dis'"),
+    "a role of no network": ('training_only=("d",)', 'training_only=("d_b",)', 'roles.training_only names "d_b"'),
+    "a step that fails": ('run.phase("D")', 'run.phase("Dis")', 'there is no optimiser "Dis": optimizers() gives G, D'),
     "a translation that fails": ("return self.g(marked(images, target))", "return self.h(images)", "no attribute 'h'"),
 }
 """What is written in the page's plugin, what instead, and what is then said."""
