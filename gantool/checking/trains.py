@@ -15,8 +15,10 @@ from gantool import api
 from gantool.checking.pictures import as_image
 from gantool.checking.practice import begun, trained_steps
 from gantool.checking.subject import STEPS, Subject, ways
+from gantool.contract import optimizers_of
 from gantool.data.dataset import Dataset
 from gantool.data.transforms import Preparation
+from gantool.errors import argument
 from gantool.pictures.file import Array
 from gantool.report.text import figure
 from gantool.runs import checkpoint, folders
@@ -57,6 +59,11 @@ def optimizers(subject: Subject) -> str:
 def learning(subject: Subject) -> str:
     """Every parameter that has an optimiser gets a gradient, and moves."""
     seen = subject.practice
+    if seen.unasked:
+        return (
+            f"{_named(seen.unasked, seen.parameters)} has gradients of another backward pass than run.backward's:"
+            f" {argument('accumulate')}, {argument('precision', 'fp16')} and the look at what is not finite miss it"
+        )
     if seen.unfelt:
         return f"no loss reaches {_named(seen.unfelt, seen.parameters)}"
     if seen.unmoved:
@@ -95,7 +102,7 @@ def _lasting(subject: Subject, precision: str, change: Callable[[Tensor], Tensor
     such, infinite after a step that was not finite.
     """
     model = begun(subject.smoke)
-    run = TrainingRun(model, model.optimizers(), precision=precision)
+    run = TrainingRun(model, optimizers_of(model), precision=precision)
     for _ in trained_steps(subject.smoke, run, 2, lambda step, x: change(x) if step else x):
         pass
     if run.skipped_in_a_row() or not all(bool(torch.isfinite(p).all()) for p in model.parameters()):
