@@ -79,11 +79,11 @@ def check_model(model: Model[Any]) -> None:
         *(["code_size"] if isinstance(model, Coded) else []),
         *(["latent_size", "label_size"] if isinstance(model, Samples) else []),
     ]
-    for members, wanted in ((sizes, Sizes), (numbers, int)):
+    for members, wanted, words in ((sizes, Sizes, "Sizes(...)"), (numbers, int, "a whole number")):
         for member in members:
             found = getattr(model, member, None)
             if not isinstance(found, wanted):
-                said = said or f"{member} is a {wanted.__name__}, not {found!r}"
+                said = said or f"{member} is {words}, not {found!r}"
     if isinstance(model, Conditioned) and isinstance(model.condition_names, str):
         said = said or f'condition_names is a tuple of names, not "{model.condition_names}"'
     if isinstance(model, Translates) and not said and not model.spec.attributes:
@@ -140,4 +140,4 @@ def images_of(found: object, count: int, method: str) -> torch.Tensor:
 
 
 def _type(found: object) -> str:
-    return f"a {type(found).__name__}"
+    return type(found).__name__

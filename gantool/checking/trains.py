@@ -123,16 +123,23 @@ def _almost_blank(x: Tensor) -> Tensor:
 
 
 def resume(subject: Subject) -> str:
-    """A run that is continued after two steps ends with the same bytes as one that was not interrupted."""
+    """A run that is continued after two steps ends with the same bytes as one that was not interrupted, and begins with
+    those that follow from its seed.
+    """
+    one, other = (begun(subject.smoke).state_dict() for _ in range(2))
+    if differ := [key for key in one if not torch.equal(one[key], other[key])]:
+        return (
+            f"the same seed gives other first weights ({', '.join(differ[:3])}): torch's own generator is seeded alone"
+        )
     again = subject.folder / "resumed"
     (again / folders.CHECKPOINTS).mkdir(parents=True)
     shutil.copy(subject.run / folders.SETTINGS, again)
     shutil.copytree(folders.save_folder(subject.run, STEPS // 2), folders.save_folder(again, STEPS // 2))
     api.train(subject.name, out=again, resume=True)
     for file in (folders.WEIGHTS, folders.STATE):
-        one, other = (folders.save_folder(run, STEPS) / file for run in (subject.run, again))
-        if one.read_bytes() != other.read_bytes():
-            before, after = checkpoint.read(one)[1], checkpoint.read(other)[1]
+        whole, broken = (folders.save_folder(run, STEPS) / file for run in (subject.run, again))
+        if whole.read_bytes() != broken.read_bytes():
+            before, after = checkpoint.read(whole)[1], checkpoint.read(broken)[1]
             differ = [key for key in before if key not in after or not torch.equal(before[key], after[key])]
             return (
                 f"a run that is resumed ends with another {file} ({', '.join(differ[:3])}): what a run remembers"

@@ -102,6 +102,16 @@ MISTAKES: dict[str, list[tuple[list[Edit], str]]] = {
             [(CODE, "run.backward(d)", "run.backward(d * float(__import__('numpy').random.rand()))")],
             "every random draw",
         ),
+        (
+            [
+                (
+                    CODE,
+                    "initialize(self.d)",
+                    "initialize(self.d)\n        next(self.d.parameters()).data *= __import__('random').random()",
+                )
+            ],
+            "the same seed gives other first weights .*torch's own generator",
+        ),
     ],
     "samples": [
         (
@@ -213,7 +223,13 @@ MISTAKES: dict[str, list[tuple[list[Edit], str]]] = {
             "another picture than of_styles",
         ),
     ],
-    "export": [([(CODE, RESULT, f"{RESULT} if images.mean() > 2 else -images")], "cannot be exported as onnx")],
+    "export": [
+        ([(CODE, RESULT, f"{RESULT} if images.mean() > 2 else -images")], "cannot be exported as onnx"),
+        (
+            [(CODE, RESULT, f"{RESULT}.flatten(1).view(len(images), 3, *images.shape[2:])")],
+            r"take a number of pictures or a side as fixed, as len\(x\).*: write x\.shape\[0\]",
+        ),
+    ],
 }
 """For each check: what is written instead, and what the check then finds."""
 OF_A_SAMPLER = ("seeds", "labels", "truncation", "mixing")

@@ -78,7 +78,7 @@ AT_IMPORT = {
 }  # fmt: skip
 IN_TRAINING = {
     "data that are none": (
-        DATA, "        return unpaired()", "Switch.data gives a _Unpaired, not a gantool.model.Data",
+        DATA, "        return unpaired()", "Switch.data gives _Unpaired, not a gantool.model.Data",
     ),
     "a layout that was not called": (
         DATA, "        return Data(unpaired)", r"fails at \S+__init__\.py:\d+: TypeError: layout",
@@ -86,19 +86,19 @@ IN_TRAINING = {
     "a batch of nothing": (
         DATA, "        return Data(unpaired(), batch=0)", r"fails at \S+: ValueError: batch is a whole",
     ),
-    "a length without a unit": (LENGTH, "        return 20_000", r"length gives a int, not Epochs\(\.\.\.\) or Steps"),
+    "a length without a unit": (LENGTH, "        return 20_000", r"length gives int, not Epochs\(\.\.\.\) or Steps"),
     "no length": (LENGTH, "        return Steps(0)", r"fails at \S+: ValueError: .* steps from 1 on, not 0"),
     "optimisers without names": (
-        OPTIMIZERS, "return [adam(self.options, self.g)]", "Switch.optimizers gives a list, not a dict",
+        OPTIMIZERS, "return [adam(self.options, self.g)]", "Switch.optimizers gives list, not a dict",
     ),
     "a rate that is none": (RATE, "return None", "rate_factor gives None at step 0 of 1, not a number"),
     "a rate that is not finite": (RATE, "return float('nan')", "rate_factor gives nan at step 0 of 1, not a number"),
     "a rate that climbs": (RATE, "return -1.0", "rate_factor gives -1.0 at step 0 of 1, not a number from 0 on"),
     "crops that are no sizes": (
-        "crops = Sizes(multiple=4, minimum=24)", "crops = 32", "Switch: crops is a Sizes, not 32",
+        "crops = Sizes(multiple=4, minimum=24)", "crops = 32", r"Switch: crops is Sizes\(\.\.\.\), not 32",
     ),
     "sizes that are none": (
-        "    sizes = Sizes(multiple=4, minimum=8)", "    sizes = 8", "Switch: sizes is a Sizes, not 8",
+        "    sizes = Sizes(multiple=4, minimum=8)", "    sizes = 8", r"Switch: sizes is Sizes\(\.\.\.\), not 8",
     ),
     "a role of no network": (
         'training_only=("d",)', 'training_only=("judge",)', 'names "judge", and it has no such network',
@@ -114,7 +114,7 @@ IN_TRAINING = {
     ),
     "a code of no size": (
         f"{CLASS}, ", f'{CLASS}, __import__("gantool.capabilities").capabilities.Coded, ',
-        "code_size is a int, not None",
+        "code_size is a whole number, not None",
     ),
 }  # fmt: skip
 IN_A_STEP = {
@@ -174,8 +174,8 @@ def test_a_step_is_told_with_its_place(installed, tmp_path, mistake):
 @pytest.mark.parametrize(
     ("result", "said"),
     [
-        ("None", "the model's translate gives a NoneType, not a tensor of pictures"),
-        ("images.numpy()", "the model's translate gives a ndarray, not a tensor of pictures"),
+        ("None", "the model's translate gives NoneType, not a tensor of pictures"),
+        ("images.numpy()", "the model's translate gives ndarray, not a tensor of pictures"),
         ("images[0]", r"the model's translate gives \(3, 8, 8\), not pictures \(1, C, H, W\)"),
     ],
 )
