@@ -130,6 +130,17 @@ def rate_at(model: Model[Any], now: Progress) -> float:
     return found
 
 
+def decay_at(model: Averaged, now: Progress) -> float:
+    """The decay of the averages in this step. Raises CheckpointError for one beyond [0, 1]: averages would run away."""
+    found = model.average_decay(now)
+    if not isinstance(found, (int, float)) or not 0 <= found <= 1:
+        raise CheckpointError(
+            f"{type(model).__name__}.average_decay gives {found} at step {now.step} of {now.total_steps}, not a number"
+            " from 0 to 1"
+        )
+    return found
+
+
 def images_of(found: object, count: int, method: str) -> torch.Tensor:
     """What a method made of so many rows. Raises CheckpointError for what is no tensor (N, C, H, W)."""
     if not isinstance(found, torch.Tensor):

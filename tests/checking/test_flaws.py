@@ -10,12 +10,14 @@ import pytest
 import torch
 
 from gantool import registry
+from gantool.capabilities import Averaged
 from gantool.checking.session import CHECKS
 from gantool.checking.subject import Subject
+from gantool.contract import decay_at
 from gantool.data.layouts.unpaired import unpaired
 from gantool.errors import CheckpointError
 from gantool.inference.engine import Engine
-from gantool.model import Data
+from gantool.model import Data, Progress
 from gantool.runs.checkpoint import build_model
 from gantool.spec import Direction
 from tests.conftest import draw
@@ -185,6 +187,17 @@ def test_a_translation_that_gives_no_pictures_is_refused(installed, tmp_path, re
     model = build_model(kind, kind.Options(width=1, blocks=0), Data(unpaired()).spec(("A", "B"), 32))
     with pytest.raises(CheckpointError, match=said):
         Engine(model, torch.device("cpu")).translate([np.zeros((4, 8, 3), np.uint8)], Direction("A", "B"))
+
+
+@pytest.mark.parametrize("decay", [1.5, -0.1, float("nan"), None])
+def test_an_average_that_would_run_away_is_refused(decay):
+    class Averages(Averaged):
+        def average_decay(self, now: Progress) -> float:
+            return decay
+
+    said = f"Averages.average_decay gives {decay} at step 3 of 9, not a number from 0"
+    with pytest.raises(CheckpointError, match=said):
+        decay_at(Averages(), Progress(3, 9))
 
 
 def test_two_packages_with_one_name_are_named_and_neither_is_used(installed, tmp_path):
