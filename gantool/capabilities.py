@@ -15,7 +15,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gantool.errors import did_you_mean
 from gantool.model import Model, Progress
 from gantool.spec import ABILITIES, Direction, Sizes, Spec
 
@@ -249,7 +248,7 @@ class Exports:
         return {}
 
 
-_MIXINS = (
+MIXINS = (
     Translates,
     Coded,
     Encodes,
@@ -264,7 +263,8 @@ _MIXINS = (
     Tells,
     Exports,
 )
-_KINDS: dict[str, type] = dict(zip(ABILITIES, _MIXINS, strict=True))
+"""All of them, in the order of their names in `ABILITIES`."""
+_KINDS: dict[str, type] = dict(zip(ABILITIES, MIXINS, strict=True))
 
 
 def abilities(model: Model[Any], missing: Collection[str] = ()) -> frozenset[str]:
@@ -284,24 +284,3 @@ def abilities(model: Model[Any], missing: Collection[str] = ()) -> frozenset[str
     if isinstance(model, Reads) and not model.reads:
         can -= {"read"}
     return frozenset(can)
-
-
-def incomplete(model: type[Model[Any]]) -> str:
-    """A member that a class names in another way than the contract; empty where there is none.
-
-    One that it lacks is no mistake by itself: a model that only translates needs no training step.
-    """
-    contract = [base for base in model.__mro__ if base in (Model, *_MIXINS)]
-    known = {name for base in contract for name in vars(base) if not name.startswith("_")}
-    plugin = [base for base in model.__mro__ if base not in (*contract, *nn.Module.__mro__)]
-    own = {name for base in plugin for name in vars(base) if not name.startswith("_")}
-    if not hasattr(model, "Options"):
-        return f"{model.__name__} has no Options"
-    for name in sorted(known):
-        hint = did_you_mean(name, own - known)
-        if hint and getattr(getattr(model, name), "__isabstractmethod__", False):
-            return f"{model.__name__} has no {name}. {hint}"
-    for name in sorted(own - known):
-        if hint := did_you_mean(name, known - own, cutoff=0.85):
-            return f"{model.__name__} has {name}, which is never called. {hint}"
-    return ""

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from gantool.errors import CheckpointError
-from gantool.spec import Kind, Pictures, Sizes, Spec, check_domains
+from gantool.spec import Kind, LabelMaps, Pictures, Sizes, Spec, check_domains
 
 if TYPE_CHECKING:
     from gantool.data.dataset import Layout
@@ -41,6 +41,11 @@ class Roles:
     frozen: tuple[str, ...] = ()
     """Networks with weights from elsewhere, such as a VGG: never trained, never saved. See `prepare_training`."""
 
+    def __post_init__(self) -> None:
+        for role, names in (("training_only", self.training_only), ("frozen", self.frozen)):
+            if isinstance(names, str):
+                raise TypeError(f'{role} is a tuple of names: ("{names}",) with a comma, not "{names}"')
+
 
 @dataclass(frozen=True)
 class Data:
@@ -63,6 +68,15 @@ class Data:
     """Other settings than those of `TrainSettings`, unless a person says otherwise: {"preprocess": "square",
     "size": 64}, as the authors prepare their pictures."""
 
+    def __post_init__(self) -> None:
+        if isinstance(self.layout, type) or not (hasattr(self.layout, "find") and hasattr(self.layout, "open")):
+            raise TypeError(f"layout is what paired(), unpaired(), ... give, not {self.layout!r}")
+        if not self.kinds or not all(isinstance(kind, Pictures | LabelMaps) for kind in self.kinds):
+            raise TypeError(f"kinds is a tuple of Pictures or LabelMaps, not {self.kinds!r}")
+        for name in ("batch", "smallest_batch", "stable_batch"):
+            if not isinstance(number := getattr(self, name), int) or number < 1:
+                raise ValueError(f"{name} is a whole number from 1 on, not {number!r}")
+
     def spec(self, domains: Sequence[str], size: int) -> Spec:
         """The spec of a run on these domains, with crops of this side. Raises UsageError for names they cannot have."""
         check_domains(domains)
@@ -76,12 +90,20 @@ class Epochs:
 
     count: float
 
+    def __post_init__(self) -> None:
+        if not self.count > 0:
+            raise ValueError(f"a training of {self.count} epochs has no length")
+
 
 @dataclass(frozen=True)
 class Steps:
     """The length of a training in steps, as its paper counts it."""
 
     count: int
+
+    def __post_init__(self) -> None:
+        if not (isinstance(self.count, int) and self.count > 0):
+            raise ValueError(f"a training has a whole number of steps from 1 on, not {self.count}")
 
 
 @dataclass(frozen=True)

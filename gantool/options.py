@@ -18,6 +18,8 @@ from typing import Any
 from gantool import schema
 from gantool.errors import UsageError, argument, did_you_mean
 
+OPTION_TYPES = "bool, int, float, str, one of them or None, or several as in tuple[int, ...]"
+
 
 def option(
     default: Any,
@@ -35,6 +37,8 @@ def option(
     `file` says that the text is the path of a file or a folder, or that the texts are: they are made absolute, may
     change when a run is continued, and stand by their last names alone in what may leave the machine.
     """
+    if isinstance(default, list):
+        raise TypeError(f"the option of several values ({help}) has a tuple for its default, not a list")
     metadata = {"help": help, "low": low, "high": high, "below": below, "choices": choices, "file": file}
     return dataclasses.field(default=default, metadata=metadata)
 
@@ -107,6 +111,37 @@ def _without_place(value: Any) -> Any:
         return value
     paths = [kind(value) for kind in (PurePosixPath, PureWindowsPath)]  # a file may come from another system
     return next((path.name for path in paths if path.is_absolute()), value)
+
+
+def flaw(kind: type[Any]) -> str:
+    """What its author wrote wrong in a dataclass of options; empty where nothing is."""
+    bare = [name for name, value in vars(kind).items() if isinstance(value, dataclasses.Field)]
+    if bare or not dataclasses.is_dataclass(kind):
+        return f"{kind.__name__} is no dataclass: @dataclass(frozen=True, kw_only=True) belongs above it"
+    try:
+        types = typing.get_type_hints(kind)
+    except Exception as error:  # of a name that is imported for type checkers alone, or whatever stands there
+        return f"{kind.__name__} has a type that cannot be read: {error}"
+    for field in dataclasses.fields(kind):
+        if field.default is dataclasses.MISSING:
+            return f"the option {field.name} has no default"
+        if not _is_readable(types[field.name]):
+            return f"the option {field.name} is of no type that an option can have: {OPTION_TYPES}"
+        try:
+            _checked(field, types[field.name], field.default, f"the default of the option {field.name}")
+        except UsageError as error:
+            return error.text
+    return ""
+
+
+def _is_readable(kind: Any) -> bool:
+    """Whether a value of this type can be read from a text."""
+    parts = [part for part in typing.get_args(kind) if part not in (NoneType, Ellipsis)]
+    if typing.get_origin(kind) in (typing.Union, UnionType):
+        return len(parts) == 1 and _is_readable(parts[0])
+    if typing.get_origin(kind) is tuple:
+        return len(set(parts)) == 1 and _is_readable(parts[0])
+    return kind in (bool, int, float, str)
 
 
 def build(kind: type[Any], settings: Mapping[str, Setting], *, where: str) -> Any:

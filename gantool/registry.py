@@ -6,8 +6,9 @@ import importlib
 import importlib.util
 import traceback
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from gantool.errors import CheckpointError, GantoolError, Interrupted, UsageError, did_you_mean
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from gantool.model import Model
 
 GROUP = "gantool.models"
+_SIGNALS = 128
+"""Exit codes above it say that a signal ended the program."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,8 @@ class Plugin:
     distribution: str
     """The installed package that brings it."""
     version: str
+    rivals: tuple[str, ...] = ()
+    """Other packages, each with its version, that bring a model of this name, too."""
 
     def presets(self) -> dict[str, Path]:
         """The YAML files that the plugin ships in `presets/`, by name. Nothing is imported for it."""
@@ -57,13 +62,17 @@ class Plugin:
     def load(self) -> type[Model[Any]]:
         """Imports the plugin.
 
-        Raises CheckpointError with the plugin's own error, if it is of another contract, or if it misspells a member.
+        Raises CheckpointError with the plugin's own error, if it is of another contract, if it is not as the contract
+        has it, or if another package brings a model of its name: which of them comes first is the disk's choice.
         """
-        from gantool.capabilities import incomplete
+        from gantool.contract import class_flaw
         from gantool.model import CHANGES, CONTRACT, Model
 
+        if self.rivals:
+            packages = " and ".join(sorted([f"{self.distribution} {self.version}", *self.rivals]))
+            raise CheckpointError(f"{packages} both bring a model {self.name}: uninstall one of them")
         try:
-            found = getattr(importlib.import_module(self.module), self.attribute)
+            found = getattr(_imported(self.module), self.attribute)
         except Interrupted:  # a signal says nothing of the plugin
             raise
         except GantoolError as error:
@@ -72,17 +81,24 @@ class Plugin:
             # Rooms have moved since contract 1: an import from one of them that fails is most likely that.
             moved = isinstance(error, ImportError) and (error.name or "").partition(".")[0] == "gantool"
             hint = f". If it was written for contract 1: {CHANGES}" if moved else ""
+            places = [f"{file}:{line}" for module, file, line in _calls(error) if _top(module) == _top(self.module)]
+            at = f" at {places[-1]}" if places else ""
             raise CheckpointError(
-                f"{self.named()} cannot be imported: {type(error).__name__}: {error}{hint}"
+                f"{self.named()} cannot be imported{at}: {type(error).__name__}: {error}{hint}"
             ) from error
         if not (isinstance(found, type) and issubclass(found, Model)):
             raise CheckpointError(f"{self.named()} names {self.module}:{self.attribute}, no gantool.model.Model")
+        if found.contract == Model.contract:  # contract 1 had no such line
+            raise CheckpointError(
+                f"{self.named()} does not say contract = {CONTRACT} in its class, so it counts as of contract 1:"
+                f" {CHANGES}"
+            )
         if found.contract != CONTRACT:
             raise CheckpointError(
                 f"{self.named()} was written for contract {found.contract}, and this is contract {CONTRACT}: {CHANGES}"
             )
-        if problem := incomplete(found):
-            raise CheckpointError(f"{self.named()} is not complete: {problem}")
+        if problem := class_flaw(found):
+            raise CheckpointError(f"{self.named()} cannot be used: {problem}")
         return found
 
     def importer(self) -> Importer | None:
@@ -93,7 +109,7 @@ class Plugin:
                 return None
         except ModuleNotFoundError:  # the plugin is a single file
             return None
-        found: Importer = importlib.import_module(name).recognise
+        found: Importer = _imported(name).recognise
         return found
 
     def named(self) -> str:
@@ -103,26 +119,56 @@ class Plugin:
 
 def mistake(error: BaseException) -> str | None:
     """An error that came out of a plugin's code, in one line: plugin, file, line and error; None for any other."""
-    modules = {plugin.module.partition(".")[0]: plugin for plugin in plugins().values()}
-    found = None
-    for frame, line in traceback.walk_tb(error.__traceback__):
-        if plugin := modules.get(str(frame.f_globals.get("__name__")).partition(".")[0]):
-            found = plugin, frame.f_code.co_filename, line
-    if found is None:
+    plugin, place = None, ""
+    for module, file, line in _calls(error):
+        near = [one for one in plugins().values() if _top(one.module) == _top(module)]
+        if near:
+            place = f"{file}:{line}"
+            # A package may bring several models: what they share is called by one of them.
+            its_own = [one for one in near if f"{module}.".startswith(f"{one.module}.")]
+            plugin = its_own[0] if its_own else (plugin if plugin in near else near[0])
+    if plugin is None:
         return None
-    plugin, file, line = found
     said = f"{type(error).__name__}: {error}".strip(": ").splitlines()[0]
-    return f"{plugin.named()} fails at {file}:{line}: {said}"
+    return f"{plugin.named()} fails at {place}: {said}"
+
+
+def _calls(error: BaseException) -> list[tuple[str, str, int]]:
+    """Module, file and line of every call that an error came through, the outermost first."""
+    return [
+        (str(frame.f_globals.get("__name__")), frame.f_code.co_filename, line)
+        for frame, line in traceback.walk_tb(error.__traceback__)
+    ]
+
+
+def _imported(module: str) -> ModuleType:
+    """A plugin's module. Raises ImportError where importing it would end the program, as a script does that calls
+    sys.exit.
+    """
+    try:
+        return importlib.import_module(module)
+    except SystemExit as end:
+        if isinstance(end.code, int) and end.code > _SIGNALS:
+            raise  # a second signal says nothing of the plugin
+        said = ImportError(f"it calls sys.exit({end.code!r}) when it is imported")
+        raise said.with_traceback(end.__traceback__) from end
+
+
+def _top(module: str) -> str:
+    return module.partition(".")[0]
 
 
 def plugins() -> dict[str, Plugin]:
-    """All installed plugins by name, in alphabetical order. The first distribution on the path wins a name."""
+    """All installed plugins by name, in alphabetical order."""
     import entrypoints
 
     found: dict[str, Plugin] = {}
     for entry in entrypoints.get_group_all(GROUP):
         name, version = (entry.distro.name, entry.distro.version) if entry.distro else ("unknown", "")
-        found.setdefault(entry.name, Plugin(entry.name, entry.module_name, entry.object_name, name, version))
+        new = Plugin(entry.name, entry.module_name, entry.object_name, name, version)
+        first = found.setdefault(entry.name, new)
+        if first.distribution != name and (other := f"{name} {version}") not in first.rivals:
+            found[entry.name] = replace(first, rivals=(*first.rivals, other))
     return dict(sorted(found.items()))
 
 

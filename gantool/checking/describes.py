@@ -62,6 +62,12 @@ def header(subject: Subject) -> str:
     return f"the header of its weights does not say that it can {', '.join(lost)}" if lost else ""
 
 
+def printing(subject: Subject) -> str:
+    """Nothing is printed: results and pictures go to the standard output, and a line between them spoils both."""
+    first = next((line for line in subject.printed.getvalue().splitlines() if line.strip()), "")
+    return f'prints "{first[:60]}": standard output is for results. logging and warnings go elsewhere' if first else ""
+
+
 def official(subject: Subject) -> str:
     """A module `official` leaves the files of other models alone."""
     recognise = subject.entry.importer()

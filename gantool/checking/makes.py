@@ -8,6 +8,7 @@ from torch import Tensor
 
 from gantool.capabilities import Mixes, Samples
 from gantool.checking.subject import Subject
+from gantool.checking.translates import OVERWRITTEN, beyond_range
 from gantool.inference.sampler import Sampler
 from gantool.pictures.file import Array
 
@@ -34,7 +35,18 @@ def seeds(subject: Subject) -> str:
     exact = sampler.images(latents, told)  # a few steps of training may leave less than a level between them
     if all(torch.equal(exact[0], other) for other in exact[1:]):
         return "every seed gives the same picture"
+    channels = model.spec.channels[0]
+    if exact.shape[:2] != (len(_SEEDS), channels):
+        return (
+            f"sample makes {tuple(exact.shape)} of {len(_SEEDS)} latents, and data says pictures of {channels} channels"
+        )
+    if beyond := beyond_range(exact):
+        return beyond
+    given = (latents,) if told is None else (latents, told)
+    before = [x.clone() for x in given]
     together = model.sample(latents, labels=told)
+    if not all(map(torch.equal, before, given)):
+        return OVERWRITTEN.format("sample")
     worst = max(_difference(image, one) for image, one in zip(together, forwards, strict=True))
     if not worst <= 0.02:  # another batch, another order of sums; what is no number is not alike
         return (

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.graph import Node
 
+from gantool.contract import length_of, optimizers_of, rate_at
 from gantool.data.loader import batches, to_device
 from gantool.model import Model, Progress
 from gantool.runs.checkpoint import part
@@ -41,6 +42,8 @@ class Practice:
     """Those that an optimiser has and no gradient reached."""
     unmoved: frozenset[str]
     """Those that had a gradient and are what they were."""
+    unasked: frozenset[str]
+    """Those that had a gradient of another backward pass than that of `run.backward`."""
 
 
 def trained_steps(
@@ -51,11 +54,11 @@ def trained_steps(
     """
     model = run.model.train()
     batch, total = max(2, plan.data.smallest_batch), max(most, 10)
-    length = model.length(model.options).count
+    length = length_of(type(model), model.options).count
     with torch.random.fork_rng(devices=[]), closing(batches(opened(plan), batch=batch, first=0)) as stream:
         for step in range(most):
             now = Progress(step, total, pass_steps=2.0, schedule=length * step / total)
-            run.begin(now, model.rate_factor(now))
+            run.begin(now, rate_at(model, now))
             for _ in run.batches():
                 given = {name: change(step, x) if x.dtype == torch.uint8 else x for name, x in next(stream).items()}
                 model.training_step(to_device(given, run.device), run)
@@ -75,20 +78,27 @@ def practise(plan: Plan) -> Practice:
     model = begun(plan)
     free = {k: p for k, p in model.named_parameters() if p.requires_grad and part(k) not in model.roles.frozen}
     before = {key: p.detach().clone() for key, p in free.items()}
-    optimizers = model.optimizers()
+    optimizers = optimizers_of(model)
     optimised = {n: {id(p) for group in o.param_groups for p in group["params"]} for n, o in optimizers.items()}
     known = {number for numbers in optimised.values() for number in numbers}
     felt: set[str] = set()
+    unasked: set[str] = set()
+    run = Watched(model, optimizers)
 
     def notes_gradient(key: str) -> Callable[[nn.Parameter], None]:
-        return lambda p: felt.add(key) if p.grad is not None and bool(p.grad.any()) else None
+        def note(p: nn.Parameter) -> None:
+            if p.grad is not None and bool(p.grad.any()):
+                felt.add(key)
+            if not run.goes_back:
+                unasked.add(key)
+
+        return note
 
     for key, p in free.items():
         p.register_post_accumulate_grad_hook(notes_gradient(key))
     # A bias before a norm has no gradient but for rounding.
     learning = {key for key, p in free.items() if id(p) in known and not key.endswith("bias")}
     unmoved = set(learning)
-    run = Watched(model, optimizers)
     with closing(trained_steps(plan, run, MOST_STEPS)) as steps:
         for _ in steps:
             unmoved = {key for key in unmoved if torch.equal(free[key], before[key])}
@@ -103,6 +113,7 @@ def practise(plan: Plan) -> Practice:
         foreign=[name for name, numbers in optimised.items() if numbers - its_own],
         unfelt=frozenset(learning - felt),
         unmoved=frozenset(unmoved & felt),
+        unasked=frozenset(unasked),
     )
 
 
@@ -112,6 +123,8 @@ class Watched(TrainingRun):
     def __init__(self, model: Model[Any], optimizers: dict[str, torch.optim.Optimizer]) -> None:
         super().__init__(model, optimizers)
         self.unlogged: set[str] = set()
+        self.goes_back = False
+        """Whether `backward` is at work."""
         self._taken: list[tuple[str, Node | None, set[Node]]] = []
         self._logged: list[Tensor] = []
 
@@ -123,7 +136,9 @@ class Watched(TrainingRun):
         caller = sys._getframe(1)
         place = f"{caller.f_code.co_filename}:{caller.f_lineno}"
         self._taken.append((place, loss.grad_fn, _nodes(loss.grad_fn)))
+        self.goes_back = True
         super().backward(loss, retain_graph=retain_graph, into=into)
+        self.goes_back = False
 
     def log(self, **losses: Tensor) -> None:
         self._logged += losses.values()

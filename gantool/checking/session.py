@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,6 +44,7 @@ CHECKS: Mapping[str, Callable[[Subject], str]] = {
         makes.truncation,
         makes.mixing,
         translates.export,
+        describes.printing,
     )
 }
 """Every check by name: what is wrong in one line, or nothing."""
@@ -82,7 +83,8 @@ def start(entry: registry.Plugin, data: Sequence[Path] = ()) -> Iterator[Outcome
 
 def _outcome(check: str, subject: Subject) -> Outcome:
     try:
-        found = CHECKS[check](subject)
+        with redirect_stdout(subject.printed):
+            found = CHECKS[check](subject)
     except NotChecked as lacking:
         return Outcome(check, None, f"not checked: {lacking}")
     except Interrupted:

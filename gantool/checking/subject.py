@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 from gantool import api, direction
 from gantool.checking.practice import Practice, practise
+from gantool.contract import data_of
 from gantool.errors import UsageError
 from gantool.model import Data, Model
 from gantool.options import read_yaml, restore
@@ -36,6 +38,8 @@ class Subject:
     """Its own: checks write there, each under a name of its own."""
     made: Path | None = None
     """A run as `short_run` makes it, if there is one already."""
+    printed: StringIO = field(default_factory=StringIO)
+    """What the plugin wrote to the standard output during earlier checks."""
 
     @property
     def name(self) -> str:
@@ -53,7 +57,7 @@ class Subject:
         if preset not in presets:
             raise UsageError(f"there is no preset {preset}: {self.entry.module} needs presets/{preset}.yaml")
         values = read_yaml(presets[preset]).get("options", {})
-        data = self.kind.data(restore(self.kind.Options, values, where=self.name))
+        data = data_of(self.kind, restore(self.kind.Options, values, where=self.name))
         words = request.Request(
             model=self.name, data=tuple(self.pictures(data)), out=self.folder / "planned", preset=preset
         )

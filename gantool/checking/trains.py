@@ -15,8 +15,10 @@ from gantool import api
 from gantool.checking.pictures import as_image
 from gantool.checking.practice import begun, trained_steps
 from gantool.checking.subject import STEPS, Subject, ways
+from gantool.contract import optimizers_of
 from gantool.data.dataset import Dataset
 from gantool.data.transforms import Preparation
+from gantool.errors import argument
 from gantool.pictures.file import Array
 from gantool.report.text import figure
 from gantool.runs import checkpoint, folders
@@ -57,6 +59,11 @@ def optimizers(subject: Subject) -> str:
 def learning(subject: Subject) -> str:
     """Every parameter that has an optimiser gets a gradient, and moves."""
     seen = subject.practice
+    if seen.unasked:
+        return (
+            f"{_named(seen.unasked, seen.parameters)} has gradients of another backward pass than run.backward's:"
+            f" {argument('accumulate')}, {argument('precision', 'fp16')} and the look at what is not finite miss it"
+        )
     if seen.unfelt:
         return f"no loss reaches {_named(seen.unfelt, seen.parameters)}"
     if seen.unmoved:
@@ -95,7 +102,7 @@ def _lasting(subject: Subject, precision: str, change: Callable[[Tensor], Tensor
     such, infinite after a step that was not finite.
     """
     model = begun(subject.smoke)
-    run = TrainingRun(model, model.optimizers(), precision=precision)
+    run = TrainingRun(model, optimizers_of(model), precision=precision)
     for _ in trained_steps(subject.smoke, run, 2, lambda step, x: change(x) if step else x):
         pass
     if run.skipped_in_a_row() or not all(bool(torch.isfinite(p).all()) for p in model.parameters()):
@@ -116,16 +123,23 @@ def _almost_blank(x: Tensor) -> Tensor:
 
 
 def resume(subject: Subject) -> str:
-    """A run that is continued after two steps ends with the same bytes as one that was not interrupted."""
+    """A run that is continued after two steps ends with the same bytes as one that was not interrupted, and begins with
+    those that follow from its seed.
+    """
+    one, other = (begun(subject.smoke).state_dict() for _ in range(2))
+    if differ := [key for key in one if not torch.equal(one[key], other[key])]:
+        return (
+            f"the same seed gives other first weights ({', '.join(differ[:3])}): torch's own generator is seeded alone"
+        )
     again = subject.folder / "resumed"
     (again / folders.CHECKPOINTS).mkdir(parents=True)
     shutil.copy(subject.run / folders.SETTINGS, again)
     shutil.copytree(folders.save_folder(subject.run, STEPS // 2), folders.save_folder(again, STEPS // 2))
     api.train(subject.name, out=again, resume=True)
     for file in (folders.WEIGHTS, folders.STATE):
-        one, other = (folders.save_folder(run, STEPS) / file for run in (subject.run, again))
-        if one.read_bytes() != other.read_bytes():
-            before, after = checkpoint.read(one)[1], checkpoint.read(other)[1]
+        whole, broken = (folders.save_folder(run, STEPS) / file for run in (subject.run, again))
+        if whole.read_bytes() != broken.read_bytes():
+            before, after = checkpoint.read(whole)[1], checkpoint.read(broken)[1]
             differ = [key for key in before if key not in after or not torch.equal(before[key], after[key])]
             return (
                 f"a run that is resumed ends with another {file} ({', '.join(differ[:3])}): what a run remembers"

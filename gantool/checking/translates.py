@@ -14,13 +14,14 @@ from gantool import api
 from gantool.capabilities import Attends, Coded, Encodes, Inverts, Reads
 from gantool.checking.pictures import as_image, noise
 from gantool.checking.subject import STEPS, Subject, ways
+from gantool.errors import DataError
 from gantool.export import check, session
 from gantool.export.graphs import Touched
 from gantool.export.sampling import parts, picture_graph
 from gantool.export.translation import Translation
 from gantool.model import Model
 from gantool.runs.checkpoint import load_model, part
-from gantool.spec import Direction, Facts
+from gantool.spec import Direction, Facts, Pictures
 
 
 class NotChecked(Exception):
@@ -43,16 +44,22 @@ def weights(subject: Subject) -> str:
 
 
 def sizes(subject: Subject) -> str:
-    """A picture of any size, or of the one that the model takes, has a result of that size."""
+    """Pictures of any size, or of the one that the model takes, have results of that size and of the right channels."""
     translator = subject.translator
     if "translate" not in translator.facts.can:
         return ""
     exact = translator.facts.sizes.exact
     for width, height in _SIZES if exact is None else [(exact, exact)]:
         for way in ways(translator.facts)[:3]:
-            made = _translated(translator, way, width, height)
+            try:
+                made = _translated(translator, way, width, height)
+            except DataError as error:
+                return f"{error.text}. sizes = Sizes(multiple=, minimum=) says which sizes translate takes"
             if made.size != (width, height):
                 return f"a picture of {width}x{height} becomes one of {made.width}x{made.height}"
+            channels, kind = len(made.getbands()), translator.facts.spec.kind(way.target)
+            if isinstance(kind, Pictures) and channels != kind.channels:
+                return f"a result has {channels} channels, and data says {kind.channels} of {way.target}"
     return ""
 
 
@@ -61,14 +68,42 @@ _SIZES = ((33, 97), (64, 64), (97, 34), (71, 33), (5, 3), (1, 1), (64, 35))
 
 
 def repeats(subject: Subject) -> str:
-    """One picture done twice with one seed gives one result, and the model is left as it was."""
+    """One picture done twice with one seed gives one result; the model, and what it is given, are left as they were."""
     translator = subject.translator
     before = {key: value.clone() for key, value in translator.model.state_dict().items()}
     if _made(translator, seed=3) != _made(translator, seed=3):
         return "what has the same seed becomes another picture the second time"
+    if misgiven := _misgiven(subject):
+        return misgiven
     after = translator.model.state_dict()
     changed = [key for key, value in before.items() if not torch.equal(value, after[key])]
     return f"making pictures changes {', '.join(changed[:3])}" if changed else ""
+
+
+def _misgiven(subject: Subject) -> str:
+    """Whether a translation is of another range, or writes into what it is given, another for later use."""
+    facts, model = load_model(subject.weights)
+    if "translate" not in facts.can:
+        return ""
+    translation = Translation(model, facts, ways(facts)[0])
+    images, *more = check.example(translation, image_io=False)
+    before = [x.clone() for x in (images, *more)]
+    made = translation.results(images, more[0] if more else None)[0]
+    if beyond := beyond_range(made):
+        return beyond
+    return "" if all(map(torch.equal, before, (images, *more))) else OVERWRITTEN.format("translate")
+
+
+def beyond_range(images: torch.Tensor) -> str:
+    """Whether pictures are of another range than [-1, 1], such as [0, 255]: networks without a last tanh leave it by
+    little.
+    """
+    low, high = float(images.min()), float(images.max())
+    return f"results go from {low:.3g} to {high:.3g}, and pictures are in [-1, 1]" if max(-low, high) > _FAR else ""
+
+
+_FAR = 50
+OVERWRITTEN = "{} writes into the tensors that it is given: x.mul_() and the like change them, x.mul() does not"
 
 
 def styles(subject: Subject) -> str:
@@ -90,7 +125,10 @@ def styles(subject: Subject) -> str:
     for picture, code, made in zip(pixels, (one, other), both, strict=True):
         (alone,) = engine.translate([picture], way, codes=code)
         if np.abs(alone.astype(int) - made).max() > 1:  # another batch, another order of sums
-            return "a picture becomes another one where others share its batch: a layer of it needs mixes_pictures"
+            return (
+                "a picture becomes another one where others share its batch: a layer of it needs mixes_pictures, or"
+                " translate draws random numbers, which belong into the code"
+            )
     return ""
 
 

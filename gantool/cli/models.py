@@ -60,6 +60,7 @@ def _listed(entry: registry.Plugin) -> dict[str, Any]:
 def _facts(entry: registry.Plugin) -> dict[str, Any]:
     from dataclasses import asdict
 
+    from gantool.contract import data_of
     from gantool.options import describe, read_yaml
 
     kind = entry.load()
@@ -67,7 +68,7 @@ def _facts(entry: registry.Plugin) -> dict[str, Any]:
         **_listed(entry),
         "distribution": f"{entry.distribution} {entry.version}",
         "paper": kind.paper,
-        "layout": kind.data(kind.Options()).layout.name,
+        "layout": data_of(kind, kind.Options()).layout.name,
         "presets": {preset: read_yaml(path).get("summary", "") for preset, path in entry.presets().items()},
         "options": [asdict(option) for option in describe(kind.Options)],
     }

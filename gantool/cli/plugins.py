@@ -20,17 +20,19 @@ from gantool.report.text import to_json
 app = typer.Typer(rich_markup_mode=None)
 
 _TRY_ALL = """
-import json, sys, traceback
+import json, os, sys
 from gantool import registry
 from gantool.errors import GantoolError
-found = {}
-for name, plugin in registry.plugins().items():
+answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+os.dup2(2, 1)  # what a plugin prints is no answer
+installed = registry.plugins()
+for name in sys.argv[1:]:
     try:
-        plugin.load()
-        found[name] = None
-    except GantoolError as error:
-        found[name] = str(error)
-sys.stdout.write("\\n" + json.dumps(found))
+        installed[name].load()
+        error = None
+    except GantoolError as told:
+        error = str(told)
+    print(json.dumps([name, error]), file=answers, flush=True)
 """
 
 
@@ -115,13 +117,23 @@ def check(
 
 
 def try_all() -> dict[str, str | None]:
-    """Imports every plugin in a process of its own: one that breaks the interpreter breaks no other."""
-    tried = subprocess.run([sys.executable, "-c", _TRY_ALL], capture_output=True, text=True, check=False)
-    try:
-        found: dict[str, str | None] = jsonlib.loads(tried.stdout.rpartition("\n")[2])
-        return found
-    except ValueError:
-        last = (tried.stderr.strip().splitlines() or ["no message"])[-1]
-        return dict.fromkeys(
-            registry.plugins(), f"importing the plugins ended with exit code {tried.returncode}: {last}"
+    """Imports every plugin in a process of its own: what is wrong with each, or None.
+
+    Where one ends the process, the rest have another.
+    """
+    found: dict[str, str | None] = {}
+    waiting = list(registry.plugins())
+    while waiting:
+        tried = subprocess.run(
+            [sys.executable, "-c", _TRY_ALL, *waiting],
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
         )
+        found |= dict(jsonlib.loads(line) for line in tried.stdout.splitlines())
+        waiting = [name for name in waiting if name not in found]
+        if waiting:
+            last = (tried.stderr.strip().splitlines() or ["no message"])[-1]
+            found[waiting.pop(0)] = f"importing it ended Python with exit code {tried.returncode}: {last}"
+    return found

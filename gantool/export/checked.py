@@ -70,6 +70,12 @@ def checked(
         except (MemoryError, GantoolError):
             raise
         except Exception as error:
-            raise CheckpointError(f"{model} cannot be exported as {format}: {first_line(error)}") from error
+            said = first_line(error)
+            if said.startswith("Constraints violated"):
+                said = (
+                    "its networks take a number of pictures or a side as fixed, as len(x) and int(x.shape[2]) do: write"
+                    " x.shape[0] and x.shape[2]"
+                )
+            raise CheckpointError(f"{model} cannot be exported as {format}: {said}") from error
         tell(f"comparing with the model at {', '.join('x'.join(map(str, case.size)) for case in cases)} ...")
         return Checked(data, notes, check.compare(translate, cases))

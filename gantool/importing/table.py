@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from gantool import options as opt
 from gantool.capabilities import Translates
+from gantool.contract import data_of
 from gantool.errors import CheckpointError, UsageError
 from gantool.importing.official import Imported, OfficialTensors
 from gantool.importing.reading import leaves
@@ -284,7 +285,7 @@ def imported(
         options = opt.restore(kind.Options, values, where=", ".join(dict.fromkeys(part.file for part in parts)))
     except UsageError as error:
         raise CheckpointError(str(error)) from error
-    spec = replace(kind.data(options).spec(domains, size), vectors=vectors)
+    spec = replace(data_of(kind, options).spec(domains, size), vectors=vectors)
     with torch.device("meta"):
         model = kind(options, spec)
     ways = model.directions() if isinstance(model, Translates) else ()

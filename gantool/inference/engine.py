@@ -15,6 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from gantool.capabilities import Attends, Coded, Conditioned, Encodes, Translates, abilities
+from gantool.contract import images_of
 from gantool.errors import CheckpointError, DataError, OutOfMemoryError, UsageError, argument, ran_out
 from gantool.inference import memory
 from gantool.inference.heatmaps import coloured, grey
@@ -283,7 +284,8 @@ class Engine:
             x = as_input(pixels, size, self.device)
             code = None if codes is None else moved(codes.float(), self.device)
             condition = model.condition(direction.target, x) if isinstance(model, Conditioned) else None
-            return model.translate(x, source=source, target=target, code=code, condition=condition)
+            made = model.translate(x, source=source, target=target, code=code, condition=condition)
+            return images_of(made, len(x), "translate")
 
     def _ready(self, seed: int) -> AbstractContextManager[None]:
         return ready(self.model, self.device, half=self.half, seed=seed, convolutions=self._convolutions)

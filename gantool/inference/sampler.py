@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from gantool.capabilities import Inverts, Mixes, Reads, Samples, abilities
+from gantool.contract import images_of
 from gantool.errors import CheckpointError, DataError, OutOfMemoryError, UsageError, argument, ran_out
 from gantool.inference import memory
 from gantool.inference.pixels import as_pictures, moved, prepared
@@ -122,7 +123,8 @@ class Sampler:
 
     def _made(self, latents: Tensor, labels: Tensor | None, truncation: float) -> Iterator[Tensor]:
         def make(latents: Tensor, labels: Tensor | None = None) -> Tensor:
-            return self._samples.sample(latents, labels=labels, truncation=truncation)
+            made = self._samples.sample(latents, labels=labels, truncation=truncation)
+            return images_of(made, len(latents), "sample")
 
         return self._passes(make, latents, labels)
 

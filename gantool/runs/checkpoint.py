@@ -22,6 +22,7 @@ from torch import Tensor
 
 from gantool import options, registry
 from gantool.capabilities import Attends, Coded, Conditioned, Grows, Samples, Tells, Translates, abilities
+from gantool.contract import check_model
 from gantool.errors import CheckpointError, DataError, Interrupted, UsageError
 from gantool.files import claimed, reason
 from gantool.model import Model
@@ -185,14 +186,12 @@ def _strange(model: Model[Any], facts: Facts) -> str | None:
 def build_model(kind: type[Model[Any]], choices: Any, spec: Spec, seed: int = 0) -> Model[Any]:
     """A new model whose first weights depend on `seed` alone. Other random states stay as they are.
 
-    Raises CheckpointError for a class whose roles name networks that it has not.
+    Raises CheckpointError for one that is not as the contract has it.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = kind(choices, spec)
-    for name in (*model.roles.training_only, *model.roles.frozen):
-        if not hasattr(model, name):
-            raise CheckpointError(f'{kind.__name__}\'s roles name "{name}", and it has no such network')
+    check_model(model)
     return model
 
 

@@ -14,6 +14,7 @@ import torch
 
 from gantool.byte_sizes import bytes_in_words
 from gantool.capabilities import Grows
+from gantool.contract import optimizers_of, rate_at
 from gantool.data.dataset import Dataset, Recipe
 from gantool.errors import OutOfMemoryError, UsageError, argument
 from gantool.inference.devices import kernels
@@ -41,8 +42,8 @@ def built(plan: Plan) -> Model[Any]:
     weights of another run where none are named."""
     try:
         model = checkpoint.build_model(plan.kind, plan.options, plan.spec, plan.settings.seed)
-        model.optimizers()
-        model.rate_factor(Progress(0, 1))
+        optimizers_of(model)
+        rate_at(model, Progress(0, 1))
     except ValueError as error:
         raise UsageError(f"{plan.name}: {error}") from error
     if isinstance(model, Grows) and model.grown_from and plan.start_from is None and not plan.place.saves:

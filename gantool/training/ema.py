@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from gantool.capabilities import Averaged
+from gantool.contract import decay_at
 from gantool.model import Model, Progress
 
 
@@ -28,7 +29,7 @@ class Averages:
     @torch.no_grad()
     def update(self, model: Model[Any], now: Progress, applied: Tensor) -> None:
         """`applied` is 1, or 0 after a step that was not applied: then nothing moves."""
-        decay = model.average_decay(now) if isinstance(model, Averaged) else 1.0
+        decay = decay_at(model, now) if isinstance(model, Averaged) else 1.0
         buffers = isinstance(model, Averaged) and model.averages_buffers
         means: list[Tensor] = []
         trained: list[Tensor] = []

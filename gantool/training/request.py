@@ -16,11 +16,12 @@ from typing import Any
 import yaml
 
 from gantool import options as opt
+from gantool.contract import data_of, length_of
 from gantool.data.dataset import Domain
 from gantool.data.transforms import Preparation
 from gantool.errors import DataError, UsageError, argument, command, in_python, spelled
 from gantool.files import reason, write_atomically
-from gantool.model import Data, Epochs, Model
+from gantool.model import Data, Epochs, Model, Steps
 from gantool.options import Setting
 from gantool.runs import folders
 from gantool.spec import Spec
@@ -41,6 +42,7 @@ class Plan:
     paths: tuple[Path, ...]
     """The folders of the pictures, as they were named."""
     data: Data
+    length: Epochs | Steps
     domains: tuple[Domain, ...]
     spec: Spec
     preparation: Preparation
@@ -64,10 +66,9 @@ class Plan:
         """Steps of the run, for a data set of so many items an epoch and so many processes."""
         if self.settings.steps is not None:
             return self.settings.steps
-        length = self.kind.length(self.options)
-        if self.settings.epochs is None and not isinstance(length, Epochs):
-            return length.count
-        epochs = length.count if self.settings.epochs is None else self.settings.epochs
+        if self.settings.epochs is None and not isinstance(self.length, Epochs):
+            return self.length.count
+        epochs = self.length.count if self.settings.epochs is None else self.settings.epochs
         return max(1, math.ceil(epochs * items / (self.settings.batch * self.settings.accumulate * world)))
 
     def as_yaml(self, world: int) -> dict[str, Any]:
@@ -114,7 +115,7 @@ def plan(request: Request | Words) -> Plan:
         options = sources.continued(options, set(given.options), before, kind.Options, name, place.folder)
     options = origins.traced(options, "options.")
     choices = opt.build(kind.Options, options, where=name)
-    data = kind.data(choices)
+    data = data_of(kind, choices)
 
     settings = sources.settings_of(given, words.files, {"batch": data.batch, **data.settings})
     if stored:
@@ -135,6 +136,7 @@ def plan(request: Request | Words) -> Plan:
         kind=kind,
         paths=words.paths,
         data=data,
+        length=length_of(kind, choices),
         domains=domains,
         spec=dataclasses.replace(data.spec([domain.name for domain in domains], crop), vectors=domains[0].vectors),
         preparation=Preparation(chosen.preprocess, size, crop, chosen.flip, chosen.filter),

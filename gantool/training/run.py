@@ -141,7 +141,7 @@ class TrainingRun:
 
     @contextmanager
     def phase(self, *names: str) -> Iterator[None]:
-        wanted = {id(p) for name in names for p in self._parameters[name]}
+        wanted = {id(p) for p in self._of(names)}
         frozen = [p for p in self._all if p.requires_grad and id(p) not in wanted]
         for p in frozen:
             p.requires_grad_(False)
@@ -155,19 +155,21 @@ class TrainingRun:
                 p.requires_grad_(True)
 
     def backward(self, loss: Tensor, *, retain_graph: bool = False, into: Sequence[str] | None = None) -> None:
+        if loss.numel() != 1:
+            raise ValueError(f"run.backward takes a loss of one number, a mean over the batch, not {tuple(loss.shape)}")
         self._bad.add_(loss.detach().reshape(()), alpha=0)  # NaN from then on if the loss is not finite: one launch
         if self.accumulate > 1:
             loss = loss / self.accumulate
         if self._scaled:
             loss = loss * self.scale
-        inputs = None if into is None else [p for name in into for p in self._parameters[name]]
+        inputs = None if into is None else self._of(into)
         with torch.autocast(self.device.type, enabled=False):
             loss.backward(retain_graph=retain_graph, inputs=inputs)
 
     @torch.no_grad()
     def update(self, *names: str, clip: float | None = None) -> None:
         """Raises ValueError if none of these optimisers' parameters has a gradient."""
-        parameters = [p for name in names for p in self._parameters[name]]
+        parameters = self._of(names)
         if self._deferred is not None:
             self._deferred.append((names, clip, _taken(parameters)))
             return
@@ -189,6 +191,14 @@ class TrainingRun:
         for name in names:
             self._step(self.optimizers[name])
             self.optimizers[name].zero_grad()
+
+    def _of(self, names: Sequence[str]) -> list[nn.Parameter]:
+        """The parameters of these optimisers. Raises ValueError for a name of none."""
+        for name in names:
+            if name not in self._parameters:
+                known = ", ".join(self._parameters)
+                raise ValueError(f'there is no optimiser "{name}": optimizers() gives {known or "none"}')
+        return [p for name in names for p in self._parameters[name]]
 
     @contextmanager
     def deferred(self) -> Iterator[None]:
@@ -251,8 +261,12 @@ class TrainingRun:
         return images.chunk(self.processes.world)[self.processes.rank]
 
     def log(self, **losses: Tensor) -> None:
+        for name, loss in losses.items():
+            if not isinstance(loss, Tensor) or loss.numel() != 1:
+                found = tuple(loss.shape) if isinstance(loss, Tensor) else type(loss).__name__
+                raise ValueError(f"run.log takes tensors of one number each, and {name} is {found}")
         if losses:
-            names, values = tuple(losses), torch.stack([loss.detach().float() for loss in losses.values()])
+            names, values = tuple(losses), torch.stack([loss.detach().float().reshape(()) for loss in losses.values()])
             self._sums[names] = self._sums[names] + values if names in self._sums else values
             self._counts[names] = self._counts.get(names, 0) + 1
 

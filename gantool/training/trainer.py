@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from gantool.contract import length_of, optimizers_of, rate_at
 from gantool.data import loader
 from gantool.data.dataset import Dataset
 from gantool.errors import DataError, DivergedError, GantoolError, Interrupted, TimeLimitReached, argument
@@ -84,7 +85,7 @@ class Trainer:
         s = self.settings
         self.done = 0
         self.processes.share_weights(self.model)
-        self.optimizers = self.model.optimizers()
+        self.optimizers = optimizers_of(self.model)
         self.averages = Averages(self.model)
         self.run = TrainingRun(
             self.model,
@@ -120,7 +121,7 @@ class Trainer:
     def progress(self) -> Progress:
         """Where the run stands: what learning rates and weights follow from."""
         # A run of another length than the paper's is the paper's schedule, stretched over it.
-        length = self.model.length(self.model.options).count
+        length = length_of(type(self.model), self.model.options).count
         schedule = length * self.done / self.total_steps
         return Progress(self.done, self.total_steps, self.pass_steps, schedule, self.pictures_a_step)
 
@@ -217,7 +218,7 @@ class Trainer:
     def _one_step(self, batches: list[dict[str, Tensor]]) -> None:
         self._in_step = True
         now = self.progress()
-        self.run.begin(now, self.model.rate_factor(now))
+        self.run.begin(now, rate_at(self.model, now))
         for index in self.run.batches():
             batch = loader.to_device(batches[index], self.run.device, next(self.model.parameters()).dtype)
             self.model.training_step(batch, self.run)

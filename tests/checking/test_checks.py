@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable
 
@@ -38,7 +39,9 @@ MISTAKES: dict[str, list[tuple[list[Edit], str]]] = {
         ([(PRESET, "steps: 3", "steps: 300")], "a run with the preset smoke has 300 steps, not 20 at most"),
         ([(PRESET, "width: 4", "widht: 4")], "Did you mean width"),
     ],
-    "training": [([(CODE, 'run.phase("D")', 'run.phase("Dis")')], r"fails at \S+__init__\.py:\d+: KeyError: 'Dis'")],
+    "training": [
+        ([(CODE, 'run.phase("D")', 'run.phase("Dis")')], r'fails at \S+__init__\.py:\d+: ValueError: .*"Dis"')
+    ],
     "presets": [
         ([("presets/paper.yaml", "", "steps: 9")], "the preset paper has no summary"),
         ([("presets/paper.yaml", "", "summary: all\nbacth: 9")], "bacth.*Did you mean batch"),
@@ -72,6 +75,7 @@ MISTAKES: dict[str, list[tuple[list[Edit], str]]] = {
             "no loss reaches extra",
         ),
         ([(CODE, "return min(1.0,", "return min(0.0,")], "d, g has a gradient and does not move"),
+        ([(CODE, "run.backward(d)", "d.backward()")], "d has gradients of another backward pass"),
     ],
     "blanks": [
         (
@@ -97,6 +101,16 @@ MISTAKES: dict[str, list[tuple[list[Edit], str]]] = {
         (
             [(CODE, "run.backward(d)", "run.backward(d * float(__import__('numpy').random.rand()))")],
             "every random draw",
+        ),
+        (
+            [
+                (
+                    CODE,
+                    "initialize(self.d)",
+                    "initialize(self.d)\n        next(self.d.parameters()).data *= __import__('random').random()",
+                )
+            ],
+            "the same seed gives other first weights .*torch's own generator",
         ),
     ],
     "samples": [
@@ -129,9 +143,16 @@ MISTAKES: dict[str, list[tuple[list[Edit], str]]] = {
     "roles": [([(CODE, ROLES, "")], r'no translation uses it: d\. roles = Roles\(training_only=\("d",\)\)$')],
     "sizes": [
         ([(CODE, "    sizes = Sizes(multiple=4, minimum=8)\n", "")], "the model fails on a picture of 5x3"),
+        ([(CODE, "    sizes = Sizes(multiple=4, minimum=8)\n", "")], "which sizes translate takes"),
+        ([(CODE, RESULT, f"{RESULT}[:, :1]")], "a result has 1 channels, and data says 3 of B"),
         ([(CODE, RESULT, f"{RESULT}[..., 1:]")], "the model makes 63x64 of a picture of 64x64"),
     ],
     "repeats": [
+        (
+            [(CODE, RESULT, RESULT.replace("images", "images.mul_(0.5)"))],
+            "translate writes into the tensors that it is given",
+        ),
+        ([(CODE, RESULT, f"{RESULT} * 255")], r"results go from -\d+ to \d+, and pictures are in \[-1, 1\]"),
         (
             [(CODE, RESULT, f"{RESULT} * float(__import__('numpy').random.rand())")],
             "becomes another picture the second time",
@@ -173,12 +194,24 @@ MISTAKES: dict[str, list[tuple[list[Edit], str]]] = {
             [(CODE, "return self.g(styles", "return self.g(__import__('numpy').random.rand() + styles")],
             "belongs into the latent",
         ),
+        (
+            [
+                (CODE, "view(-1, 3, self.side, self.side)", "view(-1, 3, self.side, self.side)[:, :1]"),
+                (CODE, "pictures.flatten(1)", "pictures.expand(-1, 3, -1, -1).flatten(1)"),
+            ],
+            "sample makes .* and data says pictures of 3 channels",
+        ),
+        (
+            [(CODE, "return self.of_styles(self.styles(latents", "return self.of_styles(self.styles(latents.mul_(2)")],
+            "sample writes into the tensors that it is given",
+        ),
         ([(CODE, "return self.g(styles", "return self.g(0 * styles")], "every seed gives the same picture"),
         (
             [(CODE, "return self.g(styles.flatten(1))", "return self.g((styles - 9 * styles.mean(0)).flatten(1))")],
             "where others share its batch",
         ),
     ],
+    "printing": [([(CODE, "class Switch(", "print('built')\n\n\nclass Switch(")], 'prints "built": standard')],
     "labels": [
         ([(CODE, "torch.cat([latents, labels], dim=1)", "torch.cat([latents, 0 * labels], dim=1)")], "same picture")
     ],
@@ -190,7 +223,13 @@ MISTAKES: dict[str, list[tuple[list[Edit], str]]] = {
             "another picture than of_styles",
         ),
     ],
-    "export": [([(CODE, RESULT, f"{RESULT} if images.mean() > 2 else -images")], "cannot be exported as onnx")],
+    "export": [
+        ([(CODE, RESULT, f"{RESULT} if images.mean() > 2 else -images")], "cannot be exported as onnx"),
+        (
+            [(CODE, RESULT, f"{RESULT}.flatten(1).view(len(images), 3, *images.shape[2:])")],
+            r"take a number of pictures or a side as fixed, as len\(x\).*: write x\.shape\[0\]",
+        ),
+    ],
 }
 """For each check: what is written instead, and what the check then finds."""
 OF_A_SAMPLER = ("seeds", "labels", "truncation", "mixing")
@@ -230,6 +269,9 @@ CASES = [
 def test_a_mistake_is_found(subject, check, edits, said):
     checked = subject(edits, SAMPLER if check in OF_A_SAMPLER else PAGE)
     try:
+        if check == "printing":
+            with contextlib.redirect_stdout(checked.printed):
+                CHECKS["contract"](checked)
         found = CHECKS[check](checked)
     except GantoolError as error:
         found = str(error)

@@ -34,7 +34,7 @@ def test_a_failed_check_is_said_in_a_line_and_ends_with_1(broken, main, tmp_path
     _, out, err = main("plugins", "check", "broken", code=1)
     lines = [line.split(maxsplit=2) for line in out.splitlines()[1:]]
     assert [line[:2] for line in lines[:3]] == [["contract", "ok"], ["smoke", "ok"], ["training", "FAILED"]]
-    said = r"the plugin broken of gantool_broken 1\.0 fails at \S+/__init__\.py:7: KeyError: 'discriminator'"
+    said = r"the plugin broken of gantool_broken 1\.0 fails at \S+/__init__\.py:7: ValueError: there is no optimiser .*"
     assert re.fullmatch(said, lines[2][2])
     assert [line[0] for line in lines] == list(CHECKS)
     assert {(line[1], line[2]) for line in lines[3:]} == {("-", "not checked: training failed")}
@@ -49,7 +49,7 @@ def test_json_and_the_traceback(broken, main):
     assert [row["check"] for row in found] == list(CHECKS)
     assert [row["ok"] for row in found[:4]] == [True, True, False, None]
     assert all(row.keys() == {"check", "ok", "found"} for row in found)
-    assert "KeyError: 'discriminator'" in found[2]["found"]
+    assert 'there is no optimiser "discriminator"' in found[2]["found"]
     assert err.count("Traceback") >= 1
     assert 'run.phase("discriminator")' in err
 

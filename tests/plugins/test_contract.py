@@ -24,12 +24,12 @@ WAYS = {
     "a name that is gone": (BY_NAME, f"cannot be used: {OLDER}: {PAGE} says what to change"),
     "a room that has moved": (
         BY_ROOM,
-        "cannot be imported: ModuleNotFoundError: No module named 'gantool.data.unpaired'."
+        "cannot be imported at {file}:1: ModuleNotFoundError: No module named 'gantool.data.unpaired'."
         f" If it was written for contract 1: {PAGE} says what to change",
     ),
     "a class without a contract": (
         BY_CLASS,
-        f"was written for contract 1, and this is contract 2: {PAGE} says what to change",
+        f"does not say contract = 2 in its class, so it counts as of contract 1: {PAGE} says what to change",
     ),
     "a newer contract": (NEWER, f"was written for contract 3, and this is contract 2: {PAGE} says what to change"),
 }
@@ -39,11 +39,13 @@ WAYS = {
 def old(install_plugin, request, monkeypatch):
     """Installs a plugin "old" of this source, for this process and its children. Each test has a module of its own."""
 
-    def install(source: str) -> None:
+    def install(source: str) -> Path:
         module = "gantool_old_" + "".join(c if c.isalnum() else "_" for c in request.node.name)
         site = install_plugin("old", f"{module}:Old")
-        (site / f"{module}.py").write_text(source)
+        file = site / f"{module}.py"
+        file.write_text(source)
         monkeypatch.setenv("PYTHONPATH", str(site))
+        return file
 
     return install
 
@@ -51,10 +53,10 @@ def old(install_plugin, request, monkeypatch):
 @pytest.mark.parametrize("way", WAYS)
 def test_it_is_refused_in_one_line(old, way, main, pictures, tmp_path):
     source, said = WAYS[way]
-    old(source)
+    file = old(source)
     with pytest.raises(CheckpointError) as found:
         registry.plugin("old").load()
-    assert str(found.value) == f"the plugin old of gantool_old 1.0 {said}"
+    assert str(found.value) == f"the plugin old of gantool_old 1.0 {said.format(file=file)}"
     assert (Path(__file__).parents[2] / PAGE).is_file()
     _, out, err = main("train", "old", "trainA", "trainB", "-o", "run", code=4)
     assert (out, err) == ("", f"error: {found.value}\n")
