@@ -297,9 +297,9 @@ def incomplete(model: type[Model[Any]]) -> str:
     own = {name for base in plugin for name in vars(base) if not name.startswith("_")}
     if not hasattr(model, "Options"):
         return f"{model.__name__} has no Options"
-    for name in sorted(known):
-        hint = did_you_mean(name, own - known)
-        if hint and getattr(getattr(model, name), "__isabstractmethod__", False):
+    lacking = [name for name in sorted(known) if getattr(getattr(model, name), "__isabstractmethod__", False)]
+    for name in lacking:
+        if hint := did_you_mean(name, own - known):
             return f"{model.__name__} has no {name}. {hint}"
     for name in sorted(own - known):
         if hint := did_you_mean(name, known - own, cutoff=0.85):
