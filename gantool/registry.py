@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
+import sys
 import traceback
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -160,10 +163,25 @@ def _top(module: str) -> str:
 
 def plugins() -> dict[str, Plugin]:
     """All installed plugins by name, in alphabetical order."""
+    return dict(_installed(tuple(map(_changed, sys.path))))
+
+
+def _changed(folder: str) -> tuple[str, int]:
+    """A folder of the path, and when something last came into it or left it; 0 for what is none."""
+    place = os.path.abspath(folder)
+    try:
+        return place, os.stat(place).st_mtime_ns
+    except OSError:
+        return place, 0
+
+
+@lru_cache(maxsize=1)
+def _installed(path: tuple[tuple[str, int], ...]) -> dict[str, Plugin]:
+    """The plugins in these folders. All packages are read for it, and a verb asks several times."""
     import entrypoints
 
     found: dict[str, Plugin] = {}
-    for entry in entrypoints.get_group_all(GROUP):
+    for entry in entrypoints.get_group_all(GROUP, path=[place for place, _ in path]):
         name, version = (entry.distro.name, entry.distro.version) if entry.distro else ("unknown", "")
         new = Plugin(entry.name, entry.module_name, entry.object_name, name, version)
         first = found.setdefault(entry.name, new)

@@ -22,6 +22,7 @@ from gantool.importing.official import Imported, OfficialTensors
 from gantool.importing.reading import leaves
 from gantool.model import Model
 from gantool.networks.norms import AdaIN, InstanceNorm
+from gantool.runs.skeleton import Undrawn
 from gantool.spec import Direction
 
 Tensors = Mapping[str, Tensor]
@@ -286,7 +287,7 @@ def imported(
     except UsageError as error:
         raise CheckpointError(str(error)) from error
     spec = replace(data_of(kind, options).spec(domains, size), vectors=vectors)
-    with torch.device("meta"):
+    with torch.device("meta"), Undrawn():
         model = kind(options, spec)
     ways = model.directions() if isinstance(model, Translates) else ()
     tensors: dict[str, Tensor] = {}

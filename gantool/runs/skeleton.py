@@ -76,8 +76,8 @@ def fill(model: Model[Any], tensors: Mapping[str, Tensor]) -> bool:
     return not any(value.is_meta for value in chain(model.parameters(), model.buffers()))
 
 
-class _Weightless(TorchFunctionMode):
-    """Whatever is made to be filled later has no memory; so has what is large."""
+class Undrawn(TorchFunctionMode):
+    """Inside `with`, nothing is drawn for tensors that have no memory."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -85,6 +85,14 @@ class _Weightless(TorchFunctionMode):
             filled = args[0] if args else kwargs["tensor"]
             if filled.is_meta:
                 return filled
+        return func(*args, **kwargs)
+
+
+class _Weightless(Undrawn):
+    """Whatever is made to be filled later has no memory; so has what is large."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
         if func is torch.empty:
             return func(*args, **{**kwargs, "device": "meta"})
         if func in _FACTORIES:
@@ -92,7 +100,7 @@ class _Weightless(TorchFunctionMode):
             bare = func(*args, **{**planned, "device": "meta"})
             if bare.numel() > _SMALL:
                 return bare
-        return func(*args, **kwargs)
+        return super().__torch_function__(func, types, args, kwargs)
 
 
 @contextmanager

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -86,3 +88,16 @@ def test_a_name_that_never_was_is_python_s_own_error():
     with pytest.raises(AttributeError, match="has no attribute 'Modle'"):
         gantool.model.Modle  # noqa: B018
     assert not hasattr(gantool.model, "Modle")
+
+
+def test_what_comes_and_goes_while_a_process_runs_is_known_at_once(install_plugin):
+    assert not {"early", "late"} & registry.plugins().keys()
+    site = install_plugin("early", "somewhere:Early")
+    os.utime(site, (0, 0))  # long ago, however coarse the clock of the disk is
+    assert registry.plugin("early").module == "somewhere"
+    install_plugin("late", "elsewhere:Late")
+    assert {"early", "late"} <= registry.plugins().keys()
+    os.utime(site, (0, 0))
+    assert {"early", "late"} <= registry.plugins().keys()
+    shutil.rmtree(site / "gantool_early-1.0.dist-info")
+    assert {"early", "late"} & registry.plugins().keys() == {"late"}
