@@ -76,8 +76,8 @@ def blanks(subject: Subject) -> str:
 
     What stays of such a step is in the second moments of Adam: 10^6 times as large ones would stop training for good.
     """
+    usual = _lasting(subject, "fp32", lambda x: x)
     for precision in ("bf16", "fp32"):
-        usual = _lasting(subject, precision, lambda x: x)
         for what, change in {_BLANK: _blank, _ALMOST: _almost_blank}.items():
             largest = _lasting(subject, precision, change)
             if largest == math.inf:
