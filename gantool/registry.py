@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import re
 import traceback
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -119,9 +120,9 @@ class Plugin:
 
 def mistake(error: BaseException) -> str | None:
     """An error that came out of a plugin's code, in one line: plugin, file, line and error; None for any other."""
-    plugin, place = None, ""
+    plugin, place, installed = None, "", list(plugins().values())
     for module, file, line in _calls(error):
-        near = [one for one in plugins().values() if _top(one.module) == _top(module)]
+        near = [one for one in installed if _top(one.module) == _top(module)]
         if near:
             place = f"{file}:{line}"
             # A package may bring several models: what they share is called by one of them.
@@ -167,9 +168,19 @@ def plugins() -> dict[str, Plugin]:
         name, version = (entry.distro.name, entry.distro.version) if entry.distro else ("unknown", "")
         new = Plugin(entry.name, entry.module_name, entry.object_name, name, version)
         first = found.setdefault(entry.name, new)
-        if first.distribution != name and (other := f"{name} {version}") not in first.rivals:
+        if _is_another(new, first) and (other := f"{name} {version}") not in first.rivals:
             found[entry.name] = replace(first, rivals=(*first.rivals, other))
     return dict(sorted(found.items()))
+
+
+def _is_another(one: Plugin, other: Plugin) -> bool:
+    """Whether two entry points of one name bring different classes of different packages.
+
+    A package in its own folder is often found twice: as the installer spells it and as its folder does, or by the name
+    that it had before.
+    """
+    packages = {re.sub(r"[-_.]+", "-", each.distribution).lower() for each in (one, other)}
+    return len(packages) == 2 and (one.module, one.attribute) != (other.module, other.attribute)
 
 
 def plugin(name: str) -> Plugin:
