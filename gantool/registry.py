@@ -35,8 +35,14 @@ class Plugin:
     distribution: str
     """The installed package that brings it."""
     version: str
+    """Empty where its folder does not say, as one in which a package is developed."""
     rivals: tuple[str, ...] = ()
     """Other packages, each with its version, that bring a model of this name, too."""
+
+    @property
+    def package(self) -> str:
+        """The package with its version."""
+        return f"{self.distribution} {self.version}".strip()
 
     def presets(self) -> dict[str, Path]:
         """The YAML files that the plugin ships in `presets/`, by name. Nothing is imported for it."""
@@ -70,7 +76,7 @@ class Plugin:
         from gantool.model import CHANGES, CONTRACT, Model
 
         if self.rivals:
-            packages = " and ".join(sorted([f"{self.distribution} {self.version}", *self.rivals]))
+            packages = " and ".join(sorted([self.package, *self.rivals]))
             raise CheckpointError(f"{packages} both bring a model {self.name}: uninstall one of them")
         try:
             found = getattr(_imported(self.module), self.attribute)
@@ -115,7 +121,7 @@ class Plugin:
 
     def named(self) -> str:
         """Name, package and version, for messages."""
-        return f"the plugin {self.name} of {self.distribution} {self.version}"
+        return f"the plugin {self.name} of {self.package}"
 
 
 def mistake(error: BaseException) -> str | None:
@@ -165,11 +171,10 @@ def plugins() -> dict[str, Plugin]:
 
     found: dict[str, Plugin] = {}
     for entry in entrypoints.get_group_all(GROUP):
-        name, version = (entry.distro.name, entry.distro.version) if entry.distro else ("unknown", "")
-        new = Plugin(entry.name, entry.module_name, entry.object_name, name, version)
+        new = Plugin(entry.name, entry.module_name, entry.object_name, entry.distro.name, entry.distro.version or "")
         first = found.setdefault(entry.name, new)
-        if _is_another(new, first) and (other := f"{name} {version}") not in first.rivals:
-            found[entry.name] = replace(first, rivals=(*first.rivals, other))
+        if _is_another(new, first) and new.package not in first.rivals:
+            found[entry.name] = replace(first, rivals=(*first.rivals, new.package))
     return dict(sorted(found.items()))
 
 

@@ -244,6 +244,14 @@ def test_a_package_that_is_found_twice_is_no_rival_of_itself(installed, tmp_path
     assert registry.plugin("checked").load().__name__ == "Switch"
 
 
+def test_a_package_whose_folder_says_no_version_is_named_without(tmp_path, monkeypatch):
+    (tmp_path / "gantool_own.egg-info").mkdir()
+    (tmp_path / "gantool_own.egg-info/entry_points.txt").write_text("[gantool.models]\nown = gantool_own:Own\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(CheckpointError, match="^the plugin own of gantool_own cannot be imported: "):
+        registry.plugin("own").load()
+
+
 def test_of_a_package_with_several_models_the_one_that_failed_is_named(install_plugin, tmp_path):
     site = install_plugin("first", "gantool_pair.first:Model")
     install_plugin("second", "gantool_pair.second:Model")
