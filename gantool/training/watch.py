@@ -110,6 +110,11 @@ class Watch:
         self.stopwatch.sampled(taken)
         self.progress.aside("samples", taken, taken * (rounds(done, self.total, self.every) - (done == 0)))
 
+    def validated(self, taken: float, left: float) -> None:
+        """A validation has taken so many seconds, and all that are left will take so many."""
+        self.stopwatch.paused(taken)
+        self.progress.aside("validations", taken, left)
+
     def saving(self) -> None:
         self.progress.between("saving")
 
