@@ -248,7 +248,7 @@ def test_a_package_whose_folder_says_no_version_is_named_without(tmp_path, monke
     (tmp_path / "gantool_own.egg-info").mkdir()
     (tmp_path / "gantool_own.egg-info/entry_points.txt").write_text("[gantool.models]\nown = gantool_own:Own\n")
     monkeypatch.syspath_prepend(str(tmp_path))
-    with pytest.raises(CheckpointError, match="^the plugin own of gantool_own cannot be imported: "):
+    with pytest.raises(CheckpointError, match=r"^the plugin own of gantool_own cannot be imported: "):
         registry.plugin("own").load()
 
 
