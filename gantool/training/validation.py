@@ -104,12 +104,12 @@ class Validations:
             text = error.text if isinstance(error, GantoolError) else f"{type(error).__name__}: {first_line(error)}"
             self._console.warn(f"no validation of step {step}: {text}", grave=True)
         else:
-            taken = self._clock() - began
-            self._report(step, found, taken, left)
-            self._took(taken, taken * left)
+            self._report(step, found, self._clock() - began, left)
             self._tell(step, found.metrics)
         finally:
             self._progress.between("")
+        taken = self._clock() - began  # also that of one that failed is no part of a step
+        self._took(taken, taken * left)
         return True
 
     def spent(self, patience: int) -> bool:

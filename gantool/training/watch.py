@@ -94,6 +94,8 @@ class Watch:
             picture = drawn(model, self.pictures, self.texts)
         except GantoolError as error:  # a sample is no reason to end a training
             self.console.warn(f"no samples at step {done}: {error.text}")
+            self.stopwatch.paused(self.clock() - started)
+            self.progress.aside("samples", self.clock() - started, 0.0)
             return
         finally:
             self.progress.between("")
