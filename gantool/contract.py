@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from gantool.capabilities import MIXINS, Averaged, Coded, Conditioned, Samples, Translates
-from gantool.errors import CheckpointError, did_you_mean
+from gantool.errors import CheckpointError, UsageError, did_you_mean
 from gantool.model import Data, Epochs, Model, Progress, Steps
 from gantool.options import flaw
 from gantool.spec import Sizes
@@ -103,8 +103,14 @@ def data_of(kind: type[Model[Any]], options: Any) -> Data:
 
 
 def length_of(kind: type[Model[Any]], options: Any) -> Epochs | Steps:
-    """The length of a training with these options. Raises CheckpointError where `length` gives something else."""
-    found = kind.length(options)
+    """The length of a training with these options. Raises CheckpointError where `length` gives something else, and
+    UsageError for options of which no length follows.
+    """
+    try:
+        found = kind.length(options)
+    except ValueError as error:
+        kind.length(kind.Options())  # raises as well where the options are not to blame
+        raise UsageError(f"{kind.__name__} with these options: {error}") from error
     if not isinstance(found, (Epochs, Steps)):
         raise CheckpointError(f"{kind.__name__}.length gives {_type(found)}, not Epochs(...) or Steps(...)")
     return found
