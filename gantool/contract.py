@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from gantool.capabilities import MIXINS, Averaged, Coded, Conditioned, Samples, Translates
-from gantool.errors import CheckpointError, did_you_mean
+from gantool.errors import CheckpointError, UsageError, did_you_mean
 from gantool.model import Data, Epochs, Model, Progress, Steps
 from gantool.options import flaw
 from gantool.spec import Sizes
@@ -47,15 +47,15 @@ def _miscalled(kind: type[Model[Any]], name: str) -> str:
     """Whether a method of the contract can be called as the contract says."""
     base = next(base for base in kind.__mro__ if base in (Model, *MIXINS) and name in vars(base))
     theirs, ours = (inspect.getattr_static(one, name) for one in (base, kind))
-    if isinstance(theirs, classmethod) and not isinstance(ours, classmethod):
+    if isinstance(theirs, classmethod) and inspect.isfunction(ours):
         return f"{kind.__name__}.{name} is no class method: @classmethod belongs above it"
     if not inspect.isfunction(theirs) or not inspect.isfunction(ours):
         return ""
     wanted = inspect.signature(theirs)
     by_place = [one for one in wanted.parameters.values() if one.kind is not one.KEYWORD_ONLY]
     by_name = [one.name for one in wanted.parameters.values() if one.kind is one.KEYWORD_ONLY]
-    try:
-        inspect.signature(ours).bind(*by_place, **dict.fromkeys(by_name))
+    try:  # a decorator may give arguments of its own: what stands below it is not what is called
+        inspect.signature(ours, follow_wrapped=False).bind(*by_place, **dict.fromkeys(by_name))
     except TypeError as error:
         said = ", ".join([*(one.name for one in by_place), *(f"{word}=" for word in by_name)])
         return f"{kind.__name__}.{name} cannot be called as the contract says, ({said}): {error}"
@@ -87,9 +87,9 @@ def check_model(model: Model[Any]) -> None:
     if isinstance(model, Conditioned) and isinstance(model.condition_names, str):
         said = said or f'condition_names is a tuple of names, not "{model.condition_names}"'
     if isinstance(model, Translates) and not said and not model.spec.attributes:
-        known = model.spec.domains
+        known = set(model.spec.domains)  # a hundred domains have ten thousand directions
         lost = [name for way in model.directions() for name in way if name not in known]
-        said = f'directions names "{lost[0]}", and the domains are {", ".join(known)}' if lost else ""
+        said = f'directions names "{lost[0]}", and the domains are {", ".join(model.spec.domains)}' if lost else ""
     if said:
         raise CheckpointError(f"{kind}: {said}")
 
@@ -103,8 +103,14 @@ def data_of(kind: type[Model[Any]], options: Any) -> Data:
 
 
 def length_of(kind: type[Model[Any]], options: Any) -> Epochs | Steps:
-    """The length of a training with these options. Raises CheckpointError where `length` gives something else."""
-    found = kind.length(options)
+    """The length of a training with these options. Raises CheckpointError where `length` gives something else, and
+    UsageError for options of which no length follows.
+    """
+    try:
+        found = kind.length(options)
+    except ValueError as error:
+        kind.length(kind.Options())  # raises as well where the options are not to blame
+        raise UsageError(f"{kind.__name__} with these options: {error}") from error
     if not isinstance(found, (Epochs, Steps)):
         raise CheckpointError(f"{kind.__name__}.length gives {_type(found)}, not Epochs(...) or Steps(...)")
     return found
@@ -122,23 +128,23 @@ def optimizers_of(model: Model[Any]) -> dict[str, torch.optim.Optimizer]:
 def rate_at(model: Model[Any], now: Progress) -> float:
     """The share of the base learning rate at this point. Raises CheckpointError for one that is no number from 0 on."""
     found = model.rate_factor(now)
-    if not isinstance(found, (int, float)) or not math.isfinite(found) or found < 0:
+    if not 0 <= (rate := _number(found)) < math.inf:
         raise CheckpointError(
             f"{type(model).__name__}.rate_factor gives {found} at step {now.step} of {now.total_steps}, not a number"
             " from 0 on"
         )
-    return found
+    return rate
 
 
 def decay_at(model: Averaged, now: Progress) -> float:
     """The decay of the averages in this step. Raises CheckpointError for one beyond [0, 1]: averages would run away."""
     found = model.average_decay(now)
-    if not isinstance(found, (int, float)) or not 0 <= found <= 1:
+    if not 0 <= (decay := _number(found)) <= 1:
         raise CheckpointError(
             f"{type(model).__name__}.average_decay gives {found} at step {now.step} of {now.total_steps}, not a number"
             " from 0 to 1"
         )
-    return found
+    return decay
 
 
 def images_of(found: object, count: int, method: str) -> torch.Tensor:
@@ -148,6 +154,14 @@ def images_of(found: object, count: int, method: str) -> torch.Tensor:
     if found.ndim != 4 or len(found) != count:
         raise CheckpointError(f"the model's {method} gives {tuple(found.shape)}, not pictures ({count}, C, H, W)")
     return found
+
+
+def _number(found: object) -> float:
+    """A number of Python, NumPy or torch as Python's; NaN for what is none."""
+    try:
+        return float(found)  # type: ignore[arg-type]
+    except (TypeError, ValueError, RuntimeError, OverflowError):
+        return math.nan
 
 
 def _type(found: object) -> str:

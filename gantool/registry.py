@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
+import re
 import sys
 import traceback
 from contextlib import suppress
@@ -37,8 +38,14 @@ class Plugin:
     distribution: str
     """The installed package that brings it."""
     version: str
+    """Empty where its folder does not say, as one in which a package is developed."""
     rivals: tuple[str, ...] = ()
     """Other packages, each with its version, that bring a model of this name, too."""
+
+    @property
+    def package(self) -> str:
+        """The package with its version."""
+        return f"{self.distribution} {self.version}".strip()
 
     def presets(self) -> dict[str, Path]:
         """The YAML files that the plugin ships in `presets/`, by name. Nothing is imported for it."""
@@ -72,7 +79,7 @@ class Plugin:
         from gantool.model import CHANGES, CONTRACT, Model
 
         if self.rivals:
-            packages = " and ".join(sorted([f"{self.distribution} {self.version}", *self.rivals]))
+            packages = " and ".join(sorted([self.package, *self.rivals]))
             raise CheckpointError(f"{packages} both bring a model {self.name}: uninstall one of them")
         try:
             found = getattr(_imported(self.module), self.attribute)
@@ -117,14 +124,14 @@ class Plugin:
 
     def named(self) -> str:
         """Name, package and version, for messages."""
-        return f"the plugin {self.name} of {self.distribution} {self.version}"
+        return f"the plugin {self.name} of {self.package}"
 
 
 def mistake(error: BaseException) -> str | None:
     """An error that came out of a plugin's code, in one line: plugin, file, line and error; None for any other."""
-    plugin, place = None, ""
+    plugin, place, installed = None, "", list(plugins().values())
     for module, file, line in _calls(error):
-        near = [one for one in plugins().values() if _top(one.module) == _top(module)]
+        near = [one for one in installed if _top(one.module) == _top(module)]
         if near:
             place = f"{file}:{line}"
             # A package may bring several models: what they share is called by one of them.
@@ -182,12 +189,22 @@ def _installed(path: tuple[tuple[str, int], ...]) -> dict[str, Plugin]:
 
     found: dict[str, Plugin] = {}
     for entry in entrypoints.get_group_all(GROUP, path=[place for place, _ in path]):
-        name, version = (entry.distro.name, entry.distro.version) if entry.distro else ("unknown", "")
+        name, version = (entry.distro.name, entry.distro.version or "") if entry.distro else ("unknown", "")
         new = Plugin(entry.name, entry.module_name, entry.object_name, name, version)
         first = found.setdefault(entry.name, new)
-        if first.distribution != name and (other := f"{name} {version}") not in first.rivals:
-            found[entry.name] = replace(first, rivals=(*first.rivals, other))
+        if _is_another(new, first) and new.package not in first.rivals:
+            found[entry.name] = replace(first, rivals=(*first.rivals, new.package))
     return dict(sorted(found.items()))
+
+
+def _is_another(one: Plugin, other: Plugin) -> bool:
+    """Whether two entry points of one name bring different classes of different packages.
+
+    A package in its own folder is often found twice: as the installer spells it and as its folder does, or by the name
+    that it had before.
+    """
+    packages = {re.sub(r"[-_.]+", "-", each.distribution).lower() for each in (one, other)}
+    return len(packages) == 2 and (one.module, one.attribute) != (other.module, other.attribute)
 
 
 def plugin(name: str) -> Plugin:

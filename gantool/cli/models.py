@@ -66,7 +66,7 @@ def _facts(entry: registry.Plugin) -> dict[str, Any]:
     kind = entry.load()
     return {
         **_listed(entry),
-        "distribution": f"{entry.distribution} {entry.version}",
+        "distribution": entry.package,
         "paper": kind.paper,
         "layout": data_of(kind, kind.Options()).layout.name,
         "presets": {preset: read_yaml(path).get("summary", "") for preset, path in entry.presets().items()},

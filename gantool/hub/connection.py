@@ -103,7 +103,8 @@ def _patient() -> Iterator[None]:
     from huggingface_hub import set_client_factory
     from huggingface_hub.utils import _http
 
-    make = _http._GLOBAL_CLIENT_FACTORY  # a caller's own, perhaps: the package has no other word for it
+    # A caller's own, perhaps: the package has no public word for it.
+    make = getattr(_http, "_GLOBAL_CLIENT_FACTORY", _http.default_client_factory)
 
     def patient() -> Any:
         client = make()

@@ -61,7 +61,7 @@ def describe(plan: Plan) -> dict[str, Any]:
 
 def measure(plan: Plan) -> tuple[Forecast, str]:
     """What a step of this training and a round of its samples take here, and what to say of it. Makes one or two steps,
-    draws a part of a sample grid and writes nothing.
+    draws a sample grid or a part of one and writes nothing.
 
     The steps are of one batch, and a step of several takes as many times as long: nobody waits for 60000 to be told.
     """

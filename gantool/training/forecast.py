@@ -90,8 +90,12 @@ class Stopwatch:
         self._first: tuple[int, float] | None = None
 
     def sampled(self, seconds: float) -> None:
-        """A round of samples has taken so long, which is no part of a step. Before the first one, that begins now."""
+        """A round of samples has taken so long."""
         self._sample = seconds
+        self.paused(seconds)
+
+    def paused(self, seconds: float) -> None:
+        """So long nothing was done that is part of a step. Before the first one, that begins now."""
         if self._first is not None:
             self._first = (self._first[0], self._first[1] + seconds)
         elif self._begun is not None:

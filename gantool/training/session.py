@@ -171,6 +171,7 @@ def _train(
                     device,
                     console,
                     watch.progress,
+                    watch.validated,
                     tell=watch.trackers.metrics,
                 )
         if trainer.done >= total:

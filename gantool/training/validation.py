@@ -58,6 +58,7 @@ class Validations:
         device: torch.device,
         console: Console,
         progress: StepProgress,
+        took: Callable[[float, float], None],
         clock: Callable[[], float] = time.monotonic,
         tell: Callable[[int, Mapping[str, float | None]], None] = lambda step, metrics: None,
     ) -> None:
@@ -65,7 +66,7 @@ class Validations:
         self.standing: Standing | None = None
         """Which of the saves that are there is best; None before the first validation."""
         self._measure, self._device, self._clock, self._tell = measure, device, clock, tell
-        self._console, self._progress = console, progress
+        self._console, self._progress, self._took = console, progress, took
         self._log = RunLog(folder / folders.LOG)
         self._told: set[str] = set()
         self._timed = False
@@ -103,12 +104,12 @@ class Validations:
             text = error.text if isinstance(error, GantoolError) else f"{type(error).__name__}: {first_line(error)}"
             self._console.warn(f"no validation of step {step}: {text}", grave=True)
         else:
-            taken = self._clock() - began
-            self._report(step, found, taken, left)
-            self._progress.aside("validations", taken, taken * left)
+            self._report(step, found, self._clock() - began, left)
             self._tell(step, found.metrics)
         finally:
             self._progress.between("")
+        taken = self._clock() - began  # also that of one that failed is no part of a step
+        self._took(taken, taken * left)
         return True
 
     def spent(self, patience: int) -> bool:

@@ -94,6 +94,8 @@ class Watch:
             picture = drawn(model, self.pictures, self.texts)
         except GantoolError as error:  # a sample is no reason to end a training
             self.console.warn(f"no samples at step {done}: {error.text}")
+            self.stopwatch.paused(self.clock() - started)
+            self.progress.aside("samples", self.clock() - started, 0.0)
             return
         finally:
             self.progress.between("")
@@ -109,6 +111,11 @@ class Watch:
         taken = self.clock() - started
         self.stopwatch.sampled(taken)
         self.progress.aside("samples", taken, taken * (rounds(done, self.total, self.every) - (done == 0)))
+
+    def validated(self, taken: float, left: float) -> None:
+        """A validation has taken so many seconds, and all that are left will take so many."""
+        self.stopwatch.paused(taken)
+        self.progress.aside("validations", taken, left)
 
     def saving(self) -> None:
         self.progress.between("saving")

@@ -13,7 +13,7 @@ from gantool import registry
 from gantool.capabilities import Averaged
 from gantool.checking.session import CHECKS
 from gantool.checking.subject import Subject
-from gantool.contract import decay_at
+from gantool.contract import data_of, decay_at, rate_at
 from gantool.data.layouts.unpaired import unpaired
 from gantool.errors import CheckpointError
 from gantool.inference.engine import Engine
@@ -145,6 +145,23 @@ def test_a_class_is_refused(installed, mistake):
     assert re.search(said, str(found.value)), found.value
 
 
+def test_other_ways_to_write_what_the_contract_says_are_taken(installed):
+    code = PAGE[CODE].replace("    @classmethod\n    def data(cls, ", "    @staticmethod\n    def data(")
+    code = code.replace("    def rate_factor(self, ", "    @given('cosine')\n    def rate_factor(self, shape, ")
+    code = code.replace(RATE, "return __import__('numpy').float32(0.5)")
+    decorator = """
+def given(word):
+    from functools import wraps
+    return lambda method: wraps(method)(lambda self, now: method(self, word, now))
+
+
+"""
+    kind = installed({**PAGE, CODE: code.replace(CLASS, f"{decorator}{CLASS}")}).load()
+    model = build_model(kind, kind.Options(width=1, blocks=0), data_of(kind, kind.Options()).spec(("A", "B"), 32))
+    rate = rate_at(model, Progress(0, 1))
+    assert (type(rate), rate) == (float, 0.5)
+
+
 @pytest.mark.parametrize("mistake", IN_TRAINING)
 def test_a_training_is_refused(installed, main, tmp_path, mistake):
     *edit, said = IN_TRAINING[mistake]
@@ -210,6 +227,29 @@ def test_two_packages_with_one_name_are_named_and_neither_is_used(installed, tmp
     said = "gantool_checked 1.0 and gantool_twin 2.0 both bring a model checked: uninstall one of them"
     assert str(found.value) == said
     assert not registry.plugin("cyclegan").rivals
+
+
+@pytest.mark.parametrize(
+    ("folder", "leads_to"),
+    [("Gantool.Checked.egg-info", "gantool_moved:Switch"), ("gantool_renamed.egg-info", None)],
+    ids=["spelt otherwise", "renamed"],
+)
+def test_a_package_that_is_found_twice_is_no_rival_of_itself(installed, tmp_path, folder, leads_to):
+    """As one that is installed in its own folder, where an older build has left what it wrote."""
+    entry = installed(PAGE)
+    left = tmp_path / "site" / folder
+    left.mkdir()
+    named = leads_to or f"{entry.module}:{entry.attribute}"
+    (left / "entry_points.txt").write_text(f"[gantool.models]\nchecked = {named}\n")
+    assert registry.plugin("checked").load().__name__ == "Switch"
+
+
+def test_a_package_whose_folder_says_no_version_is_named_without(tmp_path, monkeypatch):
+    (tmp_path / "gantool_own.egg-info").mkdir()
+    (tmp_path / "gantool_own.egg-info/entry_points.txt").write_text("[gantool.models]\nown = gantool_own:Own\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(CheckpointError, match=r"^the plugin own of gantool_own cannot be imported: "):
+        registry.plugin("own").load()
 
 
 def test_of_a_package_with_several_models_the_one_that_failed_is_named(install_plugin, tmp_path):

@@ -144,6 +144,28 @@ def test_a_forecast_comes_once_and_early():
     assert heard[4].seconds == 996 + 700
 
 
+def test_a_validation_is_no_part_of_a_forecast():
+    now = 0.0
+    continued, begun = (Stopwatch(1000, 1000, torch.device("cpu"), lambda: now) for _ in range(2))
+    now = 300.0
+    continued.paused(300.0)  # what the run before had left undone
+    found = None
+    while found is None:
+        now += 1
+        found = continued.step(round(now) - 300, read=True)
+    assert found.step == 1.0
+    found = None
+    begun.sampled(0.0)
+    for done in (1, 2, 3, 4):
+        now += 1
+        if done == 2:
+            now += 90
+            begun.paused(90.0)
+        found = found or begun.step(done, read=True)
+    assert found is not None
+    assert found.step == 1.0
+
+
 def test_the_rounds_of_samples_that_are_left_are_those_that_a_training_draws(tmp_path):
     for steps, every in ((7, 3), (6, 3), (2, 5)):
         run = trainer(tmp_path / f"{steps}", steps=steps, sample_every=every, save_every=steps)

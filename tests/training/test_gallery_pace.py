@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gantool.data.dataset import Recipe
+from gantool.errors import DataError
 from gantool.report.console import Console
 from gantool.report.progress import progress
 from gantool.report.runlog import RunLog
@@ -60,3 +61,16 @@ def test_the_last_page_has_all_samples(watched, tmp_path):
     watch.finish()
     text = (tmp_path / "run/gallery.html").read_text()
     assert all(f"step {step}" in text for step in range(5))
+
+
+def test_samples_that_fail_are_no_part_of_a_step(watched):
+    watch, model, times = watched
+
+    def fail(*_: object, **__: object) -> None:
+        times.now += 500
+        raise DataError("nothing to see")
+
+    model.translate = fail
+    watch.sample(0, model)
+    times.now += 1
+    assert watch.stopwatch.step(1, read=True) is None, "so slow a first step would be told of"

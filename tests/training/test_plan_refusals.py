@@ -58,6 +58,13 @@ def test_batches_without_number_are_refused(main, pictures):
     assert "accumulate must be between 1 and 65536, not 9000000000000000000" in err
 
 
+@pytest.mark.parametrize("model", ["cyclegan", "cut"])
+def test_options_without_a_length_are_no_fault_of_the_plugin(main, pictures, model):
+    words = ["--set", "n_epochs=0", "--set", "n_epochs_decay=0"]
+    err = main("train", model, "trainA", "trainB", *words, "--dry-run", code=2)[2]
+    assert "with these options: a training of 0 epochs has no length" in err
+
+
 def test_passes_without_number_are_refused(main, tmp_path, pictures):
     err = main("train", "cyclegan", "trainA", "trainB", "--epochs", "1e308", "--dry-run", code=2)[2]
     assert "epochs must be between" in err

@@ -191,6 +191,8 @@ class Table:
     def __init__(self, **figures: object) -> None:
         self.figures = {int(step[1:]): value for step, value in figures.items()}
         self.asked: list[int] = []
+        self.left: list[float] = []
+        """Validations that were left, after each that ended."""
 
     def __call__(self, weights: Path, device: torch.device, tell) -> Measured:
         step = int(weights.parent.name)
@@ -212,7 +214,11 @@ def validated(folder: Path, table: Table, **settings):
     folder.mkdir(exist_ok=True)
     console = Console(progress="none")
     with progress(console, 10) as shown:
-        made.validations = Validations(folder, table, "score", torch.device("cpu"), console, shown)
+
+        def took(taken: float, left: float) -> None:
+            table.left.append(left / taken)
+
+        made.validations = Validations(folder, table, "score", torch.device("cpu"), console, shown, took)
     return made
 
 
@@ -220,6 +226,7 @@ def test_an_error_is_a_warning_and_notes_are_said_once(tmp_path, capsys):
     table = Table(s4=RuntimeError("no memory\nat all"), s6=3.0)
     validated(tmp_path, table).train()
     assert table.asked == [2, 4, 6, 8, 10]
+    assert table.left == pytest.approx([4, 3, 2, 1, 0])
     assert list(measured(tmp_path)) == [2, 6, 8, 10]
     assert folders.best(tmp_path) == folders.save_folder(tmp_path, 6)
     said = capsys.readouterr().err
