@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from gantool.errors import DataError
+from gantool.errors import DataError, UsageError
 
 try:
     import fcntl
@@ -93,7 +93,12 @@ def check_writable(path: Path) -> None:
 
 
 def check_folder(folder: Path) -> None:
-    """Raises DataError where no file could be written to a folder, which need not exist. Makes nothing."""
+    """Raises DataError where no file could be written to a folder, which need not exist. Makes nothing.
+
+    Raises UsageError for `-`, which a person means as standard output.
+    """
+    if folder == Path("-"):
+        raise UsageError("- is standard output, and here a folder is wanted: give it a name")
     if why := _refusal(folder):
         raise DataError(f"cannot write to {folder}: {why}")
 

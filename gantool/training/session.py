@@ -78,12 +78,15 @@ def start(plan: Plan, console: Console, validator: Validator | None = None, *, l
         model, dataset = ready(plan)
         model.prepare_training()
         # What keeps the first process from the folder ends all of them in the same way.
-        folder = processes.shared(_taken(plan, processes.world, found, outside) if processes.first else plan.folder)
+        total = plan.total_steps(len(dataset), processes.world)
+        folder = processes.shared(
+            _taken(plan, processes.world, total, found, outside) if processes.first else plan.folder
+        )
         if isinstance(folder, GantoolError):
             raise folder
         dataset.keep_in(folder / ".cache")
         model.to(device)
-        with _noted(folder, plan.total_steps(len(dataset), processes.world), processes, console):
+        with _noted(folder, total, processes, console):
             _train(plan, model, dataset, folder, processes, console, measure, left)
         if processes.first:
             (folder / _CHECKED).unlink(missing_ok=True)
@@ -206,10 +209,13 @@ def _what_next(facts: Facts, weights: Path) -> str:
     return f"{'Make pictures' if 'sample' in facts.can else 'Translate'} with: {card.use(facts, weights)}"
 
 
-def _taken(plan: Plan, processes: int, found: Inspection, outside: contextlib.ExitStack) -> Path | GantoolError:
+def _taken(
+    plan: Plan, processes: int, total: int, found: Inspection, outside: contextlib.ExitStack
+) -> Path | GantoolError:
     """The run folder, locked until the end of `outside` and with its run.yaml; or why it cannot be had.
 
-    An automatic one is made here.
+    An automatic one is made here. The run.yaml of a run that is at its end stays what it is: nothing is trained with
+    what is said now.
     """
     folder = plan.folder
     try:
@@ -221,7 +227,8 @@ def _taken(plan: Plan, processes: int, found: Inspection, outside: contextlib.Ex
         steps = [int(save.name) for save in folders.saves(folder)]
         if max(steps, default=0) > max((int(save.name) for save in plan.place.saves), default=0):
             raise UsageError(f"another training has saved step {max(steps)} in {folder} meanwhile: start again")
-        write_settings(plan, folder, processes)
+        if max(steps, default=0) < total:
+            write_settings(plan, folder, processes)
         remember(folder / _CHECKED, found)
     except OSError as error:
         return DataError(f"cannot write to the run folder {folder}: {reason(error, folder)}")

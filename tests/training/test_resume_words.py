@@ -167,6 +167,20 @@ def test_a_run_goes_on_with_its_own_domains(main, pictures, tmp_path):
     assert "warning: the pictures are not those that this run began with" in err
 
 
+def test_a_run_at_its_end_keeps_what_it_was_trained_with(main, pictures, tmp_path):
+    main(*BEGIN)
+    before = (tmp_path / "run" / folders.SETTINGS).read_bytes()
+    shutil.copytree(tmp_path / "trainB", tmp_path / "A")
+    assert "at step 1 of 1 already" in main("train", "cyclegan", "A", "trainB", "-o", "run", "--resume")[2]
+    assert (tmp_path / "run" / folders.SETTINGS).read_bytes() == before
+
+
+def test_standard_output_is_no_run_folder(main, pictures, tmp_path):
+    err = main(*["-" if word == "run" else word for word in BEGIN], code=2)[2]
+    assert err == "error: - is standard output, and here a folder is wanted: give it a name\n"
+    assert not (tmp_path / "-").exists()
+
+
 def test_sources_survive_any_number_of_continuations(main, pictures, tmp_path):
     main(*BEGIN)
     before = sources(tmp_path / "run")
