@@ -57,6 +57,9 @@ EXIT_CODES = (
 
 _UNREAD = 141  # what a shell says of a program that SIGPIPE ended: 128 + 13
 
+_WRITE_AT_THE_END = ("translate", "eval", "compare", "export")
+"""Verbs that have written nothing where Ctrl-C leaves them: what `translate` writes by and by has words of its own."""
+
 app = typer.Typer(
     name="gantool",
     cls=Verbs,
@@ -120,6 +123,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(_UNREAD)
     except KeyboardInterrupt:
+        at_the_end = _verb(words) in _WRITE_AT_THE_END
+        _say(Interrupted("stopped: nothing was written" if at_the_end else "stopped", 130), words)
         sys.exit(130)
     except OSError as error:  # a full or read-only disk, where it was not expected
         where = f"{error.filename}: " if error.filename else ""
@@ -154,14 +159,17 @@ def _call(words: list[str]) -> None:
 
 def _roomier(words: Sequence[str]) -> str:
     """What takes less memory, for a verb."""
-    verb = next((word for word in words if not word.startswith("-")), "")
     return {
         "train": "a smaller --crop, --precision bf16, or where --batch is above 1 a smaller one with --accumulate",
         "translate": "a smaller --size, --memory or --precision bf16",
         "sample": "--precision bf16 or --device cpu",
         "eval": "a smaller --size, or --device cpu",
         "compare": "a smaller --size, or --device cpu",
-    }.get(verb, "a machine with more")
+    }.get(_verb(words), "a machine with more")
+
+
+def _verb(words: Sequence[str]) -> str:
+    return next((word for word in words if not word.startswith("-")), "")
 
 
 def _open_streams() -> None:
