@@ -31,6 +31,7 @@ from gantool.cli import (
     study,
     train,
     translate,
+    unfinished,
 )
 from gantool.cli.common import spelled_flag
 from gantool.cli.verbs import Verbs
@@ -120,6 +121,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(_UNREAD)
     except KeyboardInterrupt:
+        _say(Interrupted(unfinished.stopped(words), 130), words)
         sys.exit(130)
     except OSError as error:  # a full or read-only disk, where it was not expected
         where = f"{error.filename}: " if error.filename else ""
@@ -127,7 +129,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(DataError.exit_code)
     except Exception as error:
         if ran_out(error):
-            _say(error, words, f"the memory does not suffice ({first_line(error)[:80]}): try {_roomier(words)}")
+            short = f"the memory does not suffice ({first_line(error)[:80]})"
+            _say(error, words, f"{short}: try {unfinished.roomier(words)}")
             sys.exit(OutOfMemoryError.exit_code)
         # Faults of people, files and machines have been answered: this is a mistake in a plugin, or one of ours.
         mistake = registry.mistake(error)
@@ -150,18 +153,6 @@ def _call(words: list[str]) -> None:
             raise end.__context__ from None
         raise
     sys.exit(code or 0)
-
-
-def _roomier(words: Sequence[str]) -> str:
-    """What takes less memory, for a verb."""
-    verb = next((word for word in words if not word.startswith("-")), "")
-    return {
-        "train": "a smaller --crop, --precision bf16, or where --batch is above 1 a smaller one with --accumulate",
-        "translate": "a smaller --size, --memory or --precision bf16",
-        "sample": "--precision bf16 or --device cpu",
-        "eval": "a smaller --size, or --device cpu",
-        "compare": "a smaller --size, or --device cpu",
-    }.get(verb, "a machine with more")
 
 
 def _open_streams() -> None:

@@ -65,8 +65,10 @@ def start(plan: Plan, progress: Progress = silent) -> Result:
     taken: dict[str, list[tuple[Measured, Mapping[Place, Shown]]]] = {}
     for one in sorted(plan.candidates, key=lambda candidate: candidate.weights is None):
 
-        def told(stage: str, done: int, total: int, name: str = one.name, number: int = 1 + len(taken)) -> None:
-            progress(f"{number} of {len(plan.candidates)}: {name}: {stage}", done, total)
+        def told(
+            stage: str, done: int, total: int, part: str = "", name: str = one.name, number: int = 1 + len(taken)
+        ) -> None:
+            progress(f"{number} of {len(plan.candidates)}: {name}: {stage}", done, total, part)
 
         together = results_of_each(one.facts, one.n) if plan.way == "many" and one.facts else 1
         shelf = Shelf(request.shown if request.out else 0, together)

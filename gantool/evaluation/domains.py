@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from gantool.evaluation.how import How
 from gantool.evaluation.judge import expected
 from gantool.evaluation.kept import Kept, References, translations
 from gantool.evaluation.measure import PLAIN, measure
-from gantool.evaluation.pictures import silent
+from gantool.evaluation.pictures import Progress, silent
 from gantool.evaluation.report import Evaluation, shared, without
 from gantool.evaluation.request import results_of_each
 from gantool.evaluation.to_inputs import check_counts
@@ -106,7 +107,7 @@ def compare_domains(
     tasks: list[Task] = []
     evaluations, measured, notes = [], [], dict[str, None]()
     ways_of_styles = _ways(engine)
-    total = len(ways_of_styles) * len(directions)
+    translated, total = 0, len(ways_of_styles) * sum(len(given[way.source]) for way in directions)
     for chosen in ways_of_styles:
         references = {
             target: _references(engine, given[target], target, how.seed, count)
@@ -117,6 +118,8 @@ def compare_domains(
             files = given[way.source]
             sources = [Source(file, file.relative_to(folders[way.source]).as_posix()) for file in files]
             quiet = replace(how, progress=silent)
+            part = f"{chosen}, {way.source} to {way.target}".removeprefix(", ")
+            said = partial(_told, how.progress, translated, total, part)
             with Kept() as fakes:
                 translations(
                     engine,
@@ -129,8 +132,8 @@ def compare_domains(
                     references=references.get(way.target),
                     size=(side, side),
                     seed=how.seed,
-                    stage=f"{1 + len(tasks)} of {total}: {chosen or 'translating'}, {way.source} to {way.target}",
-                    progress=how.progress,
+                    stage="translating",
+                    progress=said,
                 )
                 truth = Folder(reals[way.target], there[way.target])
                 made_of = inputs_in(folders[way.source], files) if how.kid_source else None
@@ -144,6 +147,7 @@ def compare_domains(
             if variety is not None:
                 found.add(variety.part())
             metrics = {name: value for name, value in found.metrics.items() if not name.startswith("swd_")}
+            translated += len(files)
             tasks.append(Task(chosen, way.source, way.target, metrics))
             evaluations.append(found)
             measured.append(found.protocol)
@@ -169,6 +173,11 @@ def compare_domains(
     return Tasks(
         tasks, means, {name: value for name, value in protocol.items() if value != ""}, list(notes), evaluations
     )
+
+
+def _told(progress: Progress, before: int, total: int, part: str, stage: str, done: int, *_: object) -> None:
+    """Tells of one direction's pictures as of a part of all."""
+    progress(stage, before + done, total, part)
 
 
 def _directions(weights: Path, facts: Facts, to: str | None) -> tuple[Direction, ...]:

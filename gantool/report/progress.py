@@ -23,7 +23,8 @@ Clock = Callable[[], float]
 class Stages(Protocol):
     """Told what is being done, and how far it is."""
 
-    def __call__(self, stage: str, done: int, total: int) -> None: ...
+    def __call__(self, stage: str, done: int, total: int, part: str = "") -> None:
+        """`part` is what of the stage is being done, where it has several."""
 
 
 LINE_SECONDS = 60.0
@@ -54,7 +55,7 @@ class StepProgress:
         self.advance_with(step, **({"losses": dict(losses)} if losses else {}))
 
     def advance_with(self, done: int, **fields: object) -> None:
-        """So much is done now; the fields (numbers or mappings of numbers) are shown until they change."""
+        """So much is done now; the fields (numbers, words or mappings of them) are shown until they change."""
         now, before = self._clock(), self._marks[-1][0]
         self._done, self._between = done, ""
         self._fields.update(fields)
@@ -261,12 +262,12 @@ def stages(console: Console) -> Iterator[Stages]:
                     steps.advance(total)
             stack.close()
 
-        def tell(stage: str, done: int, total: int) -> None:
+        def tell(stage: str, done: int, total: int, part: str = "") -> None:
             nonlocal told
             if not now or now[0][0] != stage:
                 end()
                 now[:] = [(stage, stack.enter_context(progress(console, total, what=stage)), total)]
-            now[0][1].advance(done)
+            now[0][1].advance_with(done, **({"part": part} if part else {}))
             told = done
 
         yield tell
@@ -280,6 +281,8 @@ def _figures(fields: Mapping[str, object]) -> list[str]:
             words += _figures(value)
         elif isinstance(value, (int, float)):
             words.append(f"{name}={figure(value)}")
+        elif isinstance(value, str):
+            words.append(value)
     return words
 
 

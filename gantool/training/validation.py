@@ -82,11 +82,11 @@ class Validations:
             return True
         began = spoke = self._clock()
 
-        def tell(stage: str, done: int, total: int) -> None:
+        def tell(stage: str, done: int, total: int, part: str = "") -> None:
             nonlocal spoke
             if over():
                 raise _Over
-            self._progress.between(f"validation, {stage} {done}/{total}")
+            self._progress.between(f"validation, {part or stage} {done}/{total}")
             if self._clock() - spoke > _ALIVE_SECONDS:
                 spoke = self._clock()
                 alive()

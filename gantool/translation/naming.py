@@ -96,12 +96,16 @@ def format_of(extension: str, *, frames: bool = False) -> str:
     return "GIF" if frames and extension.lower().removeprefix(".") == "gif" else writable_format(extension)
 
 
-def checked_format(extension: str, where: str, *, frames: bool = False) -> str:
-    """Pillow's name of an extension's format. Raises UsageError that begins with `where`."""
+def checked_format(extension: str, where: str, *, frames: bool | None = None) -> str:
+    """Pillow's name of an extension's format. `frames`: as in `Naming`, None where there is no such choice.
+
+    Raises UsageError that begins with `where` and names the extensions that may be chosen.
+    """
     try:
-        return format_of(extension, frames=frames)
+        return format_of(extension, frames=bool(frames))
     except DataError as error:
-        raise UsageError(f"{where}: {error.text}") from None
+        gif = {None: "", False: f", or gif with {argument('frames')}", True: ", gif"}[frames]
+        raise UsageError(f"{where}: {error.text}{gif}") from None
 
 
 def checked_film(name: str) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from contextlib import closing, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from gantool.report.console import Console
 from gantool.report.progress import files_progress, progress
 from gantool.signals import raised
 from gantool.translation.destination import Destination
-from gantool.translation.outbox import Outbox
+from gantool.translation.outbox import Outbox, OutputRefusedError
 from gantool.translation.parts import engine_of
 from gantool.translation.raw import translate_raw
 from gantool.translation.request import Plan
@@ -55,6 +55,7 @@ def start(
         raised(lambda number: Interrupted(tally.stopped(), 128 + number)),
         Outbox(outputs.root) if outputs.root and outputs.jobs else nullcontext() as outbox,
         closing(Destination(plan, outbox, tally.in_place)) as destination,
+        _with_sum(tally),
     ):
         tally.kept_though(outputs.stale)
         for job in outputs.skipped:
@@ -79,6 +80,17 @@ def start(
             for data in destination.streamed:
                 write_stdout(data)
     tally.end()
+
+
+@contextmanager
+def _with_sum(tally: Tally) -> Iterator[None]:
+    """Where the disk takes no more the error says, behind its reason, how far the command came."""
+    try:
+        yield
+    except OutputRefusedError as error:
+        if tally.single:
+            raise
+        raise OutputRefusedError(f"{error.text}. {tally.stopped()}") from error
 
 
 def pipe(

@@ -92,8 +92,8 @@ def refuse_strangers(jobs: Sequence[Job], before: Before) -> None:
     if strangers:
         raise UnfitError(
             {
-                source: f"{outs[0]} exists{_more(outs)}, and gantool did not write it: the last word names the output;"
-                f" to replace files that are there, name it with {argument('out')}, and to keep them, name another"
+                source: f"name an output last, a new folder or file: {outs[0]} exists{_more(outs)}, and gantool did not"
+                f" write it. To replace files that are there, name the output with {argument('out')}"
                 for source, outs in strangers.items()
             }
         )

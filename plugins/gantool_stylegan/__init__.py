@@ -94,7 +94,8 @@ class StyleGAN(Mixes, Averaged, Grows, Model["StyleGAN.Options"]):
     @classmethod
     def data(cls, o: StyleGAN.Options) -> Data:
         settings = {"preprocess": "square", "size": 256, "flip": False}
-        return Data(domains() if o.classes else pictures(), o.kinds, batch=32, settings=settings)
+        layout = domains() if o.classes else pictures(augmented=o.augment != "none")
+        return Data(layout, o.kinds, batch=32, settings=settings)
 
     @classmethod
     def length(cls, o: StyleGAN.Options) -> Steps:

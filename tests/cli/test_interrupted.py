@@ -1,4 +1,4 @@
-"""Ctrl-C in verbs that have nothing to go on with later: exit code 130, no more words, and nothing is left behind."""
+"""Ctrl-C in verbs that have nothing to go on with later: exit code 130, one line, and nothing is left behind."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def folder(tmp_path_factory, trained):
 
 
 @pytest.mark.parametrize("verb", LONG)
-def test_a_verb_that_is_stopped_says_nothing_and_leaves_nothing(commands, folder, tmp_path, verb):
+def test_a_verb_that_is_stopped_says_so_and_leaves_nothing(commands, folder, tmp_path, verb):
     before, temporary = set(folder.rglob("*")), tmp_path / "temporary"
     temporary.mkdir()
     process = subprocess.Popen(
@@ -49,6 +49,9 @@ def test_a_verb_that_is_stopped_says_nothing_and_leaves_nothing(commands, folder
     out, err = process.communicate()
     assert process.returncode == 130, (begun, out, err)
     assert begun.split()[0] not in ("error:", "Traceback")
-    assert not [word for word in ("Traceback", "error", "stopped") if word in err], err
+    assert not [word for word in ("Traceback", "error") if word in err], err
+    *_, last = err.splitlines()
+    assert last == ("stopped" if LONG[verb].startswith("sample") else "stopped: nothing was written")
+    assert err.count("stopped") == 1
     assert set(folder.rglob("*")) == before
     assert [path for path in temporary.rglob("*") if "gantool" in path.name] == []

@@ -317,7 +317,9 @@ def test_a_disk_that_takes_no_more(main, commands, run, tmp_path):
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)),
     )
     assert done.returncode == 3
-    assert done.stderr.splitlines()[-1].startswith(b"error: cannot write out/")
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith(b"error: cannot write out/")
+    assert last.endswith(b". stopped: 1 of 3 results are written; the same command goes on from there")
     assert files(tmp_path / "out") == {"a.png"}
     main("translate", "-m", run, "in", "out")
     assert files(tmp_path / "out") == {"a.png", "b.png", "c.png"}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from gantool.errors import CheckpointError, DataError, UsageError
 from gantool.evaluation.domains import compare_domains
+from gantool.evaluation.how import How
 from gantool.evaluation.translations import compare_translations
 from gantool.runs import folders
 from tests.conftest import draw
@@ -56,7 +58,11 @@ def test_every_direction_is_measured_in_drawn_and_in_taken_styles(main, root, tr
 
 def test_a_model_without_styles_has_one_result_and_no_diversity(root, trained):
     run = trained("stargan")
-    found = compare_domains(folders.saves(run)[-1] / folders.WEIGHTS, root / "val")
+    told = []
+    how = How(progress=lambda *said: told.append(said))
+    found = compare_domains(folders.saves(run)[-1] / folders.WEIGHTS, root / "val", how=how)
+    assert [said[:3] for said in told] == [("translating", done, 18) for done in range(1, 19)], "one counter over all"
+    assert (told[0][3], told[-1][3]) == ("blue to green", "red to green")
     assert [task.styles for task in found.means] == [""]
     assert len(found.tasks) == 6
     assert "diversity_l1" not in found.means[0].metrics
@@ -99,8 +105,9 @@ def test_one_target_is_measured_from_every_other_domain(main, root, tmp_path):
     _, out, err = main("eval", "-m", run, root / "val", root / "train", "--to", "green", "--json")
     found = json.loads(out)
     assert [(task["source"], task["target"]) for task in found["tasks"]] == [("blue", "green"), ("red", "green")]
-    begun = [line.split(" 1/3")[0] for line in err.splitlines() if " 1/3" in line]
-    assert begun == ["1 of 2: translating, blue to green", "2 of 2: translating, red to green"]
+    first, last = [line for line in err.splitlines() if line.startswith("translating ")]
+    assert re.fullmatch(r"translating 1/6 .* blue to green", first)
+    assert re.fullmatch(r"translating 6/6 .* red to green", last)
     assert found["protocol"]["mean"] == "over the 2 directions"
     _, out, _ = main("eval", "-m", run, root / "val/blue", root / "train/green", "--to", "green", "--json")
     assert json.loads(out)["protocol"]["fake"]["path"].startswith("to green of")

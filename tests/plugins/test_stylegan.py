@@ -21,8 +21,9 @@ from gantool.model import Progress
 from gantool.options import read_yaml
 from gantool.sampling.mixing import mixed
 from gantool.training.distributed import Processes
+from gantool.training.request import Request, plan
 from gantool.training.run import TrainingRun
-from tests.conftest import data_of
+from tests.conftest import data_of, draw
 
 TINY = {"latent": 6, "style": 5, "mapping_layers": 2, "channel_base": 64, "channel_max": 4}
 
@@ -197,6 +198,16 @@ def test_at_p_0_pictures_stay_what_they_are(name):
     seen = Augment(kinds_of(name))(images, Sequence())
     # Doubling and halving with a wavelet's filter loses a little of the finest detail.
     assert (seen - images).abs().mean() < 0.06
+
+
+def test_few_pictures_are_told_of_where_they_are_not_augmented(tmp_path):
+    folder = draw(tmp_path / "faces", 5, seed=1)
+
+    def note(augment: str) -> str | None:
+        return plan(Request("stylegan", (folder,), preset="smoke", set={"augment": augment})).domains[0].note
+
+    assert note("bgc") is None
+    assert str(note("none")).startswith("5 pictures are few to make more of")
 
 
 def test_at_p_1_they_differ_and_gradients_come_back():

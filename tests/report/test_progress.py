@@ -207,3 +207,13 @@ def test_each_stage_ends_once_whether_or_not_its_end_was_told(console):
     said = [line.split("%")[0] for line in c.err.getvalue().splitlines()]
     assert said.count("reading 2/2 100") == 1
     assert said.count("measuring 1/1 100") == 1
+
+
+def test_the_part_of_a_stage_stands_behind_its_one_counter(console):
+    c = console()
+    with stages(c) as tell:
+        for done in range(1, 301):
+            tell("translating", done, 300, f"way {(done - 1) // 3}")
+    lines = c.err.getvalue().splitlines()
+    assert [line.split()[1] for line in lines] == ["1/300", "100/300", "200/300", "300/300"]
+    assert lines[1].endswith(" way 33")

@@ -196,6 +196,10 @@ def test_one_picture():
         planned("y.jpg", out="new.png", naming=Naming("jpg"))
     with pytest.raises(UsageError, match="has no name"):
         planned("-", out="folder/")
+    with pytest.raises(UsageError, match=r", or gif with frames$"):
+        Naming("xyz")
+    with pytest.raises(UsageError, match=r", gif$"):
+        Naming("xyz", frames=True)
 
 
 def test_what_does_not_fit_together_is_refused():

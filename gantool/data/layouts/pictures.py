@@ -17,13 +17,18 @@ FEW = 1000
 """Fewer pictures than this are told of: a discriminator soon knows so few by heart."""
 
 
-def pictures() -> Layout:
-    """One collection of pictures: items {"image": (C, H, W) uint8}, each once an epoch, in an order shuffled anew."""
-    return _Pictures()
+def pictures(*, augmented: bool = False) -> Layout:
+    """One collection of pictures: items {"image": (C, H, W) uint8}, each once an epoch, in an order shuffled anew.
+
+    A person is told of few pictures, unless the discriminator sees them `augmented`.
+    """
+    return _Pictures(augmented)
 
 
 @dataclass(frozen=True)
 class _Pictures:
+    augmented: bool
+
     name = "pictures"
     pairs = False
     many = False
@@ -39,7 +44,8 @@ class _Pictures:
             )
         (root,) = paths
         found = pictures_of(names([root])[0], train(root))
-        return (replace(found, note="; ".join(filter(None, (found.note, few(len(found.files))))) or None),)
+        message = None if self.augmented else few(len(found.files))
+        return (replace(found, note="; ".join(filter(None, (found.note, message))) or None),)
 
     def open(self, domains: Sequence[Domain], recipe: Recipe) -> Dataset:
         """The data set. Raises DataError for pictures that are too small to be cropped."""
@@ -66,5 +72,5 @@ def few(count: int) -> str | None:
         return None
     return (
         f"{count} pictures are few to make more of: below {FEW:,} a discriminator learns them by heart, unless it"
-        " sees them augmented, as that of stylegan does"
+        " sees them augmented, as that of stylegan does (augment=bgc)"
     )
