@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from gantool.data.layouts.paired import paired
+from gantool.data.layouts.unpaired import unpaired
 from gantool.errors import CheckpointError, DataError
 from gantool.model import Data
 from gantool.runs.header import hashed, read_facts, read_header
@@ -174,9 +176,9 @@ def test_a_domain_has_a_number_a_kind_and_channels():
 
 
 def test_one_kind_is_that_of_all_domains():
-    data = Data(layout=None)  # type: ignore[arg-type]  # no pictures are looked for
+    data = Data(unpaired())
     assert data.spec(("a", "b", "c"), 32) == Spec(("a", "b", "c"), (Pictures(),) * 3, 32)
-    assert Data(None, (LabelMaps(4), Pictures())).spec(("a", "b"), 8).channels == (1, 3)  # type: ignore[arg-type]
+    assert Data(paired(), (LabelMaps(4), Pictures())).spec(("a", "b"), 8).channels == (1, 3)
 
 
 def test_sizes_fit():

@@ -19,6 +19,7 @@ import pytest
 
 import gantool
 from gantool import registry
+from gantool.data.layouts.unpaired import unpaired
 from gantool.errors import CheckpointError, DataError, UsageError
 from gantool.files import claimed, write_atomically
 from gantool.model import Data
@@ -286,7 +287,7 @@ def test_earlier_saves_are_called_intact_where_there_are_some(tmp_path):
 @pytest.mark.parametrize("names", [["a", "b/c"], ["a", ""], ["a", "a"], ["a", "x\ny"], ["..", "a"], ["a"] * 2000])
 def test_names_that_no_header_can_hold_are_refused_before_a_training(names):
     with pytest.raises(UsageError, match="choose other names for the domains"):
-        Data(None).spec(names, 32)  # type: ignore[arg-type]
+        Data(unpaired()).spec(names, 32)
 
 
 def test_a_name_that_no_file_can_have_is_one_line(tmp_path):
