@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import sys
 from typing import Any
 
 import torch
@@ -127,24 +128,12 @@ def optimizers_of(model: Model[Any]) -> dict[str, torch.optim.Optimizer]:
 
 def rate_at(model: Model[Any], now: Progress) -> float:
     """The share of the base learning rate at this point. Raises CheckpointError for one that is no number from 0 on."""
-    found = model.rate_factor(now)
-    if not 0 <= (rate := _number(found)) < math.inf:
-        raise CheckpointError(
-            f"{type(model).__name__}.rate_factor gives {found} at step {now.step} of {now.total_steps}, not a number"
-            " from 0 on"
-        )
-    return rate
+    return _within(model.rate_factor(now), sys.float_info.max, f"{type(model).__name__}.rate_factor", now, "from 0 on")
 
 
 def decay_at(model: Averaged, now: Progress) -> float:
     """The decay of the averages in this step. Raises CheckpointError for one beyond [0, 1]: averages would run away."""
-    found = model.average_decay(now)
-    if not 0 <= (decay := _number(found)) <= 1:
-        raise CheckpointError(
-            f"{type(model).__name__}.average_decay gives {found} at step {now.step} of {now.total_steps}, not a number"
-            " from 0 to 1"
-        )
-    return decay
+    return _within(model.average_decay(now), 1, f"{type(model).__name__}.average_decay", now, "from 0 to 1")
 
 
 def images_of(found: object, count: int, method: str) -> torch.Tensor:
@@ -154,6 +143,13 @@ def images_of(found: object, count: int, method: str) -> torch.Tensor:
     if found.ndim != 4 or len(found) != count:
         raise CheckpointError(f"the model's {method} gives {tuple(found.shape)}, not pictures ({count}, C, H, W)")
     return found
+
+
+def _within(found: object, highest: float, method: str, now: Progress, words: str) -> float:
+    """What a method gave, if it is a number from 0 to the highest. Raises CheckpointError for anything else."""
+    if not 0 <= (number := _number(found)) <= highest:
+        raise CheckpointError(f"{method} gives {found} at step {now.step} of {now.total_steps}, not a number {words}")
+    return number
 
 
 def _number(found: object) -> float:

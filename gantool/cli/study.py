@@ -10,7 +10,7 @@ import typer
 
 from gantool.cli import common
 from gantool.errors import GantoolError
-from gantool.report.text import to_json
+from gantool.report.text import count_in_words, to_json
 
 app = typer.Typer(
     help="Ask people which pictures are real or better, on a page without a server, and read their answers.",
@@ -156,6 +156,4 @@ def read(
     for problem in gathered.failed.values():
         console.error(problem)
     if gathered.failed:
-        count = len(gathered.failed)
-        files = "1 file" if count == 1 else f"{count} files"
-        raise GantoolError(f"{files} could not be read, the others are counted")
+        raise GantoolError(f"{count_in_words(len(gathered.failed), 'file')} could not be read, the others are counted")

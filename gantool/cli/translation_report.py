@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from gantool.cli import common
 from gantool.errors import UsageError
+from gantool.report.text import count_in_words
 
 if TYPE_CHECKING:
     from gantool.report.console import Console
@@ -49,8 +50,9 @@ def passed_over(plan: Plan, console: Console) -> None:
         results = "picture that is a result" if count == 1 else "pictures that are results"
         console.note(f"passed over {count} {results} for others")
     if earlier := plan.earlier.count:
-        results = "result" if earlier == 1 else "results"
-        console.note(f"passed over {earlier} earlier {results} of gantool in {', '.join(plan.earlier.folders)}")
+        console.note(
+            f"passed over {count_in_words(earlier, 'earlier result')} of gantool in {', '.join(plan.earlier.folders)}"
+        )
     if plan.inputs.left_out:
         console.note(plan.inputs.left_out)
     if others := plan.inputs.others:

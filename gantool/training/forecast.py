@@ -13,7 +13,7 @@ from gantool.byte_sizes import bytes_in_words
 from gantool.errors import argument
 from gantool.options import read_yaml
 from gantool.registry import plugin
-from gantool.report.text import duration, figure
+from gantool.report.text import count_in_words, duration, figure
 from gantool.training.request import Plan
 from gantool.training.samples import rounds
 
@@ -53,21 +53,17 @@ class Forecast:
         if self.seconds < _YEAR:  # a date without its year would mislead, and a calendar ends
             end = time.strftime(", until %a %d %b %H:%M", time.localtime(time.time() + self.seconds))
         memory = f"; {bytes_in_words(self.memory)} of memory" if self.memory else ""
-        took, left = f"a step takes {_words(self.step)} here", _counted(self.left, "step")
+        took, left = f"a step takes {_words(self.step)} here", count_in_words(self.left, "step")
         on_top = ". Samples come on top" if self.rounds and self.sample is None else ""
         if self.rounds and self.sample is not None:
             took += f" and a round of samples {_words(self.sample)}"
-            left += f" and {_counted(self.rounds, 'round')}"
+            left += f" and {count_in_words(self.rounds, 'round')}"
         takes = "takes" if left == "1 step" else "take"
         return f"{took}: {left} {takes} about {duration(self.seconds)}{end}{memory}{on_top}"
 
 
 def _words(seconds: float) -> str:
     return f"{figure(seconds)} s" if seconds < 600 else duration(seconds)
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 class Stopwatch:

@@ -33,9 +33,9 @@ def seconds_of_a_round(model: Model[Any], dataset: Dataset) -> float:
     pictures, texts = dataset.samples(ROWS), dataset.texts(ROWS)
     part, columns, parts = pictures, 1, grids.SEEDS
     if isinstance(model, Translates):
-        parts = max(ROWS, len(pictures)) if len(model.spec.domains) > 2 else ROWS
-        wanted = list(pictures)[:1] if len(model.spec.domains) > 2 else list(pictures)
-        part = {name: pictures[name][:1] for name in wanted}
+        many = _many(model)
+        parts = max(ROWS, len(pictures)) if many else ROWS
+        part = {name: pictures[name][:1] for name in list(pictures)[: 1 if many else None]}
     began = time.monotonic()
     drawn(model, part, texts, columns)
     taken = parts * (time.monotonic() - began)
@@ -55,12 +55,17 @@ def rounds(done: int, total: int, every: int) -> int:
     return total // every - done // every + (total % every > 0) + (done == 0)
 
 
+def _many(model: Model[Any]) -> bool:
+    """Whether the grid has a row for each domain, and not the ways between two."""
+    return len(model.spec.domains) > 2
+
+
 def _cells(model: Model[Any], pictures: grids.Pictures, texts: Sequence[str], columns: int) -> grids.Grid:
     device = next(model.parameters()).device
     if not isinstance(model, Translates):
         return grids.by_seed(Sampler(model, device), texts, columns)
     engine = Engine(model, device)
-    if len(model.spec.domains) > 2:
+    if _many(model):
         return grids.by_domain(engine, pictures)
     cells = grids.by_pair(engine, pictures)
     return grids.with_seeds(cells, Sampler(model, device)) if isinstance(model, Samples) else cells

@@ -77,11 +77,10 @@ def start(plan: Plan, console: Console, validator: Validator | None = None, *, l
         found = _inspected(plan, processes, console)
         model, dataset = ready(plan)
         model.prepare_training()
-        # What keeps the first process from the folder ends all of them in the same way.
         total = plan.total_steps(len(dataset), processes.world)
-        folder = processes.shared(
-            _taken(plan, processes.world, total, found, outside) if processes.first else plan.folder
-        )
+        taken = _taken(plan, processes.world, total, found, outside) if processes.first else plan.folder
+        # What keeps the first process from the folder ends all of them in the same way.
+        folder = processes.shared(taken)
         if isinstance(folder, GantoolError):
             raise folder
         dataset.keep_in(folder / ".cache")

@@ -135,11 +135,7 @@ print("over")
     assert (process.returncode, rest) == (130, "")
 
 
-def test_a_second_ctrl_c_ends_what_waits_while_it_is_put_in_order():
-    code = """
-import itertools
-from gantool.signals import interruptible
-with interruptible(itertools.count(0, 2).__next__):
+ENDLESS = """
     try:
         print("ready", flush=True)
         while True:
@@ -149,42 +145,43 @@ with interruptible(itertools.count(0, 2).__next__):
         while True:
             pass
 """
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+
+
+def interrupt_twice(process: subprocess.Popen[str]) -> None:
+    """Sends Ctrl-C to a process of `ENDLESS` at each of its words, and waits for its end."""
     assert process.stdout is not None
     for word in ("ready\n", "closing\n"):
         assert process.stdout.readline() == word
         process.send_signal(signal.SIGINT)
     process.communicate()
+
+
+def test_a_second_ctrl_c_ends_what_waits_while_it_is_put_in_order():
+    code = f"""
+import itertools
+from gantool.signals import interruptible
+with interruptible(itertools.count(0, 2).__next__):
+{ENDLESS}"""
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    interrupt_twice(process)
     assert process.returncode == -signal.SIGINT
 
 
 def test_a_second_ctrl_c_leaves_a_cursor_where_a_bar_was():
-    code = """
+    code = f"""
 import itertools
 from gantool.report.console import Console
 from gantool.report.progress import progress
 from gantool.signals import interruptible
 with interruptible(itertools.count(0, 2).__next__), progress(Console(), 9):
-    try:
-        print("ready", flush=True)
-        while True:
-            pass
-    finally:
-        print("closing", flush=True)
-        while True:
-            pass
-"""
+{ENDLESS}"""
     terminal, theirs = os.openpty()
     surroundings = {**os.environ, "TERM": "xterm"}
     process = subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=theirs, text=True, env=surroundings
     )
     os.close(theirs)
-    assert process.stdout is not None
-    for word in ("ready\n", "closing\n"):
-        assert process.stdout.readline() == word
-        process.send_signal(signal.SIGINT)
-    process.communicate()
+    interrupt_twice(process)
     drawn = b""
     with contextlib.suppress(OSError):  # so a terminal ends that nobody holds any more
         while part := os.read(terminal, 4096):
