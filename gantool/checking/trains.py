@@ -16,6 +16,7 @@ from gantool.checking.pictures import as_image
 from gantool.checking.practice import begun, trained_steps
 from gantool.checking.subject import STEPS, Subject, ways
 from gantool.contract import optimizers_of
+from gantool.counting import first_few
 from gantool.data.dataset import Dataset
 from gantool.data.transforms import Preparation
 from gantool.errors import argument
@@ -191,4 +192,4 @@ def _named(some: Collection[str], known: Collection[str]) -> str:
     for network in dict.fromkeys(part(key) for key in sorted(some)):
         weights = {key for key in known if part(key) == network and not key.endswith("bias")}
         words += [network] if weights <= set(some) else sorted(key for key in some if part(key) == network)
-    return ", ".join(words[:3]) + (f" and {len(words) - 3} more" if len(words) > 3 else "")
+    return first_few(words)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from gantool.cli import common
+from gantool.counting import count_in_words
 
 
 def demo(
@@ -61,8 +62,7 @@ def demo(
         word, twemoji = file.stem.replace("_", " "), examples.EMOJI / "testB" / file.name
         shown = f"Noto\n{word}", f"translated\n{word} of Noto in the manner of Twemoji", f"Twemoji\n{word}"
         pairs.append(dict(zip(shown, (file, translated, twemoji), strict=True)))
-    trained = f"{steps} {'step' if steps == 1 else 'steps'} of training"
-    title = f"Noto emoji as Twemoji, after {trained}"
+    title = f"Noto emoji as Twemoji, after {count_in_words(steps, 'step')} of training"
     page = write_demo(run, title, origin(), {"Emoji that were not trained on": pairs})
     console.note(f"how the training went: {run / 'gallery.html'}")
     console.note("the pictures it makes of emoji it has never seen, beside what Twemoji drew:")

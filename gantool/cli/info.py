@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from gantool.cli import common, completion, model_flag
+from gantool.counting import count_in_words
 from gantool.report.text import to_json, words
 from gantool.spec import Kind, LabelMaps, Spec
 
@@ -76,7 +77,7 @@ def _domains(spec: Spec) -> str:
 def _content(kind: Kind) -> str:
     if isinstance(kind, LabelMaps):
         return f"label maps of {kind.classes} classes{' and instances' if kind.instances else ''}"
-    return f"pictures of {kind.channels} channel{'' if kind.channels == 1 else 's'}"
+    return f"pictures of {count_in_words(kind.channels, 'channel')}"
 
 
 def _in_words(key: str, value: object) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gantool.cli import common
+from gantool.counting import count_in_words
 from gantool.errors import GantoolError, UsageError
 from gantool.report.console import Console
 from gantool.report.text import to_json
@@ -89,6 +90,6 @@ def _tell(console: Console, done: Conversion, out: Path) -> None:
         console.note(f"without a counterpart: {file}")
     for problem in done.failed.values():
         console.error(problem)
-    console.note(f"{done.written} files written to {out}")
+    console.note(f"{count_in_words(done.written, 'file')} written to {out}")
     if done.failed:
-        raise GantoolError(f"{len(done.failed)} pictures failed, the others are done")
+        raise GantoolError(f"{count_in_words(len(done.failed), 'picture')} failed, the others are done")

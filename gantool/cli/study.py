@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 
 from gantool.cli import common
+from gantool.counting import count_in_words
 from gantool.errors import GantoolError
-from gantool.report.text import count_in_words, to_json
+from gantool.report.text import to_json
 
 app = typer.Typer(
     help="Ask people which pictures are real or better, on a page without a server, and read their answers.",
@@ -101,7 +102,8 @@ def make(
     for note in made.notes:
         console.note(note)
     order = f"{made.practice} to practise, {made.scored} scored, {made.checks} attention checks"
-    console.note(f"{made.trials} trials of {made.names} names; each person gets {order}")
+    trials, names = count_in_words(made.trials, "trial"), count_in_words(made.names, "name")
+    console.note(f"{trials} of {names}; each person gets {order}")
     console.note("give people the page, and collect the files that they save: gantool study read FILE...")
     console.result(to_json(made.to_dict()) if json else str(made.page))
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from gantool.cli import common
+from gantool.counting import count_in_words
 from gantool.errors import UsageError
-from gantool.report.text import count_in_words
 
 if TYPE_CHECKING:
     from gantool.report.console import Console
@@ -47,8 +47,8 @@ def passed_over(plan: Plan, console: Console) -> None:
     from gantool.pictures.find import passed_over
 
     if count := plan.outputs.passed_over:
-        results = "picture that is a result" if count == 1 else "pictures that are results"
-        console.note(f"passed over {count} {results} for others")
+        results = count_in_words(count, "picture that is a result", "pictures that are results")
+        console.note(f"passed over {results} for others")
     if earlier := plan.earlier.count:
         console.note(
             f"passed over {count_in_words(earlier, 'earlier result')} of gantool in {', '.join(plan.earlier.folders)}"

@@ -12,6 +12,7 @@ from typing import Literal
 from gantool import direction
 from gantool.comparison.columns import check_columns
 from gantool.comparison.words import given, weights_of
+from gantool.counting import first_few
 from gantool.errors import DataError, GantoolError, UsageError, argument
 from gantool.evaluation.files import needed
 from gantool.evaluation.names import pair_by_name
@@ -214,10 +215,9 @@ def _with_results(one: Candidate, inputs: Sequence[str], source: Path) -> Candid
     partners = {place: files[result] for place, result in pair_by_name(inputs, _relative(root, files))}
     lacking = [name for place, name in enumerate(inputs) if place not in partners]
     if lacking:
-        more = f" and {len(lacking) - 3} more" if len(lacking) > 3 else ""
         raise DataError(
             f"{root} has no run, and as a folder of results it lacks {len(lacking)} of the {len(inputs)} pictures of"
-            f" {source}: {', '.join(lacking[:3])}{more}"
+            f" {source}: {first_few(lacking)}"
         )
     return replace(one, files=tuple(partners[place] for place in range(len(inputs))))
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gantool.counting import and_more
 from gantool.data.cache import PictureCache, open_cache, read_resized
 from gantool.data.source import Source
 from gantool.data.transforms import Planes, Preparation, crop_and_flip, draw, resized_size
@@ -87,9 +88,8 @@ def _check_crop(sources: Sequence[Source], sizes: Sequence[tuple[int, int]], cro
     small = [(source.path, size) for source, size in zip(sources, sizes, strict=True) if min(size) < crop]
     if small:
         path, (width, height) = small[0]
-        others = f" (and {len(small) - 1} more)" if len(small) > 1 else ""
         least = min(min(size) for _, size in small)
         raise DataError(
-            f"{path} is {width}x{height} pixels{others}: too small for a crop of {crop}; "
+            f"{path} is {width}x{height} pixels{and_more(small)}: too small for a crop of {crop}; "
             f"lower the crop to {least}, or resize with {argument('preprocess', 'resize_and_crop')}"
         )

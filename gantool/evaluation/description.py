@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 from unicodedata import normalize
 
 from gantool import schema
+from gantool.counting import first_few
 from gantool.errors import UsageError, argument, did_you_mean
 from gantool.files import reason
 from gantool.options import read_yaml
@@ -87,11 +88,10 @@ class Description:
             if found:
                 raise UsageError(f'{self.file}: "{name}" is the name of {len(found)} classes')
         names = [one.name for one in self.classes]
-        known = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
         raise UsageError(
             " ".join(
-                f'{self.file} knows no class "{name}". {did_you_mean(name, names)} Classes: {known}. Name one with'
-                f' {argument("expect")}, or "{name}" under also: of a class'.split()
+                f'{self.file} knows no class "{name}". {did_you_mean(name, names)} Classes: {first_few(names, 8)}.'
+                f' Name one with {argument("expect")}, or "{name}" under also: of a class'.split()
             )
         )
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from gantool import direction
+from gantool.counting import first_few
 from gantool.errors import DataError, UsageError, argument
 from gantool.evaluation.accuracy import accuracy
 from gantool.evaluation.attributes import classified, table_in
@@ -178,8 +179,7 @@ def _groups(reals: Sequence[int], fakes: Sequence[int], facts: Facts) -> tuple[d
             few.append(name)
         else:
             groups[name] = places
-    shown = ", ".join(few[:3]) + (f" and {len(few) - 3} more" if len(few) > 3 else "")
-    return groups, [f"too few pictures to measure by themselves: {shown}"] if few else []
+    return groups, [f"too few pictures to measure by themselves: {first_few(few)}"] if few else []
 
 
 def _path_lengths(

@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from gantool.counting import first_few
 from gantool.errors import CheckpointError, DataError, UsageError
 from gantool.evaluation.description import Description
 from gantool.evaluation.how import How
@@ -177,8 +178,7 @@ def segmentation(
     }
     notes = []
     if absent:
-        shown = ", ".join(absent[:3]) + (f" and {len(absent) - 3} more" if len(absent) > 3 else "")
-        notes.append(f"the label maps show no {shown}: absent classes count as 0 in class accuracy and IoU")
+        notes.append(f"the label maps show no {first_few(absent)}: absent classes count as 0 in class accuracy and IoU")
     return Part(metrics, {"judge": protocol}, notes, recount, _rows(judge.description, matrix))
 
 

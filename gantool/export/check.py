@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gantool.capabilities import Graph
+from gantool.counting import count_in_words
 from gantool.errors import CheckpointError
 from gantool.export.translation import Translation
 from gantool.pictures.resize import to_unit
@@ -179,7 +180,7 @@ def _in_words(size: Size) -> str:
     if len(size) == 1:
         return f"a batch of {size[0]}"
     count, height, width = size
-    return f"{count} picture{'s' if count > 1 else ''} of {width}x{height}"
+    return f"{count_in_words(count, 'picture')} of {width}x{height}"
 
 
 def _steps(sizes: Sizes) -> tuple[int, int]:

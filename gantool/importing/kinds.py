@@ -8,6 +8,7 @@ import struct
 import zipfile
 from pathlib import Path
 
+from gantool.counting import count_in_words
 from gantool.errors import CheckpointError
 from gantool.files import refuse_irregular
 
@@ -131,7 +132,7 @@ def _zip(path: Path) -> str | None:
         return f"is a model of Keras: {_PYTORCH}"
     inside = [name for name in names if name.endswith((".pth", ".pt", ".ckpt", ".safetensors", ".bin", ".tar"))]
     within = f" ({json.dumps(inside[0][:80])[1:-1]})" if inside else ""
-    return f"is a zip archive of {len(names)} files{within}: {_UNPACK}"
+    return f"is a zip archive of {count_in_words(len(names), 'file')}{within}: {_UNPACK}"
 
 
 def _text(head: bytes) -> str | None:

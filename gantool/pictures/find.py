@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from gantool.counting import count_in_words
 from gantool.errors import DataError
 from gantool.pictures import extras
 from gantool.pictures.strays import FILES, has_marks_of_a_run, is_stray_folder, is_stray_name
@@ -133,7 +134,7 @@ def others_below(paths: Iterable[Path], read: Iterable[str] = ()) -> Counter[str
 def passed_over(others: Mapping[str, int]) -> str:
     """One line for a person: how many files of each type are passed over, and how they could be read."""
     common = Counter(others).most_common()
-    named = [f"{count} {kind}" + "s" * (kind == BROKEN and count > 1) for kind, count in common[:_TYPES]]
+    named = [count_in_words(count, kind, None if kind == BROKEN else kind) for kind, count in common[:_TYPES]]
     if len(common) > _TYPES:
         named.append(f"{sum(count for _, count in common[_TYPES:])} of other types")
     return f"passed over {', '.join(named)}{_way(others)}"
@@ -197,7 +198,7 @@ def _summary(others: Mapping[str, int]) -> str:
         return "no files at all"
     found = [kind for kind, _ in Counter(others).most_common(5)]
     more = ", ..." if len(others) > 5 else ""
-    return f"{count} {'file' if count == 1 else 'files'}: {', '.join(found)}{more}"
+    return f"{count_in_words(count, 'file')}: {', '.join(found)}{more}"
 
 
 def _way(others: Mapping[str, int]) -> str:

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
+from gantool.counting import count_in_words
+
 GAP = 4
 """Pixels between cells and around them."""
 HEADER = 18
@@ -67,7 +69,7 @@ def png(image: Image.Image) -> bytes:
 
 def _described(rows: int, columns: int, header: Sequence[str] | None) -> str:
     """The grid in words, for those who do not see it."""
-    words = f"{rows} {'row' if rows == 1 else 'rows'} of pictures"
+    words = f"{count_in_words(rows, 'row')} of pictures"
     labels = header[:columns] if header is not None else []
     text = f"{words}, with the columns {', '.join(labels)}" if labels else words
     return text.encode("utf-8", "replace").decode()

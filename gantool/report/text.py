@@ -35,11 +35,6 @@ def _plain(value: object) -> Any:
     raise TypeError(f"{type(value).__name__} has no form in JSON")
 
 
-def count_in_words(count: int, what: str) -> str:
-    """So many of something whose plural ends in s: 1 step, 2 steps."""
-    return f"{count} {what}{'' if count == 1 else 's'}"
-
-
 # Control characters, what turns the direction of writing, spaces without width, line ends of Unicode, and bytes of a
 # name that are no text. Joiners (U+200C, U+200D) belong to words and emoji.
 _HIDDEN = re.compile(

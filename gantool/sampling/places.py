@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+from gantool.counting import and_more
 from gantool.errors import DataError, UsageError, argument
 from gantool.files import check_writable, reason, write_atomically
 from gantool.pictures.file import writable_format
@@ -47,10 +48,8 @@ def check_several(outs: list[Path], existing: Existing | None, *, by_name: bool)
     refuse_strangers(jobs, Before(Results(), only_last_word=not by_name))
     there = [out for out in outs if os.path.exists(out)]
     if there and existing != "overwrite":
-        more = f" (and {len(there) - 1} more)" if len(there) > 1 else ""
-        raise UsageError(
-            f"{there[0]} exists already{more}: {argument('existing', 'overwrite')} replaces, or name another OUT"
-        )
+        replaces = f"{argument('existing', 'overwrite')} replaces, or name another OUT"
+        raise UsageError(f"{there[0]} exists already{and_more(there)}: {replaces}")
 
 
 def put_one(data: bytes, out: str, console: Console, write_stdout: Callable[[bytes], object]) -> None:

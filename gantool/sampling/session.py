@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from gantool.counting import count_in_words
 from gantool.errors import Interrupted, argument
 from gantool.inference.devices import choose, half_precision_note
 from gantool.inference.jobs import how_many, in_words
@@ -44,7 +45,7 @@ def start(
         _sheet(plan, console, write_stdout)
         return
     for what, count in plan.stale.items():
-        pictures = "1 picture is" if count == 1 else f"{count} pictures are"
+        pictures = count_in_words(count, "picture is", "pictures are")
         console.note(f"{pictures} kept, though of {what}: {argument('existing', 'newer')} makes them anew")
     for job in plan.skipped:
         console.event("skipped", **_about(plan.pieces[job.variant]), out=job.out)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gantool import schema
+from gantool.counting import count_in_words
 from gantool.errors import DataError
 from gantool.files import refuse_irregular
 from gantool.studies.plan import DISTORTED, KINDS, MOST, REAL, WHOLE
@@ -183,14 +184,13 @@ def _files(paths: Iterable[Path]) -> tuple[list[Path], list[str]]:
         read = [file for file in held if file.suffix.lower() in ENDINGS]
         files += read
         if others := len(held) - len(read):
-            count = "1 other file was" if others == 1 else f"{others} other files were"
+            count = count_in_words(others, "other file was", "other files were")
             notes.append(f"{path}: {count} not read, as their names end with neither {' nor '.join(ENDINGS)}")
     return files, notes
 
 
 def _either(count: int) -> str:
-    files = "1 other file" if count == 1 else f"{count} other files"
-    return f"; {files} cannot be read either" if count else ""
+    return f"; {count_in_words(count, 'other file')} cannot be read either" if count else ""
 
 
 def _more(count: int) -> str:

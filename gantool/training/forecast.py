@@ -10,10 +10,11 @@ from dataclasses import dataclass
 import torch
 
 from gantool.byte_sizes import bytes_in_words
+from gantool.counting import count_in_words
 from gantool.errors import argument
 from gantool.options import read_yaml
 from gantool.registry import plugin
-from gantool.report.text import count_in_words, duration, figure
+from gantool.report.text import duration, figure
 from gantool.training.request import Plan
 from gantool.training.samples import rounds
 

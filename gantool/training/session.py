@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from gantool.counting import count_in_words
 from gantool.data.care.results import translated_there
 from gantool.data.dataset import Dataset
 from gantool.errors import CheckpointError, DataError, GantoolError, UsageError, argument
@@ -244,7 +245,8 @@ def _inspected(plan: Plan, processes: Processes, console: Console) -> Inspection
     if error := processes.shared(found.error or ""):
         raise DataError(error)
     if found.left:
-        console.note(f"{found.left} pictures are read when their turn comes: gantool data check reads all of them")
+        left = count_in_words(found.left, "picture is read when its", "pictures are read when their")
+        console.note(f"{left} turn comes: gantool data check reads all of them")
     if not plan.place.saves and (small := found.enlarged(plan.preparation)):
         console.note(small)
     return found
@@ -271,8 +273,9 @@ def _begin(plan: Plan, trainer: Trainer, console: Console) -> None:
         if domain.note:
             console.note(domain.note)
     if trainer.pictures_a_step < plan.data.stable_batch:
+        pictures = count_in_words(trainer.pictures_a_step, "picture a step is", "pictures a step are")
         console.note(
-            f"{trainer.pictures_a_step} pictures a step are few for {plan.name}: with fewer than"
+            f"{pictures} few for {plan.name}: with fewer than"
             f" {plan.data.stable_batch} trainings are known to collapse. Look at its samples, and keep its saves:"
             f" {argument('keep', 0)}"
         )
@@ -280,7 +283,8 @@ def _begin(plan: Plan, trainer: Trainer, console: Console) -> None:
         console.warn(line)
     if others := others_below(plan.paths, [kind for domain in plan.domains for kind in domain.read_beside]):
         console.note(passed_over(others))
-    console.note(f"training {plan.name} on {counts} pictures, {trainer.total_steps} steps, into {trainer.folder}")
+    steps = count_in_words(trainer.total_steps, "step")
+    console.note(f"training {plan.name} on {counts} pictures, {steps}, into {trainer.folder}")
 
 
 def _compare(plan: Plan, now: int, console: Console) -> None:

@@ -12,6 +12,7 @@ from typing import Protocol, TypeAlias
 
 import torch
 
+from gantool.counting import count_in_words
 from gantool.errors import GantoolError, argument
 from gantool.report import runlog
 from gantool.report.console import Console
@@ -145,7 +146,7 @@ class Validations:
 
 def ended(now: Standing, folder: Path) -> str:
     """What to say where patience has ended a training."""
-    count = f"{now.since} validation{'' if now.since == 1 else 's'}"
+    count = count_in_words(now.since, "validation")
     return (
         f"nothing better than step {now.step} ({now.metric} {figure(now.value)}) in the last {count}:"
         f" {folder / folders.BEST}. {argument('patience', 0)} goes on"

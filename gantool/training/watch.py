@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from gantool.counting import count_in_words
 from gantool.data.dataset import Dataset
 from gantool.errors import GantoolError
 from gantool.files import write_atomically
@@ -169,5 +170,5 @@ class Watch:
         if self.done >= self.total:
             return str(self.done)
         patience = self.plan.settings.patience
-        why = f": no better save in {patience} validation{'' if patience == 1 else 's'}" if self.enough else ""
+        why = f": no better save in {count_in_words(patience, 'validation')}" if self.enough else ""
         return f"{self.done} of {self.total}{why}"

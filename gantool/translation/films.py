@@ -10,6 +10,7 @@ from fractions import Fraction
 from itertools import count, islice, takewhile
 from pathlib import Path
 
+from gantool.counting import count_in_words
 from gantool.errors import DataError, OutOfMemoryError, argument
 from gantool.films import joining, parts, reading
 from gantool.films.moments import exact, moment
@@ -114,7 +115,7 @@ def _write_parts(
         part = f"part {before.damaged + 1} of what was translated before"
         _say(console, film, f"{part} is damaged: it is made again, with those behind it")
     if before.frames:
-        _say(console, film, f"goes on after {before.frames} frames that were translated before")
+        _say(console, film, f"goes on after {count_in_words(before.frames, 'frame')} translated before")
     damaged: list[None] = []
     wanted = _wanted(film, request, before.last, lambda: damaged.append(None))
     done, last = before.frames, before.last
@@ -132,7 +133,8 @@ def _write_parts(
         length = "" if film.seconds is None else f": it is {moment(film.seconds)} long"
         raise DataError(f"{film.path} has no frame in the part that is asked for{length}")
     if damaged:
-        _say(console, film, f"{len(damaged)} places in it are damaged, and their frames are left out")
+        places = count_in_words(len(damaged), "place in it is damaged", "places in it are damaged")
+        _say(console, film, f"{places}: frames there are left out")
     end, at = film.seconds, float(last * film.base)
     if request.stop is None and end is not None and at + 1 < end * (1 - _EARLY):
         _say(console, film, f"its last frame is at {moment(at)} of {moment(end)}")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gantool.counting import count_in_words
 from gantool.errors import Interrupted
 from gantool.files import write_atomically
 from gantool.pictures.file import encode
@@ -101,7 +102,7 @@ def pipe(
     done = 0
 
     def stopped(number: int) -> Interrupted:
-        return Interrupted(f"stopped after {done} frames", 128 + number)
+        return Interrupted(f"stopped after {count_in_words(done, 'frame')}", 128 + number)
 
     with raised(stopped):
         device = device_of(plan, console)

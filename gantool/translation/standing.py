@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from gantool.counting import and_more
 from gantool.errors import UsageError, argument
 from gantool.pictures.results import Made, Results
 from gantool.translation.inputs import Source
@@ -79,7 +80,7 @@ def refuse_existing(jobs: Sequence[Job], before: Before) -> None:
     outs = [path for job in jobs for path in before.files(job) if os.path.exists(path)]
     if outs:
         raise UsageError(
-            f"{outs[0]} exists already{_more(outs)}: {argument('existing', 'overwrite')} replaces,"
+            f"{outs[0]} exists already{and_more(outs)}: {argument('existing', 'overwrite')} replaces,"
             f" {argument('existing', 'skip')} keeps, or name another OUT"
         )
 
@@ -92,8 +93,8 @@ def refuse_strangers(jobs: Sequence[Job], before: Before) -> None:
     if strangers:
         raise UnfitError(
             {
-                source: f"name an output last, a new folder or file: {outs[0]} exists{_more(outs)}, and gantool did not"
-                f" write it. To replace files that are there, name the output with {argument('out')}"
+                source: f"name an output last, a new folder or file: {outs[0]} exists{and_more(outs)}, and gantool did"
+                f" not write it. To replace files that are there, name the output with {argument('out')}"
                 for source, outs in strangers.items()
             }
         )
@@ -143,7 +144,3 @@ def _like(path: Path) -> tuple[int, int]:
     except OSError:
         return -1, -1
     return status.st_size, status.st_mtime_ns
-
-
-def _more(outs: Sequence[Path]) -> str:
-    return f" (and {len(outs) - 1} more)" if len(outs) > 1 else ""

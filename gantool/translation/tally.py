@@ -7,6 +7,7 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from gantool.byte_sizes import bytes_in_words
+from gantool.counting import count_in_words, first_few
 from gantool.errors import GantoolError, OutOfMemoryError, argument
 from gantool.pictures.frames import SEVERAL
 from gantool.report.console import Console
@@ -42,7 +43,7 @@ class Tally:
     def kept_though(self, stale: Mapping[str, int]) -> None:
         """Says that results are kept which this command would make otherwise."""
         for what, count in stale.items():
-            results = "1 result is" if count == 1 else f"{count} results are"
+            results = count_in_words(count, "result is", "results are")
             self.console.note(f"{results} kept, though of {what}: {argument('existing', 'newer')} makes them anew")
 
     def skip(self, job: Job, out: Path | None) -> None:
@@ -127,16 +128,13 @@ class Tally:
             self.console.note(f"{self._written} written{skipped}, {len(self._failed)} failed")
         if self._failed:
             names = list(dict.fromkeys(name for name, _ in self._failed))
-            more = f" and {len(names) - _NAMED_AT_THE_END} more" if len(names) > _NAMED_AT_THE_END else ""
             short = sum(self._failed.values())
             why = f", {short} for want of memory" if short else ""
             left = f", stopped there ({argument('fail_fast')})" if self._fail_fast else ""
             total = self.total if self.total is not None else self._written + len(self._failed)
             nothing_else = short == len(self._failed) and self._written == self._skipped == 0
             kind = OutOfMemoryError if nothing_else else GantoolError
-            raise kind(
-                f"{len(self._failed)} of {total} failed{why}{left}: {', '.join(names[:_NAMED_AT_THE_END])}{more}"
-            )
+            raise kind(f"{len(self._failed)} of {total} failed{why}{left}: {first_few(names, _NAMED_AT_THE_END)}")
 
     def stopped(self) -> str:
         """The line for a signal that ends the work."""

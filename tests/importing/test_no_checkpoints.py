@@ -62,7 +62,7 @@ KINDS: dict[str, tuple[Callable[[Path], object], str]] = {
     "empty": (lambda p: p.touch(), "is empty: download it again"),
     "folder": (lambda p: p.mkdir(), "is a folder: name the checkpoint files"),
     "pipe": (lambda p: os.mkfifo(p), "it is a pipe, not a file"),
-    "zip": (lambda p: _zip(p, weights_pth=b"x"), r"is a zip archive of 1 files \(weights.pth\): unpack"),
+    "zip": (lambda p: _zip(p, weights_pth=b"x"), r"is a zip archive of 1 file \(weights.pth\): unpack"),
     "empty zip": (lambda p: _zip(p), "is a zip archive of 0 files"),
     "tar": (_tar, "is a tar archive: unpack"),
     "gzip": (lambda p: p.write_bytes(gzip.compress(b"x")), "gzip.*unpack"),

@@ -11,6 +11,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from gantool.counting import count_in_words
 from gantool.data.care.look import Finding, look, look_at_ids
 from gantool.data.care.results import counted, translated_there
 from gantool.data.source import Domain
@@ -109,8 +110,7 @@ def check_folders(
     fatal = _fatal(reports, crop)
     if unequal:
         one, other = unequal[0]
-        count = "1 pair differs" if len(unequal) == 1 else f"{len(unequal)} pairs differ"
-        line = f"{count} in size, such as {one} and {other}"
+        line = f"{count_in_words(len(unequal), 'pair differs', 'pairs differ')} in size, such as {one} and {other}"
         warnings, fatal = (warnings, (*fatal, line)) if crop else ((*warnings, line), fatal)
     beside = [kind for domain in domains for kind in domain.read_beside]
     others = others_below(paths or [domain.root for domain in domains], beside)
@@ -224,7 +224,7 @@ def _warnings(
                 f"{report.root}: transparent pixels in {report.transparent} of {report.pictures}, shown on white"
             )
     if duplicates:
-        groups = "1 group" if len(duplicates) == 1 else f"{len(duplicates)} groups"
+        groups = count_in_words(len(duplicates), "group")
         lines.append(f"{groups} of equal pictures, such as {' and '.join(duplicates[0][:2])}")
     if unmatched:
         lines.append(f"most names come in pairs, but {counted(unmatched)} without a counterpart")

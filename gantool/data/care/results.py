@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
+from gantool.counting import count_in_words
 from gantool.data.source import Domain
 from gantool.pictures.results import Results
 
@@ -34,4 +35,4 @@ def translated_there(domains: Sequence[Domain]) -> tuple[str, ...]:
 
 def counted(files: Sequence[str]) -> str:
     """How many, and one of them."""
-    return f"{len(files)} {'picture' if len(files) == 1 else 'pictures'} (such as {files[0]})"
+    return f"{count_in_words(len(files), 'picture')} (such as {files[0]})"

@@ -6,6 +6,7 @@ import random
 from collections.abc import Sequence
 from pathlib import Path
 
+from gantool.counting import count_in_words
 from gantool.data.layouts.folders import composed, listed
 from gantool.data.layouts.named import not_shared, paths_of
 from gantool.data.layouts.tables import read_table
@@ -38,7 +39,8 @@ def attribute_domains(folder: Path, table: Path, attributes: Sequence[str], test
             raise DataError(f'{table} has no attribute "{name}". {hint}')
     if test_split >= len(found.rows):
         raise DataError(
-            f"{table} has {len(found.rows)} pictures, and test_split={test_split} keeps as many back: lower it"
+            f"{table} has {count_in_words(len(found.rows), 'picture')}, and test_split={test_split} keeps as many back:"
+            " lower it"
         )
     kept, _ = split(tuple(found.rows), test_split)
     there = find_pictures(folder)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gantool.counting import count_in_words
 from gantool.data.collection import Collection
 from gantool.data.dataset import Dataset, Domain, Item, Layout, Order, Recipe
 from gantool.data.layouts.captions import captions_beside, read_captions
@@ -117,8 +118,8 @@ def _with_vectors(pictures: Domain, file: Path, told: Embeddings) -> Domain:
     if told.names is None:
         if len(told.vectors) != len(pictures.files):
             raise DataError(
-                f"{file} holds vectors of {len(told.vectors)} pictures, and {pictures.root} has {len(pictures.files)}:"
-                " they must be as many, in the order of the pictures' paths, or have names"
+                f"{file} holds vectors of {count_in_words(len(told.vectors), 'picture')}, and {pictures.root} has"
+                f" {len(pictures.files)}: they must be as many, in the order of the pictures' paths, or have names"
             )
         return replace(pictures, embeddings=tuple(told.vectors))
     vectors = dict(zip(told.names, told.vectors, strict=True))
@@ -200,7 +201,8 @@ def _noted(domain: Domain) -> Domain:
     count = len(domain.files)
     if count >= FEW:
         return domain
-    few = f"{count} pictures are few to learn what words mean: below {FEW:,} a discriminator learns them by heart"
+    pictures = count_in_words(count, "picture is", "pictures are")
+    few = f"{pictures} few to learn what words mean: below {FEW:,} a discriminator learns them by heart"
     return replace(domain, note=_both(domain.note, few))
 
 

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gantool.counting import count_in_words
 from gantool.data.layouts.captions import names_file, table_rows
 from gantool.data.layouts.tables import lines_of, wrong
 from gantool.data.numbers import fit_single
@@ -71,7 +72,8 @@ def read_embeddings(path: Path) -> Embeddings:
     except OSError as error:
         raise DataError(f"cannot read {path}: {reason(error, path)}") from error
     if found.names is not None and len(found.names) != len(found.vectors):
-        raise DataError(f"{path} holds vectors of {len(found.vectors)} pictures, and {len(found.names)} names")
+        vectors = f"vectors of {count_in_words(len(found.vectors), 'picture')}"
+        raise DataError(f"{path} holds {vectors}, and {count_in_words(len(found.names), 'name')}")
     sizes = {one.shape[-1] for one in found.vectors}
     if len(sizes) != 1 or 0 in sizes or any(len(one) == 0 for one in found.vectors):
         raise DataError(

@@ -6,6 +6,7 @@ import os
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
+from gantool.counting import and_more
 from gantool.data.layouts.folders import composed, left_out, without_extension
 from gantool.errors import DataError
 
@@ -69,11 +70,10 @@ def _check_cover(folder: Path, there: Sequence[Path], rows: Sequence[str], found
     if 2 * len(found) > min(len(rows), len(there)):
         return
     missing = [row for row in rows if row not in found]
-    others = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
     ending = "/" + _normal(missing[0])
     below = next((file.parent for file in there if file.as_posix().endswith(ending)), None)
     hint = f"pictures of that name are in {below}: name that folder" if below else "are they in another folder?"
-    raise DataError(f"{table} lists {missing[0]}{others}, which is not in {folder}: {hint}")
+    raise DataError(f"{table} lists {missing[0]}{and_more(missing)}, which is not in {folder}: {hint}")
 
 
 def not_shared(

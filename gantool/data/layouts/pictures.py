@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gantool.counting import count_in_words
 from gantool.data.collection import Collection
 from gantool.data.dataset import Dataset, Domain, Item, Layout, Order, Recipe
 from gantool.data.layouts.folders import names, pictures_of, train
@@ -70,7 +71,8 @@ def few(count: int) -> str | None:
     """A message about so many pictures to make more of; None where they are enough."""
     if count >= FEW:
         return None
+    pictures = count_in_words(count, "picture is", "pictures are")
     return (
-        f"{count} pictures are few to make more of: below {FEW:,} a discriminator learns them by heart, unless it"
+        f"{pictures} few to make more of: below {FEW:,} a discriminator learns them by heart, unless it"
         " sees them augmented, as that of stylegan does (augment=bgc)"
     )

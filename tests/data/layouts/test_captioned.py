@@ -261,7 +261,7 @@ def test_vectors_of_other_counts_are_refused(tmp_path):
     with pytest.raises(DataError, match=r"holds vectors of 2 pictures, and .*birds has 3"):
         found(folder, tmp_path / "two.npy")
     np.savez(tmp_path / "names.npz", vectors=VECTORS, files=["a.jpg"])
-    with pytest.raises(DataError, match="vectors of 3 pictures, and 1 names"):
+    with pytest.raises(DataError, match=r"vectors of 3 pictures, and 1 name$"):
         found(folder, tmp_path / "names.npz")
     np.save(tmp_path / "nan.npy", VECTORS * np.nan)
     with pytest.raises(DataError, match="not numbers, or too large"):
