@@ -68,11 +68,8 @@ def start(
             jobs = processes_of(plan, device)
             if not single:
                 console.note(ahead(plan, device, jobs))
-            work = outcomes(
-                *(plan, cache(lambda: engine_of(plan, device)), destination, console, tally, stdin),
-                jobs=jobs,
-                bar=not single,
-            )
+            engine = cache(lambda: engine_of(plan, device))
+            work = outcomes(plan, engine, destination, console, tally, stdin, jobs=jobs, bar=not single)
             with closing(work) as found:
                 for outcome in found:
                     if report is not None:

@@ -65,8 +65,9 @@ def watch(plan: Plan, console: Console, report: Callable[[Outcome], None] | None
         first = True
 
         def work(now: Plan, destination: Destination) -> Generator[Outcome, None, None]:
-            here = (now, lambda: engine, destination, console, tally)
-            return outcomes(*here, bar=False, go_on=lambda: not over.is_set())
+            return outcomes(
+                now, lambda: engine, destination, console, tally, bar=False, go_on=lambda: not over.is_set()
+            )
 
         while not over.is_set():
             begun = time.monotonic()
