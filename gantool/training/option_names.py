@@ -95,9 +95,16 @@ def _absolute(module: str, statement: ast.ImportFrom) -> str:
     return ".".join([*package[:keep], *filter(None, [statement.module])])
 
 
-@cache
 def _parsed(module: str) -> ast.Module:
-    return ast.parse(_file(module).read_bytes())
+    file = _file(module)
+    status = file.stat()
+    return _read(file, status.st_mtime_ns, status.st_size)
+
+
+@cache
+def _read(file: Path, _changed: int, _size: int) -> ast.Module:
+    """A file of this time and size: in a notebook, whoever writes a plugin gives it an option and goes on."""
+    return ast.parse(file.read_bytes())
 
 
 def _file(module: str) -> Path:

@@ -78,6 +78,13 @@ def test_options_of_plugins_from_outside(source, install_plugin):
     assert found == {"inherits": cyclegan, "extends": cyclegan | {"m"}}.get(source), "None: it does not tell"
 
 
+def test_an_option_written_later_is_known_in_the_same_process(install_plugin):
+    source = install_plugin("outside", "outside_grows:M") / "outside_grows.py"
+    for option in ("first", "another"):
+        source.write_text(f"class M:\n class Options:\n  {option}: int = 1")
+        assert option_names(registry.plugin("outside")) == {option}
+
+
 def test_the_first_word_comes_before_torch(pictures, tmp_path):
     code = "import sys\nfrom gantool.cli import common\n" + (
         "common.load_torch = lambda console: (console.note('first'), print('torch' in sys.modules), sys.exit())\n"
