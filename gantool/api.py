@@ -175,11 +175,14 @@ class Trained:
         return labels
 
     def style(self, image: Image.Image, domain: str | None = None) -> np.ndarray[Any, Any]:
-        """The style code (S,) of a picture of this domain (None: the second of two), for `translate(style=...)`."""
+        """The style code (S,) of a picture of this domain (None: the second of two), for `translate(style=...)`.
+
+        Raises UsageError for an unknown domain and for weights that take no style from a picture, OutOfMemoryError.
+        """
         _check_picture("image", image)
         if domain is None and len(self.domains) > 2:
             raise UsageError(f"say in which domain the picture is: {', '.join(self.domains)}")
-        target = self.domains[1] if domain is None else direction.named(self.domains, domain)
+        target = self.domains[-1] if domain is None else direction.named(self.domains, domain)
         found: np.ndarray[Any, Any] = self.engine.encode(picture_of(image), target)[0].float().cpu().numpy()
         return found
 
@@ -294,7 +297,6 @@ def sample(
     `more` are further fields of `gantool.sampling.request.Request`. Raises the errors of `gantool.errors`.
     """
     _known(more, sampling.Request)
-    listed = seeds is None or isinstance(seeds, str)
     for name in ("text_file", "vectors", "code"):
         if more.get(name) is not None:
             more[name] = Path(more[name])
@@ -303,7 +305,7 @@ def sample(
         output=str(output),
         n=n,
         seed=seed,
-        seeds=seeds if listed else ",".join(map(str, seeds or ())),  # type: ignore[arg-type]
+        seeds=seeds if seeds is None or isinstance(seeds, str) else ",".join(map(str, seeds)),
         to=_joined(to),
         text=(text,) if isinstance(text, str) else tuple(text),
         existing=existing,

@@ -228,6 +228,8 @@ def test_the_verb_of_the_other_kind_names_the_right_one(main, plain, trained_tin
     assert "dcgan makes pictures of noise, and translates none: gantool sample OUT --model" in err
     with pytest.raises(UsageError, match=r"gantool\.sample"):
         package.load(plain).translate(Image.new("RGB", (8, 8)))
+    with pytest.raises(UsageError, match=r"gantool\.sample"):
+        package.load(plain).style(Image.new("RGB", (8, 8)))
     with pytest.raises(UsageError, match=r"gantool\.translate"):
         package.load(trained_tiny).sample()
 
