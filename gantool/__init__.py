@@ -25,7 +25,7 @@ __all__ = ["Trained", "__version__", "compare", "grid", "load", "pull", "push", 
 
 def __getattr__(name: str) -> Any:
     """Imports torch only when it is used: `import gantool` and the help pages stay fast."""
-    if name in ("Trained", "compare", "grid", "load", "pull", "push", "sample", "train", "translate"):
+    if name in __all__:
         from importlib import import_module
 
         return getattr(import_module("gantool.api"), name)

@@ -126,7 +126,7 @@ class TimeLimitReached(GantoolError):
 
 
 class Interrupted(GantoolError):
-    """SIGINT or SIGTERM: the step was finished and the run saved. `exit_code` is 130 or 143."""
+    """A stop by SIGINT or SIGTERM, after what was begun is saved or written. `exit_code` is 130 or 143."""
 
     def __init__(self, message: str, exit_code: int) -> None:
         super().__init__(message)

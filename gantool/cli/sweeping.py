@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gantool.cli import common
 from gantool.errors import GantoolError
@@ -12,6 +12,8 @@ from gantool.files import check_folder
 from gantool.report.console import Console
 
 if TYPE_CHECKING:
+    from gantool.comparison.found import Comparison
+    from gantool.sweeps.plan import Sweep
     from gantool.training.words import Request
 
 
@@ -50,7 +52,7 @@ def sweep(request: Request, texts: Sequence[str], part: str | None, dry_run: boo
         raise GantoolError(f"{count} of {total} runs failed, the others are done: {', '.join(trained.failed)}")
 
 
-def _compared(decided: Any, console: Console) -> Any:
+def _compared(decided: Sweep, console: Console) -> Comparison | None:
     """How the finished runs compare. What goes wrong takes nothing from the runs."""
     from gantool.report.progress import stages
     from gantool.sweeps import result
