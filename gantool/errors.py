@@ -64,9 +64,9 @@ def in_python(name: str, value: str) -> str:
     return f"{name}={value}" if value else name
 
 
-def quoted(text: str, most: int = 60) -> str:
+def quoted(text: str) -> str:
     """What a person wrote, as part of a message: in quotes, a long text cut short."""
-    return f'"{text}"' if len(text) <= most else f'"{text[:most]}..." ({len(text)} characters)'
+    return f'"{text}"' if len(text) <= 60 else f'"{text[:60]}..." ({len(text)} characters)'
 
 
 def did_you_mean(word: str, known: Iterable[str], *, most: int = 1, cutoff: float = 0.6) -> str:

@@ -61,8 +61,8 @@ NUMPY: Allowed = {
 
 
 class _Reader(pickle.Unpickler):
-    def __init__(self, data: bytes, allowed: Allowed, encoding: str) -> None:
-        super().__init__(io.BytesIO(data), encoding=encoding)
+    def __init__(self, data: bytes, allowed: Allowed) -> None:
+        super().__init__(io.BytesIO(data), encoding="latin1")  # texts of Python 2: numpy's numbers need it
         self.allowed = allowed
 
     def find_class(self, module: str, name: str) -> Any:
@@ -75,14 +75,14 @@ class _Reader(pickle.Unpickler):
         raise _Refused("it refers to what is not in it")
 
 
-def unpickled(data: bytes, allowed: Allowed = NUMPY, encoding: str = "latin1") -> Any:
-    """What a pickle holds. `encoding` is that of texts of Python 2; numpy's numbers among them need latin1.
+def unpickled(data: bytes, allowed: Allowed = NUMPY) -> Any:
+    """What a pickle holds; texts of Python 2 are read as latin1.
 
     Raises ValueError, with what is wrong in one line, for a pickle that names anything else than `allowed`, for one
     that is damaged, and for anything that is no pickle.
     """
     try:
-        return _Reader(data, allowed, encoding).load()
+        return _Reader(data, allowed).load()
     except _Refused as error:
         raise ValueError(str(error)) from error
     except Exception as error:  # a damaged pickle may fail anywhere

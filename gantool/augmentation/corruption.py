@@ -13,8 +13,6 @@ from torch import Tensor
 from gantool.augmentation.draws import Draws, sometimes
 from gantool.networks.constants import constant
 
-CORRUPTION = ("imgfilter", "noise", "cutout")
-
 _SYM2 = np.array([-0.12940952255092145, 0.22414386804185735, 0.836516303737469, 0.48296291314469025])
 _POWER = (10 / 13, 1 / 13, 1 / 13, 1 / 13)
 """Power of the bands of an average picture, from the lowest."""

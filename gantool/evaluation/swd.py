@@ -41,19 +41,12 @@ _DIRECTIONS_AT_ONCE = 32
 _SMALLEST_DEVIATION = 0.1 / 255  # flat pictures have no deviation to divide by: a tenth of an 8-bit step instead
 
 
-def sliced_wasserstein(
-    real: Pictures,
-    fake: Pictures,
-    *,
-    size: tuple[int, int],
-    seed: int = 0,
-    progress: Progress = silent,
-) -> dict[str, float]:
+def sliced_wasserstein(real: Pictures, fake: Pictures, *, size: tuple[int, int], seed: int = 0) -> dict[str, float]:
     """Sliced Wasserstein distances times 1000: one a pyramid level (by its size, "64x64" first) and their "mean".
 
     Pictures of another size are resized to (height, width) `size`. Raises DataError if that is below 7 pixels.
     """
-    return distances(real, fake, size=size, seed=seed, progress=progress)[0]
+    return distances(real, fake, size=size, seed=seed)[0]
 
 
 def distances(

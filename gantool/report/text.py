@@ -10,13 +10,13 @@ from pathlib import PurePath
 from typing import Any
 
 
-def to_json(value: object, *, indent: int | None = None) -> str:
+def to_json(value: object) -> str:
     """`value` as strict JSON in ASCII: NaN and infinities become null, paths become strings.
 
     Scalars of other libraries (numpy) are written as Python numbers. Raises TypeError for anything else unknown.
     """
     # DEL is the one control character that JSON leaves as it is.
-    return json.dumps(_plain(value), allow_nan=False, indent=indent).replace("\x7f", "\\u007f")
+    return json.dumps(_plain(value), allow_nan=False).replace("\x7f", "\\u007f")
 
 
 def _plain(value: object) -> Any:

@@ -11,14 +11,14 @@ from gantool.runs.folders import BEST, DEMO, RUNS, STOPPED_EARLY, WEIGHTS, aside
 from gantool.runs.header import read_header
 
 
-def newest_run(model: str, root: Path = RUNS, *, stopped_early: bool = False) -> Path | None:
-    """The run of this model with the newest save, below `root` at `root/MODEL/*` or anywhere directly in `root`.
+def newest_run(model: str, *, stopped_early: bool = False) -> Path | None:
+    """The run of this model with the newest save: of `runs/MODEL/*` and, whatever its name, of `runs/*`.
 
     A demo is never meant. One that stopped before its first save was due is meant where there is no other, or where
     `stopped_early` says so.
     """
     found: list[tuple[bool, float, Path]] = []
-    for folder in [*(root / model).glob("*"), *root.glob("*")]:
+    for folder in [*(RUNS / model).glob("*"), *RUNS.glob("*")]:
         why = aside(folder)
         for save in saves(folder)[-1:] if why != DEMO else ():
             try:
@@ -49,7 +49,7 @@ def is_resumable(name: str) -> bool:
     return is_run(path) or is_best or (path / WEIGHTS).is_file() or path.suffix == ".safetensors"
 
 
-def find_weights(name: str, models: tuple[str, ...] = (), root: Path = RUNS) -> Path:
+def find_weights(name: str, models: tuple[str, ...] = ()) -> Path:
     """The weights file that a person names: a weights file, a run folder (its newest save), a save, a run's best save
     (RUN/best), a model's newest run, hf://USER/NAME in the hub's cache, or "demo": the one that comes with gantool.
 
@@ -68,14 +68,14 @@ def find_weights(name: str, models: tuple[str, ...] = (), root: Path = RUNS) -> 
             raise CheckpointError(f"{path} has no save yet: train longer, or with a smaller {argument('save_every')}")
         return found[-1] / WEIGHTS
     if name in models:
-        run = newest_run(name, root)
+        run = newest_run(name)
         if run is None:
             raise CheckpointError(
-                f"there is no run of {name} below {root}/. Train one (gantool train {name} A B) or give its folder"
+                f"there is no run of {name} below {RUNS}/. Train one (gantool train {name} A B) or give its folder"
             )
         return saves(run)[-1] / WEIGHTS
     if name == examples.DEMO.stem:
         return examples.DEMO
-    hint = f"Did you mean {root / name}?" if is_run(root / name) else did_you_mean(name, models, most=2)
+    hint = f"Did you mean {RUNS / name}?" if is_run(RUNS / name) else did_you_mean(name, models, most=2)
     known = f" and no model ({', '.join(models)})" if models else ""
     raise CheckpointError(f"{name} is no run folder, no weights file{known}. {hint}".rstrip(" ."))

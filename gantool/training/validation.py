@@ -60,13 +60,12 @@ class Validations:
         console: Console,
         progress: StepProgress,
         took: Callable[[float, float], None],
-        clock: Callable[[], float] = time.monotonic,
         tell: Callable[[int, Mapping[str, float | None]], None] = lambda step, metrics: None,
     ) -> None:
         self.folder, self.metric = folder, metric
         self.standing: Standing | None = None
         """Which of the saves that are there is best; None before the first validation."""
-        self._measure, self._device, self._clock, self._tell = measure, device, clock, tell
+        self._measure, self._device, self._tell = measure, device, tell
         self._console, self._progress, self._took = console, progress, took
         self._log = RunLog(folder / folders.LOG)
         self._told: set[str] = set()
@@ -81,15 +80,15 @@ class Validations:
         """
         if any(done == step and one.by for done, one in measures(runlog.read(self._log.path))):
             return True
-        began = spoke = self._clock()
+        began = spoke = time.monotonic()
 
         def tell(stage: str, done: int, total: int, part: str = "") -> None:
             nonlocal spoke
             if over():
                 raise _Over
             self._progress.between(f"validation, {part or stage} {done}/{total}")
-            if self._clock() - spoke > _ALIVE_SECONDS:
-                spoke = self._clock()
+            if time.monotonic() - spoke > _ALIVE_SECONDS:
+                spoke = time.monotonic()
                 alive()
 
         try:
@@ -105,11 +104,11 @@ class Validations:
             text = error.text if isinstance(error, GantoolError) else f"{type(error).__name__}: {first_line(error)}"
             self._console.warn(f"no validation of step {step}: {text}", grave=True)
         else:
-            self._report(step, found, self._clock() - began, left)
+            self._report(step, found, time.monotonic() - began, left)
             self._tell(step, found.metrics)
         finally:
             self._progress.between("")
-        taken = self._clock() - began  # also that of one that failed is no part of a step
+        taken = time.monotonic() - began  # also that of one that failed is no part of a step
         self._took(taken, taken * left)
         return True
 

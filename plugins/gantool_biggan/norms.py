@@ -53,8 +53,8 @@ class ClassNorm(BatchNorm):
 class OutputNorm(BatchNorm):
     """The generator's last batch norm, which is told nothing."""
 
-    def __init__(self, channels: int, eps: float = 1e-5) -> None:
-        super().__init__(channels, eps)
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, eps=1e-5)
         self.gain = nn.Parameter(torch.ones(channels))
         self.bias = nn.Parameter(torch.zeros(channels))
 
