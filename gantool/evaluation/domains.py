@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -92,87 +92,120 @@ def compare_domains(
     engine = Engine(network, how.device, how.precision, can=facts.can)
     count = results_of_each(facts, styles)
     directions = _directions(weights, facts, to)
-    folders = {name: _domain(inputs, name) for name in facts.spec.domains}
-    given = {name: how.find(folder) for name, folder in folders.items()}
-    reals, there = folders, given
-    if real is not None and real != inputs:
-        reals = {name: _domain(real, name) for name in facts.spec.domains}
-        there = {name: how.find(folder) for name, folder in reals.items()}
+    given = _held(inputs, facts, how)
+    reals = given if real is None or real == inputs else _held(real, facts, how)
     for way in directions:
-        counts = len(there[way.target]), len(given[way.source]), len(given[way.source]) * count
-        check_counts(how, *counts, f"{way.source} to {way.target}")
+        many = len(given[way.source].files)
+        check_counts(how, len(reals[way.target].files), many, many * count, f"{way.source} to {way.target}")
     side = facts.sizes.exact or how.size or facts.spec.size
-    judge = how.judges.judge
-    classes = {} if judge is None else expected(judge, [way.target for way in directions])
-    tasks: list[Task] = []
-    evaluations, measured, notes = [], [], dict[str, None]()
+    classes = {} if how.judges.judge is None else expected(how.judges.judge, [way.target for way in directions])
+    setting = _Setting(facts, engine, count, side, classes, replace(how, progress=silent))
+    found: list[tuple[str, Direction, Evaluation]] = []
     ways_of_styles = _ways(engine)
-    translated, total = 0, len(ways_of_styles) * sum(len(given[way.source]) for way in directions)
+    translated, total = 0, len(ways_of_styles) * sum(len(given[way.source].files) for way in directions)
     for chosen in ways_of_styles:
         references = {
-            target: _references(engine, given[target], target, how.seed, count)
+            target: _references(engine, given[target].files, target, how.seed, count)
             for target in dict.fromkeys(way.target for way in directions if chosen == "reference")
         }
         for way in directions:
-            variety = Variety(how) if count > 1 else None
-            files = given[way.source]
-            sources = [Source(file, file.relative_to(folders[way.source]).as_posix()) for file in files]
-            quiet = replace(how, progress=silent)
             part = f"{chosen}, {way.source} to {way.target}".removeprefix(", ")
             said = partial(_told, how.progress, translated, total, part)
-            with Kept() as fakes:
-                translations(
-                    engine,
-                    sources,
-                    way,
-                    count=count,
-                    kept=fakes,
-                    every=True,
-                    variety=variety,
-                    references=references.get(way.target),
-                    size=(side, side),
-                    seed=how.seed,
-                    stage="translating",
-                    progress=said,
-                )
-                truth = Folder(reals[way.target], there[way.target])
-                made_of = inputs_in(folders[way.source], files) if how.kid_source else None
-                found = replace(measure(truth, fakes, inputs=made_of, how=quiet), together=count)
-                if judge is not None:
-                    asked = [way.target] * len(truth), [way.target] * len(fakes)
-                    found.add(accuracy(judge, truth, fakes, asked, {way.target: classes[way.target]}, quiet))
-                if how.consistency:
-                    back = Direction(way.target, way.source) in facts.directions
-                    found.add(consistency(engine, way, back, sources, truth.files, fakes, (side, side), quiet))
-            if variety is not None:
-                found.add(variety.part())
-            metrics = {name: value for name, value in found.metrics.items() if not name.startswith("swd_")}
-            translated += len(files)
-            tasks.append(Task(chosen, way.source, way.target, metrics))
-            evaluations.append(found)
-            measured.append(found.protocol)
-            notes |= dict.fromkeys(found.notes)
-    sets = ("real", "fake")  # each direction has its own
-    common = shared([{name: table[name] for name in table if name not in sets} for table in measured])
-    for task, protocol in zip(tasks, measured, strict=True):
-        task.protocol.update(without(protocol, common))
-    means = [
-        Task(chosen, "mean", "mean", _mean([task.metrics for task in tasks if task.styles == chosen]))
-        for chosen in dict.fromkeys(task.styles for task in tasks)
-    ]
+            sources, truth = given[way.source], reals[way.target]
+            found.append((chosen, way, _measured(setting, way, sources, truth, references.get(way.target), said)))
+            translated += len(sources.files)
     protocol = {
         "inputs": str(inputs),
         "real": str(real or inputs),
         "results of each picture": count,
-        "references": f"drawn from {inputs}" if any(task.styles == "reference" for task in tasks) else "",
+        "references": f"drawn from {inputs}" if "reference" in ways_of_styles else "",
         "translated": f"pictures resized to {side}x{side}, results of 8 bits",
         "mean": f"over the {len(directions)} directions" if len(directions) > 1 else "",
-        **common,
-        "model": {"model": facts.model, "step": facts.step, "sha256": facts.sha256},
     }
-    return Tasks(
-        tasks, means, {name: value for name, value in protocol.items() if value != ""}, list(notes), evaluations
-    )
+    return _tasks(found, {name: value for name, value in protocol.items() if value != ""}, facts)
+
+
+@dataclass(frozen=True)
+class _Held:
+    """The pictures of a domain, and their folder."""
+
+    root: Path
+    files: Sequence[Path]
+
+
+@dataclass(frozen=True)
+class _Setting:
+    """What the measurements of all directions share."""
+
+    facts: Facts
+    engine: Engine
+    count: int
+    """Results of each picture."""
+    side: int
+    """Of the squares that are translated."""
+    classes: Mapping[str, int]
+    """Of the judge, for each domain that is a target; empty without a judge."""
+    how: How
+
+
+def _measured(
+    setting: _Setting,
+    way: Direction,
+    given: _Held,
+    real: _Held,
+    references: References | None,
+    progress: Progress,
+) -> Evaluation:
+    """One direction: translates the given pictures, and measures all results against the real ones of the target."""
+    engine, count, size, how = setting.engine, setting.count, (setting.side, setting.side), setting.how
+    sources = [Source(file, file.relative_to(given.root).as_posix()) for file in given.files]
+    variety = Variety(how) if count > 1 else None
+    with Kept() as fakes:
+        translations(
+            engine,
+            sources,
+            way,
+            count=count,
+            kept=fakes,
+            every=True,
+            variety=variety,
+            references=references,
+            size=size,
+            seed=how.seed,
+            stage="translating",
+            progress=progress,
+        )
+        truth = Folder(real.root, real.files)
+        made_of = inputs_in(given.root, given.files) if how.kid_source else None
+        found = replace(measure(truth, fakes, inputs=made_of, how=how), together=count)
+        if how.judges.judge is not None:
+            asked = [way.target] * len(truth), [way.target] * len(fakes)
+            found.add(accuracy(how.judges.judge, truth, fakes, asked, {way.target: setting.classes[way.target]}, how))
+        if how.consistency:
+            back = Direction(way.target, way.source) in setting.facts.directions
+            found.add(consistency(engine, way, back, sources, truth.files, fakes, size, how))
+    if variety is not None:
+        found.add(variety.part())
+    return found
+
+
+def _tasks(found: Sequence[tuple[str, Direction, Evaluation]], protocol: Mapping[str, Any], facts: Facts) -> Tasks:
+    """The directions side by side, and their means: `found` holds how styles were chosen, direction and measurement."""
+    evaluations = [one for _, _, one in found]
+    sets = ("real", "fake")  # each direction has its own
+    common = shared([{name: one.protocol[name] for name in one.protocol if name not in sets} for one in evaluations])
+    tasks = []
+    for chosen, way, one in found:
+        metrics = {name: value for name, value in one.metrics.items() if not name.startswith("swd_")}
+        tasks.append(Task(chosen, way.source, way.target, metrics, without(one.protocol, common)))
+    means = [
+        Task(chosen, "mean", "mean", _mean([task.metrics for task in tasks if task.styles == chosen]))
+        for chosen in dict.fromkeys(task.styles for task in tasks)
+    ]
+    of = {"model": facts.model, "step": facts.step, "sha256": facts.sha256}
+    notes = dict.fromkeys(note for one in evaluations for note in one.notes)
+    said = {name: value for name, value in common.items() if value != ""}
+    return Tasks(tasks, means, {**protocol, **said, "model": of}, list(notes), evaluations)
 
 
 def _told(progress: Progress, before: int, total: int, part: str, stage: str, done: int, *_: object) -> None:
@@ -195,6 +228,12 @@ def _directions(weights: Path, facts: Facts, to: str | None) -> tuple[Direction,
         known = ", ".join(facts.spec.domains)
         raise UsageError(f"{argument('to', to)} is none of the domains that have a folder: {known}")
     return tuple(way for way in facts.directions if way.target == target)
+
+
+def _held(root: Path, facts: Facts, how: How) -> dict[str, _Held]:
+    """The pictures of every domain of the model."""
+    folders = {name: _domain(root, name) for name in facts.spec.domains}
+    return {name: _Held(folder, how.find(folder)) for name, folder in folders.items()}
 
 
 def _domain(root: Path, name: str) -> Path:
