@@ -93,25 +93,13 @@ def measure(
         part = paired(real, fake, pairs, how)
         found.add(replace(part, protocol={"paired": part.protocol}))
 
-    distances, recount = sliced.distances(
-        real, fake, size=common, seed=seed, recounted=how.recounted, progress=progress
-    )
-    mean = distances.pop("mean")
-    found.add(Part({"swd": mean, **{f"swd_{level}": value for level, value in distances.items()}}, recount=recount))
+    found.add(_swd((real, fake), (real_seen, fake_seen), common, how))
     classes = found.classes
     for name, (reals, fakes) in groups.items():
         classes[name] = {"real": len(reals), "fake": len(fakes)}
         if judges.inception is None:
             some = sliced.sliced_wasserstein(Some(real, reals), Some(fake, fakes), size=common, seed=seed)
             classes[name]["swd"] = some["mean"]
-    protocol["swd"] = {
-        "convention": "Karras et al. 2018, times 1000, colours normalised by the real set",
-        "size": size_text(common),
-        "resized": {"real": real_seen.others(common), "fake": fake_seen.others(common)},
-        "pictures": {name: min(len(set_), sliced.MAX_PICTURES) for name, set_ in (("real", real), ("fake", fake))},
-        "neighbourhoods": f"{sliced.PER_PICTURE} of 7x7x3 pixels from each picture and level",
-        "directions": sliced.DIRECTIONS,
-    }
 
     sets: dict[str, tuple[Pictures, str]] = {"real": (real, real_seen.order), "fake": (fake, fake_seen.order)}
     if inputs is not None and judges.inception is not None:
@@ -128,6 +116,23 @@ def measure(
         protocol["device"] = str(how.device)
     protocol["versions"] = {"gantool": __version__, "torch": torch.__version__}
     return found
+
+
+def _swd(sets: tuple[Pictures, Pictures], seen: tuple[_Survey, _Survey], size: Size, how: How) -> Part:
+    """The distance between the sets, real and fake, at this size: its mean, and that of each level."""
+    metrics, recount = sliced.distances(*sets, size=size, seed=how.seed, recounted=how.recounted, progress=how.progress)
+    mean = metrics.pop("mean")
+    names = ("real", "fake")
+    protocol = {
+        "convention": "Karras et al. 2018, times 1000, colours normalised by the real set",
+        "size": size_text(size),
+        "resized": {name: one.others(size) for name, one in zip(names, seen, strict=True)},
+        "pictures": {name: min(len(some), sliced.MAX_PICTURES) for name, some in zip(names, sets, strict=True)},
+        "neighbourhoods": f"{sliced.PER_PICTURE} of 7x7x3 pixels from each picture and level",
+        "directions": sliced.DIRECTIONS,
+    }
+    levels = {f"swd_{level}": value for level, value in metrics.items()}
+    return Part({"swd": mean, **levels}, {"swd": protocol}, recount=recount)
 
 
 def _judged(

@@ -44,13 +44,7 @@ def start(
     if plan.grid_format:
         _sheet(plan, console, write_stdout)
         return
-    for what, count in plan.stale.items():
-        pictures = count_in_words(count, "picture is", "pictures are")
-        console.note(f"{pictures} kept, though of {what}: {argument('existing', 'newer')} makes them anew")
-    for job in plan.skipped:
-        console.event("skipped", **_about(plan.pieces[job.variant]), out=job.out)
-        if report is not None:
-            report(Made(plan.pieces[job.variant], job.out, skipped=True))
+    _tell_kept(plan, console, report)
     in_place: list[Job] = []
 
     def stopped(number: int) -> Interrupted:
@@ -98,6 +92,22 @@ def start(
                         report(one)
                     if bar is not None:
                         bar.advance()
+    _tell_sum(plan, console)
+
+
+def _tell_kept(plan: Plan, console: Console, report: Callable[[Made], None] | None) -> None:
+    """Says which pictures are there already and stay."""
+    for what, count in plan.stale.items():
+        pictures = count_in_words(count, "picture is", "pictures are")
+        console.note(f"{pictures} kept, though of {what}: {argument('existing', 'newer')} makes them anew")
+    for job in plan.skipped:
+        console.event("skipped", **_about(plan.pieces[job.variant]), out=job.out)
+        if report is not None:
+            report(Made(plan.pieces[job.variant], job.out, skipped=True))
+
+
+def _tell_sum(plan: Plan, console: Console) -> None:
+    """Says at the end how many pictures are written, and how many were there."""
     written = len(plan.jobs)
     console.event("done", written=written, skipped=len(plan.skipped), failed=0)
     if plan.single and plan.root is not None:
