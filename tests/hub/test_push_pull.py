@@ -14,6 +14,8 @@ pytest.importorskip("huggingface_hub", reason='needs pip install "gantool[hub]"'
 from huggingface_hub import get_session
 from huggingface_hub.utils import http_backoff
 
+import gantool
+from gantool.errors import UsageError
 from gantool.hub import connection
 from gantool.runs import checkpoint, training_state
 from gantool.runs.header import facts_of, read_facts
@@ -95,6 +97,20 @@ def test_a_run_goes_to_the_hub_and_comes_back_as_it_was(hubbed, hub, run, tmp_pa
     assert not list(tmp_path.glob(".back*"))
     hubbed("push", "back", "me/again")  # the card that came has more to say than what else is in the folder
     assert hub.repositories["me/again"].files["README.md"] == there.files["README.md"]
+
+
+def test_python_sends_and_fetches_as_the_verbs_do(hubbed, hub, run, tmp_path):
+    hubbed("push", run, "me/horses")
+    assert gantool.push(run, "me/ponies", private=True, licence="MIT") == f"{hub.url}/me/ponies"
+    there = hub.repositories["me/ponies"]
+    assert there.private
+    assert "license: mit\n" in there.files["README.md"].decode()
+    assert gantool.pull("me/ponies", tmp_path / "back") == tmp_path / "back"
+    assert gantool.pull("me/ponies") == "hf://me/ponies"
+    translators = [gantool.load(name, device="cpu") for name in (run, tmp_path / "back", "hf://me/ponies")]
+    assert len({translator.facts.sha256 for translator in translators}) == 1
+    with pytest.raises(UsageError, match="USER/NAME"):
+        gantool.push(run, "ponies")
 
 
 def test_no_path_of_this_machine_goes_along_from_headers_that_hold_one(hubbed, hub, run):
