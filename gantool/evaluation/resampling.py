@@ -71,7 +71,11 @@ def with_intervals(found: Evaluation, *, times: int = TIMES, seed: int = 0, prog
         for name, value in found.metrics.items()
         if name in drawn and np.isfinite(value) and np.isfinite(drawn[name]).all()
     }
-    protocol = {"confidence": "95 %", "draws": times, "drawn": "pictures of either side, with repetition"}
+    protocol = {
+        "confidence": f"{100 * CONFIDENCE:g} %",
+        "draws": times,
+        "drawn": "pictures of either side, with repetition",
+    }
     told = replace(found, intervals=intervals, protocol={**found.protocol, "intervals": protocol})
     return replace(told, notes=[*found.notes, *few(found)])
 
