@@ -179,7 +179,9 @@ class Deconvolved:
         x = self.source.rows(first, last + 1)
         more = max(0, self.stride - self.kernel + 2 * self.pad)  # columns
         y = F.conv_transpose2d(
-            *(x, self.conv.weight, self.conv.bias),
+            x,
+            self.conv.weight,
+            self.conv.bias,
             stride=self.stride,
             padding=(0, self.pad),
             output_padding=(0, more),

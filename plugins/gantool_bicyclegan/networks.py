@@ -193,7 +193,8 @@ def patches(into: int, width: int, layers: int, norm: str) -> nn.Sequential:
 def generator(o: BicycleGAN.Options, in_channels: int, out_channels: int) -> StyleUnet:
     """The generator that the options describe."""
     return StyleUnet(
-        *(in_channels, out_channels),
+        in_channels,
+        out_channels,
         nz=o.nz,
         width=o.width,
         depth=o.depth,

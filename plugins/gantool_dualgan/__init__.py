@@ -169,7 +169,8 @@ class DualGAN(Translates, Coded, Averaged, Model["DualGAN.Options"]):
 def generator(o: DualGAN.Options, in_channels: int, out_channels: int) -> Generator:
     """The generator that the options describe."""
     return Generator(
-        *(in_channels, out_channels),
+        in_channels,
+        out_channels,
         width=o.width,
         depth=o.depth,
         kernel=o.kernel,

@@ -84,7 +84,8 @@ class Generator(nn.Module):
         w, maps = self.width, self.in_channels
         held = max(w, 3 * w >> self.halvings) + 2 * maps + 8
         return bytes_in_all(
-            *((height, width), rows),
+            (height, width),
+            rows,
             whole=(6 if self.upsample == "bilinear" else 3) * w + 3 * maps + 50,
             held=held,
             strip=7 * w + 2 * maps + 100,

@@ -62,7 +62,8 @@ class Generator(nn.Module):
         """
         w, size = self.width, (height, width)
         return bytes_in_all(
-            *(size, rows),
+            size,
+            rows,
             whole=(6 if self.upsample == "bilinear" else 3) * w + 70 + 2 * self.labels,
             held=w // 2 + 12,
             strip=4 * w + 120 + 2 * self.labels,

@@ -294,7 +294,9 @@ def generator(o: StyleGAN.Options, size: int, classes: int) -> Generator:
     if o.version == 1:
         return Generator(mapping, adain.Synthesis(size, o.channels, o.style, base=o.channel_base, most=o.channel_max))
     synthesis = modulation.Synthesis(
-        *(size, o.channels, o.style),
+        size,
+        o.channels,
+        o.style,
         base=o.channel_base,
         most=o.channel_max,
         connections=o.connections,
@@ -308,7 +310,9 @@ def discriminator(o: StyleGAN.Options, size: int, classes: int) -> nn.Module:
     if o.version == 1:
         return adain.Discriminator(*(size, o.channels, classes), base=o.channel_base, most=o.channel_max, group=o.group)
     return modulation.Discriminator(
-        *(size, o.channels, classes),
+        size,
+        o.channels,
+        classes,
         base=o.channel_base,
         most=o.channel_max,
         connections=o.d_connections,

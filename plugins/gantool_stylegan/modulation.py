@@ -189,7 +189,11 @@ class Synthesis(nn.Module):
         for side in self.sides:
             outside = channels_at(side, base, most)
             block = SynthesisBlock(
-                *(inside, outside, side, style, channels),
+                inside,
+                outside,
+                side,
+                style,
+                channels,
                 connections=connections,
                 last=side == size,
                 clamp=clamp,
@@ -317,7 +321,10 @@ class Discriminator(nn.Module):
         for side, half in pairwise([*self.sides, 4]):
             middle = channels_at(side, base, most)
             block = DiscriminatorBlock(
-                *(middle, middle, channels_at(half, base, most), channels),
+                middle,
+                middle,
+                channels_at(half, base, most),
+                channels,
                 connections=connections,
                 first=side == size,
                 clamp=clamp,
@@ -327,13 +334,7 @@ class Discriminator(nn.Module):
         inside = channels_at(4, base, most)
         outputs = inside if classes else 1
         self.mapping = Mapping(0, classes, inside, layers=layers) if classes else None
-        self.b4 = Judgement(
-            *(inside, outputs, channels),
-            connections=connections,
-            group=group,
-            maps=maps,
-            clamp=clamp,
-        )
+        self.b4 = Judgement(inside, outputs, channels, connections=connections, group=group, maps=maps, clamp=clamp)
 
     def forward(self, picture: Tensor, labels: Tensor | None = None) -> Tensor:
         x = None
