@@ -183,8 +183,8 @@ def _options(roles: Mapping[str, Found]) -> Values:
         values["channels_a"] = inputs.pop("G") - nz
         if values["channels_a"] not in (1, 3):
             raise CheckpointError(
-                f"{roles['G'].file} takes {values['channels_a'] + nz} channels, no picture and a code of {nz}: give"
-                " latest_net_E.pth as well, which tells the code's length"
+                f"{roles['G'].file} takes {values['channels_a'] + nz} channels, not those of a picture (1 or 3)"
+                f" and of a code of {nz}: give latest_net_E.pth as well, which tells the code's length"
             )
     pair = values["channels_a"] + values["channels_b"]
     for role, judged in inputs.items():

@@ -125,7 +125,10 @@ def generator(name: str, variables: Tensors, where: str) -> Values:
 
 
 def discriminator(name: str, variables: Tensors, where: str) -> Values:
-    """Options of the discriminator of 2020 with these variables; `whole` ones tell their `size`. CheckpointError."""
+    """Options of the discriminator of 2020 with these variables; `whole` ones tell their `size`.
+
+    Raises CheckpointError.
+    """
     first = shape(variables, "h0_conv/w", where)
     values: Values = {"d_width": first[3], "channels_b" if name == "A_d" else "channels_a": first[2]}
     if "d_h3_lin/Matrix" not in variables:
