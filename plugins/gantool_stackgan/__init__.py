@@ -113,8 +113,9 @@ class StackGAN(Reads, Grows, Model["StackGAN.Options"]):
         return optimizers
 
     def rate_factor(self, now: Progress) -> float:
-        """Halved at the start of every 20th epoch of the GAN."""
-        return 0.5 ** (max(0, int(now.schedule) - self.options.reading) // self.options.decay_epochs)
+        """Halved at the start of every 20th epoch of the GAN, which begins at once where texts are vectors."""
+        reading = self.options.reading if self.reads else 0
+        return 0.5 ** (max(0, int(now.schedule) - reading) // self.options.decay_epochs)
 
     def training_step(self, batch: Batch, run: Run) -> None:
         """Section 3 of the paper, in the authors' order: D learns first, then G against the D that has learnt."""

@@ -170,6 +170,8 @@ def test_rates_halve_by_epochs_of_the_gan():
     model = build(text_epochs=10, decay_epochs=20)
     factors = {epoch: model.rate_factor(Progress(0, 1, schedule=epoch)) for epoch in (0, 9, 10, 29.9, 30, 49, 50)}
     assert list(factors.values()) == [1, 1, 1, 1, 0.5, 0.5, 0.25]
+    of_vectors = build(vectors=7, text_epochs=10, decay_epochs=20)  # all epochs are the GAN's
+    assert [of_vectors.rate_factor(Progress(0, 1, schedule=epoch)) for epoch in (0, 19.9, 20, 40)] == [1, 1, 0.5, 0.25]
     assert build(stage=2, n_epochs=None).length(StackGAN.Options(stage=2)).count == 100
     assert StackGAN.length(StackGAN.Options(text_epochs=30)).count == 150
 
