@@ -5,21 +5,21 @@ CSV             a header; the first column is the file; then values (or with ; o
 JSON lines      {"file": ..., "labels": ["Male", ...]} or {"file": ..., "Male": 1, ...}; what is not named is off
 
 The file's extension (.csv, .tsv; .json, .jsonl, .ndjson) tells; any other is CelebA's list, or a CSV if its first line
-has commas, semicolons or tabs. Text is UTF-8, or UTF-16 with its mark.
+has commas, semicolons or tabs. Text is UTF-8, UTF-16 or UTF-32.
 """
 
 from __future__ import annotations
 
-import codecs
 import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from gantool import schema
+from gantool import contents, schema
 from gantool.data.layouts.folders import composed
 from gantool.errors import DataError
+from gantool.files import refuse_irregular, unicode_encoding
 from gantool.pictures.find import is_picture_name
 
 _ON, _OFF = ("true", "t", "yes", "y", "on"), ("false", "f", "no", "n", "off")
@@ -41,7 +41,7 @@ class Table:
     """Which attributes a picture has, by its name as it is written there, in the table's order."""
 
 
-_ARCHIVES = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # of Excel's and LibreOffice's tables, new and old
+_SPREADSHEETS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # of Excel and LibreOffice, new and old
 
 
 def read_table(path: Path) -> Table:
@@ -63,16 +63,24 @@ def read_table(path: Path) -> Table:
 
 
 def lines_of(path: Path) -> list[str]:
-    """The lines of a table in UTF-8, or UTF-16 with its mark. Raises DataError."""
+    """The lines of a table in UTF-8, UTF-16 or UTF-32. Raises DataError."""
     try:
+        refuse_irregular(path)
         content = path.read_bytes()
-        if content.startswith(_ARCHIVES):
-            raise DataError(f"{path} is a spreadsheet or an archive: save the table as CSV")
-        wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-        return content.decode("utf-16" if wide else "utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror or error if isinstance(error, OSError) else "it is not text in UTF-8"
-        raise DataError(f"cannot read the table {path}: {reason}") from error
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror or error}") from error
+    if content.startswith(_SPREADSHEETS):
+        raise DataError(f"{path} is a spreadsheet or an archive: save the table as CSV")
+    if found := contents.of(content[:4096]):
+        raise DataError(f"cannot read {path}: it {': '.join(found)}")
+    mark, encoding = unicode_encoding(content)
+    if not encoding and len(content) < 4 * max(zeros := [content[start::2].count(0) for start in (0, 1)]):
+        encoding = "utf-16-le" if zeros[1] > zeros[0] else "utf-16-be"
+    try:
+        text = content[len(mark) :].decode(encoding or "utf-8")
+    except UnicodeDecodeError:
+        raise DataError(f"cannot read {path}: it is not text in UTF-8; save it as such") from None
+    return text.splitlines()
 
 
 def _is_separated(lines: Sequence[str]) -> bool:
