@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import contextlib
 import os
 import secrets
@@ -134,24 +133,6 @@ def reason(error: OSError, folder: Path) -> str:
         if place.exists():
             return (error.strerror or str(error)) if place.is_dir() else f"{place} is a file"
     return error.strerror or str(error)
-
-
-_MARKS = (
-    (codecs.BOM_UTF8, ""),  # Notepad
-    (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16, whose mark it begins with
-    (codecs.BOM_UTF32_BE, "utf-32-be"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),  # PowerShell
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
-)
-_UNMARKED = ((b"\r\0\n\0", "utf-16-le"), (b"\0\r\0\n", "utf-16-be"))  # `cmd /u`
-
-
-def unicode_encoding(content: bytes) -> tuple[bytes, str]:
-    """A text's byte order mark, b"" without one, and its encoding where that is UTF-16 or UTF-32; else ""."""
-    for mark, encoding in _MARKS:
-        if content.startswith(mark):
-            return mark, encoding
-    return b"", next((encoding for ends, encoding in _UNMARKED if content.find(ends) % 2 == 0), "")
 
 
 def refuse_irregular(path: Path) -> None:

@@ -9,8 +9,10 @@ import pytest
 import torch
 from PIL import Image
 
+from gantool.contents import text_of
 from gantool.data.layouts.tables import read_table
-from gantool.errors import CheckpointError, DataError
+from gantool.errors import CheckpointError, DataError, UsageError
+from gantool.options import read_yaml
 from gantool.pictures.file import read_picture
 from gantool.runs.header import read_header
 
@@ -46,6 +48,28 @@ def test_it_is_named_in_one_line(tmp_path, kind, name):
         read(tmp_path / name)
     assert str(tmp_path / name) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_text_is_read_as_any_editor_writes_it(encoding, end):
+    text = f"steps: 5{end}name: Gr\u00fc\u00dfe{end}"
+    assert text_of(text.encode(encoding)) == text
+
+
+@pytest.mark.parametrize("content", [b"caf\xe9", b"\xff\xfe\x00\xd8", b"\x80" * 9])
+def test_what_is_no_text_is_said(content):
+    with pytest.raises(ValueError, match="it is not text in UTF-8; save it as such"):
+        text_of(content)
+    assert text_of(b"") == ""
+
+
+def test_a_configuration_of_powershell(tmp_path):
+    (tmp_path / "c.yaml").write_bytes("steps: 5\r\n".encode("utf-16"))
+    assert read_yaml(tmp_path / "c.yaml") == {"steps": 5}
+    (tmp_path / "c.yaml").write_bytes(b"name: caf\xe9\n")
+    with pytest.raises(UsageError, match="is not valid YAML: it is not text in UTF-8"):
+        read_yaml(tmp_path / "c.yaml")
 
 
 @pytest.mark.parametrize("name", ["net.pth", "net", "net.safetensors"])

@@ -125,7 +125,7 @@ def _zip(path: Path) -> str | None:
 
 
 def _text(head: bytes) -> str | None:
-    text = contents.text(head)
+    text = contents.beginning(head)
     if text is None:
         return None
     if text.lstrip().startswith(("{", "[")):

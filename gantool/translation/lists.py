@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from gantool.contents import unicode_encoding
 from gantool.errors import DataError
-from gantool.files import unicode_encoding
 
 
 def listed(content: bytes, name: str, *, nul: bool = False) -> list[Path]:

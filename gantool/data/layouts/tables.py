@@ -22,7 +22,7 @@ from typing import Any, TypeAlias
 from gantool import contents, schema
 from gantool.data.layouts.folders import composed
 from gantool.errors import DataError
-from gantool.files import refuse_irregular, unicode_encoding
+from gantool.files import refuse_irregular
 from gantool.pictures.find import is_picture_name
 
 _ON, _OFF = ("true", "t", "yes", "y", "on"), ("false", "f", "no", "n", "off")
@@ -85,14 +85,10 @@ def lines_of(path: Path) -> list[str]:
         raise DataError(f"{path} is a spreadsheet or an archive: save the table as CSV")
     if found := contents.of(content[:4096]):
         raise DataError(f"cannot read {path}: it {': '.join(found)}")
-    mark, encoding = unicode_encoding(content)
-    if not encoding and len(content) < 4 * max(zeros := [content[start::2].count(0) for start in (0, 1)]):
-        encoding = "utf-16-le" if zeros[1] > zeros[0] else "utf-16-be"
     try:
-        text = content[len(mark) :].decode(encoding or "utf-8")
-    except UnicodeDecodeError:
-        raise DataError(f"cannot read {path}: it is not text in UTF-8; save it as such") from None
-    return text.splitlines()
+        return contents.text_of(content).splitlines()
+    except ValueError as error:
+        raise DataError(f"cannot read {path}: {error}") from None
 
 
 def _is_separated(lines: Sequence[str]) -> bool:
