@@ -17,10 +17,9 @@ from gantool.pictures.results import Results
 from gantool.spec import Pictures
 
 _TRAIN = ("train", "training", "trainset", "trainingset")
-_HELD_BACK = (
-    *("test", "testing", "testset", "testingset", "eval", "evaluation"),
-    *("val", "valid", "validation", "valset", "validset", "validationset"),
-)
+_VAL = ("val", "valid", "validation", "valset", "validset", "validationset")
+_TEST = ("test", "testing", "testset", "testingset", "eval", "evaluation")
+_HELD_BACK = (*_VAL, *_TEST)
 _DEPTH = 4  # folders that hold nothing but one folder
 
 # Stands before a domain's name in the name of its folder: trainA, train_horse, Test A. "trains" is a name of its own.
@@ -47,6 +46,23 @@ def training_part(folder: Path) -> Path:
     only_parts = len(here) > 1 and all(_plain(part.name) in (*_TRAIN, *_HELD_BACK) for part in here)
     part = _of_training(here) if only_parts and not _holds_pictures(folder) else None
     return part or folder
+
+
+def held_back(root: Path) -> list[Path]:
+    """Where a folder, or the only one in it, also has training pictures: those that are not, as two folders or as one
+    that holds all; and else this one.
+    """
+    for level in levels(root):
+        for split, like in (("val", _VAL), ("test", _TEST)):
+            if (pair := first_of(level, (f"{split}A", f"{split}B"))) is not None:
+                return list(pair)
+            if (part := _part(level, like)) is not None:
+                return [part]
+            domains = first_of(level, ("A", "B")) or only_two(level) or ()
+            parts_of = [part for domain in domains if (part := _part(domain, like)) is not None]
+            if len(parts_of) == 2:
+                return parts_of
+    return [root]
 
 
 def levels(root: Path) -> list[Path]:
@@ -101,6 +117,10 @@ def held_in(root: Path) -> str:
 
 def _of_training(folders: Sequence[Path]) -> Path | None:
     return next((folder for folder in folders if _plain(folder.name) in _TRAIN), None)
+
+
+def _part(folder: Path, like: Sequence[str]) -> Path | None:
+    return next((part for part in subfolders(folder) if _plain(part.name) in like), None)
 
 
 def _plain(name: str) -> str:

@@ -9,6 +9,7 @@ from PIL import Image
 
 from gantool.data.dataset import Layout
 from gantool.data.layouts.domains import domains
+from gantool.data.layouts.folders import held_back
 from gantool.data.layouts.paired import colour_pictures, paired
 from gantool.data.layouts.pictures import pictures
 from gantool.data.layouts.unpaired import unpaired
@@ -67,6 +68,23 @@ def test_domains_that_are_named_keep_their_test_pictures_back_and_say_so(tmp_pat
     assert a.name == "cat"
     assert a.note is not None
     assert "only train is trained on" in a.note
+
+
+@pytest.mark.parametrize(
+    ("folders", "expected"),
+    [
+        ([f"h2z/h2z/{part}" for part in PARTS], ["h2z/h2z/testA", "h2z/h2z/testB"]),
+        (["Train A", "Train B", "Test A", "Test B"], ["Test A", "Test B"]),
+        (["A/train", "A/val", "A/test", "B/train", "B/val", "B/test"], ["A/val", "B/val"]),
+        (["cat/train", "cat/test", "dog/train", "dog/test"], ["cat/test", "dog/test"]),
+        (["Training/horse", "Training/zebra", "Testing/horse", "Testing/zebra"], ["Testing"]),
+        (["facades/train", "facades/val", "facades/test"], ["facades/val"]),
+        (["horse", "zebra"], ["."]),
+    ],
+)
+def test_validations_take_what_trainings_leave(tmp_path, folders, expected):
+    made(tmp_path, *folders)
+    assert [str(part.relative_to(tmp_path)) for part in held_back(tmp_path)] == expected
 
 
 def test_folders_called_train_may_be_of_trains(tmp_path):
