@@ -120,6 +120,13 @@ def _read_only(folder: Path) -> bool:
     return False
 
 
+def missing(path: Path) -> DataError:
+    """The error for a path at which there is nothing."""
+    if path.is_symlink():
+        return DataError(f"{path} is a link to {os.readlink(path)}, which is not there")
+    return DataError(f"{path} does not exist")
+
+
 def reason(error: OSError, folder: Path) -> str:
     """Why nothing can be written to `folder`, which may not exist: a file stands in its way, or the system's words."""
     for place in (folder, *folder.parents):

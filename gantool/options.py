@@ -16,6 +16,7 @@ from types import NoneType, UnionType
 from typing import Any
 
 from gantool import schema
+from gantool.contents import text_of
 from gantool.errors import UsageError, argument, did_you_mean
 
 OPTION_TYPES = "bool, int, float, str, one of them or None, or several as in tuple[int, ...]"
@@ -183,7 +184,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
             content = file.read(_LARGEST_YAML + 1)
         if len(content) > _LARGEST_YAML:
             raise UsageError(f"{path} is larger than {_LARGEST_YAML} bytes: that is no configuration file")
-        text = content.decode("utf-8-sig")
+        text = text_of(content)
         check_nesting(yaml.parse(text, Reader))
         found = {} if (loaded := Reader(text).get_single_data()) is None else schema.anything(loaded, "")
     except OSError as error:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from gantool.contents import text_of
 from gantool.errors import DataError, UsageError
 from gantool.report.console import Console
 from gantool.report.text import visible
@@ -115,6 +116,14 @@ def read_stdin(count: int = -1) -> bytes:
         return sys.stdin.buffer.read(count)
     except (OSError, ValueError) as error:
         raise DataError(f"cannot read stdin: {getattr(error, 'strerror', None) or error}") from error
+
+
+def read_lines() -> list[str]:
+    """The lines of stdin, which is text. Raises DataError."""
+    try:
+        return text_of(read_stdin()).splitlines()
+    except ValueError as error:
+        raise DataError(f"cannot read stdin: {error}") from None
 
 
 def is_terminal(name: Literal["stdin", "stdout"]) -> bool:

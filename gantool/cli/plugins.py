@@ -14,7 +14,8 @@ import typer
 
 from gantool import registry
 from gantool.cli import common, completion
-from gantool.errors import DataError, UsageError
+from gantool.errors import UsageError
+from gantool.files import missing
 from gantool.report.text import to_json
 
 app = typer.Typer(rich_markup_mode=None)
@@ -93,7 +94,7 @@ def check(
     entry = registry.plugin(name)
     for path in data or ():
         if not path.exists():
-            raise DataError(f"{path} does not exist")
+            raise missing(path)
     common.load_torch(console)
     import torch
 

@@ -109,7 +109,7 @@ def sample(
         raise UsageError("--json names the written files already: leave out --print")
     if text == "-" and common.is_terminal("stdin"):
         raise UsageError("--text - reads lines from stdin, which is a terminal")
-    given = common.read_stdin().decode("utf-8", "replace").splitlines() if text == "-" else [text] if text else []
+    given = common.read_lines() if text == "-" else [text] if text else []
     model_flag.weights(model, console)  # says which run a model's name means
     request = Request(
         model=model,

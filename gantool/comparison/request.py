@@ -19,7 +19,7 @@ from gantool.evaluation.names import pair_by_name
 from gantool.evaluation.report import OF_PAIRS
 from gantool.evaluation.request import TIMES, Measuring, check, check_numbers, holds_all_domains, of_noise
 from gantool.evaluation.request import Request as One
-from gantool.files import check_writable
+from gantool.files import check_writable, missing
 from gantool.inference.devices import check_name
 from gantool.pictures.find import below, find_pictures
 from gantool.pictures.ids import of_domain
@@ -94,7 +94,7 @@ def plan(request: Request) -> Plan:
         raise UsageError(f"{argument('resamples')} is 0 or at least 2, not {request.resamples}")
     for folder in request.pictures:
         if not folder.exists():
-            raise DataError(f"{folder} does not exist")
+            raise missing(folder)
         if is_run(folder):
             raise UsageError(f"{folder} is a run, where pictures are expected: they stand behind the models")
     if request.out is not None:

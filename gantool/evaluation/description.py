@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 from unicodedata import normalize
 
 from gantool import schema
+from gantool.contents import text_of
 from gantool.counting import first_few
 from gantool.errors import UsageError, argument, did_you_mean
 from gantool.files import reason
@@ -159,8 +160,8 @@ def _check_classes(classes: Sequence[Class]) -> None:
 
 def _labels(file: Path) -> tuple[Class, ...]:
     try:
-        lines = file.read_text(encoding="utf-8-sig").rstrip().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        lines = text_of(file.read_bytes()).rstrip().splitlines()
+    except (OSError, ValueError) as error:
         why = reason(error, file) if isinstance(error, OSError) else schema.first_line(error)
         raise UsageError(f"cannot read {file}: {why}") from error
     try:

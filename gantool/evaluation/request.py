@@ -11,6 +11,7 @@ from gantool.errors import DataError, UsageError, argument
 from gantool.evaluation.description import read_description
 from gantool.evaluation.files import check_attributes, needed
 from gantool.evaluation.subsets import subsets_of
+from gantool.files import missing
 from gantool.inference.devices import check_name
 from gantool.inference.seeds import check_seed
 from gantool.inference.styles import MOST
@@ -96,7 +97,7 @@ def check(request: Request) -> None:
             direction.resolve(facts, request.to)
     for folder in request.folders:
         if not folder.exists():
-            raise DataError(f"{folder} does not exist")
+            raise missing(folder)
     _check_content(request, facts, samples)
     needed(inception=request.inception, lpips=request.lpips, classifier=request.classifier, judge=request.judge)
 

@@ -16,7 +16,7 @@ from PIL import Image
 
 from gantool.capabilities import Coded, Samples, Translates
 from gantool.data.dataset import Domain
-from gantool.data.layouts.folders import listed
+from gantool.data.layouts.folders import held_back, levels, listed
 from gantool.errors import DataError, UsageError, argument, did_you_mean
 from gantool.evaluation.domains import Tasks, compare_domains
 from gantool.evaluation.figures import measured
@@ -131,7 +131,8 @@ def _found(plan: Plan, root: Path) -> Pictures:
         found = layout.find([root]) if layout.name == "captioned" else (_domain(names[0], root),)
         return Pictures(root, tuple(found), "noise")
     if layout.many:
-        root = next((root / split for split in _SPLITS if _holds(root / split, names)), root)
+        holding = [level / split for level in levels(root) for split in (*_SPLITS, ".") if _holds(level / split, names)]
+        root = next(iter(holding), root)
         if not _holds(root, names):
             missing = next(name for name in names if not (root / name).is_dir())
             held = listed([folder.name for folder in subfolders(root)]) or "none"
@@ -139,21 +140,10 @@ def _found(plan: Plan, root: Path) -> Pictures:
                 f"{argument('validate', root)} has no folder {missing}, a domain of this run; its folders: {held}"
             )
         return Pictures(root, tuple(_domain(name, root / name) for name in names), "domains")
-    found = layout.find(_held_back(root), aligned=plan.settings.aligned)
+    found = layout.find(held_back(root), aligned=plan.settings.aligned)
     if {domain.name for domain in found} == set(names):  # the folders of a training may be named in any order
         found = tuple(sorted(found, key=lambda domain: names.index(domain.name)))
     return Pictures(root, found, "one")
-
-
-def _held_back(root: Path) -> list[Path]:
-    """Where a folder also has training pictures: those that are not. A layout would find trainA and trainB."""
-    for split in _SPLITS:
-        pair = [root / f"{split}{letter}" for letter in "AB"]
-        if all(folder.is_dir() for folder in pair):
-            return pair
-        if (root / split).is_dir():
-            return [root / split]
-    return [root]
 
 
 def _holds(root: Path, names: Sequence[str]) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gantool import schema
-from gantool.errors import CheckpointError, UsageError, in_python, spelled
+from gantool.errors import CheckpointError, DataError, UsageError, in_python, spelled
 from gantool.history.best import Best, best_of
 from gantool.options import read_yaml
 from gantool.report import runlog
@@ -80,13 +80,14 @@ _SETTINGS = schema.record(
 
 
 def record(run: Path) -> Record:
-    """What is known of a run. One whose run.yaml is damaged has failed, and says why."""
-    saves = folders.saves(run)
+    """What is known of a run. With a damaged run.yaml, or saves that cannot be listed, it has failed and says why."""
+    saves = folders.readable_saves(run)
     how = outcome.read(run)
     stored: Mapping[str, Any] = {}
     try:
         stored = settings(run)
-    except UsageError as error:
+        folders.saves(run)
+    except (DataError, UsageError) as error:
         how = outcome.Outcome(outcome.FAILED, how.total, error.exit_code, error.text)
     model = stored.get("model", "")
     if not model and saves:

@@ -8,11 +8,11 @@ import struct
 import zipfile
 from pathlib import Path
 
+from gantool import contents
 from gantool.counting import count_in_words
 from gantool.errors import CheckpointError
 from gantool.files import refuse_irregular
 
-_AGAIN = "download it again"
 _UNPACK = "unpack it, and import the checkpoint inside"
 STATE_DICT = "load it in PyTorch and save its state_dict() alone: torch.save(network.state_dict(), FILE)"
 _PYTORCH = "gantool reads PyTorch's checkpoints (.pth, .pt, .ckpt) and safetensors"
@@ -25,23 +25,12 @@ _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     ),
     (b"\x93NUMPY", f"is a NumPy array: {_PYTORCH}"),
     (b"GGUF", f"is a GGUF file of a language model: {_PYTORCH}"),
-    (b"\x1f\x8b", f"is compressed with gzip (or a tar.gz archive): {_UNPACK}"),
-    (b"BZh", f"is compressed with bzip2: {_UNPACK}"),
-    (b"\xfd7zXZ\x00", f"is compressed with xz: {_UNPACK}"),
-    (b"\x28\xb5\x2f\xfd", f"is compressed with Zstandard: {_UNPACK}"),
-    (b"7z\xbc\xaf\x27\x1c", f"is a 7z archive: {_UNPACK}"),
-    (b"Rar!\x1a\x07", f"is a RAR archive: {_UNPACK}"),
     (b"\x89PNG", "is a picture (PNG), no checkpoint"),
     (b"\xff\xd8\xff", "is a picture (JPEG), no checkpoint"),
     (b"GIF8", "is a picture (GIF), no checkpoint"),
     (b"II*\x00", "is a picture (TIFF), no checkpoint"),
     (b"MM\x00*", "is a picture (TIFF), no checkpoint"),
-    (b"%PDF", "is a PDF document, no checkpoint"),
     (b"\x7fELF", "is a program, no checkpoint"),
-    (
-        b"version https://git-lfs",
-        "is a pointer of Git LFS, not the file: run git lfs pull where it lies",
-    ),
 )
 _PART_OF_TENSORFLOW = re.compile(r".+\.(index|meta|data-\d{5}-of-\d{5})")
 """A checkpoint of TensorFlow is several files of these names."""
@@ -66,7 +55,7 @@ def check(path: Path) -> None:
     plain pickle, of which only reading tells what it holds."""
     head = _begin(path, 4096)
     if not head:
-        raise CheckpointError(f"{path} is empty: {_AGAIN}")
+        raise CheckpointError(f"{path} is empty: {contents.AGAIN}")
     if what := _told(path, head):
         raise CheckpointError(f"{path} {what}")
 
@@ -95,8 +84,9 @@ def _told(path: Path, head: bytes) -> str | None:
             "is a part of a checkpoint of TensorFlow: read its variables there, with tf.train.load_checkpoint, and "
             "save them as tensors by name, with torch.save"
         )
-    if head[257:262] == b"ustar":
-        return f"is a tar archive: {_UNPACK}"
+    if found := contents.of(head):
+        what, way = found
+        return f"{what}: {_UNPACK if way == contents.UNPACK else contents.AGAIN if way == contents.DRAW else way}"
     if head[:4] == b"RIFF" or head[4:8] == b"ftyp":
         return "is a picture or a film, no checkpoint"
     if head[4:8] == b"TFL3":
@@ -117,7 +107,7 @@ def _zip(path: Path) -> str | None:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError, RecursionError):
-        return f"is cut short or damaged: {_AGAIN}"
+        return f"is cut short or damaged: {contents.AGAIN}"
     ends = {name.rpartition("/")[2] for name in names}
     folders = {part for name in names for part in name.split("/")[:-1]}
     if "constants.pkl" in ends or "code" in folders:
@@ -136,22 +126,12 @@ def _zip(path: Path) -> str | None:
 
 
 def _text(head: bytes) -> str | None:
-    try:
-        text = head.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        if error.start < len(head) - 4:  # else only the last character is cut
-            return None
-        text = head[: error.start].decode("utf-8-sig")
-    if any(ord(c) < 32 and c not in "\t\n\r\f\x1b" for c in text):
+    text = contents.beginning(head)
+    if text is None:
         return None
-    begin = text.lstrip()[:200].lower()
-    if begin.startswith(("<!doctype", "<html", "<head", "<body", "<script", "<!--", "<meta")):
-        return f"is a web page (HTML), not the file that it offers: {_AGAIN} by the link to the file itself"
-    if begin.startswith("<"):
-        return f"is text in XML, such as the error message of a server: {_AGAIN}"
-    if begin.startswith(("{", "[")):
+    if text.lstrip().startswith(("{", "[")):
         return (
-            f"is text in JSON: the error message of a server ({_AGAIN}), or settings, which an import does without"
-            " (leave it out)"
+            f"is text in JSON: the error message of a server ({contents.AGAIN}), or settings, which an import does"
+            " without (leave it out)"
         )
-    return f"is text, no checkpoint: {_AGAIN}"
+    return f"is text, no checkpoint: {contents.AGAIN}"

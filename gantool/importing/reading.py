@@ -31,13 +31,14 @@ def read_official(path: Path) -> OfficialTensors:
     CheckpointError for a file that cannot be read, holds no tensors, or needs more than
     `torch.load(weights_only=True)`: unpickling such a file would run code that it brings along.
     """
-    if path.suffix == ".safetensors" or kinds.is_safetensors(path):
+    if kinds.is_safetensors(path):
         content: Any = _read_safetensors(path)
     elif kinds.is_plain_pickle(path):
         content = read_pickled(path)
     else:
         kinds.check(path)
         content = _read_pickle(path)
+    content = _numbered(content)
     if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
         averaged = [key for key, value in content.items() if "ema" in str(key).lower() and isinstance(value, Mapping)]
         content = content if averaged else content["state_dict"]
@@ -74,8 +75,8 @@ def _read_pickle(path: Path) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about its own old formats
             # A table of a program's arguments is no code.
-            with torch.serialization.safe_globals([argparse.Namespace]):
-                return torch.load(path, map_location="cpu", weights_only=True)
+            with torch.serialization.safe_globals([argparse.Namespace]), path.open("rb") as file:
+                return torch.load(file, map_location="cpu", weights_only=True)
     except OSError as error:
         raise CheckpointError(f"cannot read {path}: {error.strerror or error}") from error
     except pickle.UnpicklingError as error:
@@ -99,12 +100,13 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
     except OSError as error:
         raise CheckpointError(f"cannot read {path}: {error.strerror or error}") from error
     except SafetensorError as error:
-        raise CheckpointError(f"{path} is damaged: {error}") from error
+        raise CheckpointError(f"{path} is cut short or damaged: download it again ({error})") from error
 
 
 def _tensors_only(content: Mapping[Any, Any]) -> dict[str, Tensor | OfficialTensors]:
     kept: dict[str, Tensor | OfficialTensors] = {}
-    for key, value in content.items():
+    for key, one in content.items():
+        value = _numbered(one)
         if isinstance(value, Tensor):
             kept[str(key)] = value.detach()
         elif isinstance(value, Mapping) and (inside := _tensors_only(value)):
@@ -112,3 +114,11 @@ def _tensors_only(content: Mapping[Any, Any]) -> dict[str, Tensor | OfficialTens
     while wrapper := next((w for w in _WRAPPERS if kept and all(key.startswith(w) for key in kept)), None):
         kept = {key[len(wrapper) :]: value for key, value in kept.items()}
     return kept
+
+
+def _numbered(content: Any) -> Any:
+    """A list with tables among its members as a table of these, by number; a lone one as it is. Anything else stays."""
+    if not isinstance(content, (list, tuple)):
+        return content
+    tables = {str(number): one for number, one in enumerate(content) if isinstance(one, Mapping) and one}
+    return next(iter(tables.values())) if len(tables) == 1 else tables or content

@@ -39,6 +39,6 @@ def check(request: Request) -> None:
     if request.domains is not None:
         check_domains(request.domains)
     for path in request.files:
-        if path.suffix != ".safetensors" and not kinds.is_safetensors(path):
+        if not kinds.is_safetensors(path):
             kinds.check(path)
     check_folder(request.out)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from gantool.counting import count_in_words
 from gantool.errors import DataError
+from gantool.files import missing
 from gantool.pictures import extras
 from gantool.pictures.strays import FILES, has_marks_of_a_run, is_stray_folder, is_stray_name
 
@@ -20,6 +21,15 @@ EXTENSIONS = frozenset(
     )
 )
 """File extensions of pictures that are always read: lower case, without the dot. Reading goes by the content."""
+
+_ARCHIVES = frozenset((".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".zst", ".7z", ".rar"))
+_BOXES = frozenset(
+    (
+        *(".mdb", ".lmdb", ".tfrecord", ".tfrecords", ".parquet", ".arrow", ".h5", ".hdf5", ".mat", ".npy", ".npz"),
+        *(".pkl", ".pickle", ".rec"),
+    )
+)
+"""Types of files in which data sets are given away, and each of which holds many pictures."""
 
 NO_EXTENSION, BROKEN = "without extension", "broken link"
 """Types of files beside the extensions (".heic")."""
@@ -86,8 +96,8 @@ def look_below(folder: Path, *, demand: bool = True, wanted: Callable[[str], boo
             elif not entry.name.startswith(".") and entry.name.casefold() not in FILES:
                 others[BROKEN if broken else f".{extension(entry.name)}".rstrip(".") or NO_EXTENSION] += 1
     if demand and not pictures:
-        held, way = _summary(others), _way(others)
-        raise DataError(f"{folder} holds no picture ({held}). Expected: .jpg, .png, .webp, .tif, .bmp, ...{way}")
+        held = f"{folder} holds no picture ({summary(others)})"
+        raise DataError(f"{held}. Expected: .jpg, .png, .webp, .tif, .bmp, ...{way(others)}")
     return Found(tuple(sorted(pictures, key=below(folder))), others)
 
 
@@ -137,7 +147,7 @@ def passed_over(others: Mapping[str, int]) -> str:
     named = [count_in_words(count, kind, None if kind == BROKEN else kind) for kind, count in common[:_TYPES]]
     if len(common) > _TYPES:
         named.append(f"{sum(count for _, count in common[_TYPES:])} of other types")
-    return f"passed over {', '.join(named)}{_way(others)}"
+    return f"passed over {', '.join(named)}{way(others)}"
 
 
 def subfolders(folder: Path) -> tuple[Path, ...]:
@@ -176,7 +186,7 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
         with os.scandir(folder) as entries:
             return sorted(entries, key=lambda entry: entry.name, reverse=True)
     except FileNotFoundError:
-        raise DataError(f"{folder} does not exist") from None
+        raise missing(folder) from None
     except NotADirectoryError:
         raise DataError(f"{folder} is not a folder: give the folder that holds the pictures") from None
     except OSError as error:
@@ -192,7 +202,8 @@ def _is_known(ending: str) -> bool:
     return ending in EXTENSIONS or ending in extras.extensions(installed=True)
 
 
-def _summary(others: Mapping[str, int]) -> str:
+def summary(others: Mapping[str, int]) -> str:
+    """Words for files of these types."""
     count = sum(others.values())
     if count == 0:
         return "no files at all"
@@ -201,10 +212,14 @@ def _summary(others: Mapping[str, int]) -> str:
     return f"{count_in_words(count, 'file')}: {', '.join(found)}{more}"
 
 
-def _way(others: Mapping[str, int]) -> str:
+def way(others: Mapping[str, int]) -> str:
     """How files of these types could be read, as the end of a sentence."""
     lacking = [kind for kind in others if kind[1:] in extras.extensions(installed=False)]
     ways = [f"{extras.INSTALL} reads {' and '.join(sorted(lacking))}"] if lacking else []
     if NO_EXTENSION in others:
         ways.append("pictures without extension need one, such as .jpg")
+    if packed := sorted(others.keys() & _ARCHIVES):
+        ways.append(f"unpack {' and '.join(packed)}")
+    if boxed := sorted(others.keys() & _BOXES):
+        ways.append(f"write the pictures within {' and '.join(boxed)} out as files")
     return "".join(f"; {way}" for way in ways)

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 from PIL import Image, UnidentifiedImageError
 
+from gantool import contents
 from gantool.errors import DataError, GantoolError
 from gantool.files import refuse_irregular
 from gantool.pictures import extras, quiet
@@ -20,6 +21,9 @@ Admit: TypeAlias = Callable[[Image.Image], None]
 """Told of a picture of which only the header is read. Raises ValueError or GantoolError to refuse it."""
 
 _DECODERS = {"WEBP": 8, "AVIF": 8, "HEIF": 8, "JPEG2000": 12}  # bytes a pixel of their own
+
+_NO_PICTURES = frozenset(("BUFR", "GRIB", "HDF5", "MPEG", "WMF"))
+"""Formats that Pillow knows by name alone."""
 
 _EMPTY = 50  # pixels a byte of the file: a large picture of more holds next to nothing
 
@@ -40,6 +44,10 @@ def opened(source: Path | bytes, admit: Admit | None = None) -> Iterator[Image.I
             extras.register()
         quiet.silence()
         with _header(file) as image:
+            if image.format == "EPS":  # Pillow would have another program run it
+                raise UnidentifiedImageError
+            if image.format in _NO_PICTURES:
+                raise ValueError(f"it is a file of {image.format}, which is not read")
             (admit or refuse_large)(image)
             yield image
 
@@ -86,13 +94,15 @@ def _unknown(source: Path | bytes) -> str:
     """Why Pillow does not know a file."""
     try:
         if isinstance(source, bytes):
-            head = source[:32]
+            head = source[:4096]
         else:
             with source.open("rb") as file:
-                head = file.read(32)
+                head = file.read(4096)
     except OSError as error:
         return error.strerror or str(error)
     extra = extras.format_of(head)
+    if found := contents.of(head):
+        return f"it {': '.join(found)}"
     if extra is None:
         return "not a picture, or of a format that Pillow does not know"
     return (

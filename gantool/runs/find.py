@@ -7,7 +7,7 @@ from pathlib import Path
 from gantool import examples
 from gantool.errors import CheckpointError, argument, did_you_mean
 from gantool.runs import remote
-from gantool.runs.folders import BEST, DEMO, RUNS, STOPPED_EARLY, WEIGHTS, aside, best, is_run, saves
+from gantool.runs.folders import BEST, DEMO, RUNS, STOPPED_EARLY, WEIGHTS, aside, best, is_run, readable_saves, saves
 from gantool.runs.header import read_header
 
 
@@ -20,7 +20,7 @@ def newest_run(model: str, *, stopped_early: bool = False) -> Path | None:
     found: list[tuple[bool, float, Path]] = []
     for folder in [*(RUNS / model).glob("*"), *RUNS.glob("*")]:
         why = aside(folder)
-        for save in saves(folder)[-1:] if why != DEMO else ():
+        for save in readable_saves(folder)[-1:] if why != DEMO else ():
             try:
                 belongs = folder.parent.name == model or read_header(save / WEIGHTS).metadata.get("model") == model
             except CheckpointError:

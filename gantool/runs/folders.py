@@ -14,7 +14,7 @@ import shutil
 from pathlib import Path
 
 from gantool.errors import DataError
-from gantool.files import TEMPORARY, reason, remove_abandoned, write_atomically
+from gantool.files import TEMPORARY, missing, reason, remove_abandoned, write_atomically
 
 RUNS = Path("runs")
 CHECKPOINTS = "checkpoints"
@@ -64,9 +64,29 @@ def _largest(model: str, root: Path) -> int:
 
 
 def saves(run: Path) -> list[Path]:
-    """The saves of a run, oldest first. A save appears under its name only when it is whole."""
-    folders = [path for path in (run / CHECKPOINTS).glob("*") if path.name.isdigit() and (path / WEIGHTS).is_file()]
-    return sorted(folders, key=lambda path: int(path.name))
+    """The saves of a run, oldest first. A save appears under its name only when it is whole.
+
+    Raises DataError for saves that may not be listed: they are there, and a run without any would begin anew.
+    """
+    folder = run / CHECKPOINTS
+    try:
+        named = [folder / name for name in os.listdir(folder) if name.isdigit()]
+        found = [path for path in named if (path / WEIGHTS).is_file()]
+    except (FileNotFoundError, NotADirectoryError):
+        if folder.is_symlink():  # to a disk that is not mounted
+            raise missing(folder) from None
+        return []
+    except OSError as error:
+        raise DataError(f"cannot list {error.filename or folder}: {error.strerror or error}") from error
+    return sorted(found, key=lambda path: int(path.name))
+
+
+def readable_saves(run: Path) -> list[Path]:
+    """As `saves`; none where they may not be listed: of a run among many."""
+    try:
+        return saves(run)
+    except DataError:
+        return []
 
 
 def save_folder(run: Path, step: int) -> Path:

@@ -15,14 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gantool import schema
+from gantool import contents, schema
 from gantool.errors import CheckpointError
 from gantool.runs import folders
 from gantool.runs.upgrade import FORMAT, upgraded
 from gantool.spec import Facts, facts_from_json
 
 KEY = "gantool"
-_OFFICIAL = (".pth", ".pt", ".ckpt")
+_OFFICIAL = (".pth", ".pt", ".ckpt", ".pkl", ".tar")
 _LARGEST_HEADER = 100_000_000
 _ENTRY = schema.record(
     {
@@ -128,14 +128,18 @@ def _read_head(path: Path) -> tuple[dict[str, Any], int, int]:
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
-            (length,) = struct.unpack("<Q", file.read(8).ljust(8, b"\xff"))
+            begin = file.read(4096)
+            (length,) = struct.unpack("<Q", begin[:8].ljust(8, b"\xff"))
+            if size - 8 < length <= _LARGEST_HEADER and begin[8:9] == b"{":
+                raise DamagedError(f"{path} is cut short: {size} bytes, and its header alone has {length}")
             if length > min(size - 8, _LARGEST_HEADER):
-                raise _no_weights(path)
+                raise _no_weights(path, begin)
+            file.seek(8)
             head = schema.parse_json(file.read(length))
     except OSError as error:
         raise CheckpointError(f"cannot read {path}: {error.strerror or error}") from error
     except ValueError as error:
-        raise _no_weights(path) from error
+        raise _no_weights(path, begin) from error
     if not isinstance(head, dict):
         raise _no_weights(path)
     return head, 8 + length, size
@@ -168,6 +172,12 @@ def _digest(table: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(table, sort_keys=True).encode()).hexdigest()
 
 
-def _no_weights(path: Path) -> DamagedError:
-    hint = f" An official checkpoint: gantool import {path} -o RUN" if path.suffix in _OFFICIAL else ""
-    return DamagedError(f"{path} is no weights file of gantool (safetensors).{hint}")
+def _no_weights(path: Path, begin: bytes = b"\0") -> DamagedError:
+    if not begin:
+        return DamagedError(f"{path} is empty: copy or {contents.AGAIN}")
+    found = contents.of(begin)
+    if b"/data.pkl" in begin or (found is None and path.suffix in _OFFICIAL):
+        told = f" (safetensors). An official checkpoint: gantool import {path} -o RUN"
+    else:
+        told = " (safetensors)." if found is None else f": it {': '.join(found)}"
+    return DamagedError(f"{path} is no weights file of gantool{told}")

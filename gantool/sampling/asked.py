@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gantool.errors import DataError, UsageError, argument
-from gantool.files import check_folder
+from gantool.files import check_folder, missing
 from gantool.films.names import is_film_name
 from gantool.runs.header import read_facts
 from gantool.sampling.places import check_one, check_several, format_of, is_folder
@@ -180,7 +180,7 @@ def _check_pictures(pictures: Sequence[Path]) -> None:
         if path.is_dir():
             raise DataError(f"{path} is a folder: name a picture")
         if not path.exists():
-            raise DataError(f"{path} does not exist")
+            raise missing(path)
 
 
 def _in_styles(way: Way, facts: Facts, request: Request) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gantool import direction
+from gantool.contents import text_of
 from gantool.errors import DataError, UsageError, argument
 from gantool.files import reason
 from gantool.sampling.vectors import rows_of
@@ -110,11 +111,11 @@ def _classes(facts: Facts, to: str | None) -> list[Told]:
 def _lines(file: Path) -> list[str]:
     """The texts of a file, a line each; empty lines are none."""
     try:
-        content = file.read_bytes().decode("utf-8-sig")
+        content = text_of(file.read_bytes())
     except OSError as error:
         raise DataError(f"cannot read {file}: {reason(error, file)}") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{file} is no text in UTF-8") from error
+    except ValueError as error:
+        raise DataError(f"cannot read {file}: {error}") from error
     found = [line.strip() for line in content.splitlines() if line.strip()]
     if not found:
         raise DataError(f"{file} holds no text")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from gantool import schema
+from gantool.contents import text_of
 from gantool.counting import count_in_words
 from gantool.errors import DataError
 from gantool.files import refuse_irregular
@@ -131,6 +133,8 @@ def _object(data: bytes) -> dict[str, Any]:
 
     Raises ValueError.
     """
+    with contextlib.suppress(ValueError):  # what else stands in a mail may be in any encoding
+        data = text_of(data).encode()
     if FORMAT.encode() not in data:
         raise ValueError(_NO_ANSWERS)
     found = _parsed(data[data.find(b"{") : data.rfind(b"}") + 1], "its answers")

@@ -131,7 +131,7 @@ def _continued(name: str, folder: Path) -> Place:
     if (folder / folders.SETTINGS).is_file():
         anew = f"{folder} has no save yet: it begins anew, with the settings of its run.yaml"
         return replace(new, remembers=True, anew=anew)
-    beside = [str(path) for path in folder.parent.glob("*") if folders.saves(path)]
+    beside = [str(path) for path in folder.parent.glob("*") if folders.readable_saves(path)]
     anew = f"there is no run {folder}: it begins anew. {did_you_mean(str(folder), beside)}"
     return replace(new, anew=anew.rstrip(" ."))
 

@@ -5,7 +5,7 @@ through here.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -78,6 +78,8 @@ def start(plan: Plan, console: Console, validator: Validator | None = None, *, l
         found = _inspected(plan, processes, console)
         model, dataset = ready(plan)
         model.prepare_training()
+        # Before there is a run folder: weights that cannot be read leave none.
+        new = None if plan.place.saves or plan.start_from is None else checkpoint.begin_from(model, plan.start_from)
         total = plan.total_steps(len(dataset), processes.world)
         taken = _taken(plan, processes.world, total, found, outside) if processes.first else plan.folder
         # What keeps the first process from the folder ends all of them in the same way.
@@ -87,7 +89,7 @@ def start(plan: Plan, console: Console, validator: Validator | None = None, *, l
         dataset.keep_in(folder / ".cache")
         model.to(device)
         with _noted(folder, total, processes, console):
-            _train(plan, model, dataset, folder, processes, console, measure, left)
+            _train(plan, model, dataset, folder, processes, console, measure, left, new)
         if processes.first:
             (folder / _CHECKED).unlink(missing_ok=True)
         dataset.close(remove=processes.first)
@@ -138,6 +140,7 @@ def _train(
     console: Console,
     measure: Measure | None,
     left: float | None,
+    new: Sequence[str] | None,
 ) -> None:
     total = plan.total_steps(len(dataset), processes.world)
     with contextlib.ExitStack() as stack:
@@ -156,7 +159,7 @@ def _train(
             processes=processes,
             left=left,
         )
-        _begin(plan, trainer, console)
+        _begin(plan, trainer, console, new)
         if dataset.cache_note:
             console.warn(dataset.cache_note)
         if isinstance(watch, Watch):
@@ -252,8 +255,11 @@ def _inspected(plan: Plan, processes: Processes, console: Console) -> Inspection
     return found
 
 
-def _begin(plan: Plan, trainer: Trainer, console: Console) -> None:
-    """Puts the run where it starts: at its beginning, at a save, or at the weights of another run."""
+def _begin(plan: Plan, trainer: Trainer, console: Console, new: Sequence[str] | None) -> None:
+    """Puts the run where it starts, at its beginning or at a save, and says so.
+
+    `new` are the parts that the weights of another run, which the model has already, did not have.
+    """
     for save in plan.place.saves:
         try:
             trainer.resume(save)
@@ -265,9 +271,8 @@ def _begin(plan: Plan, trainer: Trainer, console: Console) -> None:
     if plan.place.saves:
         another = argument("out", "ANOTHER_FOLDER")
         raise CheckpointError(f"no save of {plan.folder} is whole: start anew with {another}")
-    if plan.start_from is not None:
-        anew = trainer.start_from(plan.start_from)
-        console.note(f"starting from {plan.start_from}" + (f"; new are {', '.join(anew)}" if anew else ""))
+    if new is not None:
+        console.note(f"starting from {plan.start_from}" + (f"; new are {', '.join(new)}" if new else ""))
     counts = ", ".join(f"{domain.name}: {len(domain.files)}" for domain in plan.domains)
     for domain in plan.domains:
         if domain.note:

@@ -346,13 +346,3 @@ class Trainer:
             training_state.load_optimizers(self.optimizers, state)
             self.run.load_state_dict(checkpoint.below("run.", state))
         self.done = self._saved_at = int(header.metadata["step"])
-
-    def start_from(self, weights: Path) -> list[str]:
-        """Takes over networks from a weights file and from the training state beside it, if there is one.
-
-        Returns what begins anew. Optimisers, pools and the step do so in any case.
-        """
-        anew = checkpoint.begin_from(self.model, weights)
-        for name, average in self.averages.averages.items():
-            average.load_state_dict(self.model.get_submodule(name).state_dict())
-        return anew

@@ -15,6 +15,7 @@ from typing import Any
 from gantool import options as opt
 from gantool import registry
 from gantool.errors import CheckpointError, DataError, UsageError, argument, did_you_mean
+from gantool.files import missing
 from gantool.runs import folders
 from gantool.runs.find import find_weights
 from gantool.runs.header import read_facts
@@ -127,7 +128,8 @@ def _check_names(
 def _check_folders(paths: Sequence[Path]) -> None:
     for path in paths:
         if not os.path.exists(path):
-            raise DataError(f"{path} does not exist. {_near(path)}".rstrip(" ."))
+            near = "" if path.is_symlink() else _near(path)
+            raise DataError(f"{missing(path).text}. {near}".rstrip(" ."))
 
 
 def _near(path: Path) -> str:

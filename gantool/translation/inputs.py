@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from gantool.errors import DataError, UsageError
+from gantool.files import missing
 from gantool.films import names as films
 from gantool.pictures.find import below, is_picture_name, look_below
 from gantool.pictures.ids import of_domain, other_kinds
@@ -103,7 +104,7 @@ def find_inputs(
         elif os.path.lexists(path):
             sources.append(Source(path, path.name))
         else:
-            raise DataError(f"{path} does not exist")
+            raise missing(path)
     if demand and not sources:
         raise DataError(f"{', '.join(words)}: these hold no pictures of yours, but what systems and gantool write")
     single = len(words) == 1 and len(sources) == 1 and not os.path.isdir(words[0]) and not _is_list(words[0])

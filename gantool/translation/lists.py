@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import os
 import re
 import unicodedata
@@ -10,16 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from gantool.contents import unicode_encoding
 from gantool.errors import DataError
-
-_MARKS = (
-    (codecs.BOM_UTF8, ""),  # Notepad
-    (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16, whose mark it begins with
-    (codecs.BOM_UTF32_BE, "utf-32-be"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),  # PowerShell
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
-)
-_UNMARKED = ((b"\r\0\n\0", "utf-16-le"), (b"\0\r\0\n", "utf-16-be"))  # `cmd /u`
 
 
 def listed(content: bytes, name: str, *, nul: bool = False) -> list[Path]:
@@ -46,9 +37,7 @@ def listed(content: bytes, name: str, *, nul: bool = False) -> list[Path]:
 
 def _text(content: bytes, name: str) -> str:
     """A list's text; bytes that are none become what the system's file names have in their place."""
-    mark, encoding = next((pair for pair in _MARKS if content.startswith(pair[0])), (b"", ""))
-    if not mark:
-        encoding = next((encoding for ends, encoding in _UNMARKED if content.find(ends) % 2 == 0), "")
+    mark, encoding = unicode_encoding(content)
     content = content[len(mark) :]
     if encoding:
         return content.decode(encoding, "replace")

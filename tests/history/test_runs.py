@@ -16,6 +16,7 @@ from gantool.report import card
 from gantool.report.console import Console
 from gantool.report.runlog import RunLog
 from gantool.runs import folders, lock, outcome
+from tests.conftest import TRAIN_TINY
 from tests.runs import untrained
 
 
@@ -41,6 +42,30 @@ def validated(run: Path, values: dict[int, float], on: str = "held-back") -> Non
 
 def listed(main, *words) -> dict[str, dict]:
     return {one["run"]: one for one in json.loads(main("runs", *words, "--json")[1])}
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("/mnt/scratch/run", "run/checkpoints is a link to /mnt/scratch/run, which is not there"),
+        ("checkpoints", "cannot list run/checkpoints: Too many levels of symbolic links"),
+    ],
+)
+def test_saves_that_cannot_be_listed_are_not_taken_for_none(main, pictures, tmp_path, target, said):
+    """As on a disk that is not mounted: the run would have begun anew, and its log been lost."""
+    make(tmp_path / "run")
+    make(tmp_path / "runs" / "other")
+    log = (tmp_path / "run" / folders.LOG).read_bytes()
+    (tmp_path / "run" / folders.CHECKPOINTS).rename(tmp_path / "elsewhere")
+    (tmp_path / "run" / folders.CHECKPOINTS).symlink_to(target)
+    for words in (["train", "-o", "run", "--resume"], ["train", "cyclegan", "trainA", "trainB", "-o", "run"]):
+        assert main(*words, "--steps", "9", *TRAIN_TINY, code=3)[2] == f"error: {said}\n"
+    assert main("translate", "trainA", "out", "--model", "run", code=3)[2] == f"error: {said}\n"
+    assert (tmp_path / "run" / folders.LOG).read_bytes() == log
+    (one,) = (found for found in json.loads(main("runs", ".", "--json")[1]) if found["run"] == "run")
+    assert (one["state"], one["why"]) == ("failed", said)
+    (tmp_path / "run").rename(tmp_path / "runs" / "run")
+    main("info", "cyclegan")  # which means another run than that
 
 
 def test_the_list_says_of_each_run_what_it_is_and_how_it_stands(main, tmp_path):

@@ -95,7 +95,7 @@ KINDS: dict[str, tuple[Callable[[Path], object], str]] = {
     "list": (lambda p: torch.save([torch.zeros(2)], p), "holds a list, not tensors by name"),
     "tensor": (lambda p: torch.save(torch.zeros(2), p), "holds a Tensor, not tensors by name"),
     "numbers": (lambda p: torch.save({"epoch": 3}, p), "holds no tensors"),
-    "zeros": (lambda p: p.write_bytes(bytes(5000)), "damaged or no PyTorch file"),
+    "zeros": (lambda p: p.write_bytes(bytes(5000)), "begins with zeros alone.*download it again"),
     "noise": (lambda p: p.write_bytes(np.random.default_rng(0).bytes(5000)), "damaged or no PyTorch file"),
     "legacy, cut": (
         lambda p: [

@@ -66,6 +66,9 @@ ONE: dict[str, Callable[[State], object]] = {
     "netG.": lambda s: prefixed(s, "netG."),
     "Lightning": lambda s: {"state_dict": prefixed(s, "generator."), "pytorch-lightning_version": "2.4", "loops": {}},
     "Lightning, compiled": lambda s: {"state_dict": prefixed(s, "model.netG._orig_mod.")},
+    "a list of one": lambda s: [{"state_dict": s}],
+    "a list with other things": lambda s: (3, s, {}),
+    "in a list in a table": lambda s: {"netG_A": [s]},
     "averaged": lambda s: {"n_averaged": torch.tensor(7), **prefixed(s, "module.")},
     "profiled": lambda s: (
         s | {"total_ops": torch.zeros(1), "model.1.total_params": torch.zeros(1, dtype=torch.float64)}

@@ -188,12 +188,13 @@ def test_answers_are_read_as_people_send_them(answers, main):
     (folder / "copied.TXT").write_bytes(text.encode("utf-8-sig"))
     mail = folder / "mail.eml"
     mail.write_bytes("Schöne Grüße:\r\n".encode("latin-1") + text.replace('"q"', '"r"').encode() + b"\r\n-- \r\nR")
+    (folder / "unicode.txt").write_bytes(text.replace('"q"', '"s"').encode("utf-16"))
     for name in ("photo.png", ".DS_Store"):
         (folder / name).touch()
     found = read(main, folder)
-    assert found["people"] == 2
+    assert found["people"] == 3
     assert f"{folder}: 2 other files were not read, as their names end with neither .json nor .txt" in found["notes"]
-    assert read(main, folder, mail)["people"] == 3, "a file that is named is read whatever its ending"
+    assert read(main, folder, mail)["people"] == 4, "a file that is named is read whatever its ending"
 
 
 def test_of_few_people_or_trials_intervals_are_called_unreliable(answers, main, tmp_path):

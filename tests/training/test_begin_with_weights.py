@@ -29,6 +29,11 @@ def test_a_discriminator_of_another_size_begins_anew(tmp_path, pictures):
     assert any(tensor.shape[:1] == (8,) for key, tensor in state.items() if key.startswith("model.d."))
     with pytest.raises(CheckpointError, match="does not fit"):
         gantool.train("pix2pix", pictures, out=tmp_path / "other", from_=first, set={**TINY, "width": 8}, **SMALL)
+    damaged = folders.saves(first)[-1] / folders.WEIGHTS
+    damaged.write_bytes(damaged.read_bytes()[:-1] + b"!")
+    with pytest.raises(CheckpointError, match="do not match the hash"):
+        gantool.train("pix2pix", pictures, out=tmp_path / "other", from_=first, set=TINY, **SMALL)
+    assert not (tmp_path / "other").exists(), "what is refused leaves nothing"
 
 
 def test_a_licence_holds_for_what_is_made_of_the_weights(tmp_path, pictures):

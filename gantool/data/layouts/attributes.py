@@ -27,7 +27,7 @@ def attribute_domains(folder: Path, table: Path, attributes: Sequence[str], test
     the table does not know, tables that cannot be read, and where table and folder share neither most of the rows nor
     most of the pictures.
     """
-    found = read_table(table)
+    found = read_table(table, attributes)
     if not attributes:
         raise DataError(
             f"which attributes of {table}? Name them: {argument('set', 'attributes=' + ','.join(found.names[:2]))} "

@@ -6,7 +6,7 @@ CSV             a column for the file and one or several for captions; or withou
 JSON lines      {"file": ..., "caption": ...} or {"file": ..., "captions": [...]}
 JSON            a list of such objects, {"a.jpg": "a caption", "b.jpg": ["one", "another"]}, or COCO's annotations
 
-A file may stand in several rows. Text is UTF-8, or UTF-16 with its mark.
+A file may stand in several rows. Text is UTF-8, UTF-16 or UTF-32.
 """
 
 from __future__ import annotations
@@ -19,14 +19,21 @@ from typing import Any, TypeAlias
 
 from gantool import schema
 from gantool.data.layouts.folders import composed
-from gantool.data.layouts.tables import lines_of, separated_rows, wrong
+from gantool.data.layouts.tables import (
+    JSON,
+    OF_FILES,
+    json_entries,
+    lines_of,
+    separated_rows,
+    whole_json,
+    wrong,
+)
 from gantool.errors import DataError
-from gantool.pictures.find import below, is_picture_name
+from gantool.pictures.find import below, is_picture_name, look_below
 
 Captions: TypeAlias = Mapping[str, tuple[str, ...]]
 """The captions of each picture, by its name as it is written there."""
 
-_FILE = re.compile(r"(?:file|image|img|picture|photo)(?:[ _-]?(?:name|path|id|file))?|name|path", re.IGNORECASE)
 _CAPTION = re.compile(r"(?:caption|text|sentence|description|comment|prompt)s?(?:[ _-]?\d+)?", re.IGNORECASE)
 _NUMBERED = re.compile(r"#\d+\Z")  # Flickr8k: a.jpg#0 to a.jpg#4
 _SEPARATORS = ",;\t|"
@@ -45,6 +52,8 @@ def captions_beside(
     for folder in folders:
         for file in _text_files(texts / folder):
             there[composed(f"{folder}/{file.stem}")] = file
+    if not there and texts != root:
+        there = _of_unique_names([name_of(picture) for picture in pictures], texts)
     found, used = {}, set()
     for picture in pictures:
         folder, _, name = name_of(picture).rpartition("/")
@@ -59,10 +68,7 @@ def captions_beside(
 def read_captions(path: Path) -> Captions:
     """The captions in a table; pictures without any are left out. Raises DataError that names the line."""
     lines = lines_of(path)
-    if path.suffix.lower() in (".json", ".jsonl", ".ndjson"):
-        rows = _of_json(lines, path)
-    else:
-        rows = _of_columns(table_rows(lines, path), path)
+    rows = _of_json(lines, path) if path.suffix.lower() in JSON else _of_columns(table_rows(lines, path), path)
     found: dict[str, list[str]] = {}
     for file, captions in rows:
         found.setdefault(_NUMBERED.sub("", file), []).extend(captions)
@@ -87,7 +93,7 @@ def _of_columns(rows: list[tuple[int, list[str]]], path: Path) -> Iterator[tuple
     columns = 2
     if not names_picture(head[0]):
         rows, columns = rows[1:], len(head)
-        files = next((at for at, name in enumerate(head) if _FILE.fullmatch(name)), 0)
+        files = next((at for at, name in enumerate(head) if OF_FILES.fullmatch(name)), 0)
         captions = [at for at, name in enumerate(head) if at != files and _CAPTION.fullmatch(name)]
         if not captions and len(head) == 2:
             captions = [1 - files]
@@ -98,32 +104,19 @@ def _of_columns(rows: list[tuple[int, list[str]]], path: Path) -> Iterator[tuple
         if (files, columns) == (0, 2) and len(row) > 2:
             row = [row[0], ", ".join(row[1:])]  # the commas of a caption without quotation marks
         if len(row) <= files or not row[files]:
-            raise wrong(path, number, "a caption without a picture's file")
+            raise wrong(path, f"line {number}", "a caption without a picture's file")
         yield row[files], [row[at] for at in captions if at < len(row)]  # spreadsheets leave out empty cells at the end
 
 
 def _of_json(lines: Sequence[str], path: Path) -> Iterator[tuple[str, list[str]]]:
-    if path.suffix.lower() == ".json":
-        try:
-            whole = schema.parse_json("\n".join(lines))
-        except ValueError:
-            whole = None  # objects, one a line
-        if isinstance(whole, dict) and "annotations" in whole and "images" in whole:
-            yield from _of_coco(whole, path)
-            return
-        if isinstance(whole, dict) and not _entry(whole):
-            whole = [{"file": file, "captions": captions} for file, captions in whole.items()]
-        if isinstance(whole, list):
-            for number, entry in enumerate(whole, 1):
-                yield _told(entry, path, f"entry {number}")
-            return
-    for number, line in enumerate(lines, 1):
-        if line.strip():
-            try:
-                entry = schema.parse_json(line)
-            except ValueError as error:
-                raise wrong(path, number, f"no JSON object ({error})") from error
-            yield _told(entry, path, f"line {number}")
+    whole = whole_json(lines, path)
+    if isinstance(whole, dict) and "annotations" in whole and "images" in whole:
+        yield from _of_coco(whole, path)
+        return
+    if isinstance(whole, dict) and not _entry(whole):
+        whole = [{"file": file, "captions": captions} for file, captions in whole.items()]
+    for where, entry in json_entries(lines, path, whole):
+        yield _told(entry, path, where)
 
 
 def _told(entry: Any, path: Path, where: str) -> tuple[str, list[str]]:
@@ -137,7 +130,7 @@ def _told(entry: Any, path: Path, where: str) -> tuple[str, list[str]]:
 def _entry(entry: Any) -> tuple[str, list[str]] | None:
     if not isinstance(entry, dict):
         return None
-    file = next((v for k, v in entry.items() if _FILE.fullmatch(k) and isinstance(v, str)), None)
+    file = next((v for k, v in entry.items() if OF_FILES.fullmatch(k) and isinstance(v, str)), None)
     told = [v for k, v in entry.items() if _CAPTION.fullmatch(k)]
     captions = [text for v in told for text in (v if isinstance(v, list) else [v])]
     if file is None or not told or not all(isinstance(text, str) for text in captions):
@@ -159,7 +152,7 @@ def _of_coco(whole: Mapping[str, Any], path: Path) -> Iterator[tuple[str, list[s
 
 def names_file(header: Sequence[str]) -> bool:
     """Whether a header's first column is that of the files."""
-    return bool(header) and _FILE.fullmatch(header[0]) is not None
+    return bool(header) and OF_FILES.fullmatch(header[0]) is not None
 
 
 def names_picture(cell: str) -> bool:
@@ -170,6 +163,22 @@ def names_picture(cell: str) -> bool:
 def _texts(lines: Sequence[str]) -> tuple[str, ...]:
     """Captions without those that are empty."""
     return tuple(text for line in lines if (text := " ".join(line.split())))
+
+
+def _of_unique_names(pictures: Sequence[str], texts: Path) -> dict[str, Path]:
+    """Text files that lie in other folders than their pictures, as those of the flowers of Oxford do in folders of
+    classes, by the picture's path without its extension: where no two pictures and no two texts share a name.
+    """
+    files: dict[str, Path] = {}
+    for file in look_below(texts, demand=False, wanted=lambda name: name.lower().endswith(".txt")).pictures:
+        if file.name.startswith("."):
+            continue
+        if files.setdefault(composed(file.stem), file) is not file:
+            return {}
+    stems = {composed(Path(one).stem): composed(f"{one.rpartition('/')[0]}/{Path(one).stem}") for one in pictures}
+    if len(stems) < len(pictures):
+        return {}
+    return {stems.get(name, f"/{name}"): file for name, file in files.items()}
 
 
 def _text_files(folder: Path) -> list[Path]:

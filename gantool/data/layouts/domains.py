@@ -13,15 +13,16 @@ from numpy.typing import NDArray
 from gantool.data.collection import Collection
 from gantool.data.dataset import Dataset, Domain, Item, Layout, Order, Recipe
 from gantool.data.layouts.attributes import attribute_domains
-from gantool.data.layouts.folders import SPLITS, names, pictures_of
+from gantool.data.layouts.folders import held_in, levels, names, parts, pictures_of, train
 from gantool.data.layouts.pictures import few
 from gantool.data.source import Source
 from gantool.data.transforms import Planes
 from gantool.errors import DataError, UsageError, argument
+from gantool.files import missing
 from gantool.pictures.find import subfolders
 from gantool.pictures.strays import is_stray_folder
 
-_TRAIN = re.compile(r"^train(?:[_-]|[A-Z0-9])")
+_TRAIN = re.compile(r"^(?:train|Train|TRAIN)(?:[ _-]|[A-Z0-9])")
 _REFERENCES = ("reference", "reference2")
 
 
@@ -68,7 +69,9 @@ class _Domains:
             )
         for path in paths:
             if not path.exists():
-                raise DataError(f"{path} does not exist")
+                raise missing(path)
+            if not path.is_dir() and not path.is_file():
+                raise DataError(f"{path} is no file: save what it gives as one, which a resumed training reads again")
         tables = [path for path in paths if path.is_file()]
         if tables and self.references:
             raise DataError(
@@ -202,23 +205,25 @@ def _told_of_few(classes: tuple[Domain, ...]) -> tuple[Domain, ...]:
     return tuple(replace(domain, note=notes) if domain is smallest else domain for domain in classes)
 
 
-def _below(root: Path) -> list[Path]:
-    """The folders of the domains in a root, sorted by name."""
-    here = subfolders(root)
-    if (root / "train").is_dir() and subfolders(root / "train"):
-        root = root / "train"
+def _below(given: Path) -> list[Path]:
+    """The folders of the domains in a root, or in the only folder in it, sorted by name."""
+    for level in levels(given):
+        inside = train(level)
+        root = inside if subfolders(inside) else level
         here = subfolders(root)
-    folders = [folder for folder in here if _TRAIN.match(folder.name)] or list(here)
-    splits = [folder.name for folder in folders if folder.name.lower() in SPLITS]
-    if splits:
+        folders = [folder for folder in here if _TRAIN.match(folder.name)] or list(here)
+        if len(folders) > 1:
+            break
+    else:
+        folders = list(subfolders(given))
+        held = f"only the folder {folders[0].name}" if len(folders) == 1 else held_in(given)
         raise DataError(
-            f"{root} holds {', '.join(splits)}: parts of the data, not domains. Expected: a folder for each domain, "
-            f"such as {root}/cat and {root}/dog, or {root}/train/cat and {root}/train/dog"
-        )
-    if len(folders) < 2:
-        held = f"only the folder {folders[0].name}" if folders else "no folder"
-        raise DataError(
-            f"{root} holds {held}: a model of several domains needs a folder for each, at least two; "
+            f"{given} holds {held}: a model of several domains needs a folder for each, at least two; "
             "give the folder above them, or name them all"
+        )
+    if splits := parts(folders):
+        raise DataError(
+            f"{root} holds {', '.join(folder.name for folder in splits)}: parts of the data, not domains. Expected: a "
+            f"folder for each domain, such as {root}/cat and {root}/dog, or {root}/train/cat and {root}/train/dog"
         )
     return folders

@@ -134,7 +134,7 @@ def _of_table(path: Path) -> Embeddings:
     for number, row in rows:
         cells = row[1:] if named else row
         if not cells or not all(map(_is_number, cells)):
-            raise wrong(path, number, "it holds what is no number")
+            raise wrong(path, f"line {number}", "it holds what is no number")
         by_name.setdefault(row[0] if named else str(number), []).append([float(cell) for cell in cells])
     if len({len(numbers) for vectors in by_name.values() for numbers in vectors}) != 1:
         raise DataError(f"{path}: its rows differ in how many numbers they hold")

@@ -11,16 +11,20 @@ from pathlib import Path
 from gantool.data.source import Domain
 from gantool.direction import letters
 from gantool.errors import DataError
-from gantool.pictures.find import find_pictures, subfolders
+from gantool.pictures.find import find_pictures, is_picture_name, look_below, subfolders, summary, way
 from gantool.pictures.ids import of_domain, of_kinds, other_kinds
 from gantool.pictures.results import Results
 from gantool.spec import Pictures
 
-SPLITS = ("train", "test", "val", "valid", "validation")
-"""Names of folders that hold a part of the data, not a domain."""
+_TRAIN = ("train", "training", "trainset", "trainingset")
+_VAL = ("val", "valid", "validation", "valset", "validset", "validationset")
+_TEST = ("test", "testing", "testset", "testingset", "eval", "evaluation")
+_HELD_BACK = (*_VAL, *_TEST)
+_DEPTH = 4  # folders that hold nothing but one folder
 
-# Stands before a domain's name in the name of its folder: trainA, train_horse, test-A. "trains" is a name of its own.
-_SPLIT = re.compile(r"^(?:train|test|val)(?:[_-]+|(?=[A-Z0-9])|$)")
+# Stands before a domain's name in the name of its folder: trainA, train_horse, Test A. "trains" is a name of its own.
+_SPLIT = re.compile(r"^(?:train|test|val|Train|Test|Val|TRAIN|TEST|VAL)(?:[ _-]+|(?=[A-Z0-9])|$)")
+_SPLIT_AFTER = re.compile(r"[ _-](?:train|test|val|valid|training|testing|validation)$", re.IGNORECASE)
 
 
 def names(folders: Sequence[Path]) -> tuple[str, ...]:
@@ -32,21 +36,102 @@ def names(folders: Sequence[Path]) -> tuple[str, ...]:
 
 
 def train(root: Path) -> Path:
-    """The folder `train` below this one, if there is one, or else this one."""
-    return root / "train" if (root / "train").is_dir() else root
+    """The folder `train` below this one, if there is one, or else this one. Training, train_set, ... are its like."""
+    return root / "train" if (root / "train").is_dir() else _of_training(subfolders(root)) or root
 
 
-def first_of(*candidates: tuple[Path, Path]) -> tuple[Path, Path] | None:
-    """The first two folders that exist."""
-    return next(((a, b) for a, b in candidates if a.is_dir() and b.is_dir()), None)
+def training_part(folder: Path) -> Path:
+    """The folder `train` below one that holds nothing but parts of its pictures, or else this one."""
+    here = subfolders(folder)
+    only_parts = len(here) > 1 and all(_plain(part.name) in (*_TRAIN, *_HELD_BACK) for part in here)
+    part = _of_training(here) if only_parts and not _holds_pictures(folder) else None
+    return part or folder
+
+
+def held_back(root: Path) -> list[Path]:
+    """Where a folder, or the only one in it, also has training pictures: those that are not, as two folders or as one
+    that holds all; and else this one.
+    """
+    for level in levels(root):
+        for split, like in (("val", _VAL), ("test", _TEST)):
+            if (pair := first_of(level, (f"{split}A", f"{split}B"))) is not None:
+                return list(pair)
+            if (part := _part(level, like)) is not None:
+                return [part]
+            domains = first_of(level, ("A", "B")) or only_two(level) or ()
+            parts_of = [part for domain in domains if (part := _part(domain, like)) is not None]
+            if len(parts_of) == 2:
+                return parts_of
+    return [root]
+
+
+def levels(root: Path) -> list[Path]:
+    """This folder, and where it holds one folder and no pictures that folder, and so on: archives unpack to
+    horse2zebra/horse2zebra.
+    """
+    found = [root]
+    while len(found) <= _DEPTH and len(inside := subfolders(found[-1])) == 1 and not _holds_pictures(found[-1]):
+        found += inside
+    return found
+
+
+def first_of(root: Path, *candidates: tuple[str, str]) -> tuple[Path, Path] | None:
+    """The first two folders of such names in this one; Train A, train_a and TRAINA are trainA, and a is not A."""
+    named: dict[str, Path] = {}
+    for folder in subfolders(root):
+        if len(folder.name) > 1:
+            named.setdefault(_plain(folder.name), folder)
+    for pair in candidates:
+        a, b = (root / name if (root / name).is_dir() else named.get(_plain(name)) for name in pair)
+        if a is not None and b is not None:
+            return a, b
+    return None
 
 
 def only_two(root: Path) -> tuple[Path, Path] | None:
     """The folders in this one, if they are two and both domains. Raises DataError for no folder."""
     folders = subfolders(root)
-    if len(folders) == 2 and not any(folder.name.lower() in SPLITS for folder in folders):
-        return folders[0], folders[1]
-    return None
+    return (folders[0], folders[1]) if len(folders) == 2 and not parts(folders) else None
+
+
+def parts(folders: Sequence[Path]) -> list[Path]:
+    """Those of these folders that hold a part of the data, not a domain: train and test, seg_train and seg_test."""
+    of: dict[str, list[Path]] = {}
+    for folder in folders:
+        if _plain(folder.name) in (*_TRAIN, *_HELD_BACK):
+            of.setdefault("", []).append(folder)
+        else:
+            name = _SPLIT.sub("", folder.name) or folder.name
+            of.setdefault(_SPLIT_AFTER.sub("", name).casefold(), []).append(folder)
+    return [folder for name, same in of.items() for folder in same if not name or len(same) > 1]
+
+
+def held_in(root: Path) -> str:
+    """Words for what is in a folder in place of domains."""
+    folders = [folder.name for folder in subfolders(root)]
+    if folders:
+        return f"the folders {listed(folders, 6)}"
+    there = look_below(root, demand=False)
+    return f"no folder ({summary(there.others)}{way(there.others)})" if not there.pictures else "no folder"
+
+
+def _of_training(folders: Sequence[Path]) -> Path | None:
+    return next((folder for folder in folders if _plain(folder.name) in _TRAIN), None)
+
+
+def _part(folder: Path, like: Sequence[str]) -> Path | None:
+    return next((part for part in subfolders(folder) if _plain(part.name) in like), None)
+
+
+def _plain(name: str) -> str:
+    """A folder's name without what people spell otherwise."""
+    return re.sub(r"[ _-]", "", name).casefold()
+
+
+def _holds_pictures(folder: Path) -> bool:
+    """Whether pictures lie in the folder itself."""
+    with os.scandir(folder) as entries:
+        return any(is_picture_name(entry.name) and not entry.is_dir() for entry in entries)
 
 
 def composed(name: str) -> str:
@@ -60,10 +145,15 @@ def without_extension(name: str) -> str:
 
 
 def pictures_of(name: str, folder: Path) -> Domain:
-    """The pictures below a folder as a domain of this name; maps of ids that Cityscapes has among them are left out."""
+    """The pictures below a folder, or below its `training_part`, as a domain of this name; maps of ids that Cityscapes
+    has among them are left out.
+    """
+    given, folder = folder, training_part(folder)
     there = find_pictures(folder)
     files = tuple(of_domain(there, Pictures()))
     notes = [f"{folder}: {others}"] if (others := other_kinds(there, files)) else []
+    if folder != given:
+        notes.append(f"of {given} only {folder.name} is trained on")
     if (made := Results().of(files[0])) is not None and made.how:
         notes.append(f"{folder} holds translations that gantool made; if it is no domain, name the others one by one")
     return Domain(name, folder, files, note="; ".join(notes) or None)

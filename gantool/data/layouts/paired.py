@@ -11,7 +11,16 @@ import numpy as np
 
 from gantool.data.collection import Collection
 from gantool.data.dataset import Dataset, Domain, Item, Layout, Order, Recipe
-from gantool.data.layouts.folders import first_of, left_out, matched, names, only_two, train
+from gantool.data.layouts.folders import (
+    first_of,
+    left_out,
+    levels,
+    matched,
+    names,
+    only_two,
+    train,
+    training_part,
+)
 from gantool.data.transforms import Planes, crop_and_flip, draw, resized_size
 from gantool.errors import DataError, UsageError, argument
 from gantool.pictures.file import picture_size
@@ -49,23 +58,26 @@ class _Paired:
                 raise UsageError(
                     f"{argument('aligned')} is for one folder of pictures that hold both halves: two folders were given"
                 )
-            return match((paths[0], paths[1]))
+            return _match_training((paths[0], paths[1]))
         if len(paths) != 1:
             raise DataError(
                 "paired training takes two folders of pictures with the same names, or one folder of pairs: "
                 f"{len(paths)} were given"
             )
-        root = paths[0]
+        inside = levels(paths[0])
         if aligned is not None:
-            return _side_by_side(train(root), aligned)
-        named = first_of((root / "trainA", root / "trainB"), (train(root) / "A", train(root) / "B"))
-        if named is not None:
-            return match(named)
-        if (folders := only_two(train(root))) is not None:
-            a, b = match(folders)
-            order = f"{a.name} is translated to {b.name}, in order of their names: name the two folders to swap them"
-            return replace(a, note=order if a.note is None else f"{a.note}; {order}"), b
-        return _recognised(root)
+            return _side_by_side(train(inside[-1]), aligned)
+        for root in inside:
+            named = first_of(root, ("trainA", "trainB")) or first_of(train(root), ("A", "B"))
+            if named is not None:
+                return _match_training(named)
+            if (folders := only_two(train(root))) is not None:
+                a, b = _match_training(folders)
+                order = (
+                    f"{a.name} is translated to {b.name}, in order of their names: name the two folders to swap them"
+                )
+                return replace(a, note=order if a.note is None else f"{a.note}; {order}"), b
+        return _recognised(paths[0], train(inside[-1]))
 
     def open(self, domains: Sequence[Domain], recipe: Recipe) -> Dataset:
         """The data set. Raises DataError for pairs that differ in size where they are not resized to one size."""
@@ -103,7 +115,7 @@ class _ColourPictures(_Paired):
             )
         if len(paths) != 1:
             raise DataError(f"colorization takes one folder of colour pictures: {len(paths)} were given")
-        folder = train(paths[0])
+        folder = train(levels(paths[0])[-1])
         files = find_pictures(folder)
         return Domain("grey", folder, files), Domain("colour", folder, files)
 
@@ -152,6 +164,16 @@ def match(folders: tuple[Path, Path]) -> tuple[Domain, Domain]:
     return a, b
 
 
+def _match_training(folders: tuple[Path, Path]) -> tuple[Domain, Domain]:
+    """As `match`, of the `training_part` of the two where both have one."""
+    inside = training_part(folders[0]), training_part(folders[1])
+    if inside[0] == folders[0] or inside[1] == folders[1]:
+        return match(folders)
+    a, b = (replace(domain, name=name) for domain, name in zip(match(inside), names(folders), strict=True))
+    note = f"of {folders[0]} and {folders[1]} only {inside[0].name} is trained on"
+    return replace(a, note=note if a.note is None else f"{a.note}; {note}"), b
+
+
 def _differ(
     domains: Sequence[Domain], number: int, a: tuple[int, int], b: tuple[int, int], recipe: Recipe
 ) -> DataError:
@@ -162,9 +184,8 @@ def _differ(
     )
 
 
-def _recognised(root: Path) -> tuple[Domain, Domain]:
-    """A folder of pictures that are all twice as wide as high."""
-    folder = train(root)
+def _recognised(root: Path, folder: Path) -> tuple[Domain, Domain]:
+    """A folder of pictures, at or below the one that was given, that are all twice as wide as high."""
     files = find_pictures(folder)
     sizes = []
     for file in files[:: -(-len(files) // _LOOKED_AT)]:

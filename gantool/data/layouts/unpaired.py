@@ -10,10 +10,9 @@ import numpy as np
 
 from gantool.data.collection import Collection
 from gantool.data.dataset import Dataset, Domain, Item, Layout, Order, Recipe
-from gantool.data.layouts.folders import first_of, listed, names, only_two, pictures_of
+from gantool.data.layouts.folders import first_of, held_in, levels, names, only_two, pictures_of, train
 from gantool.data.transforms import Planes
 from gantool.errors import DataError, UsageError, argument
-from gantool.pictures.find import subfolders
 
 
 def unpaired(*, smoothed: str = "") -> Layout:
@@ -95,12 +94,11 @@ class _Unpaired:
 
 
 def _two_below(root: Path) -> tuple[Path, Path]:
-    found = first_of((root / "trainA", root / "trainB"), (root / "train" / "A", root / "train" / "B")) or only_two(root)
-    if found is None:
-        folders = [folder.name for folder in subfolders(root)]
-        held = f"the folders {listed(folders, 6)}" if folders else "no folder"
-        raise DataError(
-            f"{root} holds no two domains: looked for trainA and trainB, train/A and train/B, or exactly two folders; "
-            f"found {held}. Or name two folders of pictures"
-        )
-    return found
+    for level in levels(root):
+        named = first_of(level, ("trainA", "trainB")) or first_of(train(level), ("A", "B"))
+        if (found := named or only_two(train(level))) is not None:
+            return found
+    raise DataError(
+        f"{root} holds no two domains: looked for trainA and trainB, train/A and train/B, or exactly two folders; "
+        f"found {held_in(root)}. Or name two folders of pictures"
+    )

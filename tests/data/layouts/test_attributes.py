@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from pathlib import Path
 from unicodedata import normalize
 
@@ -9,6 +11,7 @@ import pytest
 from PIL import Image
 
 from gantool.data.layouts.attributes import attribute_domains, split
+from gantool.data.layouts.domains import domains
 from gantool.data.layouts.tables import read_table
 from gantool.errors import DataError
 
@@ -24,7 +27,21 @@ JSON = """{"file": "a.jpg", "labels": ["Black_Hair", "Smiling"]}
 
 {"file": "sub/c.jpg"}
 """
-FORMS = {"list_attr.txt": CELEBA, "list.csv": CSV, "excel.csv": CSV.replace(",", ";"), "list.jsonl": JSON}
+LAST = "Black_Hair,Male,Smiling,file name\n1,0,1,a.jpg\n-1,true,0,b.jpg\n0,False,-1,sub/c.jpg\n"
+ENTRIES = [json.loads(line) for line in JSON.splitlines() if line]
+OF_FILES = {"a.jpg": ["Black_Hair", "Smiling"], "b.jpg": {"Male": 1, "Smiling": False}, "sub/c.jpg": []}
+FORMS = {
+    "list_attr.txt": CELEBA,
+    "list.csv": CSV,
+    "excel.csv": CSV.replace(",", ";"),
+    "bars.csv": CSV.replace(",", "|"),
+    "last.csv": LAST,
+    "list.jsonl": JSON,
+    "metadata.jsonl": JSON.replace('"file"', '"file_name"'),
+    "list.json": json.dumps(ENTRIES, indent=1),
+    "files.json": json.dumps(OF_FILES, indent=1),
+    "lines.json": JSON,
+}
 
 
 @pytest.fixture
@@ -53,6 +70,38 @@ def test_three_forms_say_the_same(tmp_path, faces, name, text):
     assert male.without == (faces / "a.jpg", faces / "sub/c.jpg")
     assert smiling.files == (faces / "a.jpg",)
     assert smiling.without == (faces / "b.jpg", faces / "sub/c.jpg")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_wide_encodings_with_and_without_a_mark(tmp_path, encoding, end):
+    (tmp_path / "list.csv").write_bytes(CSV.replace("\n", end).encode(encoding))
+    assert read_table(tmp_path / "list.csv").rows["a.jpg"] == {"Black_Hair", "Smiling"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("x.csv", "file,Male,age,split\na.jpg,1,33,train\nb.jpg,0,,test\nsub/c.jpg,1,nan,\n"),
+        ("x.jsonl", '{"file": "a.jpg", "Male": 1, "age": 33}\n{"file": "b.jpg", "box": [1]}\n'),
+    ],
+)
+def test_what_stands_in_other_columns_is_nobodys_concern(tmp_path, faces, name, text):
+    (male,) = attribute_domains(faces, written(tmp_path, name, text), ["Male"])
+    assert faces / "a.jpg" in male.files
+    with pytest.raises(DataError, match=r'"33" is none of 1, 0'):
+        attribute_domains(faces, tmp_path / name, ["Male", "age"])
+
+
+def test_a_table_that_is_no_file_of_this_place(tmp_path, faces):
+    (tmp_path / "gone.csv").symlink_to("../elsewhere.csv")
+    os.mkfifo(tmp_path / "pipe.csv")
+    for name, words in (
+        ("gone.csv", r"is a link to \.\./elsewhere\.csv, which is not there"),
+        ("pipe.csv", "is no file"),
+    ):
+        with pytest.raises(DataError, match=words):
+            domains(attributes=["Male"]).find([faces, tmp_path / name])
 
 
 def test_attributes_that_teach_nothing_are_refused(tmp_path, faces):
@@ -224,9 +273,9 @@ def test_what_is_no_table_is_said_with_its_line(tmp_path, name, text, message):
 
 def test_a_table_that_is_no_text(tmp_path):
     (tmp_path / "x.csv").write_bytes(b"\xff\xfe\x00\x01\x02\xd8")
-    with pytest.raises(DataError, match=r"cannot read the table .*x.csv: it is not text"):
+    with pytest.raises(DataError, match=r"cannot read .*x.csv: it is not text"):
         read_table(tmp_path / "x.csv")
-    with pytest.raises(DataError, match="cannot read the table"):
+    with pytest.raises(DataError, match=r"cannot read .*nowhere"):
         read_table(tmp_path / "nowhere.csv")
 
 

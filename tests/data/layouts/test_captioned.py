@@ -107,6 +107,20 @@ def test_texts_beside_pictures_or_in_a_folder_of_their_own(tmp_path, elsewhere):
     assert by_name(found(folder, *[texts] * elsewhere)) == EXPECTED
 
 
+def test_texts_in_folders_of_their_own_belong_to_pictures_of_their_names(tmp_path):
+    """The flowers of Oxford: jpg/image_1.jpg, and text/class_1/image_1.txt."""
+    folder, texts = birds(tmp_path), tmp_path / "text"
+    for name in ("one/a.txt", "one/b.txt", "two/c.txt", "two/none.txt"):
+        (texts / name).parent.mkdir(parents=True, exist_ok=True)
+        (texts / name).write_text(name, encoding="utf-8")
+    domain = found(folder, texts)
+    assert by_name(domain) == {"a.jpg": ("one/a.txt",), "b.png": ("one/b.txt",), "sub/c.jpg": ("two/c.txt",)}
+    assert f"1 of {texts} left out, captions without a picture: {texts / 'two/none.txt'}" in domain.note
+    (texts / "two/a.txt").write_text("which?", encoding="utf-8")
+    with pytest.raises(DataError, match="have no captions"):
+        found(folder, texts)
+
+
 def test_accents_of_names_may_be_composed_or_not(tmp_path):
     names = [normalize("NFC", "é.jpg"), normalize("NFD", "ö.jpg"), "plain.jpg"]
     folder = painted(tmp_path / "p", *names)

@@ -1,0 +1,123 @@
+"""Folders as archives unpack and as people name them: found, and never the test pictures with those to learn from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from gantool.data.dataset import Layout
+from gantool.data.layouts.domains import domains
+from gantool.data.layouts.folders import held_back
+from gantool.data.layouts.paired import colour_pictures, paired
+from gantool.data.layouts.pictures import pictures
+from gantool.data.layouts.unpaired import unpaired
+from gantool.errors import DataError
+
+
+def made(root: Path, *folders: str, size: tuple[int, int] = (8, 8)) -> Path:
+    for folder in folders:
+        (root / folder).mkdir(parents=True)
+        Image.new("RGB", size).save(root / folder / "1.png")
+    return root
+
+
+def roots(layout: Layout, *paths: Path) -> list[str]:
+    """Where the pictures of each domain are."""
+    found = layout.find(list(paths))
+    assert all(len(domain.files) == 1 for domain in found)
+    return [str(domain.files[0].parent.relative_to(paths[0])) for domain in found]
+
+
+PARTS = ("trainA", "trainB", "testA", "testB")
+
+
+@pytest.mark.parametrize("layout", [unpaired(), paired()], ids=["unpaired", "paired"])
+@pytest.mark.parametrize(
+    ("folders", "a", "b"),
+    [
+        ([f"h2z/h2z/{part}" for part in PARTS], "h2z/h2z/trainA", "h2z/h2z/trainB"),
+        (["Train A", "Train B", "Test A", "Test B"], "Train A", "Train B"),
+        (["train_a", "train_b", "test_a", "test_b"], "train_a", "train_b"),
+        (["TRAINA", "TRAINB", "TESTA", "TESTB"], "TRAINA", "TRAINB"),
+        (["Training/horse", "Training/zebra", "Testing/horse"], "Training/horse", "Training/zebra"),
+        (["training_set/x/1", "training_set/y/1", "test_set/x/1"], "training_set/x/1", "training_set/y/1"),
+        (["A/train", "A/val", "A/test", "B/train", "B/val", "B/test"], "A/train", "B/train"),
+        (["data/train/horse", "data/train/zebra", "data/test/horse"], "data/train/horse", "data/train/zebra"),
+    ],
+)
+def test_two_domains(tmp_path, layout, folders, a, b):
+    assert roots(layout, made(tmp_path, *folders)) == [a, b]
+
+
+def test_a_readme_and_a_table_are_in_nobodys_way(tmp_path):
+    made(tmp_path, "h2z/trainA", "h2z/trainB")
+    (tmp_path / "README.md").touch()
+    (tmp_path / "h2z" / "metadata.csv").touch()
+    assert roots(unpaired(), tmp_path) == ["h2z/trainA", "h2z/trainB"]
+
+
+def test_domains_that_are_named_keep_their_test_pictures_back_and_say_so(tmp_path):
+    made(tmp_path, "cat/train", "cat/test", "dog/train", "dog/valid")
+    found = unpaired().find([tmp_path / "cat", tmp_path / "dog"])
+    assert [domain.name for domain in found] == ["cat", "dog"]
+    assert [domain.files[0].parent.name for domain in found] == ["train", "train"]
+    assert found[0].note == f"of {tmp_path / 'cat'} only train is trained on"
+    a, _ = paired().find([tmp_path / "cat", tmp_path / "dog"])
+    assert a.name == "cat"
+    assert a.note is not None
+    assert "only train is trained on" in a.note
+
+
+@pytest.mark.parametrize(
+    ("folders", "expected"),
+    [
+        ([f"h2z/h2z/{part}" for part in PARTS], ["h2z/h2z/testA", "h2z/h2z/testB"]),
+        (["Train A", "Train B", "Test A", "Test B"], ["Test A", "Test B"]),
+        (["A/train", "A/val", "A/test", "B/train", "B/val", "B/test"], ["A/val", "B/val"]),
+        (["cat/train", "cat/test", "dog/train", "dog/test"], ["cat/test", "dog/test"]),
+        (["Training/horse", "Training/zebra", "Testing/horse", "Testing/zebra"], ["Testing"]),
+        (["facades/train", "facades/val", "facades/test"], ["facades/val"]),
+        (["horse", "zebra"], ["."]),
+    ],
+)
+def test_validations_take_what_trainings_leave(tmp_path, folders, expected):
+    made(tmp_path, *folders)
+    assert [str(part.relative_to(tmp_path)) for part in held_back(tmp_path)] == expected
+
+
+def test_folders_called_train_may_be_of_trains(tmp_path):
+    made(tmp_path, "land/train", "land/bus", "air/jet")
+    land, _ = unpaired().find([tmp_path / "land", tmp_path / "air"])
+    assert len(land.files) == 2
+
+
+@pytest.mark.parametrize("folders", [("seg_train", "seg_test"), ("Training", "Testing"), ("trainA", "testA")])
+def test_parts_of_the_data_are_no_domains(tmp_path, folders):
+    made(tmp_path, *folders)
+    for layout in (unpaired(), paired(), domains()):
+        with pytest.raises(DataError, match=r"holds no (two domains|pairs)|parts of the data|the folders testA"):
+            layout.find([tmp_path])
+
+
+def test_side_by_side_pictures_of_the_training_part(tmp_path):
+    made(tmp_path, "facades/train", "facades/val", "facades/test", size=(16, 8))
+    for aligned in (None, "BA"):
+        a, b = paired().find([tmp_path], aligned=aligned)
+        assert a.files == b.files == (tmp_path / "facades/train/1.png",)
+    assert roots(pictures(augmented=True), tmp_path) == ["facades/train"]
+    assert roots(colour_pictures(), tmp_path) == ["facades/train"] * 2
+
+
+def test_many_domains_in_the_only_folder(tmp_path):
+    made(tmp_path, "afhq/afhq/train/cat", "afhq/afhq/train/dog", "afhq/afhq/val/cat")
+    assert roots(domains(), tmp_path) == ["afhq/afhq/train/cat", "afhq/afhq/train/dog"]
+
+
+def test_what_lies_there_instead_is_said(tmp_path):
+    (tmp_path / "train.zip").touch()
+    (tmp_path / "data.mdb").touch()
+    for layout in (unpaired(), domains(), pictures()):
+        with pytest.raises(DataError, match=r"2 files: .*unpack \.zip; write the pictures within \.mdb out as files"):
+            layout.find([tmp_path])
