@@ -113,7 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             with interruptible():
                 _call(with_resume_value(words))
     except GantoolError as error:
-        _say(error, words)
+        _say(error, words, error.text + parsing.taken_for_flags(words))
         sys.exit(error.exit_code)
     except BrokenPipeError:
         # The reader of our results has gone (`| head`): that is its right. Python would complain once more while it

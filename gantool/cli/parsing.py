@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
+from itertools import takewhile
 from typing import Any, cast
 
 import typer
@@ -26,6 +29,13 @@ def refusal(error: Any) -> UsageError:
         return UsageError(f"{max(flag.opts, key=len)} is {wanted}{_given(error)}")
     said = error.format_message().splitlines()[0].removesuffix(".")
     return UsageError(f"{said[:1].lower()}{said[1:]}: {verb} -h tells more")
+
+
+def taken_for_flags(words: Sequence[str]) -> str:
+    """The end of a message, where one of these words is a file whose name begins as flags do; else ""."""
+    before = takewhile(lambda word: word != "--", words)
+    file = next((word for word in before if word[0] == "-" and len(word) > 2 and os.path.lexists(word)), None)
+    return "" if file is None else f". {quoted(file)} was read as flags: the file is {quoted(os.path.join('.', file))}"
 
 
 def _wanted(flag: Any) -> str:

@@ -44,6 +44,13 @@ def test_what_the_parser_refuses_is_one_line(main, words, said):
     assert main(*words, code=2)[1:] == ("", f"error: {said}\n")
 
 
+@pytest.mark.parametrize("name", ["-lead.png", "-minus.png"])
+def test_a_file_whose_name_begins_as_flags_do_is_told(main, tmp_path, name):
+    (tmp_path / name).touch()
+    _, _, said = main("translate", "--model", "demo", name, "out.png", code=None)
+    assert said.endswith(f'"{name}" was read as flags: the file is "./{name}"\n')
+
+
 @pytest.mark.parametrize("words", [(), ("data",)])
 def test_no_words_show_help(main, words):
     assert "Commands:" in main(*words, code=2)[2]
