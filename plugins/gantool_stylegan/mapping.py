@@ -30,6 +30,8 @@ class Mapping(nn.Module):
         *,
         layers: int,
         version: int = 2,
+        hidden: int | None = None,
+        lr: float = SLOWLY,
     ) -> None:
         super().__init__()
         self.version = version
@@ -40,10 +42,10 @@ class Mapping(nn.Module):
         elif classes:
             self.embed = Dense(classes, style)
             beside = style
-        widths = [latent + beside, *[style] * layers]
+        widths = [latent + beside, *[hidden or style] * (layers - 1), style]
         gain = math.sqrt(2) if version == 1 else 1.0
         for i in range(layers):
-            self.add_module(f"fc{i}", Dense(widths[i], widths[i + 1], gain=gain, lr=SLOWLY))
+            self.add_module(f"fc{i}", Dense(widths[i], widths[i + 1], gain=gain, lr=lr))
         self.layers, self.classes = layers, classes
         if latent:
             self.register_buffer("w_avg", torch.zeros(style))
