@@ -64,10 +64,9 @@ class _Paired:
                 "paired training takes two folders of pictures with the same names, or one folder of pairs: "
                 f"{len(paths)} were given"
             )
-        inside = levels(paths[0])
         if aligned is not None:
-            return _side_by_side(train(inside[-1]), aligned)
-        for root in inside:
+            return _side_by_side(train(paths[0]), aligned)
+        for root in levels(paths[0]):
             named = first_of(root, ("trainA", "trainB")) or first_of(train(root), ("A", "B"))
             if named is not None:
                 return _match_training(named)
@@ -77,7 +76,7 @@ class _Paired:
                     f"{a.name} is translated to {b.name}, in order of their names: name the two folders to swap them"
                 )
                 return replace(a, note=order if a.note is None else f"{a.note}; {order}"), b
-        return _recognised(paths[0], train(inside[-1]))
+        return _recognised(paths[0], train(paths[0]))
 
     def open(self, domains: Sequence[Domain], recipe: Recipe) -> Dataset:
         """The data set. Raises DataError for pairs that differ in size where they are not resized to one size."""
@@ -115,7 +114,7 @@ class _ColourPictures(_Paired):
             )
         if len(paths) != 1:
             raise DataError(f"colorization takes one folder of colour pictures: {len(paths)} were given")
-        folder = train(levels(paths[0])[-1])
+        folder = train(paths[0])
         files = find_pictures(folder)
         return Domain("grey", folder, files), Domain("colour", folder, files)
 

@@ -11,7 +11,7 @@ import numpy as np
 from gantool.counting import count_in_words
 from gantool.data.collection import Collection
 from gantool.data.dataset import Dataset, Domain, Item, Layout, Order, Recipe
-from gantool.data.layouts.folders import levels, names, pictures_of, train
+from gantool.data.layouts.folders import names, pictures_of, train
 from gantool.errors import DataError, UsageError, argument
 
 FEW = 1000
@@ -44,7 +44,7 @@ class _Pictures:
                 " one. Models that have an option classes take a folder for each class where it is true"
             )
         (root,) = paths
-        found = pictures_of(names([root])[0], train(levels(root)[-1]))
+        found = pictures_of(names([root])[0], train(root))
         message = None if self.augmented else few(len(found.files))
         return (replace(found, note="; ".join(filter(None, (found.note, message))) or None),)
 
