@@ -6,7 +6,7 @@ CSV             a column for the file and one or several for captions; or withou
 JSON lines      {"file": ..., "caption": ...} or {"file": ..., "captions": [...]}
 JSON            a list of such objects, {"a.jpg": "a caption", "b.jpg": ["one", "another"]}, or COCO's annotations
 
-A file may stand in several rows. Text is UTF-8, UTF-16 or UTF-32.
+A file may stand in several rows. Text is UTF-8, UTF-16, or UTF-32 with its mark.
 """
 
 from __future__ import annotations

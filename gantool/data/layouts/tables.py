@@ -7,7 +7,7 @@ JSON lines      {"file": ..., "labels": ["Male", ...]} or {"file": ..., "Male": 
 JSON            a list of such objects, {"a.jpg": ["Male", ...]} or {"a.jpg": {"Male": 1, ...}}
 
 The file's extension (.csv, .tsv; .json, .jsonl, .ndjson) tells; any other is CelebA's list, or a CSV if its first line
-has commas, semicolons or tabs. Text is UTF-8, UTF-16 or UTF-32.
+has commas, semicolons or tabs. Text is UTF-8, UTF-16, or UTF-32 with its mark.
 """
 
 from __future__ import annotations

@@ -107,6 +107,12 @@ def test_texts_beside_pictures_or_in_a_folder_of_their_own(tmp_path, elsewhere):
     assert by_name(found(folder, *[texts] * elsewhere)) == EXPECTED
 
 
+def test_a_caption_may_begin_with_a_sign_of_its_beginning(tmp_path):
+    pictures = painted(tmp_path / "birds", "a.jpg")
+    (pictures / "a.txt").write_text("<s> a red bird </s>\n")
+    assert found(pictures).captions == (("<s> a red bird </s>",),)
+
+
 def test_texts_in_folders_of_their_own_belong_to_pictures_of_their_names(tmp_path):
     """The flowers of Oxford: jpg/image_1.jpg, and text/class_1/image_1.txt."""
     folder, texts = birds(tmp_path), tmp_path / "text"
