@@ -142,10 +142,11 @@ def _found(plan: Plan, root: Path) -> Pictures:
             )
         return Pictures(root, tuple(Domain(name, root / name, _left(root / name)) for name in names), "domains")
     left = held_back(root)
+    owners = dict(zip(names_of([folder.parent for folder in left]), left, strict=True))
+    if len(left) == 2 and set(owners) == set(names):  # cat/val and dog/val, both of which are called val
+        found = layout.find([owners[name] for name in names], aligned=plan.settings.aligned)
+        return Pictures(root, tuple(replace(one, name=name) for one, name in zip(found, names, strict=True)), "one")
     found = layout.find(left, aligned=plan.settings.aligned)
-    if len({folder.parent for folder in left}) == 2:  # cat/val and dog/val
-        both = zip(found, names_of([folder.parent for folder in left]), strict=True)
-        found = tuple(replace(domain, name=name) for domain, name in both)
     if {domain.name for domain in found} == set(names):  # the folders of a training may be named in any order
         found = tuple(sorted(found, key=lambda domain: names.index(domain.name)))
     return Pictures(root, found, "one")

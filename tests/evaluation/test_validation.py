@@ -84,6 +84,20 @@ def test_a_part_that_each_domain_holds_back_is_that_of_the_domain(tmp_path):
     assert measure(weights, CPU, silent).metrics == compare_domains(weights, tmp_path / "left").means[0].metrics
 
 
+def test_label_maps_that_are_held_back_stay_label_maps(tmp_path):
+    for part, count in (("train", 3), ("val", 2)):
+        for name in ("images", "labels"):
+            draw(tmp_path / name / part, count, seed=1)
+        for file in (tmp_path / "labels" / part).iterdir():
+            Image.fromarray(np.zeros((48, 48), np.uint8)).save(file)
+    options = {"label_nc": 2, "instances": False}
+    maps, pictures = check(
+        planned("pix2pixhd", [tmp_path], tmp_path / "run", options=options, validate=tmp_path)
+    ).domains
+    assert (maps.name, maps.classes, len(maps.files)) == ("labels", 2, 2)
+    assert (pictures.name, pictures.classes, len(pictures.files)) == ("images", 0, 2)
+
+
 def test_many_domains_have_a_folder_each(tmp_path):
     names = ("blue", "green")
     for seed, name in enumerate(names):

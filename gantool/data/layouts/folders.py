@@ -62,6 +62,14 @@ def training_part(folder: Path) -> Path:
     return part or folder
 
 
+def training_parts(folders: Sequence[Path]) -> tuple[list[Path], str | None]:
+    """The `training_part` of folders whose pictures belong together, where all have one, and a note that says so."""
+    inside = [training_part(folder) for folder in folders]
+    if any(part == folder for part, folder in zip(inside, folders, strict=True)):
+        return list(folders), None
+    return inside, f"of {' and '.join(map(str, dict.fromkeys(folders)))} only {inside[0].name} is trained on"
+
+
 def held_back(root: Path) -> list[Path]:
     """Where a folder, or the only one in it, also has training pictures: those that are not, as two folders or as one
     that holds all; and else this one.

@@ -19,7 +19,7 @@ from gantool.data.layouts.folders import (
     names,
     only_two,
     train,
-    training_part,
+    training_parts,
 )
 from gantool.data.transforms import Planes, crop_and_flip, draw, resized_size
 from gantool.errors import DataError, UsageError, argument
@@ -164,13 +164,10 @@ def match(folders: tuple[Path, Path]) -> tuple[Domain, Domain]:
 
 
 def _match_training(folders: tuple[Path, Path]) -> tuple[Domain, Domain]:
-    """As `match`, of the `training_part` of the two where both have one."""
-    inside = training_part(folders[0]), training_part(folders[1])
-    if inside[0] == folders[0] or inside[1] == folders[1]:
-        return match(folders)
-    a, b = (replace(domain, name=name) for domain, name in zip(match(inside), names(folders), strict=True))
-    note = f"of {folders[0]} and {folders[1]} only {inside[0].name} is trained on"
-    return replace(a, note=note if a.note is None else f"{a.note}; {note}"), b
+    """As `match`, of the `training_parts` of the two."""
+    (one, other), note = training_parts(folders)
+    a, b = (replace(domain, name=name) for domain, name in zip(match((one, other)), names(folders), strict=True))
+    return replace(a, note="; ".join(filter(None, (a.note, note))) or None), b
 
 
 def _differ(
