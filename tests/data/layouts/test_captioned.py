@@ -75,6 +75,9 @@ TABLES = {
     "big\nsub/c.jpg| 0| a gull\n",
     "columns.csv": 'id,image,caption_1,caption_2\n0,a.jpg,a red bird,small\n1,b.png,"blue, and big",\n'
     "2,sub/c.jpg,a gull\n",
+    "named.csv": 'name,image,caption\nRed,a.jpg,a red bird\nRed,a.jpg,small\nBlue,b.png,"blue, and big"\n'
+    "Gull,sub/c.jpg,a gull\n",
+    "named.jsonl": JSONL.replace('{"file"', '{"name": "Red", "image"'),
     "blanks.csv": CSV.replace(",a red bird", ",  a   red bird ").replace(
         "sub/c.jpg,a gull", "sub/c.jpg,a gull\nb.png,  "
     ),
