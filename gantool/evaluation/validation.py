@@ -42,8 +42,6 @@ _OF_NOISE = ("ppl_z_full", "ppl_z_end", "ppl_w_full", "ppl_w_end")
 _OF_STYLES = ("diversity_l1", "diversity_lpips")
 _MEASURED = ("swd", *OF_PAIRS, *_OF_INCEPTION, *_OF_STYLES, *_OF_NOISE)
 """Metrics that can decide in a training."""
-_SPLITS = ("val", "test")
-"""Names of what is held back, the first comes first."""
 
 
 @dataclass(frozen=True)
@@ -132,8 +130,7 @@ def _found(plan: Plan, root: Path) -> Pictures:
         found = layout.find([root]) if layout.name == "captioned" else (_domain(names[0], root),)
         return Pictures(root, tuple(found), "noise")
     if layout.many:
-        holding = [level / split for level in levels(root) for split in (*_SPLITS, ".") if _holds(level / split, names)]
-        root = next(iter(holding), root)
+        root = next((folder for folder in (*held_back(root), *levels(root)) if _holds(folder, names)), root)
         if not _holds(root, names):
             missing = next(name for name in names if not (root / name).is_dir())
             held = listed([folder.name for folder in subfolders(root)]) or "none"

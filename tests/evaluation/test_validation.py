@@ -84,6 +84,15 @@ def test_a_part_that_each_domain_holds_back_is_that_of_the_domain(tmp_path):
     assert measure(weights, CPU, silent).metrics == compare_domains(weights, tmp_path / "left").means[0].metrics
 
 
+@pytest.mark.parametrize("held_back", ["val", "Testing"])
+def test_many_domains_that_are_held_back_in_one_folder(tmp_path, held_back):
+    for part, count in (("Training", 3), (held_back, 2)):
+        for seed, name in enumerate(("cat", "dog")):
+            draw(tmp_path / "data" / part / name, count, seed=seed)
+    found = check(planned("stargan", [tmp_path], tmp_path / "run", validate=tmp_path)).domains
+    assert [domain.root for domain in found] == [tmp_path / "data" / held_back / name for name in ("cat", "dog")]
+
+
 def test_label_maps_that_are_held_back_stay_label_maps(tmp_path):
     for part, count in (("train", 3), ("val", 2)):
         for name in ("images", "labels"):
