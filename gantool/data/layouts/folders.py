@@ -62,6 +62,11 @@ def training_part(folder: Path) -> Path:
     return part or folder
 
 
+def only_part(given: Path, part: Path) -> str | None:
+    """A note that of a folder only a part below it is trained on; None where that is the folder itself."""
+    return None if part == given else f"of {given} only {part.relative_to(given).as_posix()} is trained on"
+
+
 def training_parts(folders: Sequence[Path]) -> tuple[list[Path], str | None]:
     """The `training_part` of folders whose pictures belong together, where all have one, and a note that says so."""
     inside = [training_part(folder) for folder in folders]
@@ -180,8 +185,8 @@ def pictures_of(name: str, folder: Path) -> Domain:
     there = find_pictures(folder)
     files = tuple(of_domain(there, Pictures()))
     notes = [f"{folder}: {others}"] if (others := other_kinds(there, files)) else []
-    if folder != given:
-        notes.append(f"of {given} only {folder.name} is trained on")
+    if part := only_part(given, folder):
+        notes.append(part)
     if (made := Results().of(files[0])) is not None and made.how:
         notes.append(f"{folder} holds translations that gantool made; if it is no domain, name the others one by one")
     return Domain(name, folder, files, note="; ".join(notes) or None)

@@ -17,6 +17,7 @@ from gantool.data.layouts.folders import (
     levels,
     matched,
     names,
+    only_part,
     only_two,
     train,
     training_parts,
@@ -116,7 +117,7 @@ class _ColourPictures(_Paired):
             raise DataError(f"colorization takes one folder of colour pictures: {len(paths)} were given")
         folder = train(paths[0])
         files = find_pictures(folder)
-        return Domain("grey", folder, files), Domain("colour", folder, files)
+        return Domain("grey", folder, files, note=only_part(paths[0], folder)), Domain("colour", folder, files)
 
 
 def pairs(

@@ -130,6 +130,8 @@ def test_side_by_side_pictures_of_the_training_part(tmp_path):
     for aligned in (None, "BA"):
         a, b = paired().find([tmp_path], aligned=aligned)
         assert a.files == b.files == (tmp_path / "facades/train/1.png",)
+    for layout in (pictures(augmented=True), colour_pictures()):
+        assert layout.find([tmp_path])[0].note == f"of {tmp_path} only facades/train is trained on"
     assert roots(pictures(augmented=True), tmp_path) == ["facades/train"]
     assert roots(colour_pictures(), tmp_path) == ["facades/train"] * 2
 
