@@ -50,7 +50,7 @@ def of(head: bytes) -> tuple[str, str] | None:
         return "is a web page (HTML), not the file that it offers", f"{AGAIN} by the link to the file itself"
     if begin.startswith("<") and "<svg" in begin:
         return "is a drawing (SVG)", DRAW
-    if begin.startswith("<"):
+    if begin.startswith(("<?xml", "<error")):  # a caption may begin with <s>
         return "is text in XML, such as the error message of a server", AGAIN
     return None
 
@@ -67,10 +67,12 @@ def beginning(head: bytes) -> str | None:
 
 
 def text_of(content: bytes) -> str:
-    """The text of a file that a person wrote: UTF-8, UTF-16 or UTF-32, with a mark or without. Raises ValueError."""
+    """The text of a file that a person wrote: UTF-8, UTF-16, or UTF-32 with its mark. Raises ValueError."""
     mark, encoding = unicode_encoding(content)
-    if not encoding and len(content) < 4 * max(zeros := [content[start::2].count(0) for start in (0, 1)]):
-        encoding = "utf-16-le" if zeros[1] > zeros[0] else "utf-16-be"
+    if not encoding:
+        first, second = (content[start::2].count(0) for start in (0, 1))
+        if 4 * abs(second - first) > len(content):  # in one half of the bytes alone: where a copy broke off in both
+            encoding = "utf-16-le" if second > first else "utf-16-be"
     try:
         return content[len(mark) :].decode(encoding or "utf-8")
     except UnicodeDecodeError:

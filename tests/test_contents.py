@@ -64,6 +64,10 @@ def test_what_is_no_text_is_said(content):
     assert text_of(b"") == ""
 
 
+def test_zeros_where_a_copy_broke_off_make_no_utf_16() -> None:
+    assert text_of(b"steps: 5\n" + bytes(500)) == "steps: 5\n" + "\0" * 500
+
+
 def test_a_configuration_of_powershell(tmp_path):
     (tmp_path / "c.yaml").write_bytes("steps: 5\r\n".encode("utf-16"))
     assert read_yaml(tmp_path / "c.yaml") == {"steps": 5}

@@ -16,8 +16,8 @@ def model_names(incomplete: str) -> list[str]:
 
 def runs(incomplete: str) -> list[str]:
     """Completion: the runs below ./runs."""
-    found = sorted(str(folder) for folder in folders.RUNS.glob("*/*") if folders.saves(folder))
-    found += sorted(str(folder) for folder in folders.RUNS.glob("*") if folders.saves(folder))
+    found = sorted(str(folder) for folder in folders.RUNS.glob("*/*") if folders.readable_saves(folder))
+    found += sorted(str(folder) for folder in folders.RUNS.glob("*") if folders.readable_saves(folder))
     return [name for name in found if name.startswith(incomplete)]
 
 

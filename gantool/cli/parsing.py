@@ -34,7 +34,7 @@ def refusal(error: Any) -> UsageError:
 def taken_for_flags(words: Sequence[str]) -> str:
     """The end of a message, where one of these words is a file whose name begins as flags do; else ""."""
     before = takewhile(lambda word: word != "--", words)
-    file = next((word for word in before if word[0] == "-" and len(word) > 2 and os.path.lexists(word)), None)
+    file = next((word for word in before if word.startswith("-") and len(word) > 2 and os.path.lexists(word)), None)
     return "" if file is None else f". {quoted(file)} was read as flags: the file is {quoted(os.path.join('.', file))}"
 
 

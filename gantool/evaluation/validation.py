@@ -6,7 +6,7 @@ import contextlib
 import functools
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,7 +16,8 @@ from PIL import Image
 
 from gantool.capabilities import Coded, Samples, Translates
 from gantool.data.dataset import Domain
-from gantool.data.layouts.folders import held_back, levels, listed
+from gantool.data.layouts.folders import held_back, levels, listed, training_part
+from gantool.data.layouts.folders import names as names_of
 from gantool.errors import DataError, UsageError, argument, did_you_mean
 from gantool.evaluation.domains import Tasks, compare_domains
 from gantool.evaluation.figures import measured
@@ -41,8 +42,6 @@ _OF_NOISE = ("ppl_z_full", "ppl_z_end", "ppl_w_full", "ppl_w_end")
 _OF_STYLES = ("diversity_l1", "diversity_lpips")
 _MEASURED = ("swd", *OF_PAIRS, *_OF_INCEPTION, *_OF_STYLES, *_OF_NOISE)
 """Metrics that can decide in a training."""
-_SPLITS = ("val", "test")
-"""Names of what is held back, the first comes first."""
 
 
 @dataclass(frozen=True)
@@ -131,16 +130,20 @@ def _found(plan: Plan, root: Path) -> Pictures:
         found = layout.find([root]) if layout.name == "captioned" else (_domain(names[0], root),)
         return Pictures(root, tuple(found), "noise")
     if layout.many:
-        holding = [level / split for level in levels(root) for split in (*_SPLITS, ".") if _holds(level / split, names)]
-        root = next(iter(holding), root)
+        root = next((folder for folder in (*held_back(root), *levels(root)) if _holds(folder, names)), root)
         if not _holds(root, names):
             missing = next(name for name in names if not (root / name).is_dir())
             held = listed([folder.name for folder in subfolders(root)]) or "none"
             raise DataError(
                 f"{argument('validate', root)} has no folder {missing}, a domain of this run; its folders: {held}"
             )
-        return Pictures(root, tuple(_domain(name, root / name) for name in names), "domains")
-    found = layout.find(held_back(root), aligned=plan.settings.aligned)
+        return Pictures(root, tuple(Domain(name, root / name, _left(root / name)) for name in names), "domains")
+    left = held_back(root)
+    owners = dict(zip(names_of([folder.parent for folder in left]), left, strict=True))
+    if len(left) == 2 and set(owners) == set(names):  # cat/val and dog/val, both of which are called val
+        found = layout.find([owners[name] for name in names], aligned=plan.settings.aligned)
+        return Pictures(root, tuple(replace(one, name=name) for one, name in zip(found, names, strict=True)), "one")
+    found = layout.find(left, aligned=plan.settings.aligned)
     if {domain.name for domain in found} == set(names):  # the folders of a training may be named in any order
         found = tuple(sorted(found, key=lambda domain: names.index(domain.name)))
     return Pictures(root, found, "one")
@@ -152,6 +155,11 @@ def _holds(root: Path, names: Sequence[str]) -> bool:
 
 def _domain(name: str, folder: Path) -> Domain:
     return Domain(name, folder, tuple(find_pictures(folder)))
+
+
+def _left(folder: Path) -> tuple[Path, ...]:
+    """The pictures of one of many domains: those that its `training_part` leaves, or all."""
+    return find_pictures(folder if training_part(folder) == folder else held_back(folder)[0])
 
 
 def _check_metric(plan: Plan, pictures: Pictures, files: dict[str, list[Path]]) -> None:
@@ -203,7 +211,7 @@ def _compare(pictures: Pictures, weights: Path, how: How) -> Evaluation | Tasks:
     if pictures.way == "noise":
         return compare_samples(weights, [pictures.root], how=how)
     if pictures.way == "domains":
-        return compare_domains(weights, pictures.root, how=how)
+        return compare_domains(weights, pictures.root, how=replace(how, find=_left))
     with _folders(pictures.domains) as (inputs, real):
         return compare_translations(weights, inputs, real, how=how)
 

@@ -147,7 +147,9 @@ def passed_over(others: Mapping[str, int]) -> str:
     named = [count_in_words(count, kind, None if kind == BROKEN else kind) for kind, count in common[:_TYPES]]
     if len(common) > _TYPES:
         named.append(f"{sum(count for _, count in common[_TYPES:])} of other types")
-    return f"passed over {', '.join(named)}{way(others)}"
+    # Beside pictures, archives are what they came in, and other files that could hold some hold annotations.
+    alone = {kind: count for kind, count in others.items() if kind not in _ARCHIVES | _BOXES}
+    return f"passed over {', '.join(named)}{way(alone)}"
 
 
 def subfolders(folder: Path) -> tuple[Path, ...]:
@@ -156,14 +158,14 @@ def subfolders(folder: Path) -> tuple[Path, ...]:
     Raises DataError.
     """
     around = {os.path.realpath(folder), *map(str, Path(os.path.realpath(folder)).parents)}
-    return tuple(sorted(path for entry in _entries(folder) if _is_domain(entry, path := folder / entry.name, around)))
+    return tuple(sorted(folder / entry.name for entry in _entries(folder) if _is_domain(entry, around)))
 
 
-def _is_domain(entry: os.DirEntry[str], path: Path, around: Collection[str]) -> bool:
+def _is_domain(entry: os.DirEntry[str], around: Collection[str]) -> bool:
     try:
-        if entry.is_symlink() and os.path.realpath(path) in around:
+        if not entry.is_dir() or (entry.is_symlink() and os.path.realpath(entry.path) in around):
             return False
-        return entry.is_dir() and not is_stray_folder(path)
+        return not is_stray_folder(Path(entry.path))
     except OSError:  # a link to itself
         return False
 

@@ -128,8 +128,7 @@ def plan(request: Request | Words) -> Plan:
             f"{name} learns from pictures that are in one batch together: {argument('batch')} is at least"
             f" {data.smallest_batch}, not {chosen.batch}; {argument('accumulate')} does not replace it"
         )
-    domains = _domains(words, data, chosen.aligned)
-    _check_domains(domains, began, words)
+    domains = _as_begun(_domains(words, data, chosen.aligned), began, words)
     size, crop = chosen.sides()
     return Plan(
         name=name,
@@ -166,16 +165,19 @@ def _domains(words: Words, data: Data, aligned: str | None) -> tuple[Domain, ...
         raise DataError(f"{error.text}. If the pictures have moved: {go_on}") from error
 
 
-def _check_domains(domains: tuple[Domain, ...], began: Mapping[str, Any], words: Words) -> None:
-    """Raises UsageError where a run goes on with domains of other names than it was begun with, or in another order."""
+def _as_begun(domains: tuple[Domain, ...], began: Mapping[str, Any], words: Words) -> tuple[Domain, ...]:
+    """The domains as the run was begun with them. Raises UsageError for those of other names or in another order."""
     before = list(sources.table(began.get("domains", {}), words.run_yaml))
     now = [domain.name for domain in domains]
     if before and now != before:
+        if [domain.root.name for domain in domains] == before:  # "Train A" was a name before it was read as A
+            return tuple(dataclasses.replace(domain, name=domain.root.name) for domain in domains)
         raise UsageError(
             f"{words.place.folder} was begun with the domains {', '.join(before)}, not {', '.join(now)}: name its"
             " folders as before (a link will do where one has another name)."
             f" For another run that begins with its weights: {argument('from_', words.place.folder)}"
         )
+    return domains
 
 
 def write_settings(plan: Plan, folder: Path, world: int) -> None:

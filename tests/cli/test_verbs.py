@@ -51,6 +51,10 @@ def test_a_file_whose_name_begins_as_flags_do_is_told(main, tmp_path, name):
     assert said.endswith(f'"{name}" was read as flags: the file is "./{name}"\n')
 
 
+def test_a_word_that_is_empty_is_refused_in_one_line(main):
+    assert main("train", "cyclegan", "", "none", code=3)[2] == "error: none does not exist\n"
+
+
 @pytest.mark.parametrize("words", [(), ("data",)])
 def test_no_words_show_help(main, words):
     assert "Commands:" in main(*words, code=2)[2]

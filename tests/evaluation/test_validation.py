@@ -63,6 +63,50 @@ def test_what_is_held_back_comes_before_the_training_pictures(tmp_path, pairs):
     assert [domain.name for domain in domains] == ["b", "a"], "in the order of the run's domains"
 
 
+def test_a_part_that_each_domain_holds_back_is_that_of_the_domain(tmp_path):
+    for seed, name in enumerate(("cat", "dog", "fox")):
+        draw(tmp_path / name / "train", 3, seed=seed)
+        draw(tmp_path / name / "val", seed + 1, seed=seed + 5)
+    (tmp_path / "two").mkdir()
+    for name in ("cat", "dog"):
+        (tmp_path / "two" / name).symlink_to(tmp_path / name)
+    data = [tmp_path / "two/dog", tmp_path / "two/cat"]
+    found = check(planned("cyclegan", data, tmp_path / "run", validate=tmp_path / "two")).domains
+    assert [(domain.name, len(domain.files)) for domain in found] == [("dog", 2), ("cat", 1)]
+    data = [tmp_path / name for name in ("cat", "dog", "fox")]
+    measure, on, warning = validator(planned("stargan", data, tmp_path / "run", validate=tmp_path))
+    assert (on, warning) == (f"{tmp_path} (cat: 1, dog: 2, fox: 3)", "")
+    small = {"width": 4, "blocks": 1, "d_width": 4, "d_layers": 3}
+    weights = untrained(tmp_path / "made", "stargan", ("cat", "dog", "fox"), **small)
+    for name in ("cat", "dog", "fox"):
+        (tmp_path / "left" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "left" / name).symlink_to(tmp_path / name / "val")
+    assert measure(weights, CPU, silent).metrics == compare_domains(weights, tmp_path / "left").means[0].metrics
+
+
+@pytest.mark.parametrize("held_back", ["val", "Testing"])
+def test_many_domains_that_are_held_back_in_one_folder(tmp_path, held_back):
+    for part, count in (("Training", 3), (held_back, 2)):
+        for seed, name in enumerate(("cat", "dog")):
+            draw(tmp_path / "data" / part / name, count, seed=seed)
+    found = check(planned("stargan", [tmp_path], tmp_path / "run", validate=tmp_path)).domains
+    assert [domain.root for domain in found] == [tmp_path / "data" / held_back / name for name in ("cat", "dog")]
+
+
+def test_label_maps_that_are_held_back_stay_label_maps(tmp_path):
+    for part, count in (("train", 3), ("val", 2)):
+        for name in ("images", "labels"):
+            draw(tmp_path / name / part, count, seed=1)
+        for file in (tmp_path / "labels" / part).iterdir():
+            Image.fromarray(np.zeros((48, 48), np.uint8)).save(file)
+    options = {"label_nc": 2, "instances": False}
+    maps, pictures = check(
+        planned("pix2pixhd", [tmp_path], tmp_path / "run", options=options, validate=tmp_path)
+    ).domains
+    assert (maps.name, maps.classes, len(maps.files)) == ("labels", 2, 2)
+    assert (pictures.name, pictures.classes, len(pictures.files)) == ("images", 0, 2)
+
+
 def test_many_domains_have_a_folder_each(tmp_path):
     names = ("blue", "green")
     for seed, name in enumerate(names):

@@ -45,6 +45,10 @@ def test_folders_of_systems_hold_no_pictures_and_are_no_domains(tmp_path, stray)
     assert len(find_pictures(tmp_path / stray)) == 1, "what is named is not passed over"
 
 
+def test_beside_pictures_nothing_has_to_be_unpacked():
+    assert passed_over({".mat": 2, ".zip": 1}) == "passed over 2 .mat, 1 .zip"
+
+
 def test_names_that_are_a_persons_own_are_kept(tmp_path):
     for name in ("recycle", "snapshot", "@home", "#1", "found", "thumbnails", "trash", "macosx", "previews", "7zoo"):
         touch(tmp_path, f"{name}/a.png")

@@ -167,6 +167,18 @@ def test_a_run_goes_on_with_its_own_domains(main, pictures, tmp_path):
     assert "warning: the pictures are not those that this run began with" in err
 
 
+def test_a_run_keeps_the_names_of_its_folders_where_they_are_read_otherwise_by_now(main, pictures, tmp_path):
+    for folder in pictures:
+        shutil.copytree(folder, tmp_path / f"Train {folder.name[-1]}")
+    main(*("Train A" if word == "trainA" else "Train B" if word == "trainB" else word for word in BEGIN))
+    settings = tmp_path / "run/run.yaml"
+    written = settings.read_text()
+    settings.write_text(written.replace("    A: ", "    Train A: ").replace("    B: ", "    Train B: "))
+    assert settings.read_text() != written
+    main("train", "-o", "run", "--resume", "--steps", "2")
+    assert "    Train A: " in settings.read_text()
+
+
 def test_a_run_at_its_end_keeps_what_it_was_trained_with(main, pictures, tmp_path):
     main(*BEGIN)
     before = (tmp_path / "run" / folders.SETTINGS).read_bytes()

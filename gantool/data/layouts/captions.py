@@ -6,7 +6,7 @@ CSV             a column for the file and one or several for captions; or withou
 JSON lines      {"file": ..., "caption": ...} or {"file": ..., "captions": [...]}
 JSON            a list of such objects, {"a.jpg": "a caption", "b.jpg": ["one", "another"]}, or COCO's annotations
 
-A file may stand in several rows. Text is UTF-8, UTF-16 or UTF-32.
+A file may stand in several rows. Text is UTF-8, UTF-16, or UTF-32 with its mark.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from gantool.data.layouts.folders import composed
 from gantool.data.layouts.tables import (
     JSON,
     OF_FILES,
+    file_key,
     json_entries,
     lines_of,
     separated_rows,
@@ -93,7 +94,9 @@ def _of_columns(rows: list[tuple[int, list[str]]], path: Path) -> Iterator[tuple
     columns = 2
     if not names_picture(head[0]):
         rows, columns = rows[1:], len(head)
-        files = next((at for at, name in enumerate(head) if OF_FILES.fullmatch(name)), 0)
+        named = [at for at, name in enumerate(head) if OF_FILES.fullmatch(name)]
+        first = rows[0][1] if rows else []
+        files = next((at for at in named if at < len(first) and names_picture(first[at])), next(iter(named), 0))
         captions = [at for at, name in enumerate(head) if at != files and _CAPTION.fullmatch(name)]
         if not captions and len(head) == 2:
             captions = [1 - files]
@@ -130,12 +133,12 @@ def _told(entry: Any, path: Path, where: str) -> tuple[str, list[str]]:
 def _entry(entry: Any) -> tuple[str, list[str]] | None:
     if not isinstance(entry, dict):
         return None
-    file = next((v for k, v in entry.items() if OF_FILES.fullmatch(k) and isinstance(v, str)), None)
+    key = file_key(entry)
     told = [v for k, v in entry.items() if _CAPTION.fullmatch(k)]
     captions = [text for v in told for text in (v if isinstance(v, list) else [v])]
-    if file is None or not told or not all(isinstance(text, str) for text in captions):
+    if key is None or not told or not all(isinstance(text, str) for text in captions):
         return None
-    return file, captions
+    return entry[key], captions
 
 
 def _of_coco(whole: Mapping[str, Any], path: Path) -> Iterator[tuple[str, list[str]]]:

@@ -22,7 +22,10 @@ from gantool.files import missing
 from gantool.pictures.find import subfolders
 from gantool.pictures.strays import is_stray_folder
 
-_TRAIN = re.compile(r"^(?:train|Train|TRAIN)(?:[ _-]|[A-Z0-9])")
+_TRAIN, _HELD_BACK = (
+    re.compile(rf"(?:{part})(?:[_-]|[A-Z0-9])|(?i:{part})(?:[ _-]|[AB]$)") for part in ("train", "test|val")
+)
+"""How names of domains' folders begin that hold a part: train_cat, testDog, Train A."""
 _REFERENCES = ("reference", "reference2")
 
 
@@ -211,7 +214,9 @@ def _below(given: Path) -> list[Path]:
         inside = train(level)
         root = inside if subfolders(inside) else level
         here = subfolders(root)
-        folders = [folder for folder in here if _TRAIN.match(folder.name)] or list(here)
+        folders = list(here)
+        if any(_HELD_BACK.match(folder.name) for folder in here):  # else "train station" is a domain
+            folders = [folder for folder in here if _TRAIN.match(folder.name)] or folders
         if len(folders) > 1:
             break
     else:
@@ -224,6 +229,7 @@ def _below(given: Path) -> list[Path]:
     if splits := parts(folders):
         raise DataError(
             f"{root} holds {', '.join(folder.name for folder in splits)}: parts of the data, not domains. Expected: a "
-            f"folder for each domain, such as {root}/cat and {root}/dog, or {root}/train/cat and {root}/train/dog"
+            f"folder for each domain, such as {root}/cat and {root}/dog, or {root}/train/cat and {root}/train/dog; or "
+            "name them all"
         )
     return folders

@@ -22,22 +22,36 @@ _TEST = ("test", "testing", "testset", "testingset", "eval", "evaluation")
 _HELD_BACK = (*_VAL, *_TEST)
 _DEPTH = 4  # folders that hold nothing but one folder
 
-# Stands before a domain's name in the name of its folder: trainA, train_horse, Test A. "trains" is a name of its own.
-_SPLIT = re.compile(r"^(?:train|test|val|Train|Test|Val|TRAIN|TEST|VAL)(?:[ _-]+|(?=[A-Z0-9])|$)")
+# Stands before a domain's name in the name of its folder: trainA, train_horse. "trains" is a name of its own.
+_SPLIT = re.compile(r"^(?:train|test|val)(?:[_-]+|(?=[A-Z0-9])|$)")
+# The same where all folders of a set have it: Train A, TESTB. By itself "train station" is a name, and so is "VALLEY".
+_SPLIT_OF_ALL = re.compile(r"^(?:train|test|val)(?:[ _-]+|(?=[AB]$))", re.IGNORECASE)
 _SPLIT_AFTER = re.compile(r"[ _-](?:train|test|val|valid|training|testing|validation)$", re.IGNORECASE)
 
 
 def names(folders: Sequence[Path]) -> tuple[str, ...]:
     """The folders' names without a leading train, test or val; A, B, ... where that does not tell all apart."""
-    found = [_SPLIT.sub("", os.path.basename(os.path.abspath(folder))) for folder in folders]
+    given = [os.path.basename(os.path.abspath(folder)) for folder in folders]
+    split = _SPLIT_OF_ALL if len(given) > 1 and all(map(_SPLIT_OF_ALL.match, given)) else _SPLIT
+    found = [split.sub("", name) for name in given]
+    if len(given) > 2 and found.count("") == 1:  # car, train, bus
+        found[found.index("")] = given[found.index("")]
     if all(found) and len(set(found)) == len(found):
         return tuple(found)
     return tuple(map(letters, range(len(found))))
 
 
 def train(root: Path) -> Path:
-    """The folder `train` below this one, if there is one, or else this one. Training, train_set, ... are its like."""
-    return root / "train" if (root / "train").is_dir() else _of_training(subfolders(root)) or root
+    """The folder `train` below this one, or else this one. Where a part stands beside it that is held back, Training,
+    train_set, ... are its like, and so is one in the only folder of this one.
+    """
+    if (root / "train").is_dir():
+        return root / "train"
+    for level in levels(root):
+        here = subfolders(level)
+        if any(_plain(folder.name) in _HELD_BACK for folder in here) and (part := _of_training(here)) is not None:
+            return part
+    return root
 
 
 def training_part(folder: Path) -> Path:
@@ -46,6 +60,19 @@ def training_part(folder: Path) -> Path:
     only_parts = len(here) > 1 and all(_plain(part.name) in (*_TRAIN, *_HELD_BACK) for part in here)
     part = _of_training(here) if only_parts and not _holds_pictures(folder) else None
     return part or folder
+
+
+def only_part(given: Path, part: Path) -> str | None:
+    """A note that of a folder only a part below it is trained on; None where that is the folder itself."""
+    return None if part == given else f"of {given} only {part.relative_to(given).as_posix()} is trained on"
+
+
+def training_parts(folders: Sequence[Path]) -> tuple[list[Path], str | None]:
+    """The `training_part` of folders whose pictures belong together, where all have one, and a note that says so."""
+    inside = [training_part(folder) for folder in folders]
+    if any(part == folder for part, folder in zip(inside, folders, strict=True)):
+        return list(folders), None
+    return inside, f"of {' and '.join(map(str, dict.fromkeys(folders)))} only {inside[0].name} is trained on"
 
 
 def held_back(root: Path) -> list[Path]:
@@ -95,15 +122,14 @@ def only_two(root: Path) -> tuple[Path, Path] | None:
 
 
 def parts(folders: Sequence[Path]) -> list[Path]:
-    """Those of these folders that hold a part of the data, not a domain: train and test, seg_train and seg_test."""
+    """Those of these folders that hold a part of the data, not a domain: train and test, seg_train and seg_test; one of
+    two that is called so, but not the train beside a car and a bus.
+    """
     of: dict[str, list[Path]] = {}
     for folder in folders:
-        if _plain(folder.name) in (*_TRAIN, *_HELD_BACK):
-            of.setdefault("", []).append(folder)
-        else:
-            name = _SPLIT.sub("", folder.name) or folder.name
-            of.setdefault(_SPLIT_AFTER.sub("", name).casefold(), []).append(folder)
-    return [folder for name, same in of.items() for folder in same if not name or len(same) > 1]
+        of.setdefault(_without_part(folder.name), []).append(folder)
+    found = [same for name, same in of.items() if len(same) > 1 or (not name and len(folders) == 2)]
+    return [folder for same in found for folder in same]
 
 
 def held_in(root: Path) -> str:
@@ -126,6 +152,13 @@ def _part(folder: Path, like: Sequence[str]) -> Path | None:
 def _plain(name: str) -> str:
     """A folder's name without what people spell otherwise."""
     return re.sub(r"[ _-]", "", name).casefold()
+
+
+def _without_part(name: str) -> str:
+    """A folder's name without the part of the data that it tells of: "" of `Testing`, "seg" of `seg_train`."""
+    if _plain(name) in (*_TRAIN, *_HELD_BACK):
+        return ""
+    return _SPLIT_AFTER.sub("", _SPLIT_OF_ALL.sub("", _SPLIT.sub("", name)))
 
 
 def _holds_pictures(folder: Path) -> bool:
@@ -152,8 +185,8 @@ def pictures_of(name: str, folder: Path) -> Domain:
     there = find_pictures(folder)
     files = tuple(of_domain(there, Pictures()))
     notes = [f"{folder}: {others}"] if (others := other_kinds(there, files)) else []
-    if folder != given:
-        notes.append(f"of {given} only {folder.name} is trained on")
+    if part := only_part(given, folder):
+        notes.append(part)
     if (made := Results().of(files[0])) is not None and made.how:
         notes.append(f"{folder} holds translations that gantool made; if it is no domain, name the others one by one")
     return Domain(name, folder, files, note="; ".join(notes) or None)

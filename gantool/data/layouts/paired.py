@@ -17,9 +17,10 @@ from gantool.data.layouts.folders import (
     levels,
     matched,
     names,
+    only_part,
     only_two,
     train,
-    training_part,
+    training_parts,
 )
 from gantool.data.transforms import Planes, crop_and_flip, draw, resized_size
 from gantool.errors import DataError, UsageError, argument
@@ -64,10 +65,9 @@ class _Paired:
                 "paired training takes two folders of pictures with the same names, or one folder of pairs: "
                 f"{len(paths)} were given"
             )
-        inside = levels(paths[0])
         if aligned is not None:
-            return _side_by_side(train(inside[-1]), aligned)
-        for root in inside:
+            return _side_by_side(train(paths[0]), aligned)
+        for root in levels(paths[0]):
             named = first_of(root, ("trainA", "trainB")) or first_of(train(root), ("A", "B"))
             if named is not None:
                 return _match_training(named)
@@ -77,7 +77,7 @@ class _Paired:
                     f"{a.name} is translated to {b.name}, in order of their names: name the two folders to swap them"
                 )
                 return replace(a, note=order if a.note is None else f"{a.note}; {order}"), b
-        return _recognised(paths[0], train(inside[-1]))
+        return _recognised(paths[0], train(paths[0]))
 
     def open(self, domains: Sequence[Domain], recipe: Recipe) -> Dataset:
         """The data set. Raises DataError for pairs that differ in size where they are not resized to one size."""
@@ -115,9 +115,9 @@ class _ColourPictures(_Paired):
             )
         if len(paths) != 1:
             raise DataError(f"colorization takes one folder of colour pictures: {len(paths)} were given")
-        folder = train(levels(paths[0])[-1])
+        folder = train(paths[0])
         files = find_pictures(folder)
-        return Domain("grey", folder, files), Domain("colour", folder, files)
+        return Domain("grey", folder, files, note=only_part(paths[0], folder)), Domain("colour", folder, files)
 
 
 def pairs(
@@ -165,13 +165,10 @@ def match(folders: tuple[Path, Path]) -> tuple[Domain, Domain]:
 
 
 def _match_training(folders: tuple[Path, Path]) -> tuple[Domain, Domain]:
-    """As `match`, of the `training_part` of the two where both have one."""
-    inside = training_part(folders[0]), training_part(folders[1])
-    if inside[0] == folders[0] or inside[1] == folders[1]:
-        return match(folders)
-    a, b = (replace(domain, name=name) for domain, name in zip(match(inside), names(folders), strict=True))
-    note = f"of {folders[0]} and {folders[1]} only {inside[0].name} is trained on"
-    return replace(a, note=note if a.note is None else f"{a.note}; {note}"), b
+    """As `match`, of the `training_parts` of the two."""
+    (one, other), note = training_parts(folders)
+    a, b = (replace(domain, name=name) for domain, name in zip(match((one, other)), names(folders), strict=True))
+    return replace(a, note="; ".join(filter(None, (a.note, note))) or None), b
 
 
 def _differ(

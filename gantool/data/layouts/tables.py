@@ -7,7 +7,7 @@ JSON lines      {"file": ..., "labels": ["Male", ...]} or {"file": ..., "Male": 
 JSON            a list of such objects, {"a.jpg": ["Male", ...]} or {"a.jpg": {"Male": 1, ...}}
 
 The file's extension (.csv, .tsv; .json, .jsonl, .ndjson) tells; any other is CelebA's list, or a CSV if its first line
-has commas, semicolons or tabs. Text is UTF-8, UTF-16 or UTF-32.
+has commas, semicolons or tabs. Text is UTF-8, UTF-16, or UTF-32 with its mark.
 """
 
 from __future__ import annotations
@@ -160,16 +160,18 @@ def _spaced(lines: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
 
 
 def _has_index(row: Sequence[str]) -> bool:
-    return len(row) > 2 and row[0].isdecimal() and is_picture_name(row[1].replace("\\", "/").rpartition("/")[2])
+    return len(row) > 2 and row[0].isdecimal() and _names_picture(row[1])
 
 
 def _files_at(names: Sequence[str], row: Sequence[str]) -> int:
     """The column of the files: the first, unless another is named so and has a picture's name where that has none."""
     named = [at for at, name in enumerate(names) if OF_FILES.fullmatch(name) and at < len(row)]
-    here = [
-        at for at in (0, *named) if at < len(row) and is_picture_name(row[at].replace("\\", "/").rpartition("/")[2])
-    ]
+    here = [at for at in (0, *named) if at < len(row) and _names_picture(row[at])]
     return here[0] if here else 0
+
+
+def _names_picture(path: str) -> bool:
+    return is_picture_name(path.replace("\\", "/").rpartition("/")[2])
 
 
 def _without_empty_end(cells: Sequence[str]) -> list[str]:
@@ -186,13 +188,13 @@ def _form(separated: bool) -> str:
 
 def _of_json(lines: Sequence[str], path: Path, wanted: set[str] | None) -> tuple[list[str], list[_Row]]:
     whole = whole_json(lines, path)
-    if isinstance(whole, dict) and _file_key(whole) is None:
+    if isinstance(whole, dict) and file_key(whole) is None:
         tables = [(file, {"labels": told} if isinstance(told, list) else told) for file, told in whole.items()]
         whole = [{**told, "file": file} if isinstance(told, dict) else told for file, told in tables]
     names: dict[str, None] = {}
     rows = []
     for where, entry in json_entries(lines, path, whole):
-        key = _file_key(entry) if isinstance(entry, dict) else None
+        key = file_key(entry) if isinstance(entry, dict) else None
         if key is None:
             raise wrong(path, where, 'expected {"file": ..., "labels": [...]}')
         labels = entry.pop("labels", [])
@@ -208,10 +210,12 @@ def _of_json(lines: Sequence[str], path: Path, wanted: set[str] | None) -> tuple
     return list(names), rows
 
 
-def _file_key(entry: Mapping[str, Any]) -> str | None:
-    """The key of an object under which its file stands: "file", or one like it."""
+def file_key(entry: Mapping[str, Any]) -> str | None:
+    """The key of an object under which its file stands: "file", or one like it, best of a picture's name."""
     keys = [key for key, value in entry.items() if OF_FILES.fullmatch(key) and isinstance(value, str)]
-    return "file" if "file" in keys else next(iter(keys), None)
+    if "file" in keys:
+        return "file"
+    return next((key for key in keys if _names_picture(entry[key])), next(iter(keys), None))
 
 
 def whole_json(lines: Sequence[str], path: Path) -> Any:

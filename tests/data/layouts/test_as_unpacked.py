@@ -93,6 +93,30 @@ def test_folders_called_train_may_be_of_trains(tmp_path):
     assert len(land.files) == 2
 
 
+@pytest.mark.parametrize(
+    "folders",
+    [
+        ("MOUNTAIN", "VALLEY"),
+        ("TrainStation", "ValThorens"),
+        ("airport", "train station", "train yard"),
+        ("bus", "car", "train"),
+        ("boots", "training shoes"),
+        ("face1", "face2"),
+    ],
+)
+def test_names_of_domains_that_are_like_those_of_parts(tmp_path, folders):
+    made(tmp_path, *folders)
+    assert [domain.name for domain in domains().find([tmp_path])] == list(folders)
+    assert [domain.name for domain in domains().find([tmp_path / name for name in folders])] == list(folders)
+
+
+@pytest.mark.parametrize("layout", [pictures(augmented=True), colour_pictures()], ids=["pictures", "colour"])
+def test_folders_without_a_part_that_is_held_back_are_taken_whole(tmp_path, layout):
+    made(tmp_path, "photos/2019/train", "photos/2019/bus")
+    for domain in layout.find([tmp_path]):
+        assert (domain.root, len(domain.files)) == (tmp_path, 2), "as a run of earlier notes its pictures"
+
+
 @pytest.mark.parametrize("folders", [("seg_train", "seg_test"), ("Training", "Testing"), ("trainA", "testA")])
 def test_parts_of_the_data_are_no_domains(tmp_path, folders):
     made(tmp_path, *folders)
@@ -106,6 +130,8 @@ def test_side_by_side_pictures_of_the_training_part(tmp_path):
     for aligned in (None, "BA"):
         a, b = paired().find([tmp_path], aligned=aligned)
         assert a.files == b.files == (tmp_path / "facades/train/1.png",)
+    for layout in (pictures(augmented=True), colour_pictures()):
+        assert layout.find([tmp_path])[0].note == f"of {tmp_path} only facades/train is trained on"
     assert roots(pictures(augmented=True), tmp_path) == ["facades/train"]
     assert roots(colour_pictures(), tmp_path) == ["facades/train"] * 2
 

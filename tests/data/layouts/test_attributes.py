@@ -83,6 +83,7 @@ def test_wide_encodings_with_and_without_a_mark(tmp_path, encoding, end):
     ("name", "text"),
     [
         ("x.csv", "file,Male,age,split\na.jpg,1,33,train\nb.jpg,0,,test\nsub/c.jpg,1,nan,\n"),
+        ("x.jsonl", '{"name": "Ann", "image": "a.jpg", "Male": 1, "age": 33}\n{"name": "Bob", "image": "b.jpg"}\n'),
         ("x.jsonl", '{"file": "a.jpg", "Male": 1, "age": 33}\n{"file": "b.jpg", "box": [1]}\n'),
     ],
 )

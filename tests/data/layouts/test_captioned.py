@@ -75,6 +75,9 @@ TABLES = {
     "big\nsub/c.jpg| 0| a gull\n",
     "columns.csv": 'id,image,caption_1,caption_2\n0,a.jpg,a red bird,small\n1,b.png,"blue, and big",\n'
     "2,sub/c.jpg,a gull\n",
+    "named.csv": 'name,image,caption\nRed,a.jpg,a red bird\nRed,a.jpg,small\nBlue,b.png,"blue, and big"\n'
+    "Gull,sub/c.jpg,a gull\n",
+    "named.jsonl": JSONL.replace('{"file"', '{"name": "Red", "image"'),
     "blanks.csv": CSV.replace(",a red bird", ",  a   red bird ").replace(
         "sub/c.jpg,a gull", "sub/c.jpg,a gull\nb.png,  "
     ),
@@ -105,6 +108,12 @@ def test_texts_beside_pictures_or_in_a_folder_of_their_own(tmp_path, elsewhere):
     (texts / "b.txt").write_text("blue, and big", encoding="utf-8")
     (texts / "sub/c.jpg.txt").write_text("a gull\n", encoding="utf-8")
     assert by_name(found(folder, *[texts] * elsewhere)) == EXPECTED
+
+
+def test_a_caption_may_begin_with_a_sign_of_its_beginning(tmp_path):
+    pictures = painted(tmp_path / "birds", "a.jpg")
+    (pictures / "a.txt").write_text("<s> a red bird </s>\n")
+    assert found(pictures).captions == (("<s> a red bird </s>",),)
 
 
 def test_texts_in_folders_of_their_own_belong_to_pictures_of_their_names(tmp_path):

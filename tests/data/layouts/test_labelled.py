@@ -128,6 +128,21 @@ def test_cityscapes_as_it_is_downloaded(tmp_path, given, instances):
         assert (planes[1] == planes[0] * 1000).all()
 
 
+def test_maps_and_pictures_that_are_held_back_are_not_trained_on(data):
+    for folder in ("labels", "images", "instances"):
+        (data / folder).rename(data / "all")
+        for part, numbers in (("train", "012"), ("val", "3")):
+            (data / folder / part).mkdir(parents=True)
+            for number in numbers:
+                (data / "all" / f"{number}.png").rename(data / folder / part / f"{number}.png")
+        (data / "all").rmdir()
+    for given in ([data], [data / "labels", data / "images", data / "instances"]):
+        maps, pictures = labelled(6, instances=True).find(given)
+        assert (maps.name, pictures.name) == ("labels", "images")
+        assert [len(files) for files in (maps.files, maps.instances, pictures.files)] == [3, 3, 3]
+        assert "only train is trained on" in (maps.note or "")
+
+
 def test_the_instance_map_of_a_label_map_as_cityscapes_has_them(tmp_path):
     folder = cityscapes(tmp_path) / "gtFine/train/aachen"
     found = find_instances(folder / "aachen_000001_000019_gtFine_labelIds.png")
