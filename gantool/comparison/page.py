@@ -9,6 +9,7 @@ from gantool.comparison.found import own_protocols
 from gantool.comparison.session import Result
 from gantool.comparison.table import table
 from gantool.evaluation.report import flat
+from gantool.pictures.results import note_file
 from gantool.report.side_by_side import Figure, Figures, write_comparison
 
 
@@ -24,7 +25,7 @@ def write(path: Path, result: Result, *, papers: bool = False) -> Path:
             value, spread, _ = plain(cell, column.digits)
             figures.append(Figure(value, f"± {spread}" if spread else "", (cell.mark if cell else None) or ""))
         rows.append((name, figures))
-    return write_comparison(
+    write_comparison(
         path,
         f"{found.data}: {', '.join(row.name for row in found.rows)}",
         facts=_facts(result),
@@ -33,6 +34,8 @@ def write(path: Path, result: Result, *, papers: bool = False) -> Path:
         protocol=[*flat("", found.protocol), *own_protocols(found)],
         notes=found.notes,
     )
+    note_file(path)
+    return path
 
 
 def _facts(result: Result) -> dict[str, str]:

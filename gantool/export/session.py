@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ from gantool import direction
 from gantool.errors import CheckpointError, DataError, UsageError, argument
 from gantool.export import runtime
 from gantool.files import check_writable, reason, write_atomically
-from gantool.pictures.results import Recorder, Results
+from gantool.pictures.results import note_file, refuse_stranger
 from gantool.runs.header import read_facts
 from gantool.spec import Direction, Facts, LabelMaps
 
@@ -99,8 +98,7 @@ def plan(request: Request) -> Plan:
     if request.out.exists() and not request.overwrite:
         raise UsageError(f"{request.out} exists already: {argument('overwrite')} replaces it")
     check_writable(request.out)
-    if Results().strangers([request.out]):
-        raise UsageError(f"{request.out} exists, and gantool did not write it: remove it, or name another file")
+    refuse_stranger(request.out)
     facts = read_facts(request.weights)
     if format == "html":
         return Plan(request, format, facts, None, _ways(facts, request.to))
@@ -140,7 +138,7 @@ def start(plan: Plan, tell: Tell = lambda words: None) -> Report:
         made = checked.of_translation(Translation(model, facts, plan.direction), *how)
     _folder_for(request.out)
     write_atomically(request.out, made.data)
-    _note(request.out)
+    note_file(request.out)
     source, target = plan.direction or (None, None)
     return Report(
         path=request.out,
@@ -164,7 +162,7 @@ def _page(plan: Plan, tell: Tell) -> Report:
     out, facts = plan.request.out, plan.facts
     _folder_for(out)
     networks = web.write(out, lambda: load_model(plan.request.weights)[1], facts, plan.ways, plan.request.verbose, tell)
-    _note(out)
+    note_file(out)
     source, target = plan.ways[0] if len(plan.ways) == 1 else (None, None)
     differences = [network.differences for network in networks.values()]
     return Report(
@@ -188,12 +186,6 @@ def _folder_for(out: Path) -> None:
         out.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DataError(f"cannot write {out}: {reason(error, out.parent)}") from error
-
-
-def _note(out: Path) -> None:
-    """Remembers that this file is gantool's, which it may replace."""
-    with closing(Recorder(out.parent)) as recorder:
-        recorder.note_other(out, out.read_bytes())
 
 
 def _graph(model: Model[Any], facts: Facts, part: str | None) -> Graph:

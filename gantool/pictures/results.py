@@ -16,6 +16,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from gantool.errors import UsageError
+
 
 @dataclass(frozen=True)
 class Made:
@@ -85,6 +87,18 @@ class Results:
                 found.setdefault(below + slash, {})[name] = made
             self._records[folder] = found
         return self._records[folder]
+
+
+def refuse_stranger(file: Path) -> None:
+    """Raises UsageError for a file that is there, and that gantool did not write."""
+    if Results().strangers([file]):
+        raise UsageError(f"{file} exists, and gantool did not write it: remove it, or name another file")
+
+
+def note_file(out: Path) -> None:
+    """Remembers that this file, which is no translation, is gantool's: it may be replaced."""
+    with contextlib.closing(Recorder(out.parent)) as recorder, contextlib.suppress(OSError):
+        recorder.note_other(out, out.read_bytes())
 
 
 class Recorder:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from gantool import examples
@@ -36,6 +37,8 @@ def meant(path: Path) -> Path:
     if path.name != BEST or not is_run(path.parent):
         return path
     if (save := best(path.parent)) is None:
+        if os.path.lexists(path):
+            raise CheckpointError(f"{path} leads to no save: {path.parent} alone means the newest")
         raise CheckpointError(
             f"{path.parent} has no best save: {argument('validate', 'DIR')} measures the saves of a training"
         )
@@ -76,6 +79,7 @@ def find_weights(name: str, models: tuple[str, ...] = ()) -> Path:
         return saves(run)[-1] / WEIGHTS
     if name == examples.DEMO.stem:
         return examples.DEMO
-    hint = f"Did you mean {RUNS / name}?" if is_run(RUNS / name) else did_you_mean(name, models, most=2)
-    known = f" and no model ({', '.join(models)})" if models else ""
+    runs = [str(beside) for beside in path.parent.glob("*") if is_run(beside)]
+    hint = f"Did you mean {RUNS / name}?" if is_run(RUNS / name) else did_you_mean(name, [*models, *runs], most=2)
+    known = f" and no model ({', '.join(models)})" if models and path.name == name else ""
     raise CheckpointError(f"{name} is no run folder, no weights file{known}. {hint}".rstrip(" ."))

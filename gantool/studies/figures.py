@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gantool.errors import UsageError, argument
 from gantool.files import check_writable
+from gantool.pictures.results import note_file, refuse_stranger
 from gantool.report.origin import origin
 from gantool.report.page import write_page
 from gantool.studies.chance import Interval
@@ -53,29 +54,34 @@ class Bars:
 
 
 def check(out: Path) -> None:
-    """Raises UsageError for a file that is neither a page nor a figure, and DataError where it cannot be written."""
+    """Raises UsageError for a file that is neither a page nor a figure, or that gantool did not write, and DataError
+    where it cannot be written."""
     if out.suffix.lower() not in (".html", ".svg"):
         raise UsageError(f"{argument('out', out)}: name a file .html (a page) or .svg (the figure alone)")
     check_writable(out)
+    refuse_stranger(out)
 
 
 def write(out: Path, findings: Findings) -> Path:
     """Writes a page (.html), or its figure alone (.svg), atomically."""
     if out.suffix.lower() == ".svg":
-        return write_page(out, "study_bars.svg", bars=bars(findings))
-    return write_page(
-        out,
-        "study_findings.html",
-        title=findings.title,
-        facts={**facts(findings), **origin()},
-        link=None,
-        bars=bars(findings),
-        notes=findings.notes,
-        tables=[table(findings), *([comparisons(findings)] if findings.comparisons else [])],
-        excluded=dict(findings.excluded),
-        doubtful=dict(findings.doubtful),
-        protocol=dict(findings.protocol),
-    )
+        write_page(out, "study_bars.svg", bars=bars(findings))
+    else:
+        write_page(
+            out,
+            "study_findings.html",
+            title=findings.title,
+            facts={**facts(findings), **origin()},
+            link=None,
+            bars=bars(findings),
+            notes=findings.notes,
+            tables=[table(findings), *([comparisons(findings)] if findings.comparisons else [])],
+            excluded=dict(findings.excluded),
+            doubtful=dict(findings.doubtful),
+            protocol=dict(findings.protocol),
+        )
+    note_file(out)
+    return out
 
 
 def facts(findings: Findings) -> dict[str, str]:

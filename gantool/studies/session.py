@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import numpy as np
 
 from gantool.errors import DataError
 from gantool.files import reason
-from gantool.pictures.results import Recorder
+from gantool.pictures.results import note_file
 from gantool.report import page
 from gantool.report.text import to_json
 from gantool.studies.pictures import Encoded, distorted, encoded, is_large, pixels_of
@@ -224,5 +224,4 @@ def _write(plan: Plan, study: dict[str, Any]) -> None:
             for place in made:
                 place.rmdir()
         raise
-    with closing(Recorder(folder)) as recorder:
-        recorder.note_other(plan.page, plan.page.read_bytes())
+    note_file(plan.page)

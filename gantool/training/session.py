@@ -298,7 +298,11 @@ def _compare(plan: Plan, now: int, console: Console) -> None:
     if before != now:
         raise UsageError(f"{plan.folder} was trained by {before} processes, not {now}: start as many")
     if plan.began.get("pictures") != fingerprint(plan.domains):
-        console.warn("the pictures are not those that this run began with: from here on it is another run than it was")
+        then = plan.began.get("domains", {})
+        counts = [(one.name, then.get(one.name), len(one.files)) for one in plan.domains]
+        changed = ", ".join(f"{name}: {before} then, {now} now" for name, before, now in counts if before != now)
+        told = f" ({changed})" if changed else ""
+        console.warn(f"the pictures are not those that this run began with{told}: it goes on with those of now")
 
 
 def _notes(plan: Plan) -> dict[str, Any]:

@@ -53,6 +53,14 @@ def test_every_row_has_the_figures_of_eval(main, world, found):
         assert row.protocol["model"]["sha256"] == own["protocol"]["model"]["sha256"]
 
 
+def test_a_page_that_a_person_wrote_stays(world, found, tmp_path):
+    mine = tmp_path / "mine.html"
+    mine.write_text("mine")
+    with pytest.raises(UsageError, match="exists, and gantool did not write it"):
+        gantool.compare([world / "results"], [world / "testA", world / "testB"], out=mine)
+    assert mine.read_text() == "mine"
+
+
 def test_results_in_files_are_drawn_as_those_of_their_model_are(found):
     model, other, files = found.rows
     assert files.metrics == model.metrics

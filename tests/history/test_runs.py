@@ -215,6 +215,14 @@ def test_plot_draws_all_runs_in_one_chart_each(main, tmp_path, two):
     assert "http" not in page.replace("http-equiv", "")
 
 
+def test_plot_replaces_its_own_file_and_no_other(main, tmp_path, two):
+    for _ in range(2):
+        main("runs", "plot", *two, "-o", "own.svg")
+    (tmp_path / "mine.svg").write_text("mine")
+    assert "mine.svg exists, and gantool did not write it" in main("runs", "plot", *two, "-o", "mine.svg", code=2)[2]
+    assert (tmp_path / "mine.svg").read_text() == "mine"
+
+
 def test_plot_draws_pictures(main, tmp_path, two):
     main("runs", "plot", *two, "-o", "c.svg")
     assert (tmp_path / "c.svg").read_text().startswith("<svg")

@@ -197,6 +197,14 @@ def test_answers_are_read_as_people_send_them(answers, main):
     assert read(main, folder, mail)["people"] == 4, "a file that is named is read whatever its ending"
 
 
+def test_a_page_that_a_person_wrote_stays(answers, main, tmp_path):
+    (tmp_path / "mine.html").write_text("mine")
+    folder = answers(person("p0", trial("m0 m1", 0, 0)))
+    assert (
+        "mine.html exists, and gantool did not write it" in main("study", "read", folder, "-o", "mine.html", code=2)[2]
+    )
+
+
 def test_of_few_people_or_trials_intervals_are_called_unreliable(answers, main, tmp_path):
     def people(count: int, trials: int) -> Path:
         return answers(*(person(f"p{n}", *(trial("m0 m1", 0, at % 4) for at in range(trials))) for n in range(count)))

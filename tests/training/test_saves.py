@@ -299,7 +299,13 @@ def test_models_of_nearly_that_name_are_proposed():
     with pytest.raises(CheckpointError, match=r"cyclgan is no run folder.*Did you mean cyclegan\?$"):
         find.find_weights("cyclgan", ("cyclegan", "pix2pix"))
     with pytest.raises(CheckpointError, match=r"and no model \(cyclegan, pix2pix\)$"):
-        find.find_weights("runs/horses", ("cyclegan", "pix2pix"))
+        find.find_weights("horses", ("cyclegan", "pix2pix"))
+
+
+def test_a_run_of_nearly_that_name_is_proposed(tmp_path):
+    save(tmp_path / "horses", 1)
+    with pytest.raises(CheckpointError, match=r"hores is no run folder, no weights file\. Did you mean .*horses\?$"):
+        find.find_weights(str(tmp_path / "hores"), ("cyclegan",))
 
 
 def test_hashes_cover_the_header(tmp_path):
