@@ -211,7 +211,7 @@ def _told_of_few(classes: tuple[Domain, ...]) -> tuple[Domain, ...]:
 def _below(given: Path) -> list[Path]:
     """The folders of the domains in a root, or in the only folder in it, sorted by name."""
     for level in levels(given):
-        inside = train(level)
+        inside = levels(train(level))[-1]
         root = inside if subfolders(inside) else level
         here = subfolders(root)
         folders = list(here)

@@ -21,6 +21,7 @@ from gantool.data.layouts.folders import (
     only_two,
     train,
     training_parts,
+    without_held_back,
 )
 from gantool.data.transforms import Planes, crop_and_flip, draw, resized_size
 from gantool.errors import DataError, UsageError, argument
@@ -116,8 +117,9 @@ class _ColourPictures(_Paired):
         if len(paths) != 1:
             raise DataError(f"colorization takes one folder of colour pictures: {len(paths)} were given")
         folder = train(paths[0])
-        files = find_pictures(folder)
-        return Domain("grey", folder, files, note=only_part(paths[0], folder)), Domain("colour", folder, files)
+        files, held = without_held_back(folder, find_pictures(folder))
+        note = "; ".join(filter(None, (only_part(paths[0], folder), held))) or None
+        return Domain("grey", folder, files, note=note), Domain("colour", folder, files)
 
 
 def pairs(
