@@ -70,6 +70,23 @@ def only_part(given: Path, part: Path) -> str | None:
     return None if part == given else f"of {given} only {part.relative_to(given).as_posix()} is trained on"
 
 
+def only_parts(given: Path, folders: Sequence[Path]) -> str | None:
+    """A note that of a folder only these below it are trained on; None where it holds nothing back beside them."""
+    within = list(dict.fromkeys(folder.relative_to(given) for folder in folders))
+    places = {place for path in within for place in (path, *path.parents[:-1])}
+    here = {above: [folder.name for folder in subfolders(given / above)] for above in {one.parent for one in places}}
+    trained = {above / name for above, there in here.items() for name in _trained(there)}
+    if not places & trained:
+        return None
+    shared = os.path.commonpath(within)
+    return f"of {given} only {f'{shared} is' if shared else f'{listed(within)} are'} trained on"
+
+
+def both(*notes: str | None) -> str | None:
+    """The notes as one; None where there are none."""
+    return "; ".join(filter(None, notes)) or None
+
+
 def training_parts(folders: Sequence[Path]) -> tuple[list[Path], str | None]:
     """The `training_part` of folders whose pictures belong together, where all have one, and a note that says so."""
     inside = [training_part(folder) for folder in folders]
@@ -262,7 +279,7 @@ def pictures_of(name: str, folder: Path) -> Domain:
     notes.extend(filter(None, (only_part(given, folder), held)))
     if (made := Results().of(files[0])) is not None and made.how:
         notes.append(f"{folder} holds translations that gantool made; if it is no domain, name the others one by one")
-    return Domain(name, folder, files, note="; ".join(notes) or None)
+    return Domain(name, folder, files, note=both(*notes))
 
 
 def by_name(

@@ -190,6 +190,26 @@ def test_one_folder_of_pictures_keeps_its_test_pictures_back_and_says_so(tmp_pat
     assert left == (validated or trained)
 
 
+@pytest.mark.parametrize(
+    ("layout", "folders", "said"),
+    [
+        (unpaired(), ["train/a", "train/b", "val/a", "val/b"], "train is"),
+        (unpaired(), PARTS, "trainA, trainB are"),
+        (unpaired(), ["trainA", "trainB"], None),
+        (unpaired(), ["h2z/A", "h2z/B"], None),
+        (paired(), ["x/train/A", "x/train/B", "x/val/A"], "x/train is"),
+        (paired(), ["A/train", "A/val", "B/train", "B/val"], None),  # it is said of the two
+        (domains(), ["seg_train/seg_train/sea", "seg_train/seg_train/ice", "seg_test/sea"], "seg_train/seg_train is"),
+        (domains(), ["train_cat", "train_dog", "test_cat", "test_dog"], "train_cat, train_dog are"),
+        (domains(), ["train/cat", "train/dog"], None),
+        (pictures(augmented=True), ["train/cat", "val/cat"], "train is"),
+    ],
+)
+def test_the_part_that_is_taken_is_said(tmp_path, layout, folders, said):
+    note = layout.find([made(tmp_path, *folders)])[0].note or ""
+    assert (f"of {tmp_path} only {said} trained on" in note) if said else (f"of {tmp_path} only" not in note)
+
+
 def test_what_is_left_out_is_counted(tmp_path):
     made(tmp_path, "cat/train", "cat/test", "dog/train", "dog/test")
     (domain,) = pictures(augmented=True).find([tmp_path])
