@@ -24,6 +24,9 @@ def show(decided: Plan, console: Console) -> None:
     console.table(
         "", ["setting", "value", "source"], [[key, typed(v["value"]), v["source"]] for key, v in values.items()]
     )
+    for domain in decided.domains:
+        if domain.note:
+            console.note(domain.note)
     console.note("timing a step and samples ...")
     forecast, said = dry_run.measure(decided)
     measured = {"step_seconds": forecast.step, "sample_seconds": forecast.sample, "seconds": forecast.seconds}

@@ -16,7 +16,7 @@ from PIL import Image
 
 from gantool.capabilities import Coded, Samples, Translates
 from gantool.data.dataset import Domain
-from gantool.data.layouts.folders import held_back, levels, listed, training_part
+from gantool.data.layouts.folders import held_back, held_back_pictures, levels, listed, train
 from gantool.data.layouts.folders import names as names_of
 from gantool.errors import DataError, UsageError, argument, did_you_mean
 from gantool.evaluation.domains import Tasks, compare_domains
@@ -30,7 +30,7 @@ from gantool.evaluation.pictures import Progress
 from gantool.evaluation.report import METRICS, OF_PAIRS, Evaluation
 from gantool.evaluation.samples import compare_samples
 from gantool.evaluation.translations import compare_translations
-from gantool.pictures.find import find_pictures, subfolders
+from gantool.pictures.find import find_pictures, look_below, subfolders
 from gantool.pictures.ids import of_domain
 from gantool.report.measures import Measured
 from gantool.training.inspection import inspect
@@ -124,20 +124,22 @@ def _found(plan: Plan, root: Path) -> Pictures:
     translates = issubclass(plan.kind, Translates)
     if issubclass(plan.kind, Samples) and not (translates and len(names) > 1):
         if layout.many:
-            there = [name for name in names if (root / name).is_dir()]
+            root = next((folder for folder in _levels(root) if _those_in(folder, names)), root)
+            there = _those_in(root, names)
             domains = [_domain(name, root / name) for name in there] or [_domain(root.name, root)]
             return Pictures(root, tuple(domains), "noise")
-        found = layout.find([root]) if layout.name == "captioned" else (_domain(names[0], root),)
-        return Pictures(root, tuple(found), "noise")
+        if layout.name == "captioned":
+            root = _part_with_pictures(root)
+            return Pictures(root, tuple(replace(one, name=names[0]) for one in layout.find([root])), "noise")
+        return Pictures(root, (_domain(names[0], root),), "noise")
     if layout.many:
-        root = next((folder for folder in (*held_back(root), *levels(root)) if _holds(folder, names)), root)
-        if not _holds(root, names):
-            missing = next(name for name in names if not (root / name).is_dir())
+        root = next((folder for folder in _levels(root) if _those_in(folder, names) == list(names)), root)
+        if missing := next((name for name in names if not (root / name).is_dir()), ""):
             held = listed([folder.name for folder in subfolders(root)]) or "none"
             raise DataError(
                 f"{argument('validate', root)} has no folder {missing}, a domain of this run; its folders: {held}"
             )
-        return Pictures(root, tuple(Domain(name, root / name, _left(root / name)) for name in names), "domains")
+        return Pictures(root, tuple(_domain(name, root / name) for name in names), "domains")
     left = held_back(root)
     owners = dict(zip(names_of([folder.parent for folder in left]), left, strict=True))
     if len(left) == 2 and set(owners) == set(names):  # cat/val and dog/val, both of which are called val
@@ -149,17 +151,23 @@ def _found(plan: Plan, root: Path) -> Pictures:
     return Pictures(root, found, "one")
 
 
-def _holds(root: Path, names: Sequence[str]) -> bool:
-    return all((root / name).is_dir() for name in names)
+def _levels(root: Path) -> list[Path]:
+    """Where folders of domains may be: in what is held back, and else in this one or in the only one in it."""
+    return [level for folder in (*held_back(root), root) for level in levels(folder)]
+
+
+def _those_in(root: Path, names: Sequence[str]) -> list[str]:
+    return [name for name in names if (root / name).is_dir()]
+
+
+def _part_with_pictures(root: Path) -> Path:
+    """The part that is held back beside a training part, if pictures are in it and not only their list; or this one."""
+    part = root if train(root) == root else held_back(root)[0]
+    return part if look_below(part, demand=False).pictures else root
 
 
 def _domain(name: str, folder: Path) -> Domain:
-    return Domain(name, folder, tuple(find_pictures(folder)))
-
-
-def _left(folder: Path) -> tuple[Path, ...]:
-    """The pictures of one of many domains: those that its `training_part` leaves, or all."""
-    return find_pictures(folder if training_part(folder) == folder else held_back(folder)[0])
+    return Domain(name, folder, held_back_pictures(folder))
 
 
 def _check_metric(plan: Plan, pictures: Pictures, files: dict[str, list[Path]]) -> None:
@@ -209,9 +217,9 @@ def _check_judges(plan: Plan, judges: Judges) -> None:
 
 def _compare(pictures: Pictures, weights: Path, how: How) -> Evaluation | Tasks:
     if pictures.way == "noise":
-        return compare_samples(weights, [pictures.root], how=how)
+        return compare_samples(weights, [pictures.root], how=replace(how, find=held_back_pictures))
     if pictures.way == "domains":
-        return compare_domains(weights, pictures.root, how=replace(how, find=_left))
+        return compare_domains(weights, pictures.root, how=replace(how, find=held_back_pictures))
     with _folders(pictures.domains) as (inputs, real):
         return compare_translations(weights, inputs, real, how=how)
 

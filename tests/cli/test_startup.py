@@ -15,7 +15,7 @@ import pytest
 import typer.main
 
 import gantool as package
-from tests.conftest import TRAIN_TINY
+from tests.conftest import TRAIN_TINY, draw
 from tests.warm import REAL
 
 HEAVY = ("torch", "numpy", "PIL", "safetensors.torch")
@@ -369,6 +369,15 @@ def test_a_dry_run_refuses_a_folder_below_a_file_as_the_training_does(main, pict
     line = ["train", "cyclegan", "trainA", "trainB", "-o", "file/run", *more]
     for words in (line, [*line, "--dry-run"]):
         assert main(*words, code=3)[2] == "error: cannot write to file/run: file is a file\n"
+
+
+def test_a_dry_run_says_which_part_is_trained_on_and_measured(main, tmp_path):
+    for seed, part in enumerate(("cat/train", "cat/test", "dog/train", "dog/test")):
+        draw(tmp_path / "both" / part, 3, seed=seed)
+    _, _, err = main("train", "dcgan", "both", "--preset", "smoke", "--validate", "both", "--dry-run")
+    assert "of both 6 pictures are not trained on: cat/test, dog/test" in err
+    assert "/both (both: 6)" in err
+    assert "also trained on" not in err
 
 
 def test_a_dry_run_says_where_each_value_is_from_and_writes_nothing(main, pictures, tmp_path):

@@ -16,6 +16,7 @@ from gantool.evaluation.pictures import silent
 from gantool.evaluation.samples import compare_samples
 from gantool.evaluation.translations import compare_translations
 from gantool.evaluation.validation import check, validator
+from gantool.evaluation.validation import trained_on as trained_on_too
 from gantool.training.request import Plan, Request, plan
 from tests.conftest import draw
 from tests.runs import TINY_CYCLEGAN, untrained
@@ -132,6 +133,43 @@ def test_pictures_of_noise_are_measured_against_the_folder(tmp_path, trained):
     found = measure(weights, CPU, silent)
     assert found.metrics["swd"] == compare_samples(weights, [real]).metrics["swd"]
     assert any("KID" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    ("model", "trained_on", "held_back"),
+    [
+        ("dcgan", ["cat/train", "dog/train"], ["cat/test", "dog/test"]),
+        ("stylegan", ["trainA", "trainB"], ["testA", "testB"]),
+        ("wgan", ["train"], ["val"]),
+        ("biggan", ["afhq/train/cat", "afhq/train/dog"], ["afhq/val/cat", "afhq/val/dog"]),
+        ("biggan", ["cat/train", "dog/train"], ["cat/test", "dog/test"]),
+        ("biggan", ["seg_train/seg_train/sea", "seg_train/seg_train/ice"], ["seg_test/seg_test/sea"]),
+        ("stackgan", ["beside/train"], ["beside/test"]),
+    ],
+)
+def test_models_of_noise_are_measured_on_what_is_held_back_of_their_data(tmp_path, model, trained_on, held_back):
+    root = tmp_path / "data"
+    for seed, folder in enumerate((*trained_on, *held_back)):
+        for file in draw(root / folder, 3, seed=seed).iterdir():
+            if model == "stackgan":
+                file.with_suffix(".txt").write_text("a drawing")
+    chosen = planned(model, [root], tmp_path / "run", validate=root, crop=32)
+    assert sum(len(domain.files) for domain in chosen.domains) == 3 * len(trained_on)
+    found = check(chosen)
+    files = {str(file.parent.relative_to(root)) for domain in found.domains for file in domain.files}
+    assert files == set(held_back)
+    assert trained_on_too(chosen, found) == ""
+
+
+def test_what_is_measured_of_noise_is_what_is_held_back(tmp_path, trained):
+    for seed, part in enumerate(("cat/train", "cat/test", "dog/train", "dog/test")):
+        draw(tmp_path / "data" / part, 3, seed=seed)
+    (tmp_path / "left").mkdir()
+    for name in ("cat", "dog"):
+        (tmp_path / "left" / name).symlink_to(tmp_path / "data" / name / "test")
+    weights = trained("dcgan") / "checkpoints/00000004/weights.safetensors"
+    measure, *_ = validator(planned("dcgan", [tmp_path / "data"], tmp_path / "run", validate=tmp_path / "data"))
+    assert measure(weights, CPU, silent).metrics["swd"] == compare_samples(weights, [tmp_path / "left"]).metrics["swd"]
 
 
 def test_pictures_that_are_also_trained_on_are_counted_by_where_they_really_lie(tmp_path, pairs):

@@ -106,7 +106,8 @@ def check_folders(
     duplicates, unmatched = _duplicates(findings), _unmatched(domains)
     unequal = _unequal(domains, findings) if pairs else ()
     notes = [domain.note for domain in domains if domain.note]
-    warnings = (*notes, *translated_there(domains), *_warnings(reports, duplicates, () if notes else unmatched))
+    noted = any(domain.unmatched for domain in domains)
+    warnings = (*notes, *translated_there(domains), *_warnings(reports, duplicates, () if noted else unmatched))
     fatal = _fatal(reports, crop)
     if unequal:
         one, other = unequal[0]

@@ -13,7 +13,7 @@ from gantool.data.collection import Collection
 from gantool.data.dataset import Dataset, Domain, Item, Layout, Order, Recipe
 from gantool.data.layouts.captions import captions_beside, read_captions
 from gantool.data.layouts.embeddings import FILENAMES, SUFFIXES, Embeddings, is_table_of_numbers, read_embeddings
-from gantool.data.layouts.folders import left_out, listed, pictures_of, train
+from gantool.data.layouts.folders import both, left_out, listed, only_part, pictures_of, train
 from gantool.data.layouts.folders import names as names_of
 from gantool.data.layouts.named import not_shared, paths_of
 from gantool.data.layouts.pictures import FEW
@@ -62,6 +62,7 @@ class _Captioned:
             return (_noted(released),)
         root = train(folders[0])
         pictures = pictures_of(names_of([folders[0]])[0], root)
+        pictures = replace(pictures, note=both(only_part(folders[0], root), pictures.note))
         if not files:
             return (_noted(_beside(pictures, train(folders[-1]))),)
         (file,) = files
@@ -109,7 +110,7 @@ def _beside(pictures: Domain, texts: Path) -> Domain:
             f" expected {missing[0].stem}.txt{'' if texts == root else f' below {texts}'} with a caption a line, or a"
             " file of captions behind the folder"
         )
-    note = _both(left_out(missing, root, "without captions"), left_out(alone, texts, "captions without a picture"))
+    note = both(left_out(missing, root, "without captions"), left_out(alone, texts, "captions without a picture"))
     return replace(_only(pictures, found, note), captions=tuple(found.values()))
 
 
@@ -159,7 +160,7 @@ def _released(root: Path) -> Domain | None:
 def _only(pictures: Domain, found: Iterable[Path], note: str | None) -> Domain:
     """The domain of these of the pictures, in the order of their paths, with a message on the others."""
     files = tuple(found)
-    return replace(pictures, files=files, unmatched=_without(pictures.files, files), note=_both(pictures.note, note))
+    return replace(pictures, files=files, unmatched=_without(pictures.files, files), note=both(pictures.note, note))
 
 
 def _without(files: Sequence[Path], found: Iterable[Path]) -> tuple[Path, ...]:
@@ -184,7 +185,7 @@ def _boxed(domain: Domain) -> Domain:
         of_files = tuple(found.get(file) for file in domain.files)
         if any(of_files):
             note = f"birds are cut out by {files[1]}"
-            return replace(domain, boxes=of_files, note=_both(domain.note, note))
+            return replace(domain, boxes=of_files, note=both(domain.note, note))
     return domain
 
 
@@ -203,8 +204,4 @@ def _noted(domain: Domain) -> Domain:
         return domain
     pictures = count_in_words(count, "picture is", "pictures are")
     few = f"{pictures} few to learn what words mean: below {FEW:,} a discriminator learns them by heart"
-    return replace(domain, note=_both(domain.note, few))
-
-
-def _both(*notes: str | None) -> str | None:
-    return "; ".join(filter(None, notes)) or None
+    return replace(domain, note=both(domain.note, few))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from gantool.data.collection import Collection
 from gantool.data.dataset import Dataset, Domain, Item, Layout, Order, Recipe
 from gantool.data.layouts.attributes import attribute_domains
-from gantool.data.layouts.folders import held_in, levels, names, parts, pictures_of, train
+from gantool.data.layouts.folders import both, held_in, levels, names, only_parts, parts, pictures_of, train
 from gantool.data.layouts.pictures import few
 from gantool.data.source import Source
 from gantool.data.transforms import Planes
@@ -97,10 +97,10 @@ class _Domains:
         rest = [path for place, path in enumerate(paths) if place not in (at, folder)]
         found = attribute_domains(paths[folder], tables[0], self.attributes, self.test_split)
         classes = _classes(rest) if rest else ()
-        both = {domain.name for domain in found} & {domain.name for domain in classes}
-        if both:
+        shared = {domain.name for domain in found} & {domain.name for domain in classes}
+        if shared:
             raise DataError(
-                f"{', '.join(sorted(both))}: both an attribute and a class have this name; rename the folder"
+                f"{', '.join(sorted(shared))}: both an attribute and a class have this name; rename the folder"
             )
         return (*found, *classes)
 
@@ -195,7 +195,9 @@ def _classes(paths: Sequence[Path]) -> tuple[Domain, ...]:
         if same is not folder:
             raise DataError(f"{same} and {folder} are the same folder: give one folder for each domain")
     found = names(folders)
-    return tuple(pictures_of(name, folder) for name, folder in zip(found, folders, strict=True))
+    first, *others = (pictures_of(name, folder) for name, folder in zip(found, folders, strict=True))
+    part = only_parts(paths[0], folders) if len(paths) == 1 else None
+    return replace(first, note=both(part, first.note)), *others
 
 
 def _told_of_few(classes: tuple[Domain, ...]) -> tuple[Domain, ...]:
@@ -204,14 +206,14 @@ def _told_of_few(classes: tuple[Domain, ...]) -> tuple[Domain, ...]:
     message = few(len(smallest.files))
     if message is None:
         return classes
-    notes = "; ".join(filter(None, (smallest.note, f"{smallest.name}: {message}")))
+    notes = both(smallest.note, f"{smallest.name}: {message}")
     return tuple(replace(domain, note=notes) if domain is smallest else domain for domain in classes)
 
 
 def _below(given: Path) -> list[Path]:
     """The folders of the domains in a root, or in the only folder in it, sorted by name."""
     for level in levels(given):
-        inside = train(level)
+        inside = levels(train(level))[-1]
         root = inside if subfolders(inside) else level
         here = subfolders(root)
         folders = list(here)

@@ -8,10 +8,11 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from gantool.counting import count_in_words
 from gantool.data.source import Domain
 from gantool.direction import letters
 from gantool.errors import DataError
-from gantool.pictures.find import find_pictures, is_picture_name, look_below, subfolders, summary, way
+from gantool.pictures.find import below, find_pictures, is_picture_name, look_below, subfolders, summary, way
 from gantool.pictures.ids import of_domain, of_kinds, other_kinds
 from gantool.pictures.results import Results
 from gantool.spec import Pictures
@@ -43,7 +44,7 @@ def names(folders: Sequence[Path]) -> tuple[str, ...]:
 
 def train(root: Path) -> Path:
     """The folder `train` below this one, or else this one. Where a part stands beside it that is held back, Training,
-    train_set, ... are its like, and so is one in the only folder of this one.
+    train_set, ... are its like, seg_train beside seg_test, and so is one in the only folder of this one.
     """
     if (root / "train").is_dir():
         return root / "train"
@@ -51,6 +52,8 @@ def train(root: Path) -> Path:
         here = subfolders(level)
         if any(_plain(folder.name) in _HELD_BACK for folder in here) and (part := _of_training(here)) is not None:
             return part
+        if len(trained := _trained([folder.name for folder in here])) == 1:
+            return level / trained[0]
     return root
 
 
@@ -67,12 +70,57 @@ def only_part(given: Path, part: Path) -> str | None:
     return None if part == given else f"of {given} only {part.relative_to(given).as_posix()} is trained on"
 
 
+def only_parts(given: Path, folders: Sequence[Path]) -> str | None:
+    """A note that of a folder only these below it are trained on; None where it holds nothing back beside them."""
+    within = list(dict.fromkeys(folder.relative_to(given) for folder in folders))
+    places = {place for path in within for place in (path, *path.parents[:-1])}
+    here = {above: [folder.name for folder in subfolders(given / above)] for above in {one.parent for one in places}}
+    trained = {above / name for above, there in here.items() for name in _trained(there)}
+    if not places & trained:
+        return None
+    shared = os.path.commonpath(within)
+    return f"of {given} only {f'{shared} is' if shared else f'{listed(within)} are'} trained on"
+
+
+def both(*notes: str | None) -> str | None:
+    """The notes as one; None where there are none."""
+    return "; ".join(filter(None, notes)) or None
+
+
 def training_parts(folders: Sequence[Path]) -> tuple[list[Path], str | None]:
     """The `training_part` of folders whose pictures belong together, where all have one, and a note that says so."""
     inside = [training_part(folder) for folder in folders]
     if any(part == folder for part, folder in zip(inside, folders, strict=True)):
         return list(folders), None
     return inside, f"of {' and '.join(map(str, dict.fromkeys(folders)))} only {inside[0].name} is trained on"
+
+
+def without_held_back(folder: Path, files: Sequence[Path]) -> tuple[tuple[Path, ...], str | None]:
+    """Those of the pictures below a folder that are trained on, and a note on the others: all beside a training part
+    that is none, wherever it has one beside it that is held back.
+    """
+    beside = _beside_training(folder, files)
+    if not any(beside):
+        return tuple(files), None
+    kept = tuple(file for file, part in zip(files, beside, strict=True) if not part)
+    pictures = count_in_words(len(files) - len(kept), "picture is", "pictures are")
+    return kept, f"of {folder} {pictures} not trained on: {listed(sorted({*beside} - {''}))}"
+
+
+def held_back_pictures(folder: Path) -> tuple[Path, ...]:
+    """The pictures below a folder that `without_held_back` leaves to validations, those of `val` if there is also a
+    `test` beside it; all where there are none. Raises DataError where there is no picture.
+    """
+    files = find_pictures(folder)
+    beside = _beside_training(folder, files)
+    parts = {part: _told(os.path.basename(part)) for part in beside}
+    validated = {os.path.dirname(part) for part, told in parts.items() if told in _VAL}
+    chosen = {
+        part
+        for part, told in parts.items()
+        if told in _VAL or (told in _TEST and os.path.dirname(part) not in validated)
+    }
+    return tuple(file for file, part in zip(files, beside, strict=True) if part in chosen) or files
 
 
 def held_back(root: Path) -> list[Path]:
@@ -146,7 +194,50 @@ def _of_training(folders: Sequence[Path]) -> Path | None:
 
 
 def _part(folder: Path, like: Sequence[str]) -> Path | None:
-    return next((part for part in subfolders(folder) if _plain(part.name) in like), None)
+    here = subfolders(folder)
+    if (part := next((part for part in here if _plain(part.name) in like), None)) is not None:
+        return part
+    same = {_without_part(name) for name in _trained([part.name for part in here])}
+    found = [part for part in here if _told(part.name) in like and _without_part(part.name) in same]
+    return found[0] if len(found) == 1 else None
+
+
+def _trained(names: Sequence[str]) -> list[str]:
+    """Those of folders side by side that are training parts, where one has beside it what is held back of the same."""
+    trained = [name for name in names if _told(name) in _TRAIN]
+    held = {_without_part(name) for name in names if _told(name) in _HELD_BACK}
+    return trained if any(_without_part(name) in held for name in trained) else []
+
+
+def _beside_training(folder: Path, files: Sequence[Path]) -> list[str]:
+    """For each of the pictures below a folder the outermost folder around it, by its path, that is no training part but
+    stands beside one that is `_trained`; "" where there is none. Folders are told by the pictures' paths alone.
+    """
+    name_of = below(folder)
+    places = [name_of(file).rpartition("/")[0] for file in files]
+    inside: dict[str, set[str]] = {}
+    for place in dict.fromkeys(places):
+        while place:
+            above, _, name = place.rpartition("/")
+            inside.setdefault(above, set()).add(name)
+            place = above
+    left = set()
+    for above, here in inside.items():
+        if trained := _trained(sorted(here)):
+            left |= {f"{above}/{name}".lstrip("/") for name in here.difference(trained)}
+    around: dict[str, str] = {"": ""}
+    for place in sorted({*places} - {""}) if left else ():
+        parents = [place[:at] for at, letter in enumerate(f"{place}/") if letter == "/"]
+        around[place] = next((parent for parent in parents if parent in left), "")
+    return [around.get(place, "") for place in places]
+
+
+def _told(name: str) -> str:
+    """The part of the data that a folder's name tells of: "test" of `Test`, `testA` and `seg_test`; "" of others."""
+    if (plain := _plain(name)) in (*_TRAIN, *_HELD_BACK):
+        return plain
+    found = _SPLIT.match(name) or _SPLIT_OF_ALL.match(name) or _SPLIT_AFTER.search(name)
+    return _plain(found.group()) if found else ""
 
 
 def _plain(name: str) -> str:
@@ -178,18 +269,17 @@ def without_extension(name: str) -> str:
 
 
 def pictures_of(name: str, folder: Path) -> Domain:
-    """The pictures below a folder, or below its `training_part`, as a domain of this name; maps of ids that Cityscapes
-    has among them are left out.
+    """The pictures below a folder, or below its `training_part`, as a domain of this name, `without_held_back`; maps of
+    ids that Cityscapes has among them are left out.
     """
     given, folder = folder, training_part(folder)
-    there = find_pictures(folder)
+    there, held = without_held_back(folder, find_pictures(folder))
     files = tuple(of_domain(there, Pictures()))
     notes = [f"{folder}: {others}"] if (others := other_kinds(there, files)) else []
-    if part := only_part(given, folder):
-        notes.append(part)
+    notes.extend(filter(None, (only_part(given, folder), held)))
     if (made := Results().of(files[0])) is not None and made.how:
         notes.append(f"{folder} holds translations that gantool made; if it is no domain, name the others one by one")
-    return Domain(name, folder, files, note="; ".join(notes) or None)
+    return Domain(name, folder, files, note=both(*notes))
 
 
 def by_name(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gantool.data.collection import Collection
 from gantool.data.dataset import Dataset, Domain, Layout, Recipe
-from gantool.data.layouts.folders import left_out, matched, names, training_parts
+from gantool.data.layouts.folders import both, left_out, matched, names, only_parts, training_parts
 from gantool.data.layouts.paired import pairs
 from gantool.data.transforms import Planes
 from gantool.errors import DataError, UsageError, argument
@@ -65,11 +65,12 @@ class _Labelled:
                 f" {argument('set', 'label_nc=0')}"
             )
         label, image = names(folders[:2])
+        part = only_parts(paths[0], folders) if len(paths) == 1 else None
         folders, parts = training_parts(folders)
         (maps, no_picture), (pictures, no_map), *rest = matched(folders, key, _KINDS[:count])
         alone = [*no_picture, *no_map, *(file for _, files in rest for file in files)]
         without = left_out(alone, " and ".join(map(str, dict.fromkeys(folders))), "without a counterpart")
-        note = "; ".join(filter(None, (without, parts))) or None
+        note = both(part, without, parts)
         instances = rest[0][0] if self.instances else ()
         return (
             Domain(label, folders[0], maps, unmatched=no_picture, classes=self.classes, instances=instances, note=note),

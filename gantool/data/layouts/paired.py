@@ -12,15 +12,18 @@ import numpy as np
 from gantool.data.collection import Collection
 from gantool.data.dataset import Dataset, Domain, Item, Layout, Order, Recipe
 from gantool.data.layouts.folders import (
+    both,
     first_of,
     left_out,
     levels,
     matched,
     names,
     only_part,
+    only_parts,
     only_two,
     train,
     training_parts,
+    without_held_back,
 )
 from gantool.data.transforms import Planes, crop_and_flip, draw, resized_size
 from gantool.errors import DataError, UsageError, argument
@@ -66,17 +69,19 @@ class _Paired:
                 f"{len(paths)} were given"
             )
         if aligned is not None:
-            return _side_by_side(train(paths[0]), aligned)
+            part = train(paths[0])
+            return _side_by_side(part, aligned, only_part(paths[0], part))
         for root in levels(paths[0]):
             named = first_of(root, ("trainA", "trainB")) or first_of(train(root), ("A", "B"))
             if named is not None:
-                return _match_training(named)
+                a, b = _match_training(named)
+                return replace(a, note=both(only_parts(paths[0], named), a.note)), b
             if (folders := only_two(train(root))) is not None:
                 a, b = _match_training(folders)
                 order = (
                     f"{a.name} is translated to {b.name}, in order of their names: name the two folders to swap them"
                 )
-                return replace(a, note=order if a.note is None else f"{a.note}; {order}"), b
+                return replace(a, note=both(only_parts(paths[0], folders), a.note, order)), b
         return _recognised(paths[0], train(paths[0]))
 
     def open(self, domains: Sequence[Domain], recipe: Recipe) -> Dataset:
@@ -116,8 +121,9 @@ class _ColourPictures(_Paired):
         if len(paths) != 1:
             raise DataError(f"colorization takes one folder of colour pictures: {len(paths)} were given")
         folder = train(paths[0])
-        files = find_pictures(folder)
-        return Domain("grey", folder, files, note=only_part(paths[0], folder)), Domain("colour", folder, files)
+        files, held = without_held_back(folder, find_pictures(folder))
+        note = both(only_part(paths[0], folder), held)
+        return Domain("grey", folder, files, note=note), Domain("colour", folder, files)
 
 
 def pairs(
@@ -168,7 +174,7 @@ def _match_training(folders: tuple[Path, Path]) -> tuple[Domain, Domain]:
     """As `match`, of the `training_parts` of the two."""
     (one, other), note = training_parts(folders)
     a, b = (replace(domain, name=name) for domain, name in zip(match((one, other)), names(folders), strict=True))
-    return replace(a, note="; ".join(filter(None, (a.note, note))) or None), b
+    return replace(a, note=both(a.note, note)), b
 
 
 def _differ(
@@ -195,7 +201,8 @@ def _recognised(root: Path, folder: Path) -> tuple[Domain, Domain]:
             f"two, side by side: {argument('aligned', 'AB')} or {argument('aligned', 'BA')}"
         )
     swap = f"{argument('aligned', 'BA')} swaps them"
-    return _side_by_side(folder, "AB", f"{folder}: pictures twice as wide as high hold A (left) and B (right); {swap}")
+    halves = f"{folder}: pictures twice as wide as high hold A (left) and B (right); {swap}"
+    return _side_by_side(folder, "AB", both(only_part(root, folder), halves))
 
 
 def _side_by_side(folder: Path, aligned: str, note: str | None = None) -> tuple[Domain, Domain]:

@@ -11,7 +11,7 @@ import numpy as np
 from gantool.counting import count_in_words
 from gantool.data.collection import Collection
 from gantool.data.dataset import Dataset, Domain, Item, Layout, Order, Recipe
-from gantool.data.layouts.folders import names, only_part, pictures_of, train
+from gantool.data.layouts.folders import both, names, only_part, pictures_of, train
 from gantool.errors import DataError, UsageError, argument
 
 FEW = 1000
@@ -47,7 +47,7 @@ class _Pictures:
         folder = train(root)
         found = pictures_of(names([root])[0], folder)
         message = None if self.augmented else few(len(found.files))
-        return (replace(found, note="; ".join(filter(None, (found.note, only_part(root, folder), message))) or None),)
+        return (replace(found, note=both(only_part(root, folder), found.note, message)),)
 
     def open(self, domains: Sequence[Domain], recipe: Recipe) -> Dataset:
         """The data set. Raises DataError for pictures that are too small to be cropped."""

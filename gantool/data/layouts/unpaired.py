@@ -10,7 +10,17 @@ import numpy as np
 
 from gantool.data.collection import Collection
 from gantool.data.dataset import Dataset, Domain, Item, Layout, Order, Recipe
-from gantool.data.layouts.folders import first_of, held_in, levels, names, only_two, pictures_of, train
+from gantool.data.layouts.folders import (
+    both,
+    first_of,
+    held_in,
+    levels,
+    names,
+    only_parts,
+    only_two,
+    pictures_of,
+    train,
+)
 from gantool.data.transforms import Planes
 from gantool.errors import DataError, UsageError, argument
 
@@ -60,10 +70,13 @@ class _Unpaired:
                 f"{len(paths)} were given"
             )
         a, b = (pictures_of(name, folder) for name, folder in zip(names(folders), folders, strict=True))
+        if len(paths) == 1:
+            a = replace(a, note=both(only_parts(paths[0], folders), a.note))
         if folders[0].samefile(folders[1]):
             raise DataError(f"both domains are the same folder, {folders[0]}: give one folder for each domain")
         if self.smoothed:
-            b = replace(b, note=f"pictures of {a.root} are to become like those of {b.root}, whose edges are smoothed")
+            told = f"pictures of {a.root} are to become like those of {b.root}, whose edges are smoothed"
+            b = replace(b, note=both(b.note, told))
         return a, b
 
     def open(self, domains: Sequence[Domain], recipe: Recipe) -> Dataset:

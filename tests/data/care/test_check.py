@@ -119,6 +119,11 @@ def test_missing_counterparts_are_named_where_names_suggest_pairs(tmp_path):
     report = check(tmp_path)
     assert report.unmatched == (str(tmp_path / "trainA" / "alone.png"),)
     assert any("without a counterpart" in line for line in report.warnings)
+    (tmp_path / "testA").mkdir()
+    photo(40).save(tmp_path / "testA" / "0.png")
+    beside = check(tmp_path)
+    assert any("only trainA, trainB are trained on" in line for line in beside.warnings)
+    assert any("without a counterpart" in line for line in beside.warnings)
 
 
 def test_values_beyond_the_known_ranges_are_said(root):

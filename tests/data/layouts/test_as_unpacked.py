@@ -9,7 +9,7 @@ from PIL import Image
 
 from gantool.data.dataset import Layout
 from gantool.data.layouts.domains import domains
-from gantool.data.layouts.folders import held_back
+from gantool.data.layouts.folders import held_back, held_back_pictures
 from gantool.data.layouts.paired import colour_pictures, paired
 from gantool.data.layouts.pictures import pictures
 from gantool.data.layouts.unpaired import unpaired
@@ -147,3 +147,75 @@ def test_what_lies_there_instead_is_said(tmp_path):
     for layout in (unpaired(), domains(), pictures()):
         with pytest.raises(DataError, match=r"2 files: .*unpack \.zip; write the pictures within \.mdb out as files"):
             layout.find([tmp_path])
+
+
+@pytest.mark.parametrize(
+    ("folders", "trained", "validated"),
+    [
+        (["cat/train", "cat/test", "dog/train", "dog/test"], ["cat/train", "dog/train"], ["cat/test", "dog/test"]),
+        (
+            ["AB/A/train", "AB/A/test", "AB/A/val", "AB/B/train", "AB/B/test", "AB/B/val"],
+            ["AB/A/train", "AB/B/train"],
+            ["AB/A/val", "AB/B/val"],
+        ),
+        (
+            [f"h2z/h2z/{part}" for part in PARTS],
+            ["h2z/h2z/trainA", "h2z/h2z/trainB"],
+            ["h2z/h2z/testA", "h2z/h2z/testB"],
+        ),
+        (
+            ["seg_train/seg_train/sea", "seg_test/seg_test/sea", "seg_pred/seg_pred"],
+            ["seg_train/seg_train/sea"],
+            ["seg_test/seg_test/sea"],
+        ),
+        (["coco/train2017", "coco/val2017", "coco/test2017"], ["coco/train2017"], ["coco/val2017"]),
+        (["train/sea", "val/sea"], ["train/sea"], ["val/sea"]),
+        (["a/train/sea", "a/bus", "a/Test", "b"], ["a/train/sea", "b"], ["a/Test"]),
+        # Of one of the two alone nothing is held back.
+        (
+            ["cat/test", "cat/bus", "dog/train"],
+            ["cat/bus", "cat/test", "dog/train"],
+            ["cat/bus", "cat/test", "dog/train"],
+        ),
+        (["bullet", "bullet train", "test_track"], ["bullet train", "bullet", "test_track"], None),
+    ],
+)
+def test_one_folder_of_pictures_keeps_its_test_pictures_back_and_says_so(tmp_path, folders, trained, validated):
+    made(tmp_path, *folders)
+    for layout in (pictures(augmented=True), colour_pictures()):
+        found = layout.find([tmp_path])[0]
+        assert [str(file.parent.relative_to(tmp_path)) for file in found.files] == trained
+        assert (found.note is None) == (len(trained) == len(folders))
+    left = [str(file.parent.relative_to(tmp_path)) for file in held_back_pictures(tmp_path)]
+    assert left == (validated or trained)
+
+
+@pytest.mark.parametrize(
+    ("layout", "folders", "said"),
+    [
+        (unpaired(), ["train/a", "train/b", "val/a", "val/b"], "train is"),
+        (unpaired(), PARTS, "trainA, trainB are"),
+        (unpaired(), ["trainA", "trainB"], None),
+        (unpaired(), ["h2z/A", "h2z/B"], None),
+        (paired(), ["x/train/A", "x/train/B", "x/val/A"], "x/train is"),
+        (paired(), ["A/train", "A/val", "B/train", "B/val"], None),  # it is said of the two
+        (domains(), ["seg_train/seg_train/sea", "seg_train/seg_train/ice", "seg_test/sea"], "seg_train/seg_train is"),
+        (domains(), ["train_cat", "train_dog", "test_cat", "test_dog"], "train_cat, train_dog are"),
+        (domains(), ["train/cat", "train/dog"], None),
+        (pictures(augmented=True), ["train/cat", "val/cat"], "train is"),
+    ],
+)
+def test_the_part_that_is_taken_is_said(tmp_path, layout, folders, said):
+    note = layout.find([made(tmp_path, *folders)])[0].note or ""
+    assert (f"of {tmp_path} only {said} trained on" in note) if said else (f"of {tmp_path} only" not in note)
+
+
+def test_what_is_left_out_is_counted(tmp_path):
+    made(tmp_path, "cat/train", "cat/test", "dog/train", "dog/test")
+    (domain,) = pictures(augmented=True).find([tmp_path])
+    assert domain.note == f"of {tmp_path} 2 pictures are not trained on: cat/test, dog/test"
+
+
+def test_classes_of_a_training_part_that_is_unpacked_twice(tmp_path):
+    made(tmp_path, *(f"seg_{part}/seg_{part}/{name}" for part in ("train", "test") for name in ("sea", "street")))
+    assert roots(domains(), tmp_path) == ["seg_train/seg_train/sea", "seg_train/seg_train/street"]

@@ -130,7 +130,7 @@ def test_two_folders_below_one(tmp_path, a, b, given):
     assert [file.stem for file in first.files] == [file.stem for file in second.files] == ["0", "1", "2"]
     assert (first.half, first.unmatched) == (None, ())
     # Which is A is said where the names do not.
-    assert (first.note is None) == (Path(a).name[-1] == "A"), first.note
+    assert ("in order of their names" in (first.note or "")) == (Path(a).name[-1] != "A"), first.note
 
 
 @pytest.mark.parametrize("below", ["", "train"])
@@ -142,7 +142,8 @@ def test_side_by_side_pictures_are_recognised_and_it_is_said(tmp_path, below):
     assert a.files == b.files == tuple(tmp_path / below / f"{i}.png" for i in range(3))
     assert a.note is not None
     assert argument("aligned", "BA") in a.note
-    assert paired().find([tmp_path], aligned="AB")[0].note is None
+    said = paired().find([tmp_path], aligned="AB")[0].note
+    assert said == (f"of {tmp_path} only train is trained on" if below else None)
 
 
 def test_folders_are_matched_by_the_path_below_them(tmp_path):
