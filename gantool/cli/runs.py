@@ -149,13 +149,13 @@ def plot(
     console = common.console(quiet, verbose, json)
     from gantool.files import check_writable
     from gantool.history.find import named_run
-    from gantool.pictures.results import note_file, refuse_stranger
+    from gantool.pictures.results import note_file, refuse_strangers
     from gantool.report import plot as drawing
     from gantool.report import runlog
 
     drawing.check(out, len(runs))
     check_writable(out)
-    refuse_stranger(out)
+    refuse_strangers(out)
     logs = {str(run): runlog.read(named_run(run) / folders.LOG) for run in runs}
     drawing.write(out, logs)
     note_file(out)

@@ -23,7 +23,7 @@ from gantool.files import check_writable, missing
 from gantool.inference.devices import check_name
 from gantool.pictures.find import below, find_pictures
 from gantool.pictures.ids import of_domain
-from gantool.pictures.results import refuse_stranger
+from gantool.pictures.results import refuse_strangers
 from gantool.runs.folders import is_run
 from gantool.runs.header import read_facts
 from gantool.spec import Facts, Kind
@@ -102,7 +102,7 @@ def plan(request: Request) -> Plan:
         if request.out.suffix.lower() not in (".html", ".htm"):
             raise UsageError(f"{argument('out', request.out)} is a page: NAME.html")
         check_writable(request.out)
-        refuse_stranger(request.out)
+        refuse_strangers(request.out)
     candidates = _named([_candidate(text) for text in request.models])
     way = _way(request, candidates)
     candidates = tuple(_checked(request, one) for one in candidates)

@@ -172,7 +172,6 @@ def _measured(
             references=references,
             size=size,
             seed=how.seed,
-            stage="translating",
             progress=progress,
         )
         truth = Folder(real.root, real.files)

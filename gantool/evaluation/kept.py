@@ -100,7 +100,6 @@ def translations(
     references: References | None = None,
     size: tuple[int, int] | None,
     seed: int,
-    stage: str,
     progress: Progress,
 ) -> None:
     """Translates pictures `count` times each, as `gantool translate` does, and keeps the first result or `every` one.
@@ -130,7 +129,7 @@ def translations(
             for k, one in enumerate(ordered if every else ordered[:1]):
                 kept.add(f"{job.source.relative}{f' {k:03d}' if every else ''}", one.pixels, one.alpha)
             done += 1
-            progress(stage, done, len(sources))
+            progress("translating", done, len(sources))
     kept.sort()
 
 

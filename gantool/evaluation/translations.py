@@ -78,7 +78,6 @@ def compare_translations(
             variety=variety,
             size=size,
             seed=how.seed,
-            stage="translating",
             progress=how.progress,
         )
         partners = pair_by_name(reals.names, fakes.names)

@@ -11,7 +11,7 @@ from gantool import direction
 from gantool.errors import CheckpointError, DataError, UsageError, argument
 from gantool.export import runtime
 from gantool.files import check_writable, reason, write_atomically
-from gantool.pictures.results import note_file, refuse_stranger
+from gantool.pictures.results import note_file, refuse_strangers
 from gantool.runs.header import read_facts
 from gantool.spec import Direction, Facts, LabelMaps
 
@@ -98,7 +98,7 @@ def plan(request: Request) -> Plan:
     if request.out.exists() and not request.overwrite:
         raise UsageError(f"{request.out} exists already: {argument('overwrite')} replaces it")
     check_writable(request.out)
-    refuse_stranger(request.out)
+    refuse_strangers(request.out)
     facts = read_facts(request.weights)
     if format == "html":
         return Plan(request, format, facts, None, _ways(facts, request.to))

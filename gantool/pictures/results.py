@@ -89,10 +89,10 @@ class Results:
         return self._records[folder]
 
 
-def refuse_stranger(file: Path) -> None:
-    """Raises UsageError for a file that is there, and that gantool did not write."""
-    if Results().strangers([file]):
-        raise UsageError(f"{file} exists, and gantool did not write it: remove it, or name another file")
+def refuse_strangers(*files: Path, another: str = "file") -> None:
+    """Raises UsageError for a file that is there, and that gantool did not write. `another`: what a person may name."""
+    if strangers := Results().strangers(files):
+        raise UsageError(f"{strangers[0]} exists, and gantool did not write it: remove it, or name another {another}")
 
 
 def note_file(out: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gantool.errors import UsageError, argument
 from gantool.files import check_writable
-from gantool.pictures.results import note_file, refuse_stranger
+from gantool.pictures.results import note_file, refuse_strangers
 from gantool.report.origin import origin
 from gantool.report.page import write_page
 from gantool.studies.chance import Interval
@@ -59,7 +59,7 @@ def check(out: Path) -> None:
     if out.suffix.lower() not in (".html", ".svg"):
         raise UsageError(f"{argument('out', out)}: name a file .html (a page) or .svg (the figure alone)")
     check_writable(out)
-    refuse_stranger(out)
+    refuse_strangers(out)
 
 
 def write(out: Path, findings: Findings) -> Path:

@@ -15,7 +15,7 @@ from gantool.errors import DataError, UsageError, argument, quoted
 from gantool.files import check_writable
 from gantool.inference.seeds import check_seed
 from gantool.pictures.ids import key
-from gantool.pictures.results import Results
+from gantool.pictures.results import refuse_strangers
 
 Kind = Literal["fake", "preference", "pairs"]
 KINDS: tuple[Kind, ...] = ("fake", "preference", "pairs")
@@ -118,8 +118,7 @@ def plan(request: Request) -> Plan:
     check_writable(page)
     if page.exists() and not request.overwrite:
         raise UsageError(f"{page} exists already: {argument('overwrite')} replaces it")
-    if Results().strangers([page]):
-        raise UsageError(f"{page} exists, and gantool did not write it: remove it, or name another folder")
+    refuse_strangers(page, another="folder")
     rng = np.random.default_rng(request.seed)
     trials, note = _fakes(request, rng) if request.kind == "fake" else _compared(request)
     by_names: dict[str, tuple[Trial, ...]] = {}

@@ -16,7 +16,7 @@ from gantool.data.layouts.paired import match
 from gantool.errors import DataError, UsageError, argument
 from gantool.files import check_writable, reason, write_atomically
 from gantool.pictures.file import Array, Picture, as_channels, encode, read_picture, to_uint8, writable_format
-from gantool.pictures.results import Recorder, Results
+from gantool.pictures.results import Recorder, refuse_strangers
 from gantool.pictures.threads import workers
 
 Progress = Callable[[int, int], None]
@@ -156,8 +156,7 @@ def _check_free(out: Path, targets: Sequence[Path], overwrite: bool, inputs: Seq
     if there and not overwrite:
         others = f" and {len(there) - 1} more of the files" if len(there) > 1 else ""
         raise UsageError(f"{there[0]}{others} exist already: {argument('overwrite')} replaces them")
-    if strangers := Results().strangers(targets):
-        raise UsageError(f"{strangers[0]} exists, and gantool did not write it: remove it, or name another folder")
+    refuse_strangers(*targets, another="folder")
     check_writable(targets[0])
     for folder in {path.parent for path in targets}:
         try:

@@ -22,22 +22,23 @@ from gantool.data.layouts.folders import composed
 from gantool.data.layouts.tables import (
     JSON,
     OF_FILES,
+    SEPARATORS,
     file_key,
     json_entries,
     lines_of,
+    names_picture,
     separated_rows,
     whole_json,
     wrong,
 )
 from gantool.errors import DataError
-from gantool.pictures.find import below, is_picture_name, look_below
+from gantool.pictures.find import below, look_below
 
 Captions: TypeAlias = Mapping[str, tuple[str, ...]]
 """The captions of each picture, by its name as it is written there."""
 
 _CAPTION = re.compile(r"(?:caption|text|sentence|description|comment|prompt)s?(?:[ _-]?\d+)?", re.IGNORECASE)
 _NUMBERED = re.compile(r"#\d+\Z")  # Flickr8k: a.jpg#0 to a.jpg#4
-_SEPARATORS = ",;\t|"
 _FORM = "a first row with `file` and `caption`, or the picture's file first in every row"
 
 
@@ -82,7 +83,7 @@ def read_captions(path: Path) -> Captions:
 def table_rows(lines: Sequence[str], path: Path) -> list[tuple[int, list[str]]]:
     """The rows of a table, with their line numbers; what separates is what comes first after a name. DataError."""
     head = next((line for line in lines if line.strip() and not line.lower().startswith("sep=")), "")
-    between = min((mark for mark in _SEPARATORS if mark in head), key=head.index, default=",")
+    between = min((mark for mark in SEPARATORS if mark in head), key=head.index, default=",")
     return list(separated_rows(lines, path, between, strict=True))
 
 
@@ -92,11 +93,11 @@ def _of_columns(rows: list[tuple[int, list[str]]], path: Path) -> Iterator[tuple
     files, captions = 0, [1]
     _, head = rows[0]
     columns = 2
-    if not names_picture(head[0]):
+    if not _is_file(head[0]):
         rows, columns = rows[1:], len(head)
         named = [at for at, name in enumerate(head) if OF_FILES.fullmatch(name)]
         first = rows[0][1] if rows else []
-        files = next((at for at in named if at < len(first) and names_picture(first[at])), next(iter(named), 0))
+        files = next((at for at in named if at < len(first) and _is_file(first[at])), next(iter(named), 0))
         captions = [at for at, name in enumerate(head) if at != files and _CAPTION.fullmatch(name)]
         if not captions and len(head) == 2:
             captions = [1 - files]
@@ -158,9 +159,9 @@ def names_file(header: Sequence[str]) -> bool:
     return bool(header) and OF_FILES.fullmatch(header[0]) is not None
 
 
-def names_picture(cell: str) -> bool:
-    """Whether a cell names a picture's file."""
-    return is_picture_name(_NUMBERED.sub("", cell).replace("\\", "/").rpartition("/")[2])
+def _is_file(cell: str) -> bool:
+    """Whether a cell names a picture's file, numbered or not."""
+    return names_picture(_NUMBERED.sub("", cell))
 
 
 def _texts(lines: Sequence[str]) -> tuple[str, ...]:

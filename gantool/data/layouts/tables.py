@@ -28,7 +28,8 @@ from gantool.pictures.find import is_picture_name
 _ON, _OFF = ("true", "t", "yes", "y", "on"), ("false", "f", "no", "n", "off")
 _VALUES = {1.0: True, 0.0: False, -1.0: False}
 _NO_VALUE = ("", "nan", "na", "n/a", "none", "null", "?")
-_SEPARATORS = ",;\t|"
+SEPARATORS = ",;\t|"
+"""What stands between the columns of a table."""
 
 JSON = (".json", ".jsonl", ".ndjson")
 """File extensions of JSON."""
@@ -92,7 +93,7 @@ def lines_of(path: Path) -> list[str]:
 
 
 def _is_separated(lines: Sequence[str]) -> bool:
-    return bool(lines) and any(separator in lines[0] for separator in _SEPARATORS)
+    return bool(lines) and any(separator in lines[0] for separator in SEPARATORS)
 
 
 def _columns(lines: list[str], path: Path, separated: bool, wanted: set[str] | None) -> tuple[list[str], list[_Row]]:
@@ -138,7 +139,7 @@ def separated_rows(
     skipped = int(bool(lines) and lines[0].lower().startswith("sep="))  # spreadsheets read their separator there
     head = next((line for line in lines[skipped:] if line.strip()), "")
     # Spreadsheets write semicolons where a comma is the decimal point.
-    between = between or max(_SEPARATORS, key=head.count)
+    between = between or max(SEPARATORS, key=head.count)
     reader = csv.reader(lines[skipped:], delimiter=between, skipinitialspace=True, strict=strict)
     while True:
         try:
@@ -160,17 +161,18 @@ def _spaced(lines: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
 
 
 def _has_index(row: Sequence[str]) -> bool:
-    return len(row) > 2 and row[0].isdecimal() and _names_picture(row[1])
+    return len(row) > 2 and row[0].isdecimal() and names_picture(row[1])
 
 
 def _files_at(names: Sequence[str], row: Sequence[str]) -> int:
     """The column of the files: the first, unless another is named so and has a picture's name where that has none."""
     named = [at for at, name in enumerate(names) if OF_FILES.fullmatch(name) and at < len(row)]
-    here = [at for at in (0, *named) if at < len(row) and _names_picture(row[at])]
+    here = [at for at in (0, *named) if at < len(row) and names_picture(row[at])]
     return here[0] if here else 0
 
 
-def _names_picture(path: str) -> bool:
+def names_picture(path: str) -> bool:
+    """Whether a path, of Windows or another system, has the name of a picture."""
     return is_picture_name(path.replace("\\", "/").rpartition("/")[2])
 
 
@@ -215,7 +217,7 @@ def file_key(entry: Mapping[str, Any]) -> str | None:
     keys = [key for key, value in entry.items() if OF_FILES.fullmatch(key) and isinstance(value, str)]
     if "file" in keys:
         return "file"
-    return next((key for key in keys if _names_picture(entry[key])), next(iter(keys), None))
+    return next((key for key in keys if names_picture(entry[key])), next(iter(keys), None))
 
 
 def whole_json(lines: Sequence[str], path: Path) -> Any:
