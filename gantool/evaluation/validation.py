@@ -16,8 +16,9 @@ from PIL import Image
 
 from gantool.capabilities import Coded, Samples, Translates
 from gantool.data.dataset import Domain
-from gantool.data.layouts.folders import held_back, held_back_pictures, levels, listed, train
+from gantool.data.layouts.folders import levels, listed
 from gantool.data.layouts.folders import names as names_of
+from gantool.data.layouts.parts import held_back, held_back_pictures, train
 from gantool.errors import DataError, UsageError, argument, did_you_mean
 from gantool.evaluation.domains import Tasks, compare_domains
 from gantool.evaluation.figures import measured

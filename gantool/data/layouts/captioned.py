@@ -13,9 +13,10 @@ from gantool.data.collection import Collection
 from gantool.data.dataset import Dataset, Domain, Item, Layout, Order, Recipe
 from gantool.data.layouts.captions import captions_beside, read_captions
 from gantool.data.layouts.embeddings import FILENAMES, SUFFIXES, Embeddings, is_table_of_numbers, read_embeddings
-from gantool.data.layouts.folders import both, left_out, listed, only_part, pictures_of, train
+from gantool.data.layouts.folders import both, left_out, listed
 from gantool.data.layouts.folders import names as names_of
 from gantool.data.layouts.named import not_shared, paths_of
+from gantool.data.layouts.parts import only_part, pictures_of, train
 from gantool.data.layouts.pictures import FEW
 from gantool.data.layouts.tables import lines_of
 from gantool.data.source import Box

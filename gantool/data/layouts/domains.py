@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +12,9 @@ from numpy.typing import NDArray
 from gantool.data.collection import Collection
 from gantool.data.dataset import Dataset, Domain, Item, Layout, Order, Recipe
 from gantool.data.layouts.attributes import attribute_domains
-from gantool.data.layouts.folders import both, held_in, levels, names, only_parts, parts, pictures_of, train
+from gantool.data.layouts.folders import both, held_in, levels, names, parts_among
+from gantool.data.layouts.part_names import part_before
+from gantool.data.layouts.parts import only_parts, pictures_of, train
 from gantool.data.layouts.pictures import few
 from gantool.data.source import Source
 from gantool.data.transforms import Planes
@@ -22,10 +23,6 @@ from gantool.files import missing
 from gantool.pictures.find import subfolders
 from gantool.pictures.strays import is_stray_folder
 
-_TRAIN, _HELD_BACK = (
-    re.compile(rf"(?:{part})(?:[_-]|[A-Z0-9])|(?i:{part})(?:[ _-]|[AB]$)") for part in ("train", "test|val")
-)
-"""How names of domains' folders begin that hold a part: train_cat, testDog, Train A."""
 _REFERENCES = ("reference", "reference2")
 
 
@@ -217,8 +214,9 @@ def _below(given: Path) -> list[Path]:
         root = inside if subfolders(inside) else level
         here = subfolders(root)
         folders = list(here)
-        if any(_HELD_BACK.match(folder.name) for folder in here):  # else "train station" is a domain
-            folders = [folder for folder in here if _TRAIN.match(folder.name)] or folders
+        parts = [part_before(folder.name) for folder in here]
+        if "test" in parts or "val" in parts:  # else "train station" is a domain
+            folders = [folder for folder, part in zip(here, parts, strict=True) if part == "train"] or folders
         if len(folders) > 1:
             break
     else:
@@ -228,7 +226,7 @@ def _below(given: Path) -> list[Path]:
             f"{given} holds {held}: a model of several domains needs a folder for each, at least two; "
             "give the folder above them, or name them all"
         )
-    if splits := parts(folders):
+    if splits := parts_among(folders):
         raise DataError(
             f"{root} holds {', '.join(folder.name for folder in splits)}: parts of the data, not domains. Expected: a "
             f"folder for each domain, such as {root}/cat and {root}/dog, or {root}/train/cat and {root}/train/dog; or "

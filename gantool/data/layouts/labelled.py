@@ -8,8 +8,9 @@ from pathlib import Path
 
 from gantool.data.collection import Collection
 from gantool.data.dataset import Dataset, Domain, Layout, Recipe
-from gantool.data.layouts.folders import both, left_out, matched, names, only_parts, training_parts
+from gantool.data.layouts.folders import both, left_out, matched, names
 from gantool.data.layouts.paired import pairs
+from gantool.data.layouts.parts import only_parts, training_parts
 from gantool.data.transforms import Planes
 from gantool.errors import DataError, UsageError, argument
 from gantool.pictures.find import find_pictures

@@ -11,20 +11,8 @@ import numpy as np
 
 from gantool.data.collection import Collection
 from gantool.data.dataset import Dataset, Domain, Item, Layout, Order, Recipe
-from gantool.data.layouts.folders import (
-    both,
-    first_of,
-    left_out,
-    levels,
-    matched,
-    names,
-    only_part,
-    only_parts,
-    only_two,
-    train,
-    training_parts,
-    without_held_back,
-)
+from gantool.data.layouts.folders import both, left_out, matched, names
+from gantool.data.layouts.parts import only_part, only_parts, train, training_parts, two_below, without_held_back
 from gantool.data.transforms import Planes, crop_and_flip, draw, resized_size
 from gantool.errors import DataError, UsageError, argument
 from gantool.pictures.file import picture_size
@@ -71,17 +59,11 @@ class _Paired:
         if aligned is not None:
             part = train(paths[0])
             return _side_by_side(part, aligned, only_part(paths[0], part))
-        for root in levels(paths[0]):
-            named = first_of(root, ("trainA", "trainB")) or first_of(train(root), ("A", "B"))
-            if named is not None:
-                a, b = _match_training(named)
-                return replace(a, note=both(only_parts(paths[0], named), a.note)), b
-            if (folders := only_two(train(root))) is not None:
-                a, b = _match_training(folders)
-                order = (
-                    f"{a.name} is translated to {b.name}, in order of their names: name the two folders to swap them"
-                )
-                return replace(a, note=both(only_parts(paths[0], folders), a.note, order)), b
+        if (found := two_below(paths[0])) is not None:
+            folders, named = found
+            a, b = _match_training(folders)
+            order = f"{a.name} is translated to {b.name}, in order of their names: name the two folders to swap them"
+            return replace(a, note=both(only_parts(paths[0], folders), a.note, None if named else order)), b
         return _recognised(paths[0], train(paths[0]))
 
     def open(self, domains: Sequence[Domain], recipe: Recipe) -> Dataset:

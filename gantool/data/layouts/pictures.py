@@ -11,7 +11,8 @@ import numpy as np
 from gantool.counting import count_in_words
 from gantool.data.collection import Collection
 from gantool.data.dataset import Dataset, Domain, Item, Layout, Order, Recipe
-from gantool.data.layouts.folders import both, names, only_part, pictures_of, train
+from gantool.data.layouts.folders import both, names
+from gantool.data.layouts.parts import only_part, pictures_of, train
 from gantool.errors import DataError, UsageError, argument
 
 FEW = 1000

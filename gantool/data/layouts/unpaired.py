@@ -10,17 +10,8 @@ import numpy as np
 
 from gantool.data.collection import Collection
 from gantool.data.dataset import Dataset, Domain, Item, Layout, Order, Recipe
-from gantool.data.layouts.folders import (
-    both,
-    first_of,
-    held_in,
-    levels,
-    names,
-    only_parts,
-    only_two,
-    pictures_of,
-    train,
-)
+from gantool.data.layouts.folders import both, held_in, names
+from gantool.data.layouts.parts import only_parts, pictures_of, two_below
 from gantool.data.transforms import Planes
 from gantool.errors import DataError, UsageError, argument
 
@@ -107,10 +98,8 @@ class _Unpaired:
 
 
 def _two_below(root: Path) -> tuple[Path, Path]:
-    for level in levels(root):
-        named = first_of(level, ("trainA", "trainB")) or first_of(train(level), ("A", "B"))
-        if (found := named or only_two(train(level))) is not None:
-            return found
+    if (found := two_below(root)) is not None:
+        return found[0]
     raise DataError(
         f"{root} holds no two domains: looked for trainA and trainB, train/A and train/B, or exactly two folders; "
         f"found {held_in(root)}. Or name two folders of pictures"

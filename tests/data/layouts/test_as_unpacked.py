@@ -9,8 +9,8 @@ from PIL import Image
 
 from gantool.data.dataset import Layout
 from gantool.data.layouts.domains import domains
-from gantool.data.layouts.folders import held_back, held_back_pictures
 from gantool.data.layouts.paired import colour_pictures, paired
+from gantool.data.layouts.parts import held_back, held_back_pictures
 from gantool.data.layouts.pictures import pictures
 from gantool.data.layouts.unpaired import unpaired
 from gantool.errors import DataError
